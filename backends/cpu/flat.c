@@ -334,7 +334,7 @@ static bool make_kernel(Make *m, FlatLower *l)
     l->reg = 0;
     if (!lower(l, &f)) return false;
     if (!lower_result(l, 0)) return false;
-    f.macs = info_macs(l);
+    f.macs += info_macs(l);
     make_close(m, l->s, -1);
     *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
@@ -441,6 +441,35 @@ static void note_reads(const FlatPlan *p, bool *read)
         read[p->slot[p->plan->body->result[i]].root] = true;
 }
 
+static bool step_read(const FlatPlan *p, const FlatStep *s, const bool *read)
+{
+    if (s->way || !s->run || (s->elem && s->elem->nout)) return true;
+    for (int i = 0; i < s->nwrite; i++)
+        if (read[p->slot[s->write[i]].root]) return true;
+    return !s->elem && !s->nwrite;
+}
+
+/* Steps go whose results nothing reads any more, since what read them reads what they read. */
+static void drop_steps(FlatPlan *p, Arena *scratch)
+{
+    for (int before = -1; before != p->nstep;) {
+        bool *read = NEW_ARRAY(scratch, p->plan->nslot + 1, bool);
+        before = p->nstep;
+        note_reads(p, read);
+        drop_outs(p, read);
+        int n = 0;
+        for (int i = 0; i < p->nstep; i++) {
+            FlatStep *s = &p->step[i];
+            if (step_read(p, s, read)) {
+                p->step[n++] = *s;
+                continue;
+            }
+            for (int k = 0; k < s->nwrite; k++) p->slot[s->write[k]].kind = ROOT_NONE;
+        }
+        p->nstep = n;
+    }
+}
+
 /* Numbers of statements become those of steps: the first that is not before. */
 static int step_at(const FlatPlan *p, int at)
 {
@@ -475,10 +504,8 @@ static bool make_all(Make *m, const Shape *in)
             || p->slot[body->result[i]].type->dtype == DT_STRING)
             return false;
     p->nstep = m->nstep;
+    if (p->fused) drop_steps(p, &m->scratch);
     for (int i = 0; i < p->nstep; i++) p->macs += p->step[i].macs;
-    bool *read = NEW_ARRAY(&m->scratch, p->plan->nslot + 1, bool);
-    note_reads(p, read);
-    if (p->fused) drop_outs(p, read);
     for (int i = 0; i < p->nstep; i++)
         if (p->step[i].run && p->step[i].elem) elem_find_end(p, p->step[i].elem);
     order_steps(p);

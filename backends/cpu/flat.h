@@ -40,7 +40,7 @@ typedef struct {
 } ElemStep;
 
 typedef struct {
-    int slot;
+    int slot; /* -1: the memory that register 0 is handed over in, as floats */
     DType dtype;
     int reg;
 } ElemOut;
@@ -117,6 +117,9 @@ typedef struct {
     bool past;       /* a step reads whole vectors beyond its end, where the arena has room */
     int first, last; /* steps of its life */
     int maker;       /* the step (or group under way) that makes it, -1: none */
+    /* of what is only a transpose of another slot: strides there, in elements; NULL: it is none */
+    const int64_t *turned;
+    int turned_of;
 } FlatSlot;
 
 /* What is there when a loop begins and read in it stays until it ends. */
@@ -192,6 +195,8 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 typedef bool LowerFn(FlatLower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
     lower_layer_norm, lower_attention, lower_conv_transpose;
+/* Whether a step is a softmax over rows, and of what slot. */
+bool rows_softmax(const FlatStep *s, int *x_slot);
 /* The same for what has several results, or none in order: they fill in write, and no program. */
 LowerFn lower_lstm, lower_move;
 

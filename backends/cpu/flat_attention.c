@@ -11,10 +11,21 @@
 
 enum { DEPTH = 256, PANELS = 4 };
 
+/* A matrix for each head, in a slot. */
 typedef struct {
-    int query, key, value, mask; /* slots; mask -1: none */
-    DType type, mask_type;
+    int slot;
+    Matrix m;
+    const int64_t *at; /* by head: elements from the slot's begin on */
+} Heads;
+
+typedef struct {
+    Heads query, key, value; /* key: turned, a row for each key */
+    int mask;                /* slot; -1: none */
+    DType mask_type;
     int64_t batch, rows, keys, size, width;
+    /* of an attention that is written as statements: what is done to scores before and after the
+     * softmax, in place of scale and mask; NULL: it is an op of its own */
+    const ElemProgram *scored, *weighed;
     int64_t *mask_at; /* by batch: its first element */
     int64_t mask_row;
     const int64_t *end; /* by part: keys that count; NULL: all */
@@ -39,10 +50,11 @@ static int64_t line_of(int64_t n, const Kernels *k)
     return (wide + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
 }
 
-static Matrix matrix_of(const AttentionWork *w, int slot, int64_t head, int64_t n, int64_t cols)
+static Matrix matrix_of(const AttentionWork *w, const Heads *h, int64_t head)
 {
-    const Matrix all = { flat_at(w->r, slot), w->g->type, cols, 1 };
-    return matrix_at(all, head * n, 0);
+    Matrix m = h->m;
+    m.data = flat_at(w->r, h->slot) + h->at[head] * (m.dtype == DT_FP16 ? 2 : 4);
+    return m;
 }
 
 /* ---- a head's keys and values in panels -------------------------------------------------- */
@@ -53,9 +65,8 @@ static void pack_head(void *ctx, int64_t head, int lane)
     const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     const int nr = k->nr;
-    const Matrix keys = matrix_of(w, g->key, head, g->keys, g->size),
-                 values = matrix_of(w, g->value, head, g->keys, g->width),
-                 turned = { values.data, values.dtype, 1, g->width };
+    const Matrix keys = matrix_of(w, &g->key, head), values = matrix_of(w, &g->value, head),
+                 turned = { values.data, values.dtype, values.cols, values.rows };
     float *to = w->panels + head * g->head_room;
     (void)lane;
     for (int64_t j = 0; j < g->keys; j += nr)
@@ -107,6 +118,13 @@ static void attention_weigh(const AttentionWork *w, const AttentionPart *p, int6
     const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     const size_t n = (size_t)p->keys, all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    if (g->scored) {
+        const int64_t at = (p->head * g->rows + p->first + row) * g->keys;
+        elem_run_row(g->scored, w->r, at, g->keys, score);
+        k->softmax(score, n);
+        elem_run_row(g->weighed, w->r, at, g->keys, score);
+        return;
+    }
     k->elem[ELEM_linear](score, score, NULL, NULL, g->scale, 0, all);
     if (g->mask >= 0) {
         const int64_t at = g->mask_at[p->head] + (p->first + row) * g->mask_row;
@@ -137,7 +155,7 @@ static void attend_part(void *ctx, int64_t at, int lane)
     p.out = p.score + g->part * p.lds;
     p.mask = p.out + g->part * p.ldo + ELEM_PAD;
     p.left = p.mask + g->keys + ELEM_PAD;
-    const Matrix query = matrix_of(w, g->query, p.head, g->rows, g->size);
+    const Matrix query = matrix_of(w, &g->query, p.head);
     attention_product(k, matrix_at(query, p.first, 0), p.rows, g->size, panels, g->size, p.keys,
                       p.left, p.score, p.lds);
     for (int64_t i = 0; i < p.rows; i++) attention_weigh(w, &p, i, p.score + i * p.lds);
@@ -210,44 +228,134 @@ static const int64_t *ends_of(FlatLower *l, const FlatAttention *g, const Tensor
     return end;
 }
 
+static Heads heads_of(FlatLower *l, ParamId p, int64_t batch, int64_t rows, int64_t cols)
+{
+    int64_t *at = NEW_ARRAY(&l->p->arena, batch + 1, int64_t);
+    for (int64_t i = 0; i < batch; i++) at[i] = i * rows * cols;
+    return (Heads){ lower_slot(l, p), { NULL, call_dtype(l->c, p), cols, 1 }, at };
+}
+
+/* How the rows are shared out, which the ends of a mask are by. */
+static void attention_cut(FlatAttention *g, const Kernels *k)
+{
+    g->part = attention_least(PANELS * k->mr, g->rows);
+    g->parts = (g->rows + g->part - 1) / g->part;
+}
+
+static void attention_reads(const ElemProgram *e, FlatStep *s)
+{
+    for (int i = 0; e && i < e->nin; i++)
+        if (e->in[i].slot >= 0) s->read[s->nread++] = e->in[i].slot;
+}
+
+static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *made)
+{
+    const Kernels *k = l->p->kernels;
+    FlatAttention *g = NEW(&l->p->arena, FlatAttention);
+    *g = *made;
+    g->key_room = pack_panels(g->keys, k->nr) * k->nr * g->size;
+    g->head_room = g->key_room + pack_panels(g->width, k->nr) * k->nr * g->keys;
+    s->data = g;
+    s->run = attention_run;
+    s->how = "attention";
+    const int slots[] = { g->query.slot, g->key.slot, g->value.slot, g->mask };
+    s->read = NEW_ARRAY(&l->p->arena, COUNT(slots) + 2 * ELEM_INS, int);
+    for (size_t i = 0; i < COUNT(slots); i++)
+        if (slots[i] >= 0) s->read[s->nread++] = slots[i];
+    attention_reads(g->scored, s);
+    attention_reads(g->weighed, s);
+    const int64_t wide = line_of(g->keys, k) + line_of(g->width, k);
+    s->room = (size_t)(g->batch * g->head_room) * sizeof(float);
+    s->lane_room = (size_t)(g->part * wide + g->keys + 4 * ELEM_PAD
+                            + pack_panels(g->part, k->mr) * k->mr * DEPTH)
+                 * sizeof(float);
+    return true;
+}
+
 bool lower_attention(FlatLower *l, FlatStep *s)
 {
     const Shape *q = call_shape(l->c, P_query), *key = call_shape(l->c, P_key),
                 *v = call_shape(l->c, P_value);
-    const Kernels *k = l->p->kernels;
+    const DType type = call_dtype(l->c, P_query);
     Shape lead = l->c->out[0]->shape;
     lead.rank -= 2;
-    FlatAttention g = { .query = lower_slot(l, P_query),
-                        .key = lower_slot(l, P_key),
-                        .value = lower_slot(l, P_value),
-                        .type = call_dtype(l->c, P_query),
-                        .batch = shape_elements(&lead, 0, lead.rank),
+    FlatAttention g = { .batch = shape_elements(&lead, 0, lead.rank),
                         .rows = q->dim[q->rank - 2],
                         .keys = key->dim[key->rank - 2],
                         .size = q->dim[q->rank - 1],
                         .width = v->dim[v->rank - 1] };
-    if (!dtype_fast(g.type) || !g.batch || !g.rows || !g.keys || !g.size || !g.width
+    if (!dtype_fast(type) || !g.batch || !g.rows || !g.keys || !g.size || !g.width
         || !place_mask(l, &g, &lead))
         return false;
+    g.query = heads_of(l, P_query, g.batch, g.rows, g.size);
+    g.key = heads_of(l, P_key, g.batch, g.keys, g.size);
+    g.value = heads_of(l, P_value, g.batch, g.keys, g.width);
     g.scale = (float)(1 / sqrt((double)g.size));
-    g.part = attention_least(PANELS * k->mr, g.rows);
-    g.parts = (g.rows + g.part - 1) / g.part;
+    attention_cut(&g, l->p->kernels);
     if (g.mask >= 0) g.end = ends_of(l, &g, l->p->slot[g.mask].known);
-    g.key_room = pack_panels(g.keys, k->nr) * k->nr * g.size;
-    g.head_room = g.key_room + pack_panels(g.width, k->nr) * k->nr * g.keys;
-    FlatAttention *kept = NEW(&l->p->arena, FlatAttention);
-    *kept = g;
-    s->data = kept;
-    s->run = attention_run;
-    s->how = "attention";
-    const int slots[] = { g.query, g.key, g.value, g.mask };
-    s->read = NEW_ARRAY(&l->p->arena, COUNT(slots), int);
-    for (size_t i = 0; i < COUNT(slots); i++)
-        if (slots[i] >= 0) s->read[s->nread++] = slots[i];
-    const int64_t wide = line_of(g.keys, k) + line_of(g.width, k);
-    s->room = (size_t)(g.batch * g.head_room) * sizeof(float);
-    s->lane_room = (size_t)(g.part * wide + g.keys + 4 * ELEM_PAD
-                            + pack_panels(g.part, k->mr) * k->mr * DEPTH)
-                 * sizeof(float);
-    return true;
+    return attention_finish(l, s, &g);
+}
+
+/* ---- what is written as products and a softmax --------------------------------------------- */
+
+/* The step that makes all of a slot, which one statement alone reads; NULL: there is none. */
+static const FlatStep *made_for_one(const FlatPlan *p, int slot)
+{
+    const FlatSlot *f = &p->slot[slot];
+    const Steps *b = p->plan->body;
+    int readers = 0;
+    if (f->known || f->root != slot || f->maker < 0) return NULL;
+    for (int i = 0; i < b->nstep; i++)
+        for (int k = 0; k < b->step[i].narg; k++)
+            for (int a = 0; a < b->step[i].arg[k].n; a++)
+                readers += b->step[i].arg[k].slot[a] == slot;
+    for (int i = 0; i < b->block->nresult; i++) readers += b->result[i] == slot;
+    return readers == 1 ? &p->step[f->maker] : NULL;
+}
+
+/* The program of a step, with what it makes of `slot` left where it is handed over. */
+static const ElemProgram *kept_in_place(FlatPlan *p, const FlatStep *s, int slot)
+{
+    ElemProgram *e = NEW(&p->arena, ElemProgram);
+    int n = 0;
+    *e = *s->elem;
+    for (int i = 0; i < s->elem->nout; i++)
+        if (s->elem->out[i].slot == slot) e->out[n++] = s->elem->out[i];
+    if (!n) return NULL;
+    e->out[0].slot = -1;
+    e->nout = n;
+    return e;
+}
+
+bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
+{
+    FlatPlan *p = l->p;
+    int x;
+    const int weights = g->a_slot;
+    if (!p->fused || weights < 0 || g->b_slot < 0 || g->a.cols != 1 || g->n == 1) return false;
+    const FlatStep *soft = made_for_one(p, weights);
+    if (!soft || !rows_softmax(soft, &x)) return false;
+    const FlatStep *product = made_for_one(p, x);
+    const Gemm *f = product ? gemm_of(product) : NULL;
+    if (!f || f->a_slot < 0 || f->b_slot < 0 || f->packed || f->batch != g->batch
+        || f->m != g->m || f->n != g->k)
+        return false;
+    FlatAttention a = {
+        .query = { f->a_slot, f->a, f->a_at },
+        .key = { f->b_slot, { NULL, f->b.dtype, f->b.cols, f->b.rows }, f->b_at },
+        .value = { g->b_slot, g->b, g->b_at },
+        .mask = -1,
+        .batch = g->batch,
+        .rows = g->m,
+        .keys = g->k,
+        .size = f->k,
+        .width = g->n,
+        .scored = kept_in_place(p, product, x),
+        .weighed = kept_in_place(p, soft, weights)
+    };
+    if (!a.scored || !a.weighed) return false;
+    s->macs = product->macs;
+    s->ops = arena_printf(&p->arena, "%s %s %s", product->ops, soft->ops, s->ops);
+    attention_cut(&a, p->kernels);
+    return attention_finish(l, s, &a);
 }

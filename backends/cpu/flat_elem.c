@@ -365,7 +365,11 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
         reg[s->z] = room[s->z];
         r->k->elem[s->op](room[s->z], reg[s->x], reg[s->y], reg[s->w], s->a, s->b, padded);
     }
-    for (int i = 0; i < e->nout; i++) store_out(&e->out[i], r, first, n, reg[e->out[i].reg]);
+    for (int i = 0; i < e->nout; i++) {
+        const float *v = reg[e->out[i].reg];
+        if (e->out[i].slot >= 0) store_out(&e->out[i], r, first, n, v);
+        else if (v != given) memcpy(given, v, n * sizeof *v);
+    }
 }
 
 /* A row that is handed over is read to the next multiple of ELEM_PAD. */

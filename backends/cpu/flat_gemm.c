@@ -11,17 +11,6 @@
 
 enum { DEPTH = 256, COLUMNS = 256, PANELS = 8, FEW = 4 };
 
-typedef struct {
-    int64_t batch, m, n, k;
-    int a_slot, b_slot;   /* of what a run makes; -1: known */
-    Matrix a, b;          /* data of what is known; else of the slot */
-    int64_t *a_at, *b_at; /* by batch: elements from there */
-    const void *packed;   /* b in panels of all of k; NULL: it is packed by who needs it */
-    bool half;
-    int64_t rows, columns; /* of a part */
-    int64_t mparts, nparts;
-} Gemm;
-
 /* ---- a part ------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -159,6 +148,8 @@ static void gemm_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, gemm_part, &w, g->batch * g->mparts * g->nparts);
 }
 
+const Gemm *gemm_of(const FlatStep *s) { return s->run == gemm_run ? s->data : NULL; }
+
 /* ---- lowering ---------------------------------------------------------------------------- */
 
 static void pack_right(FlatPlan *p, Gemm *g)
@@ -250,23 +241,29 @@ bool lower_linear(FlatLower *l, FlatStep *s)
     return lower_bias(l, g.n, 1) && gemm_finish(l, s, &g);
 }
 
-/* By batch: where the matrices of a tensor begin, of leading dimensions that broadcast to
- * `lead`. */
-static int64_t *batch_places(FlatLower *l, const Shape *s, const Shape *lead)
+/* By batch: where the matrices of a tensor begin, whose dimensions lie `stride` apart and whose
+ * leading ones broadcast to `lead`. */
+static void batch_strides(const Shape *s, const int64_t *stride, const Shape *lead, int64_t *at)
 {
-    Shape own = *s;
-    own.rank -= 2;
-    const int64_t size = s->dim[s->rank - 2] * s->dim[s->rank - 1];
     const int64_t n = shape_elements(lead, 0, lead->rank);
-    int64_t stride[MAX_RANK], *at = NEW_ARRAY(&l->p->arena, n + 1, int64_t);
-    shape_strides_as(&own, lead, stride);
     for (int64_t b = 0; b < n; b++) {
         int64_t rest = b;
+        at[b] = 0;
         for (int i = lead->rank - 1; i >= 0; i--) {
-            at[b] += rest % lead->dim[i] * stride[i] * size;
+            const int own = i - (lead->rank - (s->rank - 2));
+            const int64_t index = rest % lead->dim[i];
+            if (own >= 0 && s->dim[own] > 1) at[b] += index * stride[own];
             rest /= lead->dim[i];
         }
     }
+}
+
+static int64_t *batch_places(FlatLower *l, const Shape *s, const Shape *lead)
+{
+    int64_t stride[MAX_RANK];
+    int64_t *at = NEW_ARRAY(&l->p->arena, shape_elements(lead, 0, lead->rank) + 1, int64_t);
+    shape_strides(s, stride);
+    batch_strides(s, stride, lead, at);
     return at;
 }
 
@@ -277,6 +274,19 @@ static void merge_batch(Gemm *g, const Shape *x, const Shape *y, bool turned)
     if (shape_elements(x, 0, x->rank - 2) != g->batch) return;
     g->m *= g->batch;
     g->batch = 1;
+}
+
+/* A side that was only transposed is read from where it was before. */
+static void gemm_turn(const FlatLower *l, int *slot, const Shape *s, bool turned,
+                      const Shape *lead, Matrix *m, int64_t *at)
+{
+    const FlatSlot *f = *slot < 0 ? NULL : &l->p->slot[*slot];
+    if (!f || !f->turned) return;
+    const int64_t r = f->turned[s->rank - 2], c = f->turned[s->rank - 1];
+    m->rows = turned ? c : r;
+    m->cols = turned ? r : c;
+    batch_strides(s, f->turned, lead, at);
+    *slot = f->turned_of;
 }
 
 bool lower_matmul(FlatLower *l, FlatStep *s)
@@ -301,6 +311,11 @@ bool lower_matmul(FlatLower *l, FlatStep *s)
     g.b.cols = ty ? yc : 1;
     g.a_at = batch_places(l, x, &lead);
     g.b_at = batch_places(l, y, &lead);
+    const int64_t batch = g.batch;
     merge_batch(&g, x, y, tx);
-    return gemm_finish(l, s, &g);
+    if (g.batch == batch) {
+        gemm_turn(l, &g.a_slot, x, tx, &lead, &g.a, g.a_at);
+        gemm_turn(l, &g.b_slot, y, ty, &lead, &g.b, g.b_at);
+    }
+    return lower_attended(l, s, &g) || gemm_finish(l, s, &g);
 }

@@ -151,6 +151,20 @@ static bool move_transposed(FlatLower *l, Copy *c)
     return true;
 }
 
+/* What reads the result may read x instead, by the strides that it has there. */
+static void note_turned(FlatLower *l, const Copy *c, int rank)
+{
+    const FlatSlot *x = &l->p->slot[c->src];
+    FlatSlot *y = &l->p->slot[c->dst];
+    if (!l->p->fused) return;
+    int64_t perm[MAX_RANK], *stride = NEW_ARRAY(&l->p->arena, rank + 1, int64_t);
+    call_ints(l->c, P_perm, perm, MAX_RANK);
+    for (int i = 0; i < rank; i++)
+        stride[i] = x->turned ? x->turned[perm[i] < 0 ? perm[i] + rank : perm[i]] : c->from[i];
+    y->turned = stride;
+    y->turned_of = x->turned ? x->turned_of : c->src;
+}
+
 static bool sliced_by_size(FlatLower *l, Copy *c)
 {
     int64_t begin[MAX_RANK], stride[MAX_RANK];
@@ -264,5 +278,6 @@ bool lower_move(FlatLower *l, FlatStep *s)
     const bool ok = kind == OP_transpose     ? move_transposed(l, c)
                   : kind == OP_slice_by_size ? sliced_by_size(l, c)
                                              : sliced_by_index(l, c);
+    if (ok && kind == OP_transpose) note_turned(l, c, z->shape.rank);
     return ok && move_finish(l, s, c, 1);
 }

@@ -30,6 +30,23 @@ static inline Matrix matrix_at(Matrix m, int64_t i, int64_t j)
 void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to);
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
+/* A product of matrices as a step (flat_gemm.c). */
+typedef struct {
+    int64_t batch, m, n, k;
+    int a_slot, b_slot;   /* of what a run makes; -1: known */
+    Matrix a, b;          /* data of what is known; else of the slot */
+    int64_t *a_at, *b_at; /* by batch: elements from there */
+    const void *packed;   /* b in panels of all of k; NULL: it is packed by who needs it */
+    bool half;
+    int64_t rows, columns; /* of a part */
+    int64_t mparts, nparts;
+} Gemm;
+/* NULL: the step is none, or one whose sides are swapped. */
+const Gemm *gemm_of(const FlatStep *s);
+/* The product g as the end of an attention, where its left side is the softmax of products
+ * (flat_attention.c); false: it is not. */
+bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g);
+
 static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1) / width; }
 
 /* ---- windows (flat_window.c) ------------------------------------------------------------- */

@@ -191,6 +191,14 @@ static bool split_at(const Shape *s, const bool *in, Rows *g)
     return true;
 }
 
+bool rows_softmax(const FlatStep *s, int *x_slot)
+{
+    const Rows *g = s->data;
+    if (s->run != rows_run || g->kind != ROWS_SOFTMAX || g->inner != 1) return false;
+    *x_slot = g->x_slot;
+    return true;
+}
+
 bool lower_softmax(FlatLower *l, FlatStep *s)
 {
     int axis;

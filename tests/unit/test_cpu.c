@@ -402,11 +402,42 @@ static Value *attention(Gen *g, Value *x)
                                             .attn_mask = mask);
 }
 
+/* Heads of a matrix [n, heads * size], by a reshape and mostly a transpose. */
+static Value *heads_of(Gen *g, int64_t n, int64_t heads, int64_t size, bool turned)
+{
+    static const int64_t perm[] = { 1, 0, 2 };
+    Value *x = constant(g, turned ? SHAPE(n, heads, size) : SHAPE(heads, n, size), 1);
+    x = mil_mul(&g->b, "h", .x = x, .y = g->at[0]);
+    return turned ? mil_transpose(&g->b, "t", .x = x, .perm = ints(g, 3, perm)) : x;
+}
+
+/* Attention as products, a softmax and what stands between them. */
+static Value *attended(Gen *g, Value *x)
+{
+    static const int64_t perm[] = { 0, 2, 1 };
+    const int64_t heads = 1 + draw(g, 3), rows = extent(g), keys = extent(g), size = extent(g);
+    (void)x;
+    Value *q = heads_of(g, rows, heads, size, draw(g, 2)),
+          *k = heads_of(g, keys, heads, size, draw(g, 2)),
+          *v = heads_of(g, keys, heads, extent(g), draw(g, 2));
+    const bool turned = draw(g, 2);
+    if (turned) k = mil_transpose(&g->b, "k", .x = k, .perm = ints(g, 3, perm));
+    Value *s = mil_matmul(&g->b, "s", .x = q, .y = k,
+                          .transpose_y = build_bool(&g->b, !turned));
+    if (draw(g, 2)) s = mil_mul(&g->b, "m", .x = s, .y = real(g, 0.25));
+    if (draw(g, 2)) s = mil_add(&g->b, "a", .x = s, .y = constant(g, SHAPE(rows, keys), 1));
+    Value *p = mil_softmax(&g->b, "p", .x = s, .axis = build_int(&g->b, -1));
+    Value *y = mil_matmul(&g->b, "y", .x = p, .y = v);
+    if (draw(g, 4) == 0) g->at[g->n++] = p; /* which may be a result too */
+    return draw(g, 2) ? mil_relu(&g->b, "r", .x = y) : y;
+}
+
 typedef Value *Statement(Gen *g, Value *x);
-static Statement *const statements[] = { unary,  binary, unary,     binary,     chosen,
-                                         linear, matmul, conv,      pool,       rows,
-                                         moved,  conv,   channels,  binary,     recurrent,
-                                         parts,  square, attention, transposed, depthwise };
+static Statement *const statements[] = { unary,   binary, unary,     binary,     chosen,
+                                         linear,  matmul, conv,      pool,       rows,
+                                         moved,   conv,   channels,  binary,     recurrent,
+                                         parts,   square, attention, transposed, depthwise,
+                                         attended };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {
