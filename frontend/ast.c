@@ -196,6 +196,12 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
     return l;
 }
 
+Node *ast_form(Node *type, Node *form)
+{
+    type->c = form;
+    return type;
+}
+
 int ast_chain(Arena *a, const Node *n, const Node ***out)
 {
     int count = 1;

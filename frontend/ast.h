@@ -106,6 +106,8 @@ NodeList ast_first(Node *n);
 /* n and what is linked behind it */
 NodeList ast_append(NodeList l, Node *n);
 NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
+/* The type of a weight that is stored in that form. */
+Node *ast_form(Node *type, Node *form);
 void ast_too_deep(Ast *p, Loc loc);
 
 #endif

@@ -171,8 +171,10 @@ choice(X) ::= IF(K) expr(E) block(B) ELSE choice(C).   { X = ast_node(p, N_IF, K
 weights(L) ::= weight(X).                      { L = ast_first(X); }
 weights(L) ::= weights(M) COMMA weight(X).     { L = ast_append(M, X); }
 weight(X) ::= NAME(N).                         { X = ast_leaf(p, N_WEIGHT, N); }
-weight(X) ::= NAME(N) COLON type(T).           { X = ast_decl(p, N_WEIGHT, N, T, NULL, NULL); }
-weight(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_decl(p, N_WEIGHT, N, T, E, NULL); }
+weight(X) ::= NAME(N) COLON stored(T).         { X = ast_decl(p, N_WEIGHT, N, T, NULL, NULL); }
+weight(X) ::= NAME(N) COLON stored(T) ASSIGN expr(E). { X = ast_decl(p, N_WEIGHT, N, T, E, NULL); }
+stored(X) ::= type(T).                         { X = T; }
+stored(X) ::= type(T) AS primary(F).           { X = ast_form(T, F); }
 
 states(L) ::= state(X).                        { L = ast_first(X); }
 states(L) ::= states(M) COMMA state(X).        { L = ast_append(M, X); }

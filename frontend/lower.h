@@ -88,8 +88,10 @@ struct List {
 
 typedef struct Weight Weight;
 struct Weight {
-    const char *path;   /* "blocks.3.attn.wq" */
-    const Const *value; /* NULL: it is wrong, and was reported */
+    const char *path;             /* "blocks.3.attn.wq" */
+    const Const *value;           /* NULL: it is wrong, and was reported */
+    const struct Compression *as; /* how it is stored, or NULL */
+    uint32_t number;              /* of the module's named weights; 0: it has none yet */
     Loc loc;
     unsigned pass;            /* the model call that declared it last */
     bool of_file, used, told; /* told: that nothing uses it */
@@ -342,6 +344,8 @@ Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const A
 
 /* lower_weight.c */
 Val declare_weight(Lower *l, const Node *n);
+/* What stands behind `as` (lower_form.c); NULL: reported, or nothing does. */
+const struct Compression *weight_form(Lower *l, const Node *form, const Type *t);
 Value *weight_value(Lower *l, const View *v);
 bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
 Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */

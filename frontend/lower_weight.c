@@ -268,6 +268,7 @@ Val declare_weight(Lower *l, const Node *n)
     if (!weight_type(l, n, &t)) return val_poison();
     Weight *w = NEW(&l->arena, Weight);
     *w = (Weight){ .path = path, .loc = n->loc, .pass = l->pass, .of_file = !l->func };
+    w->as = weight_form(l, n->a->c, t);
     const int given = weight_given(l, path);
     w->value = given < 0 ? choose_const(l, n, t, path) : given_const(l, n, t, given);
     env_set(l, &l->weights, path, (Val){ .kind = V_NONE, .u.s = (const char *)(void *)w });
@@ -342,6 +343,8 @@ Value *weight_value(Lower *l, const View *v)
     *c = *w->value;
     c->type = type_tensor(&l->m->arena, w->value->type->dtype, v->shape);
     c->loc = w->loc;
+    if (!w->number) w->number = module_name_weight(l->m, w->path, w->as);
+    c->weight = w->number;
     Builder b = l->b; /* outside of all blocks, for whoever uses the weight later */
     b.loc = lower_blame(l, w->loc);
     for (; b.block->owner; b.block = b.before->parent) b.before = b.block->owner;

@@ -338,7 +338,7 @@ static int run_passes(CompilerJob *j)
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code || checks_as_given(j)) return code;
     if (passes_alone(j)) o->only = passes_alone(j);
-    o->compress = &j->compress;
+    if (compiler_given(j, ANEC_compress) || j->compress.measures) o->compress = &j->compress;
     if (j->mode == MODE_DUMP) o->dump = compiler_opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;

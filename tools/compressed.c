@@ -96,7 +96,7 @@ static double ratio(double before, double after) { return after > 0 ? before / a
 
 static void put_row(Buf *out, Arena *a, const CompressNote *n, bool func)
 {
-    const char *name = func ? arena_printf(a, "%s:%s", n->func, n->name) : n->name;
+    const char *name = func ? arena_printf(a, "%s:%s", n->func, n->path) : n->path;
     buf_printf(out, "%-32s %-18s ", name, shape_text(a, &n->type->shape));
     if (!n->as) {
         buf_printf(out, "stays: %s\n", n->why);
@@ -130,6 +130,7 @@ static void json_weight(cJSON *all, const CompressNote *n)
     cJSON *o = json_item(all, NULL, cJSON_CreateObject());
     json_item(o, "function", cJSON_CreateString(n->func));
     json_item(o, "name", cJSON_CreateString(n->name));
+    json_item(o, "weight", cJSON_CreateString(n->path));
     json_item(o, "dtype", cJSON_CreateString(dtypes[n->type->dtype].name));
     json_item(o, "shape", json_shape(&n->type->shape));
     json_item(o, "form", n->as ? cJSON_CreateString(n->as) : cJSON_CreateNull());

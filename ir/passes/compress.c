@@ -33,6 +33,8 @@ typedef struct {
     Arena scratch;
     const char **name; /* of all weights, for a rule that takes none */
     size_t nname, name_cap;
+    const char **why; /* of forms that were not had, each said once */
+    size_t nwhy, why_cap;
     int changes;
     bool refused; /* the opset has no form at all, which was said */
 } Compressing;
@@ -125,6 +127,8 @@ static CompressNote *compress_put_note(Compressing *c, const Value *v)
                             .type = v->type,
                             .elements = (double)n,
                             .before = (double)type_bytes(v->type) };
+    const NamedWeight *w = value_lit(v) ? const_weight(c->m, value_lit(v)) : NULL;
+    note->path = w ? w->path : v->name;
     note->after = note->before;
     return note;
 }
@@ -210,7 +214,19 @@ static const char *compress_joined(Arena *a, const char *one, const char *two)
     return one && two ? arena_printf(a, "%s; %s", one, two) : one ? one : two;
 }
 
-static bool compress_one(Compressing *c, Op *op, const Compression *as, const char *why)
+/* Of the first weight of all that go another way for the same reason. */
+static void compress_say(Compressing *c, const Op *op, const CompressNote *note)
+{
+    for (size_t i = 0; i < c->nwhy; i++)
+        if (!strcmp(c->why[i], note->why)) return;
+    ARENA_ROOM(&c->scratch, c->why, c->nwhy, c->why_cap);
+    c->why[c->nwhy++] = note->why;
+    diag_warn(c->diag, WARN_COMPRESS, op_loc(op), "the weight %s becomes %s: %s", note->path,
+              note->as, note->why);
+}
+
+static bool compress_one(Compressing *c, Op *op, const Compression *as, const char *why,
+                         bool chosen)
 {
     Value *v = op->out[0];
     CompressNote *note = compress_put_note(c, v);
@@ -234,6 +250,7 @@ static bool compress_one(Compressing *c, Op *op, const Compression *as, const ch
     note->as = compression_text(&c->m->arena, as);
     note->why = compress_joined(&c->m->arena, why, done->encoder.why);
     note->after = coded_bytes(&done->encoder.to);
+    if (note->why && !chosen) compress_say(c, op, note);
     if (c->plan->measures) compress_measure(c, made, e.from, note);
     legal_replace(op, made);
     c->changes++;
@@ -292,7 +309,7 @@ static bool compress_visit(void *ctx, Op *op)
                                            &why);
     if (as.kind == KIND_none) return true;
     if (!compress_has_forms(c, op, &as, o)) return true;
-    return compress_one(c, op, &as, why);
+    return compress_one(c, op, &as, why, wish->kind == KIND_auto);
 }
 
 static void compress_func(Compressing *c)

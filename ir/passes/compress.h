@@ -56,6 +56,8 @@ bool compression_make(Arena *a, const char *kind, const CompressArg *arg, int n,
                       Compression *out, const char **wrong);
 /* "int4(block = 32)" */
 const char *compression_text(Arena *a, const Compression *c);
+/* Whether it is the name of a kind, or of something that one is told. */
+bool compression_word(const char *name);
 /* The names of all kinds, "none, auto, .." */
 const char *compression_kinds(Arena *a);
 
@@ -73,6 +75,7 @@ void compress_rules_free(CompressRules *r); /* the files that it holds; NULL is 
 
 typedef struct {
     const char *func, *name; /* of the value in the program */
+    const char *path;        /* of the weight that it is, or is made of */
     const char *as;          /* NULL: it stays as it is, and `why` says why */
     const char *why;         /* it is not what was asked for, or NULL */
     const Type *type;

@@ -62,6 +62,13 @@ static int kind_find(const char *name)
     return -1;
 }
 
+bool compression_word(const char *name)
+{
+    bool is = kind_find(name) >= 0;
+    for (int i = 0; i < TOLD_COUNT; i++) is = is || !strcmp(compress_told[i].name, name);
+    return is;
+}
+
 const char *compression_kinds(Arena *a)
 {
     Buf all = { 0 };

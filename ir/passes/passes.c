@@ -54,8 +54,10 @@ static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,dce,
 
 static bool is_wanted(const Module *m, const PassOptions *o, const char *name)
 {
-    if (!strcmp(name, "compress")) return o->compress || module_compresses(m);
+    const bool compress = !strcmp(name, "compress");
+    if (compress && o->compress) return true;
     if (o->only) return pass_listed(o->only, name);
+    if (compress) return module_compresses(m);
     const char *listed = target_passes(o->target);
     return !listed || pass_listed(listed, name)
         || (o->io != IO_AUTO && pass_listed(io_passes, name))
