@@ -124,9 +124,15 @@ static void put_text(Buf *b, const Conversion *c, const char *s)
 static void put_conversion(Buf *b, const Conversion *c, va_list *ap)
 {
     switch (c->kind) {
-    case 's': put_text(b, c, va_arg(*ap, const char *)); return;
-    case '%': buf_putc(b, '%'); return;
-    case 'p': buf_printf(b, c->spec, va_arg(*ap, void *)); return;
+    case 's':
+        put_text(b, c, va_arg(*ap, const char *));
+        return;
+    case '%':
+        buf_putc(b, '%');
+        return;
+    case 'p':
+        buf_printf(b, c->spec, va_arg(*ap, void *));
+        return;
     case 'c': {
         const char one = (char)va_arg(*ap, int);
         buf_escape(b, &one, 1);
@@ -139,14 +145,18 @@ static void put_conversion(Buf *b, const Conversion *c, va_list *ap)
     case 'A':
     case 'E':
     case 'F':
-    case 'G': buf_printf(b, c->spec, va_arg(*ap, double)); return;
+    case 'G':
+        buf_printf(b, c->spec, va_arg(*ap, double));
+        return;
     case 'd':
     case 'i':
     case 'u':
     case 'x':
     case 'X':
-    case 'o': break;
-    default: bug("a message with the conversion %s, which is not known", c->spec);
+    case 'o':
+        break;
+    default:
+        bug("a message with the conversion %s, which is not known", c->spec);
     }
     if (c->size == 1) buf_printf(b, c->spec, va_arg(*ap, long));
     else if (c->size == 2) buf_printf(b, c->spec, va_arg(*ap, long long));

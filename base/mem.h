@@ -137,15 +137,15 @@ enum { ARRAY_FIRST = 16 };
 void *arena_grow(Arena *a, const void *array, size_t cap, size_t size);
 void *mem_grow(void *array, size_t cap, size_t size);
 
-#define ARRAY_ROOM(array, count, cap, more)                                                    \
-    do {                                                                                       \
-        if ((count) < (cap)) break;                                                            \
-        (array) = (more);                                                                      \
-        (cap) = (cap) ? 2 * (cap) : ARRAY_FIRST;                                               \
+#define ARRAY_ROOM(array, count, cap, more) \
+    do { \
+        if ((count) < (cap)) break; \
+        (array) = (more); \
+        (cap) = (cap) ? 2 * (cap) : ARRAY_FIRST; \
     } while (0)
-#define ARENA_ROOM(arena, array, count, cap)                                                   \
+#define ARENA_ROOM(arena, array, count, cap) \
     ARRAY_ROOM(array, count, cap, arena_grow((arena), (array), (size_t)(cap), sizeof *(array)))
-#define MEM_ROOM(array, count, cap)                                                            \
+#define MEM_ROOM(array, count, cap) \
     ARRAY_ROOM(array, count, cap, mem_grow((array), (size_t)(cap), sizeof *(array)))
 
 /* ---- sizes ------------------------------------------------------------------------------- */

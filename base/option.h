@@ -27,7 +27,7 @@ typedef struct {
 } Option;
 
 /* A row of a .def file: OPT(id, name, letter, kind, argument, choices, help). */
-#define OPTION_ROW(id, n, l, k, a, c, h)                                                       \
+#define OPTION_ROW(id, n, l, k, a, c, h) \
     { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
 
 /* The row of a name, of which len bytes are read, or of a letter; -1: none. */

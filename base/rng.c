@@ -121,9 +121,9 @@ double rng_normal(uint64_t seed, uint64_t index)
 
 enum { PAIRS = 64 };
 
-#define BLOCK_OF_PAIRS                                                                         \
-    double even[PAIRS], odd[PAIRS];                                                            \
-    for (int i = 0; i < PAIRS; i++) normal_pair(start, k + (uint64_t)i, &even[i], &odd[i]);    \
+#define BLOCK_OF_PAIRS \
+    double even[PAIRS], odd[PAIRS]; \
+    for (int i = 0; i < PAIRS; i++) normal_pair(start, k + (uint64_t)i, &even[i], &odd[i]); \
     for (int i = 0; i < PAIRS; i++) dst[2 * i] = even[i], dst[2 * i + 1] = odd[i];
 
 static void block_plain(uint64_t start, uint64_t k, double *dst) { BLOCK_OF_PAIRS }

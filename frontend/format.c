@@ -164,8 +164,10 @@ static bool format_ends(int kind)
     case TK_ELLIPSIS:
     case TK_RPAREN:
     case TK_RBRACK:
-    case TK_RBRACE: return true;
-    default: return format_word(kind);
+    case TK_RBRACE:
+        return true;
+    default:
+        return format_word(kind);
     }
 }
 

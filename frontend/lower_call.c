@@ -452,12 +452,18 @@ __attribute__((noinline)) Val call_value(Lower *l, Val f, Args *a, Loc loc, cons
 {
     switch (f.kind) {
     case V_FN:
-    case V_MODEL: return call_closure(l, f.u.fn, a, loc, hint);
-    case V_INSTANCE: return call_instance(l, f.u.self, a, loc, hint);
-    case V_LIST: return call_list(l, f.u.list, a, loc, hint);
-    case V_BUILTIN: return call_builtin(l, f.u.builtin, a, loc);
-    case V_OP: return emit_call(l, loc, f.u.op, a, hint);
-    default: bug("%s is called", val_kind(l, f));
+    case V_MODEL:
+        return call_closure(l, f.u.fn, a, loc, hint);
+    case V_INSTANCE:
+        return call_instance(l, f.u.self, a, loc, hint);
+    case V_LIST:
+        return call_list(l, f.u.list, a, loc, hint);
+    case V_BUILTIN:
+        return call_builtin(l, f.u.builtin, a, loc);
+    case V_OP:
+        return emit_call(l, loc, f.u.op, a, hint);
+    default:
+        bug("%s is called", val_kind(l, f));
     }
 }
 

@@ -366,22 +366,35 @@ static Val eval_kind(Lower *l, const Node *n, const char *hint)
 {
     bool yes = false;
     switch (n->kind) {
-    case N_INT: return val_int(n->u.i);
-    case N_FLOAT: return val_float(n->u.f);
-    case N_BOOL: return val_bool(n->u.i != 0);
-    case N_STRING: return val_string(n->u.s);
-    case N_NAME: return lookup(l, n);
-    case N_MEMBER: return member_value(l, n);
-    case N_UNARY: return unary_value(l, n, hint);
-    case N_BINARY: return n->op == TK_RANGE ? range_value(l, n) : binary_value(l, n, hint);
-    case N_LIST: return list_value(l, n);
-    case N_EACH: return each_value(l, n);
-    case N_INDEX: return eval_index(l, n, hint);
-    case N_CALL: return eval_call(l, n, hint);
+    case N_INT:
+        return val_int(n->u.i);
+    case N_FLOAT:
+        return val_float(n->u.f);
+    case N_BOOL:
+        return val_bool(n->u.i != 0);
+    case N_STRING:
+        return val_string(n->u.s);
+    case N_NAME:
+        return lookup(l, n);
+    case N_MEMBER:
+        return member_value(l, n);
+    case N_UNARY:
+        return unary_value(l, n, hint);
+    case N_BINARY:
+        return n->op == TK_RANGE ? range_value(l, n) : binary_value(l, n, hint);
+    case N_LIST:
+        return list_value(l, n);
+    case N_EACH:
+        return each_value(l, n);
+    case N_INDEX:
+        return eval_index(l, n, hint);
+    case N_CALL:
+        return eval_call(l, n, hint);
     case N_COND:
         if (!eval_truth(l, n->b, "the condition of `if`", &yes)) return val_poison();
         return eval(l, yes ? n->a : n->c, hint);
-    default: bug("%s is no expression", node_names[n->kind]);
+    default:
+        bug("%s is no expression", node_names[n->kind]);
     }
 }
 

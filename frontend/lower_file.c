@@ -212,9 +212,15 @@ static void check_twice(Lower *l, const File *f)
 static void run_item(Lower *l, File *f, const Node *n)
 {
     switch (n->kind) {
-    case N_PARAM: run_param(l, f, n); return;
-    case N_WEIGHT: run_weight(l, n); return;
-    case N_STATE: run_state(l, n); return;
+    case N_PARAM:
+        run_param(l, f, n);
+        return;
+    case N_WEIGHT:
+        run_weight(l, n);
+        return;
+    case N_STATE:
+        run_state(l, n);
+        return;
     case N_WEIGHTS:
         if (f == l->entry) set_weight_source(l, n);
         else
@@ -230,7 +236,8 @@ static void run_item(Lower *l, File *f, const Node *n)
         run_block(l, &block);
         return;
     }
-    default: return;
+    default:
+        return;
     }
 }
 

@@ -95,14 +95,19 @@ static Val make_kind(Lower *l, const Node *e, const char *path, bool listed)
 {
     bool yes = false;
     switch (e->kind) {
-    case N_LIST: return make_list(l, e->a, path);
-    case N_EACH: return make_each(l, e, path);
-    case N_INDEX: return make_many(l, e, path);
-    case N_CALL: return make_call(l, e, path);
+    case N_LIST:
+        return make_list(l, e->a, path);
+    case N_EACH:
+        return make_each(l, e, path);
+    case N_INDEX:
+        return make_many(l, e, path);
+    case N_CALL:
+        return make_call(l, e, path);
     case N_COND:
         if (!eval_truth(l, e->b, "the condition of `if`", &yes)) return val_poison();
         return make_use(l, yes ? e->a : e->c, path, listed);
-    default: break;
+    default:
+        break;
     }
     Val f = eval(l, e, NULL);
     if (f.kind == V_LAYER) return instantiate(l, f.u.fn, NULL, e->loc, path);

@@ -84,9 +84,12 @@ static bool number_translate(NumberSteps *s, const Node *n)
         return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(n->u.i) }, 0);
     case N_FLOAT:
         return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_float(n->u.f) }, 0);
-    case N_NAME: return number_name(s, n);
-    case N_CALL: return number_call(s, n);
-    case N_BINARY: return n->depth < NUMBER_STACK && number_binary(s, n);
+    case N_NAME:
+        return number_name(s, n);
+    case N_CALL:
+        return number_call(s, n);
+    case N_BINARY:
+        return n->depth < NUMBER_STACK && number_binary(s, n);
     case N_UNARY:
         if (n->op == TK_NOT)
             return number_translate(s, n->a)
@@ -95,7 +98,8 @@ static bool number_translate(NumberSteps *s, const Node *n)
         return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(0) }, 0)
             && number_translate(s, n->a)
             && number_add(s, (NumberStep){ .kind = DO_BINARY, .token = TK_MINUS }, 2);
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -130,8 +134,12 @@ static bool number_compute(const NumberSteps *s, const Val *name, Val *out)
     for (const NumberStep *at = s->step, *end = at + s->count; at < end; at++) {
         Val *top = &stack[n ? n - 1 : 0]; /* of what is pushed first there is none */
         switch (at->kind) {
-        case DO_PUSH: stack[n++] = at->value; continue;
-        case DO_NAME: stack[n++] = name[at->name]; continue;
+        case DO_PUSH:
+            stack[n++] = at->value;
+            continue;
+        case DO_NAME:
+            stack[n++] = name[at->name];
+            continue;
         case DO_CALL:
             if (!val_is_number(*top)) return false;
             *top = val_float(at->f(val_double(*top)));
@@ -140,7 +148,9 @@ static bool number_compute(const NumberSteps *s, const Val *name, Val *out)
             if (top->kind != V_BOOL) return false;
             top->u.b = !top->u.b;
             continue;
-        case DO_BINARY: n--; break;
+        case DO_BINARY:
+            n--;
+            break;
         }
         const Val b = *top;
         top--;

@@ -169,17 +169,38 @@ static void run_stmt(Lower *l, const Node *n)
 {
     if (!lower_enter(l, n->loc)) return;
     switch (n->kind) {
-    case N_ASSIGN: run_assign(l, n); break;
-    case N_WEIGHT: run_weight(l, n); break;
-    case N_STATE: run_state(l, n); break;
-    case N_CALL: eval_call(l, n, NULL); break;
-    case N_LAYER: run_use(l, n); break;
-    case N_FN: run_fn(l, n); break;
-    case N_RETURN: run_return(l, n, l->frame->hint); break;
-    case N_IF: run_if(l, n); break;
-    case N_FOR: run_for(l, n); break;
-    case N_ASSERT: run_assert(l, n); break;
-    default: bug("%s is no statement", node_names[n->kind]);
+    case N_ASSIGN:
+        run_assign(l, n);
+        break;
+    case N_WEIGHT:
+        run_weight(l, n);
+        break;
+    case N_STATE:
+        run_state(l, n);
+        break;
+    case N_CALL:
+        eval_call(l, n, NULL);
+        break;
+    case N_LAYER:
+        run_use(l, n);
+        break;
+    case N_FN:
+        run_fn(l, n);
+        break;
+    case N_RETURN:
+        run_return(l, n, l->frame->hint);
+        break;
+    case N_IF:
+        run_if(l, n);
+        break;
+    case N_FOR:
+        run_for(l, n);
+        break;
+    case N_ASSERT:
+        run_assert(l, n);
+        break;
+    default:
+        bug("%s is no statement", node_names[n->kind]);
     }
     lower_leave(l);
 }

@@ -132,12 +132,24 @@ static void put_val(Lower *l, Buf *b, Val v, int depth)
 {
     enum { MAX_SHOWN = 32, MAX_NESTING = 8 };
     switch (v.kind) {
-    case V_INT: buf_printf(b, "%lld", (long long)v.u.i); return;
-    case V_FLOAT: put_number(b, v.u.f); return;
-    case V_BOOL: buf_puts(b, v.u.b ? "true" : "false"); return;
-    case V_STRING: buf_puts(b, v.u.s); return;
-    case V_TENSOR: buf_puts(b, type_text(&l->arena, v.u.tensor->type)); return;
-    case V_WEIGHT: buf_printf(b, "weight %s", shape_text(&l->arena, val_shape(v))); return;
+    case V_INT:
+        buf_printf(b, "%lld", (long long)v.u.i);
+        return;
+    case V_FLOAT:
+        put_number(b, v.u.f);
+        return;
+    case V_BOOL:
+        buf_puts(b, v.u.b ? "true" : "false");
+        return;
+    case V_STRING:
+        buf_puts(b, v.u.s);
+        return;
+    case V_TENSOR:
+        buf_puts(b, type_text(&l->arena, v.u.tensor->type));
+        return;
+    case V_WEIGHT:
+        buf_printf(b, "weight %s", shape_text(&l->arena, val_shape(v)));
+        return;
     case V_LIST:
         buf_putc(b, '[');
         for (int64_t i = 0; i < v.u.list->n; i++) {
@@ -150,7 +162,8 @@ static void put_val(Lower *l, Buf *b, Val v, int depth)
         }
         buf_putc(b, ']');
         return;
-    default: buf_puts(b, kind_names[v.kind]);
+    default:
+        buf_puts(b, kind_names[v.kind]);
     }
 }
 
@@ -211,12 +224,18 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
 static Val val_compare(int token, double order)
 {
     switch (token) {
-    case TK_EQ: return val_bool(order == 0);
-    case TK_NE: return val_bool(order != 0);
-    case TK_LT: return val_bool(order < 0);
-    case TK_LE: return val_bool(order <= 0);
-    case TK_GT: return val_bool(order > 0);
-    default: return val_bool(order >= 0);
+    case TK_EQ:
+        return val_bool(order == 0);
+    case TK_NE:
+        return val_bool(order != 0);
+    case TK_LT:
+        return val_bool(order < 0);
+    case TK_LE:
+        return val_bool(order <= 0);
+    case TK_GT:
+        return val_bool(order > 0);
+    default:
+        return val_bool(order >= 0);
     }
 }
 
@@ -253,9 +272,15 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
     int64_t out = 0, rest = 0;
     bool fits = true;
     switch (token) {
-    case TK_PLUS: fits = !__builtin_add_overflow(a, b, &out); break;
-    case TK_MINUS: fits = !__builtin_sub_overflow(a, b, &out); break;
-    case TK_STAR: fits = !__builtin_mul_overflow(a, b, &out); break;
+    case TK_PLUS:
+        fits = !__builtin_add_overflow(a, b, &out);
+        break;
+    case TK_MINUS:
+        fits = !__builtin_sub_overflow(a, b, &out);
+        break;
+    case TK_STAR:
+        fits = !__builtin_mul_overflow(a, b, &out);
+        break;
     case TK_POWER:
         if (b < 0) return val_float(pow((double)a, (double)b));
         fits = int_power(a, b, &out);
@@ -276,7 +301,8 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
         }
         if (token == TK_PERCENT) out = rest;
         break;
-    default: return val_compare(token, a < b ? -1 : a > b);
+    default:
+        return val_compare(token, a < b ? -1 : a > b);
     }
     return fits ? val_int(out) : val_bad(l, loc, "the result does not fit 64 bits");
 }
@@ -286,13 +312,20 @@ static Val float_op(Lower *l, Loc loc, int token, double a, double b)
     if ((token == TK_SLASH || token == TK_FLOORDIV || token == TK_PERCENT) && b == 0)
         return val_bad(l, loc, "division by zero");
     switch (token) {
-    case TK_PLUS: return val_float(a + b);
-    case TK_MINUS: return val_float(a - b);
-    case TK_STAR: return val_float(a * b);
-    case TK_SLASH: return val_float(a / b);
-    case TK_FLOORDIV: return val_float(floor(a / b));
-    case TK_PERCENT: return val_float(a - b * floor(a / b));
-    case TK_POWER: return val_float(pow(a, b));
+    case TK_PLUS:
+        return val_float(a + b);
+    case TK_MINUS:
+        return val_float(a - b);
+    case TK_STAR:
+        return val_float(a * b);
+    case TK_SLASH:
+        return val_float(a / b);
+    case TK_FLOORDIV:
+        return val_float(floor(a / b));
+    case TK_PERCENT:
+        return val_float(a - b * floor(a / b));
+    case TK_POWER:
+        return val_float(pow(a, b));
     default:
         return isnan(a) || isnan(b) ? val_bool(token == TK_NE)
                                     : val_compare(token, a < b ? -1 : a > b);

@@ -45,11 +45,11 @@ typedef union {
     };
     unsigned char of[CHIPS_MOST];
 } ChipFacts;
-#define FACTS(...)                                                                             \
-    {                                                                                          \
-        {                                                                                      \
-            __VA_ARGS__                                                                        \
-        }                                                                                      \
+#define FACTS(...) \
+    { \
+        { \
+            __VA_ARGS__ \
+        } \
     }
 
 #endif

@@ -210,10 +210,16 @@ static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void 
     Tensor out = tensor_view(c->type->dtype, &run, dst);
     const size_t bits = (size_t)dtypes[out.dtype].bits;
     switch (c->kind) {
-    case CONST_INIT: read_init(c, first, n, &out); return true;
-    case CONST_FILE: read_file(c, first, n, &out); return true;
-    case CONST_OF: return read_other(c, d, first, n, &out);
-    case CONST_MADE: return made_read(c, d, first, n, dst);
+    case CONST_INIT:
+        read_init(c, first, n, &out);
+        return true;
+    case CONST_FILE:
+        read_file(c, first, n, &out);
+        return true;
+    case CONST_OF:
+        return read_other(c, d, first, n, &out);
+    case CONST_MADE:
+        return made_read(c, d, first, n, dst);
     case CONST_DATA:
         if (out.dtype == DT_STRING)
             memcpy(dst, (const char *const *)c->data + first, n * sizeof(char *));
@@ -230,7 +236,8 @@ static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void 
         if (p) memcpy(dst, p + first * bits / 8, out.bytes);
         return p != NULL;
     }
-    case CONST_GROUP: break;
+    case CONST_GROUP:
+        break;
     }
     bug("const_read of a group");
 }
@@ -311,7 +318,8 @@ bool const_equal(const Const *a, const Const *b)
     case CONST_OF:
         return a->first == b->first && a->width == b->width && a->step == b->step
             && const_equal(a->of, b->of);
-    case CONST_MADE: return a->made == b->made; /* nobody computes them to compare them */
+    case CONST_MADE:
+        return a->made == b->made; /* nobody computes them to compare them */
     case CONST_INIT:
         return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
             && !memcmp(&a->b, &b->b, sizeof a->b);
@@ -333,13 +341,18 @@ uint64_t const_hash(const Const *c)
     switch (c->kind) {
     case CONST_DATA:
         return c->type->dtype == DT_STRING ? h : hash_bytes(h, c->data, type_bytes(c->type));
-    case CONST_BLOB: return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
-    case CONST_FILE: return hash_mix(hash_mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
-    case CONST_INIT: return hash_mix(hash_mix(h, (uint64_t)c->init), c->seed);
+    case CONST_BLOB:
+        return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
+    case CONST_FILE:
+        return hash_mix(hash_mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
+    case CONST_INIT:
+        return hash_mix(hash_mix(h, (uint64_t)c->init), c->seed);
     case CONST_OF:
         return hash_mix(hash_mix(hash_mix(h, const_hash(c->of)), c->first), c->width);
-    case CONST_MADE: return hash_mix(h, (uintptr_t)c->made);
-    case CONST_GROUP: return hash_mix(h, (uint64_t)c->nelem);
+    case CONST_MADE:
+        return hash_mix(h, (uintptr_t)c->made);
+    case CONST_GROUP:
+        return hash_mix(h, (uint64_t)c->nelem);
     }
     return h;
 }

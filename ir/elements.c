@@ -135,15 +135,24 @@ static void set_bits(uint8_t *p, size_t i, int bits, unsigned v)
 int64_t tensor_int(const Tensor *t, size_t i)
 {
     switch (t->dtype) {
-    case DT_BOOL: return AT(uint8_t) != 0;
-    case DT_INT8: return AT(int8_t);
-    case DT_INT16: return AT(int16_t);
-    case DT_INT32: return AT(int32_t);
-    case DT_INT64: return AT(int64_t);
-    case DT_UINT8: return AT(uint8_t);
-    case DT_UINT16: return AT(uint16_t);
-    case DT_UINT32: return AT(uint32_t);
-    case DT_UINT64: return (int64_t)AT(uint64_t);
+    case DT_BOOL:
+        return AT(uint8_t) != 0;
+    case DT_INT8:
+        return AT(int8_t);
+    case DT_INT16:
+        return AT(int16_t);
+    case DT_INT32:
+        return AT(int32_t);
+    case DT_INT64:
+        return AT(int64_t);
+    case DT_UINT8:
+        return AT(uint8_t);
+    case DT_UINT16:
+        return AT(uint16_t);
+    case DT_UINT32:
+        return AT(uint32_t);
+    case DT_UINT64:
+        return (int64_t)AT(uint64_t);
     case DT_INT4: {
         int v = (int)get_bits(t->data, i, 4);
         return v >= 8 ? v - 16 : v;
@@ -152,42 +161,63 @@ int64_t tensor_int(const Tensor *t, size_t i)
     case DT_UINT2:
     case DT_UINT3:
     case DT_UINT4:
-    case DT_UINT6: return get_bits(t->data, i, dtypes[t->dtype].bits);
-    default: bug("tensor_int of %s", dtypes[t->dtype].name);
+    case DT_UINT6:
+        return get_bits(t->data, i, dtypes[t->dtype].bits);
+    default:
+        bug("tensor_int of %s", dtypes[t->dtype].name);
     }
 }
 
 double tensor_float(const Tensor *t, size_t i)
 {
     switch (t->dtype) {
-    case DT_FP16: return f16_to_double(AT(uint16_t));
-    case DT_BF16: return bf16_to_double(AT(uint16_t));
-    case DT_FP32: return (double)AT(float);
-    case DT_FP64: return AT(double);
-    case DT_UINT64: return (double)AT(uint64_t);
-    default: return (double)tensor_int(t, i);
+    case DT_FP16:
+        return f16_to_double(AT(uint16_t));
+    case DT_BF16:
+        return bf16_to_double(AT(uint16_t));
+    case DT_FP32:
+        return (double)AT(float);
+    case DT_FP64:
+        return AT(double);
+    case DT_UINT64:
+        return (double)AT(uint64_t);
+    default:
+        return (double)tensor_int(t, i);
     }
 }
 
 void tensor_set_int(Tensor *t, size_t i, int64_t v)
 {
     switch (t->dtype) {
-    case DT_BOOL: PUT(uint8_t) = v != 0; return;
+    case DT_BOOL:
+        PUT(uint8_t) = v != 0;
+        return;
     case DT_INT8:
-    case DT_UINT8: PUT(uint8_t) = (uint8_t)v; return;
+    case DT_UINT8:
+        PUT(uint8_t) = (uint8_t)v;
+        return;
     case DT_INT16:
-    case DT_UINT16: PUT(uint16_t) = (uint16_t)v; return;
+    case DT_UINT16:
+        PUT(uint16_t) = (uint16_t)v;
+        return;
     case DT_INT32:
-    case DT_UINT32: PUT(uint32_t) = (uint32_t)v; return;
+    case DT_UINT32:
+        PUT(uint32_t) = (uint32_t)v;
+        return;
     case DT_INT64:
-    case DT_UINT64: PUT(uint64_t) = (uint64_t)v; return;
+    case DT_UINT64:
+        PUT(uint64_t) = (uint64_t)v;
+        return;
     case DT_INT4:
     case DT_UINT1:
     case DT_UINT2:
     case DT_UINT3:
     case DT_UINT4:
-    case DT_UINT6: set_bits(t->data, i, dtypes[t->dtype].bits, (unsigned)v & 0xff); return;
-    default: tensor_set_float(t, i, (double)v);
+    case DT_UINT6:
+        set_bits(t->data, i, dtypes[t->dtype].bits, (unsigned)v & 0xff);
+        return;
+    default:
+        tensor_set_float(t, i, (double)v);
     }
 }
 
@@ -204,14 +234,26 @@ static int64_t to_int64(double v)
 void tensor_set_float(Tensor *t, size_t i, double v)
 {
     switch (t->dtype) {
-    case DT_FP16: PUT(uint16_t) = f16_from_double(v); return;
-    case DT_BF16: PUT(uint16_t) = bf16_from_double(v); return;
-    case DT_FP32: PUT(float) = (float)v; return;
-    case DT_FP64: PUT(double) = v; return;
-    case DT_BOOL: PUT(uint8_t) = v != 0; return;
+    case DT_FP16:
+        PUT(uint16_t) = f16_from_double(v);
+        return;
+    case DT_BF16:
+        PUT(uint16_t) = bf16_from_double(v);
+        return;
+    case DT_FP32:
+        PUT(float) = (float)v;
+        return;
+    case DT_FP64:
+        PUT(double) = v;
+        return;
+    case DT_BOOL:
+        PUT(uint8_t) = v != 0;
+        return;
     case DT_STRING:
-    case DT_NONE: bug("tensor_set_float of %s", dtypes[t->dtype].name);
-    default: tensor_set_int(t, i, to_int64(v));
+    case DT_NONE:
+        bug("tensor_set_float of %s", dtypes[t->dtype].name);
+    default:
+        tensor_set_int(t, i, to_int64(v));
     }
 }
 
@@ -220,7 +262,9 @@ void tensor_set_float(Tensor *t, size_t i, double v)
 void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst)
 {
     switch (t->dtype) {
-    case DT_FP16: f16_to_doubles((const uint16_t *)t->data + i, dst, n); return;
+    case DT_FP16:
+        f16_to_doubles((const uint16_t *)t->data + i, dst, n);
+        return;
     case DT_FP32: {
         const float *p = (const float *)t->data + i;
         for (size_t k = 0; k < n; k++) dst[k] = (double)p[k];
@@ -239,7 +283,9 @@ void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst)
 void tensor_put_floats(Tensor *t, size_t i, size_t n, const double *src)
 {
     switch (t->dtype) {
-    case DT_FP16: f16_from_doubles(src, (uint16_t *)t->data + i, n); return;
+    case DT_FP16:
+        f16_from_doubles(src, (uint16_t *)t->data + i, n);
+        return;
     case DT_FP32: {
         float *p = (float *)t->data + i;
         for (size_t k = 0; k < n; k++) p[k] = (float)src[k];

@@ -6,16 +6,16 @@
 const DTypeInfo dtypes[DT_COUNT] = {
     [DT_NONE] = { .name = "none", .npy = "", .safetensors = "", .schema = "" },
 #define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_, edge_) \
-    [DT_##id] = { .name = text,                                                                \
-                  .bits = bits_,                                                               \
-                  .cls = class_,                                                               \
-                  .npy = npy_,                                                                 \
-                  .safetensors = safe_,                                                        \
-                  .blob = blob_,                                                               \
-                  .spec = spec_,                                                               \
-                  .field = FIELD_##field_,                                                     \
-                  .array = array_,                                                             \
-                  .schema = schema_,                                                           \
+    [DT_##id] = { .name = text, \
+                  .bits = bits_, \
+                  .cls = class_, \
+                  .npy = npy_, \
+                  .safetensors = safe_, \
+                  .blob = blob_, \
+                  .spec = spec_, \
+                  .field = FIELD_##field_, \
+                  .array = array_, \
+                  .schema = schema_, \
                   .edge = edge_ },
 #include "dtypes.def"
 };
@@ -29,9 +29,9 @@ DType dtype_find(const char *name, size_t len)
 }
 
 /* The type of which a column says this; what no type has is nobody's. */
-#define DTYPE_OF(is)                                                                           \
-    for (int i = 1; i < DT_COUNT; i++)                                                         \
-        if (is) return (DType)i;                                                               \
+#define DTYPE_OF(is) \
+    for (int i = 1; i < DT_COUNT; i++) \
+        if (is) return (DType)i; \
     return DT_NONE
 
 DType dtype_of_npy(const char *descr) { DTYPE_OF(*descr && !strcmp(dtypes[i].npy, descr)); }

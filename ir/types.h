@@ -77,7 +77,7 @@ typedef struct {
     int64_t dim[MAX_RANK]; /* >= 0, or DIM_ANY */
 } Shape;
 
-#define SHAPE(...)                                                                             \
+#define SHAPE(...) \
     shape_of((int)COUNT(((int64_t[]){ __VA_ARGS__ })), (int64_t[]){ __VA_ARGS__ })
 Shape shape_of(int rank, const int64_t *dim);
 bool shape_known(const Shape *s);                 /* no DIM_ANY */

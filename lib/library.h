@@ -80,14 +80,14 @@ typedef struct {
 } ApiCall;
 
 /* A pointer that the caller must give, in a call that answers with a status. */
-#define GIVEN(p)                                                                               \
-    do {                                                                                       \
-        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL");                                \
+#define GIVEN(p) \
+    do { \
+        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL"); \
     } while (0)
 
 /* Begins a call. True: memory has run out in it, or it came upon a bug, and it has ended, with
  * call_status; nothing is left of what it made. config NULL: config_none. */
-#define call_start(c, config, error)                                                           \
+#define call_start(c, config, error) \
     (call_begin(c, config, error), _setjmp((c)->guard.back) != 0 && call_lost(c))
 void call_begin(ApiCall *c, const anec_config *config, anec_error *error);
 bool call_lost(ApiCall *c);                /* always true */

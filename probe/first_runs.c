@@ -113,7 +113,7 @@ static FirstVerdict first_computes(FirstTrial *t, double each, double more)
 
 FirstVerdict try_result(FirstTrial *t) { return first_computes(t, 1.5, 0); }
 
-#define HEAD                                                                                                \
+#define HEAD \
     "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-component-MIL\", " \
     "\"3500.14.1\"}})]\n{\n"
 #define TENSOR "tensor<fp16, [2, 2, 2, 40]>"

@@ -200,8 +200,11 @@ Ran probe_trial(Prober *p, const Trial *t)
     Ran ran = RAN_UNKNOWN;
     p->said[0] = 0;
     switch (run_on(p, p->engine, t, &got)) {
-    case RUN_REFUSED: ran = RAN_NOT; break;
-    case RUN_FAILED: break;
+    case RUN_REFUSED:
+        ran = RAN_NOT;
+        break;
+    case RUN_FAILED:
+        break;
     case RUN_DONE:
         if (run_on(p, p->reference, t, &want) != RUN_DONE)
             snprintf(p->said, sizeof p->said, "the reference does not run it");
@@ -271,10 +274,13 @@ static Verdict probe_pair(Prober *p, const Rule *r, const RulePrograms *pair)
         return VERDICT_UNKNOWN;
     }
     switch (probe_text(p, r, pair->breaks)) {
-    case RAN_SAME: return VERDICT_ABSENT;
+    case RAN_SAME:
+        return VERDICT_ABSENT;
     case RAN_OTHER:
-    case RAN_NOT: return VERDICT_HOLDS;
-    case RAN_UNKNOWN: break;
+    case RAN_NOT:
+        return VERDICT_HOLDS;
+    case RAN_UNKNOWN:
+        break;
     }
     return VERDICT_UNKNOWN;
 }
@@ -314,10 +320,13 @@ Verdict probe_rule(Prober *p, int rule)
         v = probe_stronger(v, probe_pair(p, r, k));
     if (!r->alone) return v;
     switch (probe_text(p, r, r->alone)) {
-    case RAN_SAME: return VERDICT_ABSENT;
-    case RAN_OTHER: return VERDICT_HOLDS;
+    case RAN_SAME:
+        return VERDICT_ABSENT;
+    case RAN_OTHER:
+        return VERDICT_HOLDS;
     case RAN_NOT:
-    case RAN_UNKNOWN: break;
+    case RAN_UNKNOWN:
+        break;
     }
     return VERDICT_UNKNOWN;
 }
@@ -329,12 +338,15 @@ Verdict probe_op(Prober *p, int i)
     /* tables are a rule of their own */
     const Trial t = { .text = one_op[i].program, .fill = "a=0.5 b=0.5", .tolerance = 0.06 };
     switch (probe_trial(p, &t)) {
-    case RAN_SAME: return VERDICT_ABSENT;
-    case RAN_NOT: return VERDICT_HOLDS;
+    case RAN_SAME:
+        return VERDICT_ABSENT;
+    case RAN_NOT:
+        return VERDICT_HOLDS;
     case RAN_OTHER:
         snprintf(p->said, sizeof p->said, "it runs and gives something else");
         break;
-    case RAN_UNKNOWN: break;
+    case RAN_UNKNOWN:
+        break;
     }
     return VERDICT_UNKNOWN;
 }

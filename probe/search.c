@@ -222,10 +222,15 @@ bool search_step(Search *s, Prober *p)
                       .extent = search_next(s),
                       .stretch = stretches[table[s->row].grows] };
     switch (probe_trial(p, &t)) {
-    case RAN_SAME: s->good = t.extent; break;
+    case RAN_SAME:
+        s->good = t.extent;
+        break;
     case RAN_OTHER:
-    case RAN_NOT: s->bad = t.extent; break;
-    case RAN_UNKNOWN: s->stuck = true;
+    case RAN_NOT:
+        s->bad = t.extent;
+        break;
+    case RAN_UNKNOWN:
+        s->stuck = true;
     }
     return !s->stuck;
 }

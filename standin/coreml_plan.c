@@ -318,9 +318,9 @@ static void plan_load(Id class, Sel sel, Id url, Id configuration, BlockObject *
 
 /* ---- classes ----------------------------------------------------------------------------- */
 
-#define END                                                                                    \
-    {                                                                                          \
-        NULL, NULL                                                                             \
+#define END \
+    { \
+        NULL, NULL \
     }
 static const Method plan_methods[] = {
     METHOD("modelStructure", plan_structure),

@@ -100,8 +100,8 @@ Id dict_find(const Dict *d, const char *key)
 }
 
 /* An NSError's domain is a constant: made once, never counted. */
-#define DOMAIN(v, domain)                                                                      \
-    static String v = { .object = { .isa = &string_class, .count = 1 << 30 },                  \
+#define DOMAIN(v, domain) \
+    static String v = { .object = { .isa = &string_class, .count = 1 << 30 }, \
                         .text = (char[]){ domain } }
 DOMAIN(engine_domain, "com.apple.appleneuralengine");
 DOMAIN(compiler_domain, "com.apple.appleneuralengine.compiler");
@@ -153,14 +153,14 @@ static void refuse_by(String *domain, Id *error, long code, const char *fmt, va_
     buf_free(&text);
 }
 
-#define REFUSE(name, domain)                                                                   \
-    Flag name(Id *error, long code, const char *fmt, ...)                                      \
-    {                                                                                          \
-        va_list ap;                                                                            \
-        va_start(ap, fmt);                                                                     \
-        refuse_by(&(domain), error, code, fmt, ap);                                            \
-        va_end(ap);                                                                            \
-        return 0;                                                                              \
+#define REFUSE(name, domain) \
+    Flag name(Id *error, long code, const char *fmt, ...) \
+    { \
+        va_list ap; \
+        va_start(ap, fmt); \
+        refuse_by(&(domain), error, code, fmt, ap); \
+        va_end(ap); \
+        return 0; \
     }
 REFUSE(refuse, engine_domain)
 REFUSE(compiler_refuse, compiler_domain)
@@ -177,8 +177,8 @@ static Object no_allocator;
 EXPORT Object *const kCFAllocatorNull;
 Object *const kCFAllocatorNull = &no_allocator;
 
-#define EXPORTED(ret, name, args)                                                              \
-    EXPORT ret name args;                                                                      \
+#define EXPORTED(ret, name, args) \
+    EXPORT ret name args; \
     EXPORT ret name args
 
 EXPORTED(void, CFRelease, (Id o))

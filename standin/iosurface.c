@@ -18,10 +18,10 @@ CLASS(surface_class, "IOSurface", Surface, destroy_surface, NULL, NULL);
 
 /* ---- keys: variables that hold strings which are never released -------------------------- */
 
-#define KEY(name)                                                                              \
-    static String name##_text = { .object = { .isa = &string_class, .count = 1 << 30 },        \
-                                  .text = (char[]){ #name } };                                 \
-    EXPORT extern const Id name;                                                               \
+#define KEY(name) \
+    static String name##_text = { .object = { .isa = &string_class, .count = 1 << 30 }, \
+                                  .text = (char[]){ #name } }; \
+    EXPORT extern const Id name; \
     const Id name = &name##_text.object;
 KEY(kIOSurfaceWidth)
 KEY(kIOSurfaceHeight)
@@ -37,8 +37,8 @@ static size_t size_of(const Dict *d, const char *key)
     return (size_t)n->value;
 }
 
-#define EXPORTED(ret, name, args)                                                              \
-    EXPORT ret name args;                                                                      \
+#define EXPORTED(ret, name, args) \
+    EXPORT ret name args; \
     EXPORT ret name args
 
 EXPORTED(Id, IOSurfaceCreate, (Id description))

@@ -262,8 +262,8 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
 /* ---- what a compiled model says of itself ------------------------------------------------ */
 
 /* Exported strings, as they are read by name: each a variable that holds an object. */
-#define CONSTANT(name, text)                                                                   \
-    EXPORT extern Id name;                                                                     \
+#define CONSTANT(name, text) \
+    EXPORT extern Id name; \
     Id name;
 #include "constants.def"
 
@@ -271,7 +271,7 @@ Id constant_renamed(const char *key)
 {
     char text[128];
     snprintf(text, sizeof text, "renamed %s", key);
-#define CONSTANT(name, value)                                                                  \
+#define CONSTANT(name, value) \
     if (!strcmp(key, value)) return standin_string(text);
 #include "constants.def"
     return standin_string(key);
@@ -292,8 +292,8 @@ static Id constant_made(Constant *c, const char *value)
 
 __attribute__((constructor)) static void make_constants(void)
 {
-#define CONSTANT(name, value)                                                                  \
-    static Constant name##_string;                                                             \
+#define CONSTANT(name, value) \
+    static Constant name##_string; \
     name = constant_made(&name##_string, value);
 #include "constants.def"
 }

@@ -32,9 +32,9 @@ typedef struct {
     const char *selector; /* NULL ends a table */
     Imp *fn;
 } Method;
-#define METHOD(selector, fn)                                                                   \
-    {                                                                                          \
-        selector, (Imp *)(void (*)(void))(fn)                                                  \
+#define METHOD(selector, fn) \
+    { \
+        selector, (Imp *)(void (*)(void))(fn) \
     }
 
 struct Class {
@@ -48,13 +48,13 @@ struct Class {
 };
 
 /* A class and its metaclass. */
-#define CLASS(v, class_name, type, destroyer, methods, class_methods)                          \
-    static Class v##_meta = { .name = class_name, .method = class_methods };                   \
-    Class v = { .object = { .isa = &v##_meta },                                                \
-                .name = class_name,                                                            \
-                .method = methods,                                                             \
-                .destroy = destroyer,                                                          \
-                .size = sizeof(type),                                                          \
+#define CLASS(v, class_name, type, destroyer, methods, class_methods) \
+    static Class v##_meta = { .name = class_name, .method = class_methods }; \
+    Class v = { .object = { .isa = &v##_meta }, \
+                .name = class_name, \
+                .method = methods, \
+                .destroy = destroyer, \
+                .size = sizeof(type), \
                 .meta = &v##_meta }
 
 _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);

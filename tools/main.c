@@ -176,9 +176,12 @@ static bool tool_configure(ToolArgs *a)
         for (int k = 0; takes && k < v->count; k++)
             switch (anec_config_set(a->config, o->name ? o->name : letter,
                                     v->all ? v->all[k] : v->text, &e)) {
-            case ANEC_OK: break;
-            case ANEC_WORLD: mem_out(1);
-            default: return usage_error(a->tool, "%s", e.text);
+            case ANEC_OK:
+                break;
+            case ANEC_WORLD:
+                mem_out(1);
+            default:
+                return usage_error(a->tool, "%s", e.text);
             }
     }
     return true;

@@ -60,8 +60,8 @@ typedef struct {
 } ToolArgs; /* args_free releases it; texts point into argv */
 
 /* The rows of a Tool that are its two tables, `options` and `examples`. */
-#define TOOL_TABLES                                                                            \
-    .option = options, .noption = (int)COUNT(options), .example = examples,                    \
+#define TOOL_TABLES \
+    .option = options, .noption = (int)COUNT(options), .example = examples, \
     .nexample = (int)COUNT(examples)
 
 bool args_parse(ToolArgs *a, const Tool *t, int argc,

@@ -58,9 +58,15 @@ static void put_state(cJSON *to, const TrainState *s)
     put_text(to, "format", CHECKPOINT_FORMAT);
     put_text(to, "version", CHECKPOINT_VERSION);
     for (size_t i = 0; i < COUNT(rows); i++) switch (rows[i].kind) {
-        case 'c': put_count(to, rows[i].name, *(const uint64_t *)rows[i].at); break;
-        case 'r': put_real(to, rows[i].name, *(const double *)rows[i].at); break;
-        default: put_text(to, rows[i].name, *(const char *const *)rows[i].at); break;
+        case 'c':
+            put_count(to, rows[i].name, *(const uint64_t *)rows[i].at);
+            break;
+        case 'r':
+            put_real(to, rows[i].name, *(const double *)rows[i].at);
+            break;
+        default:
+            put_text(to, rows[i].name, *(const char *const *)rows[i].at);
+            break;
         }
 }
 

@@ -88,13 +88,13 @@ static const char *ranks_load(Mpi *m)
 {
     void *lib = ranks_library(), *at;
     if (!lib) return "libmpi";
-#define FN(name, args)                                                                         \
-    at = dlsym(lib, #name);                                                                    \
-    if (!at) return #name;                                                                     \
+#define FN(name, args) \
+    at = dlsym(lib, #name); \
+    if (!at) return #name; \
     memcpy(&m->name, &at, sizeof at);
-#define DATA(name, symbol)                                                                     \
-    at = dlsym(lib, symbol);                                                                   \
-    if (!at) return symbol;                                                                    \
+#define DATA(name, symbol) \
+    at = dlsym(lib, symbol); \
+    if (!at) return symbol; \
     m->name = at;
 #include "mpi.def"
     return NULL;

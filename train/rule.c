@@ -47,11 +47,21 @@ static void put_call(const TrainRule *r, bool decays, Buf *b)
             continue;
         }
         switch (*++s) {
-        case 'm': put_number(b, set[SET_momentum].real); break;
-        case '1': put_number(b, set[SET_beta1].real); break;
-        case '2': put_number(b, set[SET_beta2].real); break;
-        case 'e': put_number(b, set[SET_eps].real); break;
-        default: put_number(b, decays ? set[SET_decay].real : 0); break;
+        case 'm':
+            put_number(b, set[SET_momentum].real);
+            break;
+        case '1':
+            put_number(b, set[SET_beta1].real);
+            break;
+        case '2':
+            put_number(b, set[SET_beta2].real);
+            break;
+        case 'e':
+            put_number(b, set[SET_eps].real);
+            break;
+        default:
+            put_number(b, decays ? set[SET_decay].real : 0);
+            break;
         }
     }
 }

@@ -10,7 +10,7 @@
 /* ---- settings ---------------------------------------------------------------------------- */
 
 static const Option rows[] = {
-#define SET(id, name, kind, arg, choices, otherwise, help)                                     \
+#define SET(id, name, kind, arg, choices, otherwise, help) \
     OPTION_ROW(id, name, 0, kind, arg, choices, help)
 #include "settings.def"
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define FRAMEWORK                                                                              \
+#define FRAMEWORK \
     "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
 /* QOS_CLASS_DEFAULT, 0x15; users measured no difference between any two values */
 enum { QOS = 21 };

@@ -11,7 +11,7 @@ enum { CPU_AND_ENGINE = 3 }; /* MLComputeUnitsCPUAndNeuralEngine */
 
 static const char *look_up_classes(Ml *ml)
 {
-#define CLASS(id, name)                                                                        \
+#define CLASS(id, name) \
     if (!(ml->id = ml->objc->objc_getClass(name))) return name;
 #include "ml.def"
     return NULL;

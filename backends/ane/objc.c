@@ -56,9 +56,9 @@ static bool look_up(void *lib, const char *name, void *to, size_t size)
 
 static const char *look_up_all(Objc *o)
 {
-#define FN(lib, ret, name, args)                                                               \
+#define FN(lib, ret, name, args) \
     if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
-#define DATA(lib, name)                                                                        \
+#define DATA(lib, name) \
     if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
 #include "objc.def"
     return NULL;
@@ -83,9 +83,9 @@ static const struct Row {
     int since;
     ObjcNeed need;
 } rows[] = {
-#define SELECTOR(part, class, kind, id, selector, since, need)                                 \
+#define SELECTOR(part, class, kind, id, selector, since, need) \
     { PART_##part, class, kind, SEL_##id, since, need },
-#define ALSO(part, class, kind, id, since, need)                                               \
+#define ALSO(part, class, kind, id, since, need) \
     { PART_##part, class, kind, SEL_##id, since, need },
 #include "selectors.def"
 };

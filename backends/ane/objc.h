@@ -66,8 +66,8 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
  * objc_msgSend be called: on arm64 variadic arguments are passed elsewhere than declared ones,
  * so the type of every argument must be the method's own. */
 #define SEND0(o, R, self, sel) (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
-#define SEND(o, R, types, self, sel, ...)                                                      \
-    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel],           \
+#define SEND(o, R, types, self, sel, ...) \
+    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel], \
                                                          __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 

@@ -60,7 +60,7 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
 #define BEGIN ".text\n.p2align 2\n.private_extern _raise_frame\n_raise_frame:\n"
 #define PERSONALITY "    .cfi_personality 155, _raise_personality\n"
 #define END "    .cfi_endproc\n"
-#define STUB_BEGIN(name)                                                                       \
+#define STUB_BEGIN(name) \
     ".text\n.p2align 2\n.private_extern _raise_stub_" name "\n_raise_stub_" name ":\n"
 #define STUB_END(name) ""
 #define HIGH(name) "_raise_target_" name "@PAGE"
@@ -70,14 +70,14 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
 #define SYMBOL ""
 /* What the compiler puts into a section goes on there: without optimizing it writes variables
  * between these texts. */
-#define BEGIN                                                                                  \
-    ".pushsection .text\n.p2align 4\n.globl raise_frame\n.hidden raise_frame\n"                \
+#define BEGIN \
+    ".pushsection .text\n.p2align 4\n.globl raise_frame\n.hidden raise_frame\n" \
     ".type raise_frame, %function\nraise_frame:\n"
 #define PERSONALITY "    .cfi_personality 27, raise_personality\n"
 #define END "    .cfi_endproc\n    .size raise_frame, . - raise_frame\n.popsection\n"
-#define STUB_BEGIN(name)                                                                       \
-    ".pushsection .text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name     \
-    "\n"                                                                                       \
+#define STUB_BEGIN(name) \
+    ".pushsection .text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name \
+    "\n" \
     ".type raise_stub_" name ", %function\nraise_stub_" name ":\n"
 #define STUB_END(name) "    .size raise_stub_" name ", . - raise_stub_" name "\n.popsection\n"
 #define HIGH(name) "raise_target_" name
@@ -136,10 +136,10 @@ __asm__(BEGIN
 /* ---- every function ---------------------------------------------------------------------- */
 
 #if defined(GUARDED)
-#define MAY(ret, name, args)                                                                   \
-    extern Method *_Atomic raise_target_##name HIDDEN;                                         \
-    Method *_Atomic raise_target_##name;                                                       \
-    void raise_stub_##name(void) HIDDEN;                                                       \
+#define MAY(ret, name, args) \
+    extern Method *_Atomic raise_target_##name HIDDEN; \
+    Method *_Atomic raise_target_##name; \
+    void raise_stub_##name(void) HIDDEN; \
     __asm__(STUB(#name));
 #define FN(lib, ret, name, args) MAY(ret, name, args)
 #include "objc.def"

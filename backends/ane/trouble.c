@@ -15,7 +15,7 @@ static const struct Row {
     bool transient, full;
     const char *meaning, *source;
 } rows[] = {
-#define TROUBLE(domain, code, status, transient, full, meaning, source)                        \
+#define TROUBLE(domain, code, status, transient, full, meaning, source) \
     { domain, code, status, transient, full, meaning, source },
 #include "trouble.def"
 };

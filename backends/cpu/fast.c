@@ -194,11 +194,15 @@ static bool give_results(Going *g)
 static char *root_at(const Going *g, const FlatSlot *s)
 {
     switch (s->kind) {
-    case ROOT_ARENA: return fast_aligned(g->p->memory) + s->place;
-    case ROOT_RESULT: return g->f->result[s->index].value.data;
+    case ROOT_ARENA:
+        return fast_aligned(g->p->memory) + s->place;
+    case ROOT_RESULT:
+        return g->f->result[s->index].value.data;
     case ROOT_INPUT:
-    case ROOT_STATE: return g->p->base[g->p->plan->body->param[s->index]];
-    default: return s->known ? s->known->data : NULL;
+    case ROOT_STATE:
+        return g->p->base[g->p->plan->body->param[s->index]];
+    default:
+        return s->known ? s->known->data : NULL;
     }
 }
 

@@ -82,12 +82,15 @@ static bool end_step(EndSought *s, const ElemStep *step, int now)
         if (step->x != now && step->y != now) return false;
         return step->x != step->y
             && end_add(s, in_of(s->e, step->x == now ? step->y : step->x));
-    case ELEM_clip: return step->x == now && end_bounds(s, step->a, step->b);
-    case ELEM_at_least: return step->x == now && end_bounds(s, step->a, INFINITY);
+    case ELEM_clip:
+        return step->x == now && end_bounds(s, step->a, step->b);
+    case ELEM_at_least:
+        return step->x == now && end_bounds(s, step->a, INFINITY);
     case ELEM_half:
         if (s->stage < AT_BOUNDS) s->end->sums.round[s->stage] = true;
         return step->x == now;
-    default: return false;
+    default:
+        return false;
     }
 }
 

@@ -19,17 +19,17 @@ typedef struct {
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-#define TURN(name, T)                                                                          \
-    /* rows of dst from columns of src, a square at a time */                                  \
-    static void name(T *dst, const T *src, int64_t rows, int64_t cols, int64_t to,             \
-                     int64_t from)                                                             \
-    {                                                                                          \
-        enum { SIDE = 16 };                                                                    \
-        for (int64_t i = 0; i < rows; i += SIDE)                                               \
-            for (int64_t j = 0; j < cols; j += SIDE)                                           \
-                for (int64_t x = i; x < i + SIDE && x < rows; x++)                             \
-                    for (int64_t y = j; y < j + SIDE && y < cols; y++)                         \
-                        dst[x * to + y] = src[y * from + x];                                   \
+#define TURN(name, T) \
+    /* rows of dst from columns of src, a square at a time */ \
+    static void name(T *dst, const T *src, int64_t rows, int64_t cols, int64_t to, \
+                     int64_t from) \
+    { \
+        enum { SIDE = 16 }; \
+        for (int64_t i = 0; i < rows; i += SIDE) \
+            for (int64_t j = 0; j < cols; j += SIDE) \
+                for (int64_t x = i; x < i + SIDE && x < rows; x++) \
+                    for (int64_t y = j; y < j + SIDE && y < cols; y++) \
+                        dst[x * to + y] = src[y * from + x]; \
     }
 TURN(turn1, uint8_t)
 TURN(turn2, uint16_t)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const Numeric numerics[NUM_COUNT] = {
-#define NUMERIC(id, u, p, r, d, e)                                                             \
+#define NUMERIC(id, u, p, r, d, e) \
     { .name = #id, .unit = u, .plain = p, .rule = r, .doc = d, .evidence = e },
 #include "../../ir/targets/numerics.def"
 };

@@ -206,17 +206,17 @@ enum {
 };
 
 static const Backend engines[] = {
-#define CHIP_NAME(n)                                                                           \
-    { .name = "sim:" #n,                                                                       \
-      .doc = "simulated: the engine of " #n,                                                   \
-      .target = &targets[ROW_##n],                                                             \
-      .row = &targets[ROW_##n],                                                                \
-      .compile = sim_compile,                                                                  \
-      .rules = sim_rules,                                                                      \
-      .run = sim_run,                                                                          \
-      .results = sim_results,                                                                  \
-      .states = sim_states,                                                                    \
-      .reset = sim_reset,                                                                      \
+#define CHIP_NAME(n) \
+    { .name = "sim:" #n, \
+      .doc = "simulated: the engine of " #n, \
+      .target = &targets[ROW_##n], \
+      .row = &targets[ROW_##n], \
+      .compile = sim_compile, \
+      .rules = sim_rules, \
+      .run = sim_run, \
+      .results = sim_results, \
+      .states = sim_states, \
+      .reset = sim_reset, \
       .free = sim_free },
 #include "chip_names.def"
 };

@@ -8,35 +8,35 @@ INLINE V gelu_tanh(V x)
 }
 
 /* A loop for each number of operands: what is absent is not read. */
-#define ELEM_LOOP_1(name, value)                                                               \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp,      \
-                            float a, float b, size_t n)                                        \
-    {                                                                                          \
-        (void)yp, (void)wp, (void)a, (void)b;                                                  \
-        for (size_t i = 0; i < n; i += VEC_LANES) {                                            \
-            const V x = v_load(xp + i);                                                        \
-            v_store(zp + i, value);                                                            \
-        }                                                                                      \
+#define ELEM_LOOP_1(name, value) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
+                            float a, float b, size_t n) \
+    { \
+        (void)yp, (void)wp, (void)a, (void)b; \
+        for (size_t i = 0; i < n; i += VEC_LANES) { \
+            const V x = v_load(xp + i); \
+            v_store(zp + i, value); \
+        } \
     }
-#define ELEM_LOOP_2(name, value)                                                               \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp,      \
-                            float a, float b, size_t n)                                        \
-    {                                                                                          \
-        (void)wp, (void)a, (void)b;                                                            \
-        for (size_t i = 0; i < n; i += VEC_LANES) {                                            \
-            const V x = v_load(xp + i), y = v_load(yp + i);                                    \
-            v_store(zp + i, value);                                                            \
-        }                                                                                      \
+#define ELEM_LOOP_2(name, value) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
+                            float a, float b, size_t n) \
+    { \
+        (void)wp, (void)a, (void)b; \
+        for (size_t i = 0; i < n; i += VEC_LANES) { \
+            const V x = v_load(xp + i), y = v_load(yp + i); \
+            v_store(zp + i, value); \
+        } \
     }
-#define ELEM_LOOP_3(name, value)                                                               \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp,      \
-                            float a, float b, size_t n)                                        \
-    {                                                                                          \
-        (void)a, (void)b;                                                                      \
-        for (size_t i = 0; i < n; i += VEC_LANES) {                                            \
-            const V x = v_load(xp + i), y = v_load(yp + i), w = v_load(wp + i);                \
-            v_store(zp + i, value);                                                            \
-        }                                                                                      \
+#define ELEM_LOOP_3(name, value) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
+                            float a, float b, size_t n) \
+    { \
+        (void)a, (void)b; \
+        for (size_t i = 0; i < n; i += VEC_LANES) { \
+            const V x = v_load(xp + i), y = v_load(yp + i), w = v_load(wp + i); \
+            v_store(zp + i, value); \
+        } \
     }
 #define ELEM(name, args, value) ELEM_LOOP_##args(name, value)
 #include "elem.def"

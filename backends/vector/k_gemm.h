@@ -72,9 +72,9 @@ INLINE void gemm_one(const GemmTile *t, bool half, bool table)
     v_store(t->c + VEC_LANES, t->add ? v_load(t->c + VEC_LANES) + r1 : r1);
 }
 
-#define GEMM_CASE(n)                                                                           \
-    case n:                                                                                    \
-        if (n <= VEC_ROWS) gemm_rows(t, n <= VEC_ROWS ? n : 1, half, table);                   \
+#define GEMM_CASE(n) \
+    case n: \
+        if (n <= VEC_ROWS) gemm_rows(t, n <= VEC_ROWS ? n : 1, half, table); \
         break;
 
 INLINE void gemm_of(const GemmTile *t, bool half, bool table)

@@ -8,11 +8,16 @@ INLINE V row_first(RowOp op)
 INLINE V row_step(RowOp op, V acc, V x)
 {
     switch (op) {
-    case ROW_SQUARES: return v_fma(x, x, acc);
-    case ROW_ABS: return acc + v_abs(x);
-    case ROW_MAX: return v_max(x, acc);
-    case ROW_MIN: return v_min(x, acc);
-    default: return acc + x;
+    case ROW_SQUARES:
+        return v_fma(x, x, acc);
+    case ROW_ABS:
+        return acc + v_abs(x);
+    case ROW_MAX:
+        return v_max(x, acc);
+    case ROW_MIN:
+        return v_min(x, acc);
+    default:
+        return acc + x;
     }
 }
 
@@ -53,8 +58,8 @@ INLINE void fold_of(RowOp op, float *acc, const float *x, size_t n)
                      n - i);
 }
 
-#define ROW(name, op)                                                                          \
-    static float row_##name(const float *x, size_t n) { return row_of(op, x, n); }             \
+#define ROW(name, op) \
+    static float row_##name(const float *x, size_t n) { return row_of(op, x, n); } \
     static void fold_##name(float *acc, const float *x, size_t n) { fold_of(op, acc, x, n); }
 ROW(sum, ROW_SUM)
 ROW(squares, ROW_SQUARES)

@@ -116,11 +116,11 @@ INLINE V v_of_ints(VI v) { return (V)vcvtq_f32_s32((int32x4_t)v); }
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }
 
 /* Each lane by a function of C's. */
-#define BY_LANE(name, f)                                                                       \
-    INLINE V name(V a)                                                                         \
-    {                                                                                          \
-        for (int i = 0; i < VEC_LANES; i++) a[i] = f(a[i]);                                    \
-        return a;                                                                              \
+#define BY_LANE(name, f) \
+    INLINE V name(V a) \
+    { \
+        for (int i = 0; i < VEC_LANES; i++) a[i] = f(a[i]); \
+        return a; \
     }
 BY_LANE(v_sqrt, __builtin_sqrtf)
 BY_LANE(v_nearest, __builtin_rintf)

@@ -338,7 +338,8 @@ static void put_bits(MilLiteral *l, uint64_t v)
     case 8:
         for (unsigned i = 0; i < bits / 8; i++) p[i] = (unsigned char)(v >> 8 * i);
         return;
-    default: break;
+    default:
+        break;
     }
     /* what follows in the byte is zero until it is written */
     for (unsigned i = 0; i < bits; i++) {
@@ -362,14 +363,16 @@ static bool number_bits(MilReader *r, MilToken t, DType to, uint64_t *bits)
 {
     const int n = t.len > 60 ? 60 : (int)t.len;
     switch (number_parse(t.s, t.len, to, bits)) {
-    case NUMBER_OK: return true;
+    case NUMBER_OK:
+        return true;
     case NUMBER_INFINITE:
         diag_warn(r->d, WARN_PRECISION, mil_loc(r, t), "%.*s is infinite in %s", n, t.s,
                   dtypes[to].name);
         return true;
     case NUMBER_NOT_WHOLE:
         return mil_error(r, t, "%s wants a whole number, not %.*s", dtypes[to].name, n, t.s);
-    case NUMBER_RANGE: break;
+    case NUMBER_RANGE:
+        break;
     }
     return mil_error(r, t, "%.*s does not fit %s", n, t.s, dtypes[to].name);
 }

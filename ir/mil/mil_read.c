@@ -28,11 +28,11 @@ void mil_let_go(MilReader *r, const char *at)
     r->held = at;
 }
 
-#define PUSH(array, count, cap, ...)                                                           \
-    do {                                                                                       \
-        MEM_ROOM(array, count, cap);                                                           \
-        array[count] = __VA_ARGS__;                                                            \
-        count++;                                                                               \
+#define PUSH(array, count, cap, ...) \
+    do { \
+        MEM_ROOM(array, count, cap); \
+        array[count] = __VA_ARGS__; \
+        count++; \
     } while (0)
 
 /* ---- syntax errors ----------------------------------------------------------------------- */

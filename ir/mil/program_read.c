@@ -149,8 +149,8 @@ static bool program_going(const ProgramReader *r, const PbIn *in)
 static void read_block(ProgramReader *r, PbIn in, Block *b);
 
 /* Fields of one number, which may stand anywhere among the others. */
-#define EACH(in, f, n)                                                                         \
-    for (PbIn each = (in); program_going(r, &each) && pb_next(&each, &(f));)                   \
+#define EACH(in, f, n) \
+    for (PbIn each = (in); program_going(r, &each) && pb_next(&each, &(f));) \
         if ((f).num == (n))
 
 static void read_op(ProgramReader *r, PbIn in, Block *b)

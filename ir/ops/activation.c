@@ -75,7 +75,7 @@ static double activation_softplus(double x) { return num_max(x, 0) + log1p(exp(-
     F(thresholded_relu, P_alpha, P_NONE, x < a ? 0 : x)
 /* clang-format on */
 
-#define F(op, pa, pb, value)                                                                   \
+#define F(op, pa, pb, value) \
     static double n_##op(double x, double a, double b) { return (void)a, (void)b, (value); }
 FUNCTIONS
 #undef F

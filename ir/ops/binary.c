@@ -114,8 +114,8 @@ typedef struct {
     F(sub, x - y, v - w)
 /* clang-format on */
 
-#define F(op, number, whole)                                                                   \
-    static double n_##op(double x, double y) { return (number); }                              \
+#define F(op, number, whole) \
+    static double n_##op(double x, double y) { return (number); } \
     static int64_t w_##op(int64_t v, int64_t w) { return (whole); }
 FUNCTIONS
 #undef F

@@ -102,11 +102,11 @@ bool walk_next(Walk *w)
     return false;
 }
 
-#define COPY_RUN(T)                                                                            \
-    do {                                                                                       \
-        T *to = (T *)dst + w.at[0];                                                            \
-        const T *from = (const T *)src + w.at[1];                                              \
-        for (int64_t i = 0; i < w.run; i++) to[i * w.step[0]] = from[i * w.step[1]];           \
+#define COPY_RUN(T) \
+    do { \
+        T *to = (T *)dst + w.at[0]; \
+        const T *from = (const T *)src + w.at[1]; \
+        for (int64_t i = 0; i < w.run; i++) to[i * w.step[0]] = from[i * w.step[1]]; \
     } while (0)
 
 void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
@@ -118,11 +118,20 @@ void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
     walk_add(&w, dst_stride, dst_first);
     walk_add(&w, src_stride, src_first);
     for (bool go = walk_start(&w); go; go = walk_next(&w)) switch (size) {
-        case 1: COPY_RUN(uint8_t); break;
-        case 2: COPY_RUN(uint16_t); break;
-        case 4: COPY_RUN(uint32_t); break;
-        case 8: COPY_RUN(uint64_t); break;
-        default: bug("elements of %zu bytes", size);
+        case 1:
+            COPY_RUN(uint8_t);
+            break;
+        case 2:
+            COPY_RUN(uint16_t);
+            break;
+        case 4:
+            COPY_RUN(uint32_t);
+            break;
+        case 8:
+            COPY_RUN(uint64_t);
+            break;
+        default:
+            bug("elements of %zu bytes", size);
         }
 }
 
@@ -181,10 +190,14 @@ int64_t int_from_double(DType t, double v)
 double round_to(DType t, double v)
 {
     switch (t) {
-    case DT_FP16: return f16_to_double(f16_from_double(v));
-    case DT_BF16: return bf16_to_double(bf16_from_double(v));
-    case DT_FP32: return (double)(float)v;
-    default: return v;
+    case DT_FP16:
+        return f16_to_double(f16_from_double(v));
+    case DT_BF16:
+        return bf16_to_double(bf16_from_double(v));
+    case DT_FP32:
+        return (double)(float)v;
+    default:
+        return v;
     }
 }
 

@@ -84,9 +84,12 @@ bool row_plan(Call *c, ParamId param, RowPlan *p, Shape *rows)
     if (p->kind != ROWS_ND && !call_axis(c, P_axis, data->rank, &p->axis)) return false;
     if (!plan_batch(c, param, data, ix, p)) return false;
     switch (p->kind) {
-    case ROWS_AXIS: return plan_axis(c, data, ix, p, rows);
-    case ROWS_ALONG: return plan_along(c, param, data, ix, p, rows);
-    case ROWS_ND: return plan_nd(c, param, data, ix, p, rows);
+    case ROWS_AXIS:
+        return plan_axis(c, data, ix, p, rows);
+    case ROWS_ALONG:
+        return plan_along(c, param, data, ix, p, rows);
+    case ROWS_ND:
+        return plan_nd(c, param, data, ix, p, rows);
     }
     return false;
 }
@@ -253,26 +256,40 @@ bool eval_gathers(Call *c)
 static double fold_float(ScatterMode mode, double a, double b)
 {
     switch (mode) {
-    case SCATTER_ADD: return a + b;
-    case SCATTER_SUB: return a - b;
-    case SCATTER_MUL: return a * b;
-    case SCATTER_DIV: return a / b;
-    case SCATTER_MIN: return isnan(a) || a < b ? a : b;
-    case SCATTER_MAX: return isnan(a) || a > b ? a : b;
-    default: return b;
+    case SCATTER_ADD:
+        return a + b;
+    case SCATTER_SUB:
+        return a - b;
+    case SCATTER_MUL:
+        return a * b;
+    case SCATTER_DIV:
+        return a / b;
+    case SCATTER_MIN:
+        return isnan(a) || a < b ? a : b;
+    case SCATTER_MAX:
+        return isnan(a) || a > b ? a : b;
+    default:
+        return b;
     }
 }
 
 static int64_t fold_int(ScatterMode mode, int64_t a, int64_t b)
 {
     switch (mode) {
-    case SCATTER_ADD: return a + b;
-    case SCATTER_SUB: return a - b;
-    case SCATTER_MUL: return a * b;
-    case SCATTER_DIV: return a / b;
-    case SCATTER_MIN: return a < b ? a : b;
-    case SCATTER_MAX: return a > b ? a : b;
-    default: return b;
+    case SCATTER_ADD:
+        return a + b;
+    case SCATTER_SUB:
+        return a - b;
+    case SCATTER_MUL:
+        return a * b;
+    case SCATTER_DIV:
+        return a / b;
+    case SCATTER_MIN:
+        return a < b ? a : b;
+    case SCATTER_MAX:
+        return a > b ? a : b;
+    default:
+        return b;
     }
 }
 

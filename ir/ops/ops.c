@@ -19,7 +19,7 @@ DTypes domain_types(Domain d, Opset o)
 /* ---- words ------------------------------------------------------------------------------- */
 
 #define WORD(prefix, name, word) word
-#define CHOICE(type, prefix, any, ...)                                                         \
+#define CHOICE(type, prefix, any, ...) \
     static const char *const words_##type[] = { __VA_ARGS__ };
 #include "choices.def"
 
@@ -84,14 +84,14 @@ DType dtype_wider(DType t)
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-#define END                                                                                    \
-    {                                                                                          \
-        .name = NULL                                                                           \
+#define END \
+    { \
+        .name = NULL \
     }
-#define PAR(n, v, d, f, de, s, u)                                                              \
-    {                                                                                          \
-        .name = #n, .id = P_##n, .var = v, .dom = DOM_##d, .flags = (f), .def = de,            \
-        .since = s, .until = u                                                                 \
+#define PAR(n, v, d, f, de, s, u) \
+    { \
+        .name = #n, .id = P_##n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, \
+        .since = s, .until = u \
     }
 #define X(n, v, d) PAR(n, v, d, 0, NULL, 0, 0)
 #define K(n, v, d) PAR(n, v, d, P_CONST, NULL, 0, 0)
@@ -134,28 +134,28 @@ DType dtype_wider(DType t)
 #define SIM(...) +1024
 #define FAST(...) +2048
 #define CHIPS(...) +4096
-#define EX(...)                                                                                \
-    == 8191)                                                                                   \
-    }                                                                                          \
+#define EX(...) \
+    == 8191) \
+    } \
     ;
 #include "ops.def"
 
-#define NEUTRAL(v)                                                                             \
-    {                                                                                          \
-        true, v                                                                                \
+#define NEUTRAL(v) \
+    { \
+        true, v \
     }
-#define WHERE(...)                                                                             \
-    {                                                                                          \
-        .when = IDLE_##__VA_ARGS__                                                             \
+#define WHERE(...) \
+    { \
+        .when = IDLE_##__VA_ARGS__ \
     }
 
 const OpInfo ops[OP_COUNT] = {
-#define OP(n, f, s, fl, d)                                                                     \
-    [OP_##n] = { .name = #n,                                                                   \
-                 .family = #f,                                                                 \
-                 .since = (Opset)(s),                                                          \
-                 .flags = (fl),                                                                \
-                 .doc = d,                                                                     \
+#define OP(n, f, s, fl, d) \
+    [OP_##n] = { .name = #n, \
+                 .family = #f, \
+                 .since = (Opset)(s), \
+                 .flags = (fl), \
+                 .doc = d, \
                  .place = param_places[OP_##n],
 #define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
 #define IR(f) .infer = f,
@@ -163,9 +163,9 @@ const OpInfo ops[OP_COUNT] = {
 #define GRAD(f) .grad = f,
 #define MACS(f) .macs = f,
 #define LAWS(...) .laws = { __VA_ARGS__ },
-#define EX(o, a, r)                                                                            \
-    .example = a, .expect = r, .example_opset = o                                              \
-    }                                                                                          \
+#define EX(o, a, r) \
+    .example = a, .expect = r, .example_opset = o \
+    } \
     ,
 #include "ops.def"
 };

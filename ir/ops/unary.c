@@ -115,11 +115,11 @@ static double unary_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 
     F(threshold, P_alpha, P_NONE, num_max(x, a), w > wa ? w : wa)
 /* clang-format on */
 
-#define F(op, pa, pb, number, whole)                                                           \
-    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (number); }  \
-    static int64_t w_##op(int64_t w, int64_t wa, int64_t wb)                                   \
-    {                                                                                          \
-        return (void)w, (void)wa, (void)wb, (whole);                                           \
+#define F(op, pa, pb, number, whole) \
+    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (number); } \
+    static int64_t w_##op(int64_t w, int64_t wa, int64_t wb) \
+    { \
+        return (void)w, (void)wa, (void)wb, (whole); \
     }
 FUNCTIONS
 #undef F

@@ -48,11 +48,16 @@ static Value *when_idle(const Op *op)
     if (!l->idle.when || !x || !type_equal(op->out[0]->type, x->type)) return NULL;
     const Value *by = op_value(op, l->idle.param);
     switch (l->idle.when) {
-    case IDLE_NEVER: return NULL;
-    case IDLE_SAME_TYPE: return x;
-    case IDLE_SAME_SHAPE: return shape_known(&x->type->shape) ? x : NULL;
-    case IDLE_COUNTS_UP: return counts_up(by) ? x : NULL;
-    case IDLE_ALL_ARE: return all_equal(by, l->idle.number) ? x : NULL;
+    case IDLE_NEVER:
+        return NULL;
+    case IDLE_SAME_TYPE:
+        return x;
+    case IDLE_SAME_SHAPE:
+        return shape_known(&x->type->shape) ? x : NULL;
+    case IDLE_COUNTS_UP:
+        return counts_up(by) ? x : NULL;
+    case IDLE_ALL_ARE:
+        return all_equal(by, l->idle.number) ? x : NULL;
     }
     return NULL;
 }

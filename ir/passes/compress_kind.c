@@ -12,28 +12,28 @@ const CompressFamilyRow compress_families[] = {
 };
 
 const CompressKind compress_kinds[KIND_COUNT] = {
-#define KIND(id, n, f, t, s, i, r, facts, e, d)                                                \
-    [KIND_##id] = { .name = n,                                                                 \
-                    .family = FAMILY_##f,                                                      \
-                    .stored = DT_##t,                                                          \
-                    .since = (Opset)(s),                                                       \
-                    .instead = KIND_##i,                                                       \
-                    .refused = KIND_##r,                                                       \
-                    .streams = facts,                                                          \
-                    .evidence = e,                                                             \
+#define KIND(id, n, f, t, s, i, r, facts, e, d) \
+    [KIND_##id] = { .name = n, \
+                    .family = FAMILY_##f, \
+                    .stored = DT_##t, \
+                    .since = (Opset)(s), \
+                    .instead = KIND_##i, \
+                    .refused = KIND_##r, \
+                    .streams = facts, \
+                    .evidence = e, \
                     .says = d },
 #include "compress.def"
 };
 
 enum { NUMBER = false, WORD = true };
 const CompressTold compress_told[TOLD_COUNT] = {
-#define TOLD(id, n, how, f, s, l, h, d)                                                        \
-    [TOLD_##id] = { .name = n,                                                                 \
-                    .word = how,                                                               \
-                    .families = f,                                                             \
-                    .since = (Opset)(s),                                                       \
-                    .low = l,                                                                  \
-                    .high = h,                                                                 \
+#define TOLD(id, n, how, f, s, l, h, d) \
+    [TOLD_##id] = { .name = n, \
+                    .word = how, \
+                    .families = f, \
+                    .since = (Opset)(s), \
+                    .low = l, \
+                    .high = h, \
                     .says = d },
 #include "compress.def"
 };

@@ -292,11 +292,16 @@ static bool compares(const Condition *c, double v)
 static bool condition_holds(const Condition *c, const CompressSubject *s)
 {
     switch (c->asks) {
-    case ASKS_SIZE: return compares(c, (double)s->elements);
-    case ASKS_RANK: return compares(c, s->rank);
-    case ASKS_OP: return s->use && !strcmp(op_name(s->use), c->text);
-    case ASKS_FUNC: return is_called(c->text, s->func);
-    case ASKS_NAME: break;
+    case ASKS_SIZE:
+        return compares(c, (double)s->elements);
+    case ASKS_RANK:
+        return compares(c, s->rank);
+    case ASKS_OP:
+        return s->use && !strcmp(op_name(s->use), c->text);
+    case ASKS_FUNC:
+        return is_called(c->text, s->func);
+    case ASKS_NAME:
+        break;
     }
     return is_called(c->text, s->name) || (s->path && is_called(c->text, s->path));
 }

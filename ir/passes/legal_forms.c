@@ -66,14 +66,14 @@ static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
     return (out[0] = forms[op->kind].one(l, b, op)) != NULL;
 }
 
-#define FORM_PASS(name)                                                                        \
-    static bool forms_##name(const Legal *l, Builder *b, Op *op, Value **out)                  \
-    {                                                                                          \
-        return take_form(l, b, op, FORM_##name, out);                                          \
-    }                                                                                          \
-    int pass_##name(Module *m, const PassOptions *o, Diag *d)                                  \
-    {                                                                                          \
-        return legal_rewrite_all(m, o, d, forms_##name);                                       \
+#define FORM_PASS(name) \
+    static bool forms_##name(const Legal *l, Builder *b, Op *op, Value **out) \
+    { \
+        return take_form(l, b, op, FORM_##name, out); \
+    } \
+    int pass_##name(Module *m, const PassOptions *o, Diag *d) \
+    { \
+        return legal_rewrite_all(m, o, d, forms_##name); \
     }
 FORM_PASS(accurate)
 FORM_PASS(norm)

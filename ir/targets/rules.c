@@ -30,14 +30,14 @@ const Rule rules[RULE_COUNT] = {
 };
 
 const Limit limits[LIMIT_COUNT] = {
-#define LIMIT(id, n, u, ev, ag)                                                                \
+#define LIMIT(id, n, u, ev, ag) \
     [LIMIT_##id] = { .name = n, .unit = u, .evidence = ev, .against = ag },
 #include "limits.def"
 };
 
 const LimitChange limit_changes[] = {
 #define LIMIT(...)
-#define LIMIT_FROM(id, r, n, ev)                                                               \
+#define LIMIT_FROM(id, r, n, ev) \
     { .limit = LIMIT_##id, .from = r, .number = n, .evidence = ev },
 #include "limits.def"
 };
@@ -183,10 +183,14 @@ bool rule_holds(const RuleSet *rs, int rule) { return rs->stand[rule] >= STAND_R
 bool rule_heals(const RuleSet *rs, int rule)
 {
     switch (rules[rule].heal) {
-    case HEAL_NEVER: return false;
-    case HEAL_DOUBT: return rs->stand[rule] >= STAND_CONTRADICTED;
-    case HEAL_PROFILE: return rs->profiled[rule] && rule_holds(rs, rule);
-    case HEAL_HOLDS: return rule_holds(rs, rule);
+    case HEAL_NEVER:
+        return false;
+    case HEAL_DOUBT:
+        return rs->stand[rule] >= STAND_CONTRADICTED;
+    case HEAL_PROFILE:
+        return rs->profiled[rule] && rule_holds(rs, rule);
+    case HEAL_HOLDS:
+        return rule_holds(rs, rule);
     }
     bug("rule %s heals at %d", rules[rule].name, (int)rules[rule].heal);
 }
@@ -210,11 +214,16 @@ RuleLevel rule_level(const RuleSet *rs, int rule, Standing s)
     const RuleLevel level = level_of(rs, rule, s);
     const bool known = s >= STAND_CONTRADICTED;
     switch ((Wish)rs->wish[rule]) {
-    case WISH_OFF: return LEVEL_OFF;
-    case WISH_ERROR: return known ? LEVEL_ERROR : LEVEL_OFF;
-    case WISH_ON: return known && level == LEVEL_OFF ? LEVEL_WARNING : level;
-    case WISH_WARNING: return level == LEVEL_ERROR ? LEVEL_WARNING : level;
-    case WISH_NONE: break;
+    case WISH_OFF:
+        return LEVEL_OFF;
+    case WISH_ERROR:
+        return known ? LEVEL_ERROR : LEVEL_OFF;
+    case WISH_ON:
+        return known && level == LEVEL_OFF ? LEVEL_WARNING : level;
+    case WISH_WARNING:
+        return level == LEVEL_ERROR ? LEVEL_WARNING : level;
+    case WISH_NONE:
+        break;
     }
     return level;
 }

@@ -30,9 +30,9 @@ enum {
 #define LONG_FIRST   { "1.0", "1.3", NULL }
 #define SHORT_FIRST  { "1.3", "1.0", NULL }
 /* clang-format on */
-#define TARGET(n, of, about, l, v)                                                             \
+#define TARGET(n, of, about, l, v) \
     [TARGET_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_NONE, about, l v },
-#define CHIP(n, of, about, l, v)                                                               \
+#define CHIP(n, of, about, l, v) \
     [ROW_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_##n, about, l v },
 
 const Target targets[] = {
@@ -107,7 +107,7 @@ static bool is_release(const char *text)
 const Target *target_base(const Target *t) { return t->base < 0 ? NULL : &targets[t->base]; }
 
 /* The row that says `field`: t itself, or the nearest base. */
-#define SAYS(t, field)                                                                         \
+#define SAYS(t, field) \
     while (!(t)->field && (t)->base >= 0) (t) = &targets[(t)->base]
 
 const char *target_version(const Target *t)

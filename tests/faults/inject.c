@@ -24,11 +24,11 @@ static atomic_int count;
 
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
-#define REAL(name, result, ...)                                                                \
-    static result (*real)(__VA_ARGS__);                                                        \
-    if (!real) {                                                                               \
-        void *found = next(name);                                                              \
-        memcpy(&real, &found, sizeof real);                                                    \
+#define REAL(name, result, ...) \
+    static result (*real)(__VA_ARGS__); \
+    if (!real) { \
+        void *found = next(name); \
+        memcpy(&real, &found, sizeof real); \
     }
 
 static int number(const char *name)

@@ -25,11 +25,11 @@ void check_calls(const CallCase *cases, size_t n); /* fails the cmocka test, nam
 void call_answer(Arena *a, const char *op, int opset, const char *args, Buf *out);
 
 /* In a cmocka test: CHECK({ op, opset, arguments, expected }, ..); */
-#define CHECK(...)                                                                             \
-    do {                                                                                       \
-        static const CallCase cases[] = { __VA_ARGS__ };                                       \
-        (void)state;                                                                           \
-        check_calls(cases, COUNT(cases));                                                      \
+#define CHECK(...) \
+    do { \
+        static const CallCase cases[] = { __VA_ARGS__ }; \
+        (void)state; \
+        check_calls(cases, COUNT(cases)); \
     } while (0)
 
 #endif

@@ -38,9 +38,9 @@ typedef struct {
     Buf said; /* messages, each with its severity before it */
 } Bench;
 
-#define GOOD(t, call)                                                                          \
-    do {                                                                                       \
-        if (call) fail_msg("%s: %s", #call, (t)->error.text);                                  \
+#define GOOD(t, call) \
+    do { \
+        if (call) fail_msg("%s: %s", #call, (t)->error.text); \
     } while (0)
 
 static inline void hear(void *ctx, anec_severity severity, const char *message)

@@ -99,8 +99,8 @@ static void write_weights(const char *dir, const char *name, uint16_t value)
                                sizeof file));
 }
 
-#define WEIGHT(name)                                                                           \
-    "        tensor<fp16, [1, 2, 1, 3]> " name " = const()[name = string(\"" name              \
+#define WEIGHT(name) \
+    "        tensor<fp16, [1, 2, 1, 3]> " name " = const()[name = string(\"" name \
     "\"), val = tensor<fp16, [1, 2, 1, 3]>(BLOBFILE(path = string(\"@model_path/weights/" name \
     ".bin\"), offset = uint64(64)))];\n"
 

@@ -28,9 +28,9 @@ typedef struct {
 } Bench;
 
 #define FP32(p) (&(anec_tensor){ "fp32", 4, { 1, 2, 1, 3 }, (p), 6 * sizeof(float) })
-#define GOOD(t, call)                                                                          \
-    do {                                                                                       \
-        if (call) fail_msg("%s: %s", #call, (t)->error.text);                                  \
+#define GOOD(t, call) \
+    do { \
+        if (call) fail_msg("%s: %s", #call, (t)->error.text); \
     } while (0)
 
 static void open_bench(Bench *t, const char *backend, const char *chip)

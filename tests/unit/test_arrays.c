@@ -67,7 +67,7 @@ static void expect_wrong(File f, const char *why)
     buf_free(&f.b);
 }
 
-#define DICT(descr, order, shape)                                                              \
+#define DICT(descr, order, shape) \
     "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }\n"
 
 static void versions_orders_and_spellings_are_read(void **state)
@@ -325,7 +325,7 @@ static void tensors_are_found_by_name(void **state)
     arena_free(&a);
 }
 
-#define T(dtype, shape, offsets)                                                               \
+#define T(dtype, shape, offsets) \
     "{\"t\": {\"dtype\": " dtype ", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
 
 /* As many dimensions as there may be, whole numbers up to the last that is exact, data to the

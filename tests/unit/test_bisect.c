@@ -15,10 +15,10 @@
 #define T "tensor<fp16, [1, 64, 1, 64]> "
 #define NOISE_IN T "noise"
 #define S(name, call) T name " = " call "[name = string(\"" name "\")]; "
-#define BEFORE                                                                                 \
-    S("n1", "add(x = noise, y = noise)")                                                       \
+#define BEFORE \
+    S("n1", "add(x = noise, y = noise)") \
     S("n2", "mul(x = n1, y = noise)") S("n3", "add(x = n2, y = n1)")
-#define AFTER                                                                                  \
+#define AFTER \
     S("n4", "mul(x = n3, y = n2)") S("n5", "add(x = n4, y = n3)") S("n6", "sub(x = n5, y = n1)")
 
 typedef struct {

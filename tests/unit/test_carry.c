@@ -32,14 +32,14 @@ typedef struct {
 
 #define WIDE "tensor<fp16, [1, 1, 1, 640]> "
 #define ONE "tensor<fp16, [1, 1, 1, 1]> "
-#define LARGEST(name, of)                                                                      \
-    "        " ONE name " = reduce_max(x = " of                                                \
-    ", axes = tensor<int32, [1]>([3]), keep_dims = bool(true))[name = string(\"" name          \
+#define LARGEST(name, of) \
+    "        " ONE name " = reduce_max(x = " of \
+    ", axes = tensor<int32, [1]>([3]), keep_dims = bool(true))[name = string(\"" name \
     "\")];\n"
-#define STATEMENT(type, name, what)                                                            \
+#define STATEMENT(type, name, what) \
     "        " type name " = " what "[name = string(\"" name "\")];\n"
-#define FIRST(of)                                                                              \
-    "slice_by_size(x = " of                                                                    \
+#define FIRST(of) \
+    "slice_by_size(x = " of \
     ", begin = tensor<int32, [4]>([0, 0, 0, 0]), size = tensor<int32, [4]>([1, 1, 1, 1]))"
 #define KEEP "        write_state(data = now, input = kept)[name = string(\"w\")];\n"
 

@@ -48,7 +48,8 @@ static Value *used(Test *t, Value *w, By by)
     const Shape *s = &w->type->shape;
     const int64_t first = s->dim[0], last = s->dim[s->rank - 1];
     switch (by) {
-    case BY_LINEAR: return mil_linear(&b, "y", .x = input(t, SHAPE(2, last)), .weight = w);
+    case BY_LINEAR:
+        return mil_linear(&b, "y", .x = input(t, SHAPE(2, last)), .weight = w);
     case BY_MATMUL:
     case BY_MATMUL_T:
         return mil_matmul(&b, "y", .x = input(t, SHAPE(2, by == BY_MATMUL ? first : last)),
@@ -58,7 +59,8 @@ static Value *used(Test *t, Value *w, By by)
         return mil_conv(&b, "y", .x = input(t, SHAPE(1, s->dim[1], 9, 9)), .weight = w);
     case BY_DECONV:
         return mil_conv_transpose(&b, "y", .x = input(t, SHAPE(1, first, 9, 9)), .weight = w);
-    default: return mil_mul(&b, "y", .x = input(t, *s), .y = w);
+    default:
+        return mil_mul(&b, "y", .x = input(t, *s), .y = w);
     }
 }
 

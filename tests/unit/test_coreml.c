@@ -41,9 +41,9 @@ static const char flexible[] =
     "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> "
     "(y);\n}\n";
 
-#define UNARY(opset, type, op)                                                                 \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                    \
-         "(x = x)[name = string(\"y\")];\n"                                                    \
+#define UNARY(opset, type, op) \
+    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op \
+         "(x = x)[name = string(\"y\")];\n" \
          "    } -> (y);\n}\n"
 
 static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
@@ -338,12 +338,12 @@ static void test_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
 }
 
-#define HEAVY                                                                                  \
-    HEAD "    func main<ios18>(tensor<fp16, [1, 16384]> x) {\n"                                \
-         "        tensor<fp16, [32769, 16384]> w = const()[name = string(\"w\"), val = "       \
-         "tensor<fp16, [32769, 16384]>(BLOBFILE(path = string(\"@model_path/none.bin\"), "     \
-         "offset = uint64(64)))];\n"                                                           \
-         "        tensor<fp16, [1, 32769]> y = linear(x = x, weight = w)[name = "              \
+#define HEAVY \
+    HEAD "    func main<ios18>(tensor<fp16, [1, 16384]> x) {\n" \
+         "        tensor<fp16, [32769, 16384]> w = const()[name = string(\"w\"), val = " \
+         "tensor<fp16, [32769, 16384]>(BLOBFILE(path = string(\"@model_path/none.bin\"), " \
+         "offset = uint64(64)))];\n" \
+         "        tensor<fp16, [1, 32769]> y = linear(x = x, weight = w)[name = " \
          "string(\"y\")];\n    } -> (y);\n}\n"
 
 /* Above the limit of the release Core ML would leave the engine alone and say nothing; below

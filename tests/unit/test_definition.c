@@ -281,8 +281,8 @@ static void test_scalars(void **state)
 /* ---- windows ----------------------------------------------------------------------------- */
 
 #define DILATED(w) "x=fp32[1,1,6] 1 2 3 4 5 6; weight=" w "; dilations=int32[1] 2"
-#define CEILED(k, s, more)                                                                     \
-    "x=fp32[1,1,2] 3 5; kernel_sizes=int32[1] " k "; strides=int32[1] " s                      \
+#define CEILED(k, s, more) \
+    "x=fp32[1,1,2] 3 5; kernel_sizes=int32[1] " k "; strides=int32[1] " s \
     "; ceil_mode=bool[] 1; pad_type=string[] " more
 
 static void test_windows(void **state)
@@ -349,7 +349,7 @@ static void test_elements(void **state)
 
 /* ---- moves ------------------------------------------------------------------------------- */
 
-#define SLICE(b, e, s)                                                                         \
+#define SLICE(b, e, s) \
     "x=fp32[4] 1 2 3 4; begin=int32[1] " b "; end=int32[1] " e "; stride=int32[1] " s
 
 static void test_moves(void **state)
@@ -423,13 +423,13 @@ static void test_indices(void **state)
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-#define COORDINATES(type)                                                                      \
-    "x=fp32[1,1,1,1] 1; coordinates=" type "[1,1,1,2] 0; sampling_mode=string[] bilinear; "    \
-    "padding_mode=string[] border; padding_value=fp32[] 0; coordinates_mode=string[] "         \
+#define COORDINATES(type) \
+    "x=fp32[1,1,1,1] 1; coordinates=" type "[1,1,1,2] 0; sampling_mode=string[] bilinear; " \
+    "padding_mode=string[] border; padding_value=fp32[] 0; coordinates_mode=string[] " \
     "unnormalized; align_corners=bool[] 1"
 #define QKV "query=fp32[1,2,2]; key=fp32[1,3,2]; value=fp32[1,3,2]; attn_mask="
-#define RNN(name)                                                                              \
-    "x=fp32[1,1,1] 1; initial_h=fp32[1,1] 0; weight_ih=fp32[1,1] 1; weight_hh=fp32[1,1] 0; "   \
+#define RNN(name) \
+    "x=fp32[1,1,1] 1; initial_h=fp32[1,1] 0; weight_ih=fp32[1,1] 1; weight_hh=fp32[1,1] 0; " \
     "activation=string[] " name
 
 static void test_others(void **state)

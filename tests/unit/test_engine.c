@@ -445,7 +445,7 @@ static void test_strict(void **state)
 static const struct {
     const char *part, *class, *selector, *need;
 } sent[] = {
-#define SELECTOR(part, class, kind, id, selector, since, need)                                 \
+#define SELECTOR(part, class, kind, id, selector, since, need) \
     { #part, class, selector, #need },
 #include "../../backends/ane/selectors.def"
 };

@@ -9,8 +9,8 @@
 
 #include "calls.h"
 
-#define LINE(mode, n)                                                                          \
-    "x=fp32[1,1,4] 0 10 20 30; target_size_height=int32[] 1; target_size_width=int32[] " n     \
+#define LINE(mode, n) \
+    "x=fp32[1,1,4] 0 10 20 30; target_size_height=int32[] 1; target_size_width=int32[] " n \
     "; sampling_mode=string[] " mode
 
 /* Grid points are tenths of these values. */
@@ -108,10 +108,10 @@ static void test_crop(void **state)
             "error: crop_height takes 2 and 2 away from dimension 1 of [1, 3, 3]" });
 }
 
-#define AT(edge, coord, align, points, v)                                                      \
-    "x=fp32[1,1,1,3] 1 2 3; coordinates=fp32[1,1," points ",2] " v                             \
-    "; padding_value=fp32[] 9; "                                                               \
-    "sampling_mode=string[] bilinear; padding_mode=string[] " edge                             \
+#define AT(edge, coord, align, points, v) \
+    "x=fp32[1,1,1,3] 1 2 3; coordinates=fp32[1,1," points ",2] " v \
+    "; padding_value=fp32[] 9; " \
+    "sampling_mode=string[] bilinear; padding_mode=string[] " edge \
     "; coordinates_mode=string[] " coord "; align_corners=bool[] " align
 
 static void test_resample(void **state)
@@ -156,11 +156,11 @@ static void test_resample(void **state)
           "error: x is [2, 1, 1, 3] and coordinates is [1, 1, 3, 2]" });
 }
 
-#define AFFINE(batch, m, coord, align)                                                         \
-    "x=fp32[" batch ",1,1,3] 1 2 3; transform_matrix=fp32[1,6] " m                             \
-    "; output_height=int32[] 1; "                                                              \
-    "output_width=int32[] 3; padding_value=fp32[] 0; sampling_mode=string[] bilinear; "        \
-    "padding_mode=string[] constant; coordinates_mode=string[] " coord "; "                    \
+#define AFFINE(batch, m, coord, align) \
+    "x=fp32[" batch ",1,1,3] 1 2 3; transform_matrix=fp32[1,6] " m \
+    "; output_height=int32[] 1; " \
+    "output_width=int32[] 3; padding_value=fp32[] 0; sampling_mode=string[] bilinear; " \
+    "padding_mode=string[] constant; coordinates_mode=string[] " coord "; " \
     "align_corners=bool[] " align
 
 static void test_affine(void **state)
@@ -184,18 +184,18 @@ static void test_affine(void **state)
         { "affine", 15, AFFINE("1", "1 0 0 0 1 0", "polar", "1"), "error: coordinates_mode" });
 }
 
-#define ROI(opset, shape, v, more)                                                             \
-    {                                                                                          \
-        "crop_resize", opset,                                                                  \
-            "x=fp32[2,1,2,3] 1 2 3 4 5 6 11 12 13 14 15 16; roi=fp32" shape " " v              \
-            "; target_height=int32[] 1; target_width=int32[] 2; "                              \
+#define ROI(opset, shape, v, more) \
+    { \
+        "crop_resize", opset, \
+            "x=fp32[2,1,2,3] 1 2 3 4 5 6 11 12 13 14 15 16; roi=fp32" shape " " v \
+            "; target_height=int32[] 1; target_width=int32[] 2; " \
             "sampling_mode=string[] ALIGN_CORNERS; " more
 
-#define BOXES(shape, v, more)                                                                  \
-    {                                                                                          \
-        "crop_resize", 17,                                                                     \
-            "x=fp32[2,1,2,3] 1 2 3 4 5 6 11 12 13 14 15 16; boxes=fp32" shape " " v            \
-            "; target_height=int32[] 1; target_width=int32[] 2; "                              \
+#define BOXES(shape, v, more) \
+    { \
+        "crop_resize", 17, \
+            "x=fp32[2,1,2,3] 1 2 3 4 5 6 11 12 13 14 15 16; boxes=fp32" shape " " v \
+            "; target_height=int32[] 1; target_width=int32[] 2; " \
             "sampling_mode=string[] ALIGN_CORNERS; " more
 
 static void test_crop_resize(void **state)

@@ -22,7 +22,7 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define CASE(id, chip, low, high, tolerance, least, text)                                      \
+#define CASE(id, chip, low, high, tolerance, least, text) \
     { RULE_##id, #chip, low, high, tolerance, least, text },
 #include "legal_ops_cases.def"
 };

@@ -30,27 +30,27 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define ROW(rule, chip, tolerance, with, text)                                                 \
+#define ROW(rule, chip, tolerance, with, text) \
     { RULE_##rule, #chip, tolerance, with, text, false },
-#define STAYS(rule, chip, tolerance, with, text)                                               \
+#define STAYS(rule, chip, tolerance, with, text) \
     { RULE_##rule, #chip, tolerance, with, text, true },
-#define AT(limit, most)                                                                        \
-    {                                                                                          \
-        LIMIT_##limit, most                                                                    \
+#define AT(limit, most) \
+    { \
+        LIMIT_##limit, most \
     }
-#define WITH(...)                                                                              \
-    {                                                                                          \
-        {                                                                                      \
-            __VA_ARGS__                                                                        \
-        }                                                                                      \
+#define WITH(...) \
+    { \
+        { \
+            __VA_ARGS__ \
+        } \
     }
-#define PLAIN                                                                                  \
-    {                                                                                          \
-        {                                                                                      \
-            {                                                                                  \
-                0, 0                                                                           \
-            }                                                                                  \
-        }                                                                                      \
+#define PLAIN \
+    { \
+        { \
+            { \
+                0, 0 \
+            } \
+        } \
     }
 #include "legal_shapes.def"
 };

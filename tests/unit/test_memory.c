@@ -118,9 +118,9 @@ static const char layered[] =
 
 #define FP32 (&(anec_tensor){ "fp32", 2, { 2, 3 }, x, sizeof x })
 #define FP16 (&(anec_tensor){ "fp16", 4, { 1, 8, 1, 4 }, half, sizeof half })
-#define GOOD(call)                                                                             \
-    do {                                                                                       \
-        if (call) fail_msg("%s: %s", #call, t.e.text);                                         \
+#define GOOD(call) \
+    do { \
+        if (call) fail_msg("%s: %s", #call, t.e.text); \
     } while (0)
 
 static void write_files(void)

@@ -198,9 +198,9 @@ static void strings_have_no_place_in_a_weight_file(void **state)
 
 /* ---- what is wrong in a file ------------------------------------------------------------- */
 
-#define TEXT(type, offset)                                                                     \
-    "program(1.3)\n{\nfunc main<ios18>(fp16 x) {\n" type " w = const()[val = " type            \
-    "(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(" offset                  \
+#define TEXT(type, offset) \
+    "program(1.3)\n{\nfunc main<ios18>(fp16 x) {\n" type " w = const()[val = " type \
+    "(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(" offset \
     ")))];\n} -> (x);\n}"
 
 /* Two records: 20 halves at 64, 10 bytes of uint8 at 192. */
@@ -406,12 +406,12 @@ static Const *made(Arena *a, int64_t n, double v)
     return c;
 }
 
-#define SAVED(name, type, file, offset)                                                        \
-    "            " type " " name " = const()[name = string(\"" name "\"), val = " type         \
-    "(BLOBFILE(path = string(\"@model_path/weights/" file "\"), offset = uint64(" offset       \
+#define SAVED(name, type, file, offset) \
+    "            " type " " name " = const()[name = string(\"" name "\"), val = " type \
+    "(BLOBFILE(path = string(\"@model_path/weights/" file "\"), offset = uint64(" offset \
     ")))];\n"
-#define FRAME(statements)                                                                      \
-    "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [2]> x) {\n" statements                \
+#define FRAME(statements) \
+    "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [2]> x) {\n" statements \
     "        } -> (x);\n}"
 
 static void large_literals_go_to_the_weight_file(void **state)

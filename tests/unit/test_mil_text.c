@@ -31,7 +31,7 @@ static void expect_same(const char *text)
     diag_free(&d);
 }
 
-#define PROGRAM(version, opset, statements, results)                                           \
+#define PROGRAM(version, opset, statements, results) \
     "program(" version ")\n{\n    func main<" opset ">(tensor<fp16, [1, 2]> x) {\n" statements \
     "        } -> (" results ");\n}"
 #define LINE "            "

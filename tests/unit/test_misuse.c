@@ -21,9 +21,9 @@ typedef struct {
     float x[6];
 } Bench;
 
-#define GOOD(b, call)                                                                          \
-    do {                                                                                       \
-        if (call) fail_msg("%s: %s", #call, (b)->e.text);                                      \
+#define GOOD(b, call) \
+    do { \
+        if (call) fail_msg("%s: %s", #call, (b)->e.text); \
     } while (0)
 
 static void open_bench(Bench *b)

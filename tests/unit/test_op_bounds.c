@@ -137,7 +137,7 @@ static void test_empty(void **state)
           { "tile", 15, "x=fp32[2] 1; reps=int32[1] 0", "error: tile: reps holds 0" });
 }
 
-#define CEIL(p)                                                                                                     \
+#define CEIL(p) \
     "x=fp32[1,1,4,4] 1; kernel_sizes=int32[2] 2 2; strides=int32[2] 2 2; pad_type=string[] custom; pad=int32[4] " p \
     "; ceil_mode=bool[] 1"
 

@@ -69,9 +69,9 @@ static void test_transposed(void **state)
 
 /* ---- images ------------------------------------------------------------------------------ */
 
-#define SAMPLING                                                                               \
-    "sampling_mode=string[] bilinear; padding_mode=string[] constant; "                        \
-    "padding_value=fp32[] 0; coordinates_mode=string[] unnormalized; "                         \
+#define SAMPLING \
+    "sampling_mode=string[] bilinear; padding_mode=string[] constant; " \
+    "padding_value=fp32[] 0; coordinates_mode=string[] unnormalized; " \
     "align_corners=bool[] 1"
 
 static void test_images(void **state)

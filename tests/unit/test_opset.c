@@ -20,7 +20,7 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define CASE(from, reaches, low, high, tolerance, text)                                        \
+#define CASE(from, reaches, low, high, tolerance, text) \
     { (Opset)(from), reaches, low, high, tolerance, text },
 #include "opset_cases.def"
 };

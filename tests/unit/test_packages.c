@@ -49,13 +49,13 @@ static void spare_bits_of_a_literal_are_zero(void **state)
 
 /* ---- what is written names the version that it needs ------------------------------------- */
 
-#define FUNC(name, opset, params, body, result)                                                \
+#define FUNC(name, opset, params, body, result) \
     "    func " name "<" opset ">(" params ") {\n" LINE body ";\n        } -> (" result ");\n"
 #define PROGRAM(funcs) "program(1.3)\n{\n" funcs "}"
-#define RELU(opset, t)                                                                         \
-    FUNC("main", opset, "tensor<" t ", [2]> x",                                                \
+#define RELU(opset, t) \
+    FUNC("main", opset, "tensor<" t ", [2]> x", \
          "tensor<" t ", [2]> y = relu(x = x)[name = string(\"y\")]", "y")
-#define ONLY(opset, t)                                                                         \
+#define ONLY(opset, t) \
     FUNC("main", opset, "tensor<" t ", [2]> x", "int32 c = const()[val = int32(1)]", "x")
 
 static void the_specification_follows_what_is_used(void **state)

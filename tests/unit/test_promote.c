@@ -8,9 +8,9 @@
 
 #include <math.h>
 
-#define SLIDE                                                                                  \
-    "pad_type = string(\"custom\"), strides = tensor<int32, [2]>([2, 1]), pad = "              \
-    "tensor<int32, [4]>([1, 0, 1, 1]), dilations = tensor<int32, [2]>([1, 2]), groups = "      \
+#define SLIDE \
+    "pad_type = string(\"custom\"), strides = tensor<int32, [2]>([2, 1]), pad = " \
+    "tensor<int32, [4]>([1, 0, 1, 1]), dilations = tensor<int32, [2]>([1, 2]), groups = " \
     "int32(2)"
 
 typedef struct {

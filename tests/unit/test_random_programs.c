@@ -325,7 +325,8 @@ static Value *norm(Gen *g, Value *x)
     const Shape last = { .rank = 1, .dim = { s->dim[s->rank - 1] } };
     Value *eps = build_float(&g->b, DT_FP16, 0.5), *at = ints(g, 1, axes);
     switch (draw(g, 4)) {
-    case 0: return mil_layer_norm(&g->b, "n", .x = x, .axes = at, .epsilon = eps);
+    case 0:
+        return mil_layer_norm(&g->b, "n", .x = x, .axes = at, .epsilon = eps);
     case 1:
         return mil_layer_norm(&g->b, "n", .x = x, .axes = at, .epsilon = eps,
                               .gamma = constant(g, last), .beta = constant(g, last));

@@ -15,7 +15,7 @@ typedef struct {
     const char *text, *beyond;
 } Bound;
 
-#define PROGRAM(inputs, statements, result)                                                    \
+#define PROGRAM(inputs, statements, result) \
     "program(1.3)\n{\nfunc main<ios18>(" inputs ") {\n" statements "\n} -> (" result ");\n}\n"
 
 static const Bound bounds[] = {
@@ -61,11 +61,11 @@ typedef struct {
     const char *before, *head, *fill, *tail, *after, *said_before, *said_after;
 } LongWord;
 
-#define IN_CONST(type)                                                                         \
-    "program(1.3)\n{\nfunc main<ios18>(bool b) {\n" type                                       \
+#define IN_CONST(type) \
+    "program(1.3)\n{\nfunc main<ios18>(bool b) {\n" type \
     " y = const()[name = string(\"y\"), val = " type "("
 #define ENDS ")];\n} -> (b);\n}\n"
-#define BARE                                                                                   \
+#define BARE \
     "program(1.3)\n{\nfunc main<ios18>(tensor<fp32, [2]> x) {\ntensor<fp32, [2]> y = add(x = x, y = "
 
 static const LongWord long_words[] = {

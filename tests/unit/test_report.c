@@ -16,13 +16,13 @@ typedef struct {
     double floats[MOST];
 } Given;
 
-#define INTS(t, ...)                                                                           \
-    {                                                                                          \
-        .dtype = DT_##t, .n = MOST, .ints = { __VA_ARGS__ }                                    \
+#define INTS(t, ...) \
+    { \
+        .dtype = DT_##t, .n = MOST, .ints = { __VA_ARGS__ } \
     }
-#define FLOATS(t, ...)                                                                         \
-    {                                                                                          \
-        .dtype = DT_##t, .n = MOST, .floats = { __VA_ARGS__ }                                  \
+#define FLOATS(t, ...) \
+    { \
+        .dtype = DT_##t, .n = MOST, .floats = { __VA_ARGS__ } \
     }
 
 static Tensor tensor_of(const Given *g)
@@ -45,9 +45,9 @@ typedef struct {
 } Case;
 
 #define BIG INT64_C(9007199254740992) /* 2^53: doubles beyond are even */
-#define ANY(r, a)                                                                              \
-    {                                                                                          \
-        .has_rtol = true, .has_atol = true, .rtol = r, .atol = a                               \
+#define ANY(r, a) \
+    { \
+        .has_rtol = true, .has_atol = true, .rtol = r, .atol = a \
     }
 
 static const Case cases[] = {

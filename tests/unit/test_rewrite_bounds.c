@@ -15,7 +15,7 @@ typedef struct {
 } Bound;
 
 static const Bound bounds[] = {
-#define BOUND(chip, passes, n, op, at, beyond, text)                                           \
+#define BOUND(chip, passes, n, op, at, beyond, text) \
     { #chip, passes, n, OP_##op, at, beyond, text },
 #include "rewrite_bounds.def"
 };

@@ -7,18 +7,18 @@
 /* ---- recurrent --------------------------------------------------------------------------- */
 
 #define LINEAR "; activation=string[] linear; recurrent_activation=string[] linear"
-#define LSTM(more)                                                                                 \
+#define LSTM(more) \
     "x=fp32[1,1,1] 2; initial_h=fp32[1,1] 0; initial_c=fp32[1,1] 4; weight_ih=fp32[4,1] 0 0 0 3; " \
     "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 1 1 0; cell_activation=string[] linear" LINEAR more
-#define BOTH_WAYS(more)                                                                              \
+#define BOTH_WAYS(more) \
     "x=fp32[2,1,1] 1 2; initial_h=fp32[1,2] 0; initial_c=fp32[1,2] 0; weight_ih=fp32[4,1] 0 0 0 3; " \
-    "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 0 1 0; weight_ih_back=fp32[4,1] 0 0 0 10; "               \
-    "weight_hh_back=fp32[4,1] 0; bias_back=fp32[4] 1 1 1 0; direction=string[] bidirectional; "      \
+    "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 0 1 0; weight_ih_back=fp32[4,1] 0 0 0 10; " \
+    "weight_hh_back=fp32[4,1] 0; bias_back=fp32[4] 1 1 1 0; direction=string[] bidirectional; " \
     "cell_activation=string[] linear" LINEAR more
-#define GRU(bias, more)                                                                              \
+#define GRU(bias, more) \
     "x=fp32[1,1,1] 1; initial_h=fp32[1,1] 2; weight_ih=fp32[3,1] 0 1 0; weight_hh=fp32[3,1] 0 3 0; " \
     "bias=fp32[3] " bias LINEAR more
-#define RNN(more)                                                                               \
+#define RNN(more) \
     "x=fp32[2,1,1] 1 2; initial_h=fp32[1,1] 3; weight_ih=fp32[1,1] 10; weight_hh=fp32[1,1] 2; " \
     "activation=string[] linear" more
 
@@ -53,7 +53,7 @@ static void test_recurrent(void **state)
 
 /* ---- windows and grids ------------------------------------------------------------------- */
 
-#define POOL(k, s, more)                                                                       \
+#define POOL(k, s, more) \
     "x=fp32[1,1,3] 1 2 3; kernel_sizes=int32[1] " k "; strides=int32[1] " s more
 #define CEILED "; ceil_mode=bool[] 1"
 #define PADDED "; pad_type=string[] custom; pad=int32[2] 1 1"
@@ -131,8 +131,8 @@ static void test_numbers(void **state)
 
 /* ---- orders and places ------------------------------------------------------------------- */
 
-#define SCATTER(mode, data, updates)                                                           \
-    "data=fp32[2] " data "; indices=int32[2] 0; updates=fp32[2] " updates                      \
+#define SCATTER(mode, data, updates) \
+    "data=fp32[2] " data "; indices=int32[2] 0; updates=fp32[2] " updates \
     "; mode=string[] " mode
 
 static void test_places(void **state)

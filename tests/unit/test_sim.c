@@ -38,19 +38,19 @@ static int teardown(void **state)
     return 0;
 }
 
-#define SHORT                                                                                  \
+#define SHORT \
     "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
-#define LONG                                                                                   \
-    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, "                      \
+#define LONG \
+    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, " \
     "[]>>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
-#define RELU(t)                                                                                \
-    SHORT "    func main<ios18>(tensor<" t ", [1, 4]> x) {\n"                                  \
-          "        tensor<" t                                                                  \
+#define RELU(t) \
+    SHORT "    func main<ios18>(tensor<" t ", [1, 4]> x) {\n" \
+          "        tensor<" t \
           ", [1, 4]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
-#define SLICE                                                                                  \
-    SHORT                                                                                      \
-    "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"                                         \
-    "        tensor<fp16, [1, 3]> y = slice_by_size(begin = tensor<int32, [2]>([0, 1]), "      \
+#define SLICE \
+    SHORT \
+    "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n" \
+    "        tensor<fp16, [1, 3]> y = slice_by_size(begin = tensor<int32, [2]>([0, 1]), " \
     "size = tensor<int32, [2]>([1, 3]), x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
 
 static bool compile(Test *t, const char *text, const char *backend)

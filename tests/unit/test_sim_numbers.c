@@ -23,59 +23,59 @@ typedef struct {
     double want[CHIPS];
 } Case;
 
-#define ALL(v)                                                                                 \
-    {                                                                                          \
-        v, v, v, v, v                                                                          \
+#define ALL(v) \
+    { \
+        v, v, v, v, v \
     }
-#define ONE(v)                                                                                 \
-    {                                                                                          \
-        .n = 1, .fill = { v }                                                                  \
+#define ONE(v) \
+    { \
+        .n = 1, .fill = { v } \
     }
-#define MANY(k, ...)                                                                           \
-    {                                                                                          \
-        .n = k, .fill = { __VA_ARGS__ }                                                        \
+#define MANY(k, ...) \
+    { \
+        .n = k, .fill = { __VA_ARGS__ } \
     }
-#define CYCLE(k, ...)                                                                          \
-    {                                                                                          \
-        .n = k, .cycle = true, .fill = { __VA_ARGS__ }                                         \
+#define CYCLE(k, ...) \
+    { \
+        .n = k, .cycle = true, .fill = { __VA_ARGS__ } \
     }
 #define H(shape) "tensor<fp16, " shape ">"
 #define F(shape) "tensor<fp32, " shape ">"
 #define Y(shape, call) H(shape) " y = " call "[name = string(\"y\")];"
 #define DOT(k) H("[1, " k "]") " a, " H("[" k ", 1]") " b"
-#define PRODUCT                                                                                \
+#define PRODUCT \
     Y("[1, 1]", "matmul(transpose_x = bool(false), transpose_y = bool(false), x = a, y = b)")
 #define UNARY(op) .params = H("[1]") " a", .body = Y("[1]", op "(x = a)")
-#define BINARY(op)                                                                             \
+#define BINARY(op) \
     .params = H("[1]") " a, " H("[1]") " b", .body = Y("[1]", op "(x = a, y = b)")
 #define LOG(op) .params = H("[1]") " a", .body = Y("[1]", op "(epsilon = fp16(0x0p+0), x = a)")
 /* t is a, transposed; the second product is of the first and x. */
-#define FED(x)                                                                                                                                                                                                                \
-    .params = H("[1, 1]") " a, " H("[1, 1]") " b",                                                                                                                                                                            \
-    .body =                                                                                                                                                                                                                   \
+#define FED(x) \
+    .params = H("[1, 1]") " a, " H("[1, 1]") " b", \
+    .body = \
         H("[1, 1]") " t = transpose(perm = tensor<int32, [2]>([1, 0]), x = a)[name = string(\"t\")];" H("[1, 1]") " p = matmul(transpose_x = bool(false), transpose_y = bool(false), x = t, y = b)[name = string(\"p\")];" Y( \
-            "[1, 1]",                                                                                                                                                                                                         \
+            "[1, 1]", \
             "matmul(transpose_x = bool(false), transpose_y = bool(false), x = p, y = " x ")")
-#define SLICE                                                                                  \
-    .params = H("[1, 4]") " a",                                                                \
-    .body = Y(                                                                                 \
-        "[1, 3]",                                                                              \
+#define SLICE \
+    .params = H("[1, 4]") " a", \
+    .body = Y( \
+        "[1, 3]", \
         "slice_by_size(begin = tensor<int32, [2]>([0, 1]), size = tensor<int32, [2]>([1, 3]), x = a)")
-#define SLICE_INDEX                                                                            \
-    .params = H("[1, 4]") " a",                                                                \
-    .body = Y(                                                                                 \
-        "[1, 3]",                                                                              \
+#define SLICE_INDEX \
+    .params = H("[1, 4]") " a", \
+    .body = Y( \
+        "[1, 3]", \
         "slice_by_index(begin = tensor<int32, [2]>([0, -3]), end = tensor<int32, [2]>([1, 4]), x = a)")
-#define CONV(k, w)                                                                             \
-    .params = H("[1, " k ", 1, 1]") " a",                                                      \
-    .body = Y("[1, 1, 1, 1]",                                                                  \
-              "conv(dilations = tensor<int32, [2]>([1, 1]), groups = int32(1), "               \
-              "pad = tensor<int32, [4]>([0, 0, 0, 0]), pad_type = string(\"valid\"), "         \
-              "strides = tensor<int32, [2]>([1, 1]), weight = " H(                             \
+#define CONV(k, w) \
+    .params = H("[1, " k ", 1, 1]") " a", \
+    .body = Y("[1, 1, 1, 1]", \
+              "conv(dilations = tensor<int32, [2]>([1, 1]), groups = int32(1), " \
+              "pad = tensor<int32, [4]>([0, 0, 0, 0]), pad_type = string(\"valid\"), " \
+              "strides = tensor<int32, [2]>([1, 1]), weight = " H( \
                   "[1, " k ", 1, 1]") "(" w "), x = a)")
-#define ATTENTION                                                                              \
-    .params = H("[1, 1, 1, 4]") " a, " H("[1, 1, 2, 4]") " b, " H("[1, 1, 1, 2]") " c",        \
-    .body = Y("[1, 1, 1, 4]",                                                                  \
+#define ATTENTION \
+    .params = H("[1, 1, 1, 4]") " a, " H("[1, 1, 2, 4]") " b, " H("[1, 1, 1, 2]") " c", \
+    .body = Y("[1, 1, 1, 4]", \
               "scaled_dot_product_attention(attn_mask = c, key = b, query = a, value = b)")
 
 static const Case cases[] = {

@@ -311,12 +311,12 @@ typedef struct {
     void (*want)(Sum *);
 } Case;
 
-#define KERNEL                                                                                    \
+#define KERNEL \
     "weight w: [32, 32] = [[(float((o * 7 + c * 3) % 17) - 8.0) / 64.0 for c in 0..32] for o in " \
     "0..32]; "
 #define CLASSES "weight t: int32[32] = [(s * 11 + 3) % 32 for s in 0..32]; "
-#define GAIN                                                                                   \
-    "weight g: [32] = [(float(c % 5) - 2.0) / 4.0 for c in 0..32]; "                           \
+#define GAIN \
+    "weight g: [32] = [(float(c % 5) - 2.0) / 4.0 for c in 0..32]; " \
     "weight h: [32] = [(float(c % 3) - 1.0) / 2.0 for c in 0..32]; "
 static const Case cases[] = {
     { "rms_norm", "r = rms_norm(a)", "a", 1, 6, want_rms },

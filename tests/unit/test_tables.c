@@ -168,13 +168,13 @@ static void put_numerics(void)
 static void put_texts(void)
 {
     title("trouble.def: domain, code, status, transient, full");
-#define TROUBLE(domain, code, status, transient, full, meaning, source)                        \
+#define TROUBLE(domain, code, status, transient, full, meaning, source) \
     LINE(#domain " " #code " " #status " " #transient " " #full ": %s\n", meaning);
 #include "../../backends/ane/trouble.def"
     title("selectors.def: part, class, kind, since, need");
-#define SELECTOR(part, class, kind, id, selector, since, need)                                 \
+#define SELECTOR(part, class, kind, id, selector, since, need) \
     LINE(#part " " class " %c" selector " %d " #need "\n", kind, since);
-#define ALSO(part, class, kind, id, since, need)                                               \
+#define ALSO(part, class, kind, id, since, need) \
     LINE(#part " " class " %c" #id " %d " #need "\n", kind, since);
 #include "../../backends/ane/selectors.def"
 #undef SELECTOR
@@ -190,7 +190,7 @@ static void put_texts(void)
 #define NEED(id, since, what) LINE(#id " %d\n", since);
 #include "../../backends/ane/ml.def"
     title("settings.def: kind, choices, default");
-#define SET(id, name, kind, arg, choices, otherwise, help)                                     \
+#define SET(id, name, kind, arg, choices, otherwise, help) \
     LINE("%s " #kind " %s %s\n", name, or_none(choices), or_none(otherwise));
 #include "../../train/settings.def"
     title("state.def");
@@ -198,7 +198,7 @@ static void put_texts(void)
 #include "../../train/state.def"
     title("options.def: letter, kind, choices");
 #define ONLY_OF_LIBRARY
-#define OPT(id, name, letter, kind, argument, choices, help)                                   \
+#define OPT(id, name, letter, kind, argument, choices, help) \
     LINE("%s %d " #kind " %s\n", or_none(name), letter, or_none(choices));
 #include "../../include/options.def"
 #undef OPT

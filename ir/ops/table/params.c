@@ -22,13 +22,13 @@ typedef struct {
     ParamsRow row[MOST + 1]; /* ends with a NULL name */
 } ParamsTable;
 
-#define END                                                                                    \
-    {                                                                                          \
-        NULL, 0, 0                                                                             \
+#define END \
+    { \
+        NULL, 0, 0 \
     }
-#define X(n, ...)                                                                              \
-    {                                                                                          \
-#n, 0, 0                                                                               \
+#define X(n, ...) \
+    { \
+#n, 0, 0 \
     }
 #define K X
 #define KX X
@@ -38,9 +38,9 @@ typedef struct {
 #define KS X
 #define KS_IN X
 #define L(n) X(n, )
-#define OX(n, ...)                                                                             \
-    {                                                                                          \
-#n, 1, 0                                                                               \
+#define OX(n, ...) \
+    { \
+#n, 1, 0 \
     }
 #define OK OX
 #define OKX OX
@@ -49,24 +49,24 @@ typedef struct {
 #define OXS OX
 #define OKS OX
 #define OKS_IN OX
-#define V(n)                                                                                   \
-    {                                                                                          \
-#n, 0, 1                                                                               \
+#define V(n) \
+    { \
+#n, 0, 1 \
     }
-#define OV(n)                                                                                  \
-    {                                                                                          \
-#n, 1, 1                                                                               \
+#define OV(n) \
+    { \
+#n, 1, 1 \
     }
 
 static const ParamsTable table[] = {
-#define OP(n, family, since, flags, d)                                                         \
-    {                                                                                          \
+#define OP(n, family, since, flags, d) \
+    { \
 #n, d,
-#define ARGS(...)                                                                              \
-    {                                                                                          \
-        __VA_ARGS__                                                                            \
-    }                                                                                          \
-    }                                                                                          \
+#define ARGS(...) \
+    { \
+        __VA_ARGS__ \
+    } \
+    } \
     ,
 #include "../ops.def"
 };
