@@ -192,7 +192,7 @@ $(GEN)/ir/ops/builders.h: $(WRITE_PARAMS)
 $(GEN)/ir/ops/params.c: $(WRITE_PARAMS)
 	@$< slots > $@
 
-# The chips' names alone, for facts about them (ir/chips.h), and their rows, for the table (ir/targets/targets.c).
+# The chips' names alone, for facts about them (ir/targets/targets.h), and their rows, for the table (ir/targets/targets.c).
 $(GEN)/ir/chip_names.def: $(CHIP_FILES)
 	@mkdir -p $(@D)
 	@{ cat $(CHIP_FILES) | $(CHIP_NAMES); echo '#undef CHIP_NAME'; } > $@

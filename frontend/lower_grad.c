@@ -1,7 +1,7 @@
 /* lower_grad.c -- gradients in the language: grad, stop, weights, paths, zip. They are
  * evaluated where they stand, like any function on tensors. */
 #include "lower.h"
-#include "../ir/passes/autodiff.h"
+#include "../ir/passes/passes.h"
 
 #include <ctype.h>
 #include <stdlib.h>

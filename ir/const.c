@@ -1,5 +1,5 @@
 /* const.c -- literals: where their bytes are, and how they are read a piece at a time. */
-#include "inside.h"
+#include "ir.h"
 
 #include <math.h>
 #include <string.h>

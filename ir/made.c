@@ -1,6 +1,6 @@
 /* made.c -- literals that a statement of literals makes: their elements are computed when they
  * are read, so that a program of many large weights holds one of them at a time. */
-#include "inside.h"
+#include "ir.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* module.c -- the program: modules, functions, blocks, statements and their pieces. */
-#include "inside.h"
+#include "ir.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* query.c -- asking about values and arguments, and walking. */
 #include "ops/ops.h"
-#include "inside.h"
+#include "ir.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  * What a pass replaces was mostly there before it: values that are made after the index are not
  * in it, so that what an expansion builds costs nothing here. When one of them is replaced all
  * the same the index is made anew; where that happens again and again it takes in all. */
-#include "inside.h"
+#include "ir.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 
 #include "../backends/ane/ane.h"
 #include "../backends/ane/cache.h"
-#include "../ir/passes/autodiff.h"
+#include "../ir/passes/passes.h"
 #include "report.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
 #include "../ir/mil/mil.h"
-#include "../ir/passes/autodiff.h"
 #include "../ir/passes/passes.h"
 #include "compiler.h"
 #include "lint.h"

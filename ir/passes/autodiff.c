@@ -3,7 +3,7 @@
  * Forward, it is noted which values depend on x; backward, statement by statement, what each
  * result has collected goes to its arguments by the GRAD of its row. A value's gradient is
  * complete when its own statement is reached: then it gets its name. */
-#include "autodiff.h"
+#include "passes.h"
 #include "../ops/grad.h"
 #include "legal.h"
 

@@ -3,7 +3,7 @@
  * that took from outside.
  *
  * What a block computes is not seen outside of it, so that there is nothing to take over. */
-#include "autodiff.h"
+#include "passes.h"
 #include "../ops/grad.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* autodiff_module.c -- a model whose gradients are results: what --grad and anec_grad do. */
-#include "autodiff.h"
+#include "passes.h"
 #include "legal.h"
 
 #include <ctype.h>

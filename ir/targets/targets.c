@@ -10,7 +10,8 @@ enum {
     CHIP_COUNT,
     CHIP_NONE = -1
 };
-_Static_assert((int)CHIP_COUNT <= (int)CHIPS_MOST, "ir/chips.h has room for CHIPS_MOST chips");
+_Static_assert((int)CHIP_COUNT <= (int)CHIPS_MOST,
+               "ir/targets/targets.h has room for CHIPS_MOST chips");
 
 /* Where a row stands. */
 enum {

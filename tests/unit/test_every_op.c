@@ -8,7 +8,6 @@
 
 #include "../../ir/mil/mil.h"
 #include "../../ir/ops/ops.h"
-#include "../../ir/passes/autodiff.h"
 #include "../../ir/passes/passes.h"
 
 typedef struct {

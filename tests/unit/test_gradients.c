@@ -14,7 +14,6 @@
 
 #include "../../ir/mil/mil.h"
 #include "../../ir/ops/grad.h"
-#include "../../ir/passes/autodiff.h"
 #include "../../ir/passes/passes.h"
 
 enum { MOST_X = MAX_PARAM * 4 };
