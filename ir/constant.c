@@ -78,8 +78,7 @@ bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
 
 bool op_is_computable(const Op *op)
 {
-    return op->kind != OP_NONE && op->kind != OP_const && !op_nblock(op) && op->nout && op->narg
-        && ops[op->kind].eval
+    return op->kind != OP_NONE && op->nout && op->narg && ops[op->kind].eval
         && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR));
 }
 

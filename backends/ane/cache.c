@@ -388,8 +388,8 @@ char *cache_note(const Cache *c, Arena *a, const char *key)
     Mapped m = { 0 };
     char *text = NULL;
     const char *path = c->off ? NULL : arena_printf(a, "%s/%s.note", c->dir, key);
-    if (path && file_exists(path) && file_map(&d, path, &m) && m.size > 4
-        && !memcmp(m.data + m.size - 4, "end\n", 4) && strlen((const char *)m.data) == m.size)
+    if (path && file_map(&d, path, &m) && m.size > 4 && !memcmp(m.data + m.size - 4, "end\n", 4)
+        && strlen((const char *)m.data) == m.size)
         text = arena_strndup(a, (const char *)m.data, m.size - 4);
     file_unmap(&m);
     diag_free(&d);

@@ -180,6 +180,12 @@ static void metadata_and_order_survive_text(void **state)
     };
     assert_true(container_save(m, &p->d, at(p, "b.mlmodelc")));
     module_free(m);
+    Mapped shown = get_file(p, at(p, "b.mlmodelc/metadata.json"));
+    const char *json = arena_strndup(&p->a, (const char *)shown.data, shown.size);
+    file_unmap(&shown);
+    const char *own = strstr(json, "\"userDefinedMetadata\"");
+    assert_true(own && strstr(own, "\"k\"") && strstr(own, "\"v\"")
+                && strstr(own, "\"empty\""));
     convert(p, at(p, "b.mlmodelc"), at(p, "c/c.mil"));
     assert_true(file_exists(at(p, "c/c.mil.json")));
     convert(p, at(p, "c/c.mil"), at(p, "d.mlpackage"));

@@ -139,6 +139,14 @@ static void very_long_digits_are_exact(void **state)
     assert_int_equal(number_parse(b.s, b.len, DT_FP64, &bits), NUMBER_INFINITE);
     buf_puts(&b, "e-2999");
     assert_int_equal(parsed(b.s, DT_FP64), bits_of_double(10));
+    /* halfway between two doubles: zeros far behind change nothing, any other digit does */
+    for (int tail = 0; tail < 10; tail++) {
+        b.len = 0;
+        buf_puts(&b, "1.00000000000000011102230246251565404236316680908203125");
+        for (int i = 0; i < 1000; i++) buf_putc(&b, '0');
+        buf_printf(&b, "%d", tail);
+        assert_int_equal(parsed(b.s, DT_FP64), bits_of_double(1) + (tail != 0));
+    }
     buf_free(&b);
 }
 

@@ -216,6 +216,31 @@ static void ending_leaves_nothing(void **state)
     assert_true(file_is_dir(files_in(w, "folder/Data")));
 }
 
+/* What lies below a folder that is done with is nobody's any more; the others are still this
+ * process's. */
+static void drop_in_the_middle(FilesBench *w)
+{
+    const char *below = files_in(w, "top/a"), *beside = files_in(w, "topmost");
+    if (temp_add(below) < 0 || temp_add(beside) < 0) _exit(2);
+    temp_drop_below(files_in(w, "top"));
+    temp_remove_all();
+    _exit(file_exists(below) && !file_exists(beside) ? 0 : 3);
+}
+
+static void dropping_below_a_folder_leaves_the_others(void **state)
+{
+    FilesBench *w = *state;
+    int status;
+    assert_true(file_make_dirs(&w->d, files_in(w, "top")));
+    files_put(files_in(w, "top/a"), "a");
+    files_put(files_in(w, "topmost"), "b");
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) drop_in_the_middle(w);
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 static void a_folder_is_replaced_whole(void **state)
 {
     FilesBench *w = *state;
@@ -354,6 +379,7 @@ int main(void)
         FILES_CASE(a_target_that_cannot_be_replaced_is_reported),
         FILES_CASE(what_a_dead_process_left_is_swept),
         FILES_CASE(ending_leaves_nothing),
+        FILES_CASE(dropping_below_a_folder_leaves_the_others),
         FILES_CASE(a_folder_is_replaced_whole),
         FILES_CASE(two_writers_never_mix),
     };

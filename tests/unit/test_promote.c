@@ -136,6 +136,16 @@ static void close_case(PromoteRun *r)
     arena_free(&r->arena);
 }
 
+/* What the rewriting needed on its way is gone. */
+static void expect_no_unused(Module *m, const PromoteCase *c)
+{
+    Func *f = module_main(m);
+    for (const Op *op = f->body->first; op; op = op->next)
+        for (int i = 0; i < op->nout; i++)
+            if (!func_count_uses(f, op->out[i]) && !is_result(op->out[i]))
+                fail_msg("%s: nobody reads %s", c->statement, op->out[i]->name);
+}
+
 static void same_in(const PromoteCase *c, Opset opset)
 {
     PromoteRun was, is;
@@ -146,6 +156,7 @@ static void same_in(const PromoteCase *c, Opset opset)
     if (!promote_module(is.m, NULL, &is.diag)) fail_msg("%s: %s", c->statement, is.diag.text.s);
     while (c->weight[n]) n++;
     assert_int_equal(module_main(is.m)->body->nparam, 1 + n);
+    expect_no_unused(is.m, c);
     run_case(&is);
     assert_true(shape_equal(&was.result.shape, &is.result.shape));
     for (size_t k = 0; k < was.result.count; k++) {

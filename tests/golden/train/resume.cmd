@@ -10,3 +10,5 @@ cp x.npy %t
 cd %t
 try --resume run --data x.npy --steps 9
 ls run other
+cd ..
+for s in run other new; do for f in %t/$s/*.safetensors; do head -c 4000 $f | grep -ao 'options":"[^,]*'; done; done
