@@ -43,6 +43,7 @@ SUITES = [
     Suite("conformance", "Apple's and torch's ops, by the reference and by the processor's kernels",
           "tests/conformance.sh {build}"),
     Suite("train", "training: curves, resuming, killed runs, bad input", "tests/train.sh {build}"),
+    Suite("compress", "weights of packages in other forms, read by another decoder", "tests/compress.py {build}"),
     Suite("opset", "conformance cases in other opsets", "tests/opset.py {build}"),
     Suite("writers", "equal runs write equal bytes, whatever memory held", "tests/writers.sh {build}"),
     Suite("memory", "memory that runs out at any request", "tests/memory.sh {build}"),

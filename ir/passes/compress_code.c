@@ -323,12 +323,16 @@ static void put_quantised(void *ctx, int64_t block, const double *v, size_t n, s
 {
     Quantising *q = ctx;
     const double scale = q->scale[block], zero = q->zero[block];
+    const double edge = q->e->from->type->dtype == DT_FP16 ? 65520 : 0x1.ffffffp127;
+    double k[CODE_RUN];
     for (size_t i = 0; i < n; i++) {
-        double k = rint(v[i] / scale) + zero;
-        k = k < q->least ? q->least : k > q->most ? q->most : k;
-        while (isinf(encoder_rounded(q->e, scale * (k - zero)))) k += k > zero ? -1 : 1;
-        tensor_set_int(&q->to, at + i, (int64_t)k);
+        double is = rint(v[i] / scale) + zero;
+        is = is < q->least ? q->least : is > q->most ? q->most : is;
+        /* from there on the type rounds to an infinity */
+        while (fabs(scale * (is - zero)) >= edge) is += is > zero ? -1 : 1;
+        k[i] = is;
     }
+    tensor_put_floats(&q->to, at, n, k);
 }
 
 static void quant_blocks(Encoder *e, Blocks *b, Shape *groups)

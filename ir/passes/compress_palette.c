@@ -139,8 +139,14 @@ static void put_indices(void *ctx, int64_t block, const double *v, size_t n, siz
     const int64_t table = p->walked == &p->channels ? block / each : block;
     const double *value = p->values + table * p->entries,
                  scale = p->scale ? p->scale[block] : 1;
-    for (size_t i = 0; i < n; i++)
-        tensor_set_int(&p->to, at + i, palette_nearest(value, p->entries, v[i] / scale));
+    double index[256];
+    for (size_t i = 0; i < n;) {
+        const size_t k = n - i < COUNT(index) ? n - i : COUNT(index);
+        for (size_t j = 0; j < k; j++)
+            index[j] = palette_nearest(value, p->entries, v[i + j] / scale);
+        tensor_put_floats(&p->to, at + i, k, index);
+        i += k;
+    }
 }
 
 /* ---- parts ------------------------------------------------------------------------------- */
