@@ -29,6 +29,10 @@ typedef struct {
     const Const *value;
 } DslGiven;
 
+/* The name at this place stands for `what` from now on, "a tensor fp16[1, 2]" or "the int 3": told
+ * each time, and so several times where a function is called so often. For editors. */
+typedef void (*DslBound)(void *ctx, Loc name, const char *what);
+
 typedef struct {
     const DslSet *set;
     int nset;
@@ -48,6 +52,8 @@ typedef struct {
     const char *promoted; /* those alone that this list of patterns has; NULL: all */
     DslWeights *weights;
     DslWeights *declared; /* told: every weight, in the order of declaration; or NULL */
+    DslBound bound;       /* told of each name that is bound; or NULL */
+    void *bound_ctx;
 } DslOptions;
 
 /* Compiles the text. Float types are compute types; the boundary is a target's business

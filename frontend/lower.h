@@ -250,6 +250,9 @@ const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", fo
 const char *val_text(Lower *l, Val v); /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
+/* The name of a node in the frame at work; whoever asked is told. */
+void lower_bind(Lower *l, const Node *name, Val v);
+void lower_tell_bound(Lower *l, const Node *name, Val v); /* .. of what is bound already */
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 Val number_try(int token, Val a, Val b); /* the same without a word: poison where it is wrong */
 

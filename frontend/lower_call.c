@@ -203,7 +203,7 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
         }
         Val v = *env_get(l->frame->env, p->name);
         ok = check_type(l, p->a, text_arg(l, "argument %s of %s", p->name, what), loc, &v);
-        env_set(l, l->frame->env, p->name, v);
+        lower_bind(l, p, v);
     }
     return ok;
 }
@@ -358,7 +358,7 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
     Val v = val_poison();
     if (!call_push(l, &f, c, (Loc){ 0 })) return v;
     int n = 0;
-    for (const Node *p = c->decl->a; p; p = p->next) env_set(l, &env, p->name, args[n++]);
+    for (const Node *p = c->decl->a; p; p = p->next) lower_bind(l, p, args[n++]);
     for (const Node *r = c->decl->b; r && !r->next; r = r->next) f.hint = r->name;
     l->uses = (Env){ 0 };
     l->pass++;

@@ -175,6 +175,7 @@ static void run_param(Lower *l, File *f, const Node *n)
                 if (scalar && !parse_set(l, n, l->opt->set[i].value, &v)) v = val_poison();
             }
     env_set(l, &f->env, n->name, v);
+    lower_tell_bound(l, n, v);
 }
 
 /* ---- items ------------------------------------------------------------------------------- */

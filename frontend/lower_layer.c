@@ -166,7 +166,7 @@ static void use_at(Lower *l, const Node *n)
     }
     const char *path = join_path(l, frame_path(l, l->frame), numbered(l, n->name, i));
     list->at[i] = make_use(l, n->a, path, true);
-    env_set(l, l->frame->env, n->name, (Val){ .kind = V_LIST, .u.list = list });
+    lower_bind(l, n, (Val){ .kind = V_LIST, .u.list = list });
 }
 
 void run_use(Lower *l, const Node *n)
@@ -176,7 +176,7 @@ void run_use(Lower *l, const Node *n)
         return;
     }
     const char *path = join_path(l, frame_path(l, l->frame), n->name);
-    env_set(l, l->frame->env, n->name, make_use(l, n->a, path, false));
+    lower_bind(l, n, make_use(l, n->a, path, false));
 }
 
 Val builtin_sequential(Lower *l, Loc loc, Val *a, int n)

@@ -38,10 +38,7 @@ static Val declare_state(Lower *l, const Node *n)
     return v;
 }
 
-void run_state(Lower *l, const Node *n)
-{
-    env_set(l, l->frame->env, n->name, declare_state(l, n));
-}
+void run_state(Lower *l, const Node *n) { lower_bind(l, n, declare_state(l, n)); }
 
 Value *state_value(Lower *l, State *s)
 {

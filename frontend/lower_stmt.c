@@ -20,7 +20,7 @@ void bind_names(Lower *l, const Node *names, Val v, Loc loc)
     int n = 0;
     for (const Node *a = names; a; a = a->next) n++;
     if (n == 1) {
-        env_set(l, l->frame->env, names->name, v);
+        lower_bind(l, names, v);
         return;
     }
     bool fits = v.kind == V_LIST && v.u.list->n == n;
@@ -30,7 +30,7 @@ void bind_names(Lower *l, const Node *names, Val v, Loc loc)
         lower_error(l, loc, "there are %d names, but one value: %s", n, val_kind(l, v));
     n = 0;
     for (const Node *a = names; a; a = a->next, n++)
-        env_set(l, l->frame->env, a->name, fits ? v.u.list->at[n] : val_poison());
+        lower_bind(l, a, fits ? v.u.list->at[n] : val_poison());
 }
 
 /* Results of one op are named after what they are assigned to. */
@@ -70,10 +70,7 @@ static void run_assign(Lower *l, const Node *n)
 
 /* ---- declarations ------------------------------------------------------------------------ */
 
-void run_weight(Lower *l, const Node *n)
-{
-    env_set(l, l->frame->env, n->name, declare_weight(l, n));
-}
+void run_weight(Lower *l, const Node *n) { lower_bind(l, n, declare_weight(l, n)); }
 
 static void run_fn(Lower *l, const Node *n)
 {

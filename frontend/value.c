@@ -219,6 +219,18 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
     *s = (Slot){ .name = name, .val = v };
 }
 
+void lower_tell_bound(Lower *l, const Node *name, Val v)
+{
+    if (l->opt->bound && v.kind != V_POISON)
+        l->opt->bound(l->opt->bound_ctx, name->loc, val_kind(l, v));
+}
+
+void lower_bind(Lower *l, const Node *name, Val v)
+{
+    env_set(l, l->frame->env, name->name, v);
+    lower_tell_bound(l, name, v);
+}
+
 /* ---- arithmetic of numbers --------------------------------------------------------------- */
 
 static Val val_compare(int token, double order)

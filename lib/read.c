@@ -120,7 +120,9 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
                      .given = m->given,
                      .ngiven = m->ngiven,
                      .weights = &m->weights,
-                     .declared = &m->declared };
+                     .declared = &m->declared,
+                     .bound = m->bound,
+                     .bound_ctx = m->bound_ctx };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {

@@ -9,6 +9,7 @@
 
 #include "../backends/forms.h"
 #include "../frontend/frontend.h"
+#include "../frontend/outline.h"
 #include "../ir/mil/mil.h"
 #include "../ir/passes/passes.h"
 #include "../base/base.h"
@@ -80,6 +81,8 @@ typedef struct {
     DslWeights declared;   /* of an .anedsl: all that it declares */
     const DslGiven *given; /* of an .anedsl: weights in place of its own */
     int ngiven;
+    DslBound bound; /* of an .anedsl: told of its names (frontend.h); or NULL */
+    void *bound_ctx;
     const char *usage; /* in the arena */
     Arena arena;
 } Model;

@@ -28,6 +28,7 @@ page() { # page FILE COMMAND..
 
 page docs/ops.md "$build/ops-doc"
 page docs/targets.md "$build/anec" --doc-targets
+page editors/vscode/syntaxes/anedsl.tmLanguage.json python3 editors/grammar.py "$build"
 first_run() { # the page but for the list, and the list
     sed '/^| trial |/,$d' docs/first-run-on-a-mac.md && "$build/aneprobe" --doc-first
 }

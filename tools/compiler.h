@@ -58,6 +58,9 @@ static inline bool mode_is_front(Mode m)
 
 static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
 
+/* Of a model whose text is there: all that is asked of it, as the mode says. The exit code. */
+int compiler_opened(CompilerJob *j);
+void compiler_free(CompilerJob *j);
 /* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The exit code. */
 int compiler_produce(CompilerJob *j);
 /* --compress-report, of a program that was made. The exit code. */

@@ -26,18 +26,22 @@ static const char *lists_standing(const OpInfo *o)
     return "";
 }
 
+void list_op(Buf *out, int kind)
+{
+    const OpInfo *op = &ops[kind];
+    const char *sep = "";
+    buf_printf(out, "%-34s %s  (", op->name, opset_text(op->since));
+    for (const Param *p = op->param; p && p->name; p++) {
+        buf_puts(out, sep);
+        put_param(out, p);
+        sep = ", ";
+    }
+    buf_printf(out, ")%s\n", lists_standing(op));
+}
+
 void list_ops(Buf *out)
 {
-    for (int i = 0; i < OP_COUNT; i++) {
-        const char *sep = "";
-        buf_printf(out, "%-34s %s  (", ops[i].name, opset_text(ops[i].since));
-        for (const Param *p = ops[i].param; p && p->name; p++) {
-            buf_puts(out, sep);
-            put_param(out, p);
-            sep = ", ";
-        }
-        buf_printf(out, ")%s\n", lists_standing(&ops[i]));
-    }
+    for (int i = 0; i < OP_COUNT; i++) list_op(out, i);
 }
 
 static const char *io_text(IoMode io)

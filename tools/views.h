@@ -49,6 +49,7 @@ void compressed_json(Buf *out, const struct CompressPlan *p);
 /* ---- the tables as text ------------------------------------------------------------------ */
 
 void list_ops(Buf *out);
+void list_op(Buf *out, int kind); /* the line of one */
 void list_targets(Buf *out);
 void list_targets_json(Buf *out); /* a list of objects */
 void list_passes(Buf *out);
