@@ -28,6 +28,9 @@ adam=$top/examples/adam.anedsl golden=$top/tests/golden
 check 0 anec -o u.mil "$u"
 check 0 anec -o u.mlpackage "$u"
 check 0 anec -o u.mlmodelc "$u"
+for form in 'int4(block = 4, affine)' 'lut3(group = 2, scaled, int8)' 'lut4(vector = 2)' 'sparse(0.5, int8)'; do
+    check 0 anec -t m4 --compress "size > 1 & rank > 1 = $form" --compress-report -o c.mlpackage "$mlp"
+done
 check 0 anec -o back.mil u.mlpackage
 check 0 anec -o f.mlpackage "$f"
 check 0 anec -o f.mil f.mlpackage

@@ -38,6 +38,8 @@ step mlpackage      "$build/anec" net/net.mil -o o/net.mlpackage
 step mlmodelc       "$build/anec" pack.mlpackage -o o/net.mlmodelc
 step check          "$build/anec" --check --target m1 net/net.mil
 step json           "$build/anec" --emit json small.mil -o o/net.json
+step compress       "$build/anec" net.anedsl -t m4 --compress "rank > 1 & size > 1 = sparse(0.5, lut4, group = 2, scaled)" \
+    --compress-report=o/report.json -o o/net.mil
 step stats          "$build/anec" --stats --json net/net.mil
 step several        "$build/anec" -t m1,m4,26.3 small.mil -o 'o/{target}.mil'
 step lint           "$build/anec" lint -t m1,m4 --compiled --sarif -o o/lint.sarif small.mil

@@ -34,6 +34,11 @@ writer() { # writer NAME COMMAND..: the command runs in an empty folder, and wha
     rm -rf "$temp/85" "$temp/170" "$temp/255" "$temp/said"
 }
 
+for form in 'int4(block = 4)' 'lut4(group = 4, scaled)' 'lut2(vector = 4)' 'sparse(0.5, lut6)'; do
+    writer "compress $form" anec -t m4 --compress "size > 1 & rank > 1 = $form" --compress-report=r.json -o c.mlpackage \
+        "$top/examples/mlp.anedsl"
+done
+
 for in in tests/memory/subbyte.mil tests/memory/flexible.mil examples/mlp.anedsl examples/adam.anedsl examples/convnet.anedsl; do
     file=$top/$in name=$(basename "$in")
     for form in mil mlmodelc mlpackage; do

@@ -121,15 +121,17 @@ static bool read_form(RuleReader *r, const char *from, const char *to, Compressi
     const char *wrong;
     int n = 0;
     trim(&from, &to);
-    const char *open = scan_to(from, to, "(");
-    open = memchr(from, '(', (size_t)(to - from));
+    const char *open = memchr(from, '(', (size_t)(to - from));
     if (open && to[-1] != ')')
         return diag_error(r->diag, reader_loc(r, from, to), "there is no ) at the end");
     const char *name = text_between(r, from, open ? open : to);
     if (!*name) return diag_error(r->diag, reader_loc(r, from, to), "a form is missing here");
     for (const char *at = open ? open + 1 : to; at < to - 1; at++) {
         const char *stop = scan_to(at, to - 1, ",");
-        if (n == ARGS || !read_arg(r, at, stop, &arg[n++])) return false;
+        if (n == ARGS)
+            return diag_error(r->diag, reader_loc(r, at, stop),
+                              "no form is told more than %d things", ARGS);
+        if (!read_arg(r, at, stop, &arg[n++])) return false;
         at = stop;
     }
     return compression_make(r->arena, name, arg, n, out, &wrong)

@@ -528,6 +528,8 @@ static void wrong_rules_are_refused(void **state)
         { "sise < 3 = int8",
           "sise has no number to compare: size (elements) and rank have one" },
         { "size < x = int8", "size: `x` is no number" },
+        { "int8(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)",
+          "no form is told more than 24 things" },
         { "op:convv = int8", "there is no operation convv; --list-ops shows all" },
     };
     (void)state;
