@@ -92,7 +92,7 @@ says 'kernel-width \| elements of an fp16 kernel \|.* 21 \|' "$m9/anec" --doc-ta
 
 # Chips are named in the tables alone.
 names='"[^"]*\<m[1-9](pro|max|ultra)?\>[^"]*"'
-tables='^(ir/targets/(chips/|[a-z]*\.def)|ir/ops/[a-z_]*\.def|backends/sim/tables\.def|probe/)'
+tables='^(ir/targets/(chips/|[a-z]*\.def)|ir/ops/[a-z_]*\.def|ir/passes/compress\.def|backends/sim/tables\.def|probe/)'
 if find base ir frontend backends standin probe lib train include tools -type f | grep -E '\.(c|h|def|y|re)$' |
     grep -vE "$tables" | xargs grep -nE "$names" >"$temp/named"; then
     echo "chips: named outside the tables:"
