@@ -101,10 +101,23 @@ static inline BuildArg arg_given(const Arg *a) /* what a statement has */
 {
     return (BuildArg){ (ParamId)a->param, a->val, arg_count(a), a->tuple };
 }
+/* The values of a parameter that takes several: .values = &(Values){ n, part }. */
+typedef struct {
+    int n;
+    Value *const *v;
+} Values;
+/* What builders.h calls: args is the op's struct of arguments, a NULL in it is absent, which of
+ * a parameter that the op needs is a bug. The first result (NULL: it has none), or the op. */
+Value *build_args(Builder *b, const char *wish, int kind, const void *args);
+Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int narg);
 /* Of an op that is not known before: a ParamId and its Value each, until P_NONE. The first
  * result. */
 Value *build_of(Builder *b, const char *name, int kind, ...);
+typedef struct Call Call; /* ir/ops/ops.h */
+/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false
+ * when an argument's type is poison. */
+bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 /* (re)makes the results of op from its row */
 bool build_infer(Builder *b, const char *name, Op *op);
 /* const statements */

@@ -62,7 +62,7 @@ static int constant_arguments(const Call *c)
     return n;
 }
 
-bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
+bool op_compute(const Op *op, Diag *d, Tensor *res, int *n)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);

@@ -422,7 +422,7 @@ void op_take_name(Module *m, Op *op, const char *name);
 /* name is interned; the statement keeps its attribute */
 void value_rename(Value *v, const char *name);
 
-/* ---- weight files (implemented with their format in ir/mil/blob.c) ----------------------- */
+/* ---- weight files (weight_file.c) ---------------------------------------------------------- */
 
 struct WeightFile {
     WeightFile *next;
@@ -441,7 +441,20 @@ WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path);
  * bounds. */
 const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t,
                         size_t nelem);
-void weight_files_close(Module *m); /* module_free calls it */
+void weight_files_close(Module *m);                 /* module_free calls it */
+const char *weight_file_relative(const char *path); /* without "@model_path/" */
+/* what is odd of an opened file: one warning */
+void weight_file_check(const WeightFile *w, Diag *d, Loc loc);
+
+/* Their format, for who writes them (ir/mil/blob.c). */
+enum { WEIGHT_HEADER = 64, WEIGHT_RECORD = 64, WEIGHT_ALIGN = 64, WEIGHT_VERSION = 2 };
+#define WEIGHT_SENTINEL UINT32_C(0xDEADBEEF)
+static inline uint64_t weight_aligned(uint64_t at)
+{
+    return (at + WEIGHT_ALIGN - 1) / WEIGHT_ALIGN * WEIGHT_ALIGN;
+}
+/* Of count elements; false: more than there can be. */
+bool weight_bytes(DType t, size_t count, size_t *bytes);
 
 #include "build.h"
 #include "query.h"

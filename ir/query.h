@@ -35,6 +35,20 @@ bool value_bool(const Value *v, bool *out);
 bool value_float(const Value *v, double *out);             /* every element equal, or scalar */
 const char *value_string(const Value *v);                  /* NULL when it is none */
 int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when unknown */
+/* Whether the results of op follow from its arguments alone, and this build can compute them;
+ * no const, no constexpr and no block. */
+bool op_is_computable(const Op *op);
+/* What a statement of constants at hand (value_at_hand) alone results in, by its reference
+ * meaning: *n tensors (MAX_RESULT at most), the caller's to free, as all of res are when it fails. What cannot be
+ * computed is reported to d. */
+bool op_compute(const Op *op, Diag *d, Tensor *res, int *n);
+/* Warns when t, which is result `index` of such a statement, has an element that is not finite
+ * though all that it is computed from is. True: t has one, warned of or not. */
+bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d);
+/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they
+ * cannot be computed, are not all tensors of the types that op has, or are more than `most`
+ * bytes together. */
+bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out);
 /* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of
  * uses. */
 int func_replace_uses(Func *f, Value *from, Value *to);

@@ -2,9 +2,10 @@
 """measure.py -- how well the sources can be read, in figures that docs/hacking.md shows.
 
 usage: tests/measure.py [-v]        -v names what is counted
-       tests/measure.py --check     ends with `names: N passed, N failed`: no two files may give one name to
-                                    different things, C names no op or parameter by a string, and no
-                                    kernel compares strings
+       tests/measure.py --check     ends with `names: N passed, N failed`: no two files may have one name, or
+                                    give one to different things, no header declares what another room
+                                    implements, C names no op or parameter by a string, and no kernel
+                                    compares strings
 
 Only what the project ships is counted: no tests, no examples. No other figure fails anything: it tells a
 reviewer what a change did."""
@@ -18,6 +19,8 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 # A definition begins a line, and its parameters end where a block begins.
 FUNCTION = re.compile(r"^(?:static |inline |const |struct |_Noreturn )*[A-Za-z_]\w*(?: const)?[ *]+(\w+)"
                       r"\([^;{]*\)\s*\{", re.M)
+PROTOTYPE = re.compile(r"^(?!return|else|typedef|static|#)(?:extern |const |struct |enum |_Noreturn )*[A-Za-z_]\w*(?: const)?"
+                       r"[ *]+(\w+)\([^;{}]*\)[^;{}]*;", re.M)
 TYPE = re.compile(r"^(?:typedef (?:enum|struct|union)[^;{}]*\{[^{}]*)?\} (\w+);|^(?:struct|union|enum) (\w+) \{", re.M)
 SMALL = 60  # lines
 # What runs while a program does.
@@ -57,17 +60,46 @@ def one_word(bare):
     return shared(FUNCTION, bare, lambda n: n != "main" and "_" not in n)
 
 
+def files_of_one_name():
+    """Sources of the product by their name without folders, where there are several."""
+    listed = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.re", "*.y", "*.def"], capture_output=True, text=True,
+                            check=True).stdout.split()
+    where = collections.defaultdict(set)
+    for path in listed:
+        if not path.startswith(("tests/", "examples/")):
+            where[os.path.basename(path)].add(path)
+    return {name: paths for name, paths in where.items() if len(paths) > 1}
+
+
+def declared_elsewhere(bare):
+    """Functions that a header declares and sources of other folders alone define; the public header is for all."""
+    defined = collections.defaultdict(set)
+    for path, text in bare.items():
+        for name in FUNCTION.findall(text):
+            defined[name].add(os.path.dirname(path))
+    return [f"{path}: {name}" for path, text in bare.items()
+            if path.endswith(".h") and not path.startswith("include/")
+            for name in PROTOTYPE.findall(text)
+            if defined[name] and os.path.dirname(path) not in defined[name]]
+
+
 def check(bare):
     """Files are counted; what has a namesake in another file is printed."""
     twice = one_word(bare) | shared(TYPE, bare)
     for name, paths in sorted(twice.items()):
         print(f"{name}: {', '.join(sorted(paths))}: begin it with the file's subject")
     wrong = set().union(*twice.values())
+    for name, paths in sorted(files_of_one_name().items()):
+        print(f"{', '.join(sorted(paths))}: two files of one name: say in it what each is about")
+        twice[name] = paths
+    strangers = declared_elsewhere(bare)
+    for use in strangers:
+        print(f"{use} is implemented in another room: declare it there")
     for use in named(bare):
         print(f"{use}: the text boundary alone names ops and parameters by strings")
     for use in strings_compared(bare):
         print(f"{use}: a kernel asks call_chosen (ir/ops/choices.def)")
-    wrong |= {use.split(":")[0] for use in named(bare) + strings_compared(bare)}
+    wrong |= {use.split(":")[0] for use in strangers + named(bare) + strings_compared(bare)}
     print(f"names: {len(bare) - len(wrong)} passed, {len(wrong)} failed")
     return 1 if wrong else 0
 
@@ -84,6 +116,8 @@ def main():
         ("characters a code line", round(sum(map(len, lines)) / len(lines), 1), None),
         ("one-word function names in more than one file", None, sorted(one_word(bare))),
         ("type names in more than one file", None, sorted(shared(TYPE, bare))),
+        ("files of one name", None, sorted(files_of_one_name())),
+        ("functions that a header of another room declares", None, declared_elsewhere(bare)),
         ("ops and parameters that C names by a string: op_find(\"..\"), call_set(c, \"..\") ..", None, named(bare)),
         ("strcmp in meanings and kernels", None,
          strings_compared(bare)),

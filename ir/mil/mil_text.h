@@ -40,9 +40,6 @@ bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, v
 
 /* ---- weight files (blob.c) --------------------------------------------------------------- */
 
-const char *blob_relative(const char *path); /* without "@model_path/" */
-/* what is odd of an opened file: one warning */
-void blob_check(const WeightFile *w, Diag *d, Loc loc);
 /* After blob_finish. */
 bool blob_same(BlobWriter *b, const char *path); /* path holds these bytes */
 bool blob_sum(BlobWriter *b, uint64_t *sum);     /* of all bytes; for a name, not for safety */

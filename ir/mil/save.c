@@ -121,7 +121,7 @@ static const char *real_path(Arena *a, const char *path)
 /* The file that a reference would find from the folder that is saved to. */
 static const char *found_from(Save *s, const char *ref)
 {
-    return arena_printf(&s->arena, "%s/%s", s->dir, blob_relative(ref));
+    return arena_printf(&s->arena, "%s/%s", s->dir, weight_file_relative(ref));
 }
 
 static bool is_kept(const Save *s, const char *real)
@@ -225,7 +225,7 @@ static bool can_copy(Save *s)
     for (const WeightFile *w = module_files(s->m); w; w = w->next) {
         const char *to = found_from(s, w->path);
         if (w->absent || same_bytes(to, &w->map)) continue;
-        if (!is_free(s, blob_relative(w->path))) return false;
+        if (!is_free(s, weight_file_relative(w->path))) return false;
     }
     return true;
 }
@@ -233,7 +233,7 @@ static bool can_copy(Save *s)
 static bool copy_file(Save *s, const WeightFile *w)
 {
     const Loc none = { .src = NULL };
-    char *to = file_join_inside(&s->arena, s->d, none, s->dir, blob_relative(w->path));
+    char *to = file_join_inside(&s->arena, s->d, none, s->dir, weight_file_relative(w->path));
     if (!to) return false;
     const char *folder = file_dir(&s->arena, to);
     const bool there = file_is_dir(folder);

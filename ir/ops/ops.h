@@ -243,24 +243,6 @@ bool call_check(Call *c);
 bool call_run(Call *c, Tensor *res, int max);
 /* The call that an op of the IR is: arguments by name, values of literals filled in. */
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
-/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false
- * when an argument's type is poison. */
-bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
-
-/* Whether the results of op follow from its arguments alone, and this build can compute them;
- * no const, no constexpr and no block. */
-bool op_is_computable(const Op *op);
-/* What a statement of constants at hand (value_at_hand) alone results in, by its reference
- * meaning: *n tensors, the caller's to free, as all of res are when it fails. What cannot be
- * computed is reported to d. */
-bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n);
-/* Warns when t, which is result `index` of such a statement, has an element that is not finite
- * though all that it is computed from is. True: t has one, warned of or not. */
-bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d);
-/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they
- * cannot be computed, are not all tensors of the types that op has, or are more than `most`
- * bytes together. */
-bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out);
 
 /* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred
  * asks for. */
@@ -284,15 +266,6 @@ Macs func_macs(const Func *f, const Type *const *param);
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-/* The values of a parameter that takes several: .values = &(Values){ n, part }. */
-typedef struct {
-    int n;
-    Value *const *v;
-} Values;
-/* What builders.h calls: args is the op's struct of arguments, a NULL in it is absent, which of
- * a parameter that the op needs is a bug. The first result (NULL: it has none), or the op. */
-Value *build_args(Builder *b, const char *wish, int kind, const void *args);
-Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 #include "builders.h"
 
 /* ---- shared by families (not for outside) ------------------------------------------------ */

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     WeightFile w = { .path = "w.bin", .real = "w.bin", .map = { .data = data, .size = size } };
     unsigned sum = 0;
     if (!size) w.map.data = NULL;
-    blob_check(&w, &d, (Loc){ 0 });
+    weight_file_check(&w, &d, (Loc){ 0 });
     if (!diag_ok(&d)) bug("a warning that is an error");
     /* every place that a record may stand at, and the first bytes of the file as another */
     for (size_t at = 0; at <= size && at < 1024; at += 64)

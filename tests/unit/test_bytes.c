@@ -69,7 +69,7 @@ static bool read_blob(Diag *d, const unsigned char *data, size_t size, Buf *out)
 {
     WeightFile w = { .path = "w.bin", .real = "w.bin", .map = { .data = data, .size = size } };
     d->max_errors = 0;
-    blob_check(&w, d, (Loc){ 0 });
+    weight_file_check(&w, d, (Loc){ 0 });
     for (size_t at = 0; at < size; at += 64)
         for (int t = 1; t < DT_COUNT; t++)
             for (size_t n = 0; dtypes[t].blob && n <= 8; n += 4) {
