@@ -56,7 +56,7 @@ bool carry_wanted(const Backend *b, const Func *f, Diag *d)
     RuleSet rs;
     for (int i = 0; i < f->body->nparam; i++)
         if (carried_is(f, f->body->param[i])) return true;
-    return has_state(f) && backend_rules(b, &rs, d) && rule_heals(&rs, RULE_state)
+    return has_state(f) && backend_rules(b, &rs, d) && rule_fixes(&rs, RULE_state)
         && can_carry(f);
 }
 

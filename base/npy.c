@@ -99,7 +99,7 @@ static bool read_descr(Header *h)
         len < 40 ? len : 40, s);
 }
 
-static bool read_extent(Header *h, int64_t *out)
+static bool read_npy_dim(Header *h, int64_t *out)
 {
     int64_t v = 0;
     skip_space(h);
@@ -123,7 +123,7 @@ static bool read_shape(Header *h)
         if (!comma) return npy_want(h, ')');
         if (out->rank == ARRAY_MAX_RANK)
             return WRONG(h, "the array has more than %d dimensions", ARRAY_MAX_RANK);
-        if (!read_extent(h, &out->shape[out->rank])) return false;
+        if (!read_npy_dim(h, &out->shape[out->rank])) return false;
         comma = npy_take(h, ',');
         if (!out->rank && !comma) return npy_want(h, ','); /* (3) is a number, (3,) a tuple */
     }

@@ -165,7 +165,7 @@ static bool input_type(Lower *l, const Node *arg, const Type **out)
         return lower_error(l, t->loc,
                            "%s is no element type of an input; fp16, fp32, int32 and bool are",
                            t->name);
-    if (!eval_extents(l, t->a, false, &s)) return false;
+    if (!eval_dims(l, t->a, false, &s)) return false;
     *out = type_tensor(&l->m->arena, dt, s);
     return true;
 }

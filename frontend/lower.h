@@ -284,7 +284,7 @@ const Env *file_names(const File *f); /* .. and the names of it */
 Val eval(Lower *l, const Node *n, const char *hint);
 bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
-bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out);
+bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name); /* poison after an error */
 /* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers and
  * computed of numbers alone. False: it is not, or something is wrong, which the way that names it

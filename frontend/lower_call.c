@@ -82,7 +82,7 @@ static const char *type_words(Lower *l, const Node *type, const Shape *s)
 }
 
 /* Extents that have a name which nothing else has: what they are is known from now on. */
-static bool bind_extents(Lower *l, const Node *type, const char *what, Loc loc, const Shape *s)
+static bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, const Shape *s)
 {
     int i = 0;
     for (const Node *n = type->a; n && i < s->rank; n = n->next, i++) {
@@ -106,12 +106,12 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
             l, type->loc,
             "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
             type->name);
-    if (!eval_extents(l, type->a, true, &s)) return false;
+    if (!eval_dims(l, type->a, true, &s)) return false;
     if (!val_is_tensor(v))
         return lower_error(l, loc, "%s must be a tensor %s, not %s", what,
                            type_words(l, type, &s), val_kind(l, v));
     if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v)))
-        return bind_extents(l, type, what, loc, val_shape(v));
+        return bind_dims(l, type, what, loc, val_shape(v));
     return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
                        dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
 }

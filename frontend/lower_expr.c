@@ -429,7 +429,7 @@ bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
     return v.kind == V_BOOL;
 }
 
-bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out)
+bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
 {
     *out = (Shape){ .rank = 0 };
     for (const Node *n = list; n; n = n->next) {

@@ -26,7 +26,7 @@ static Val declare_state(Lower *l, const Node *n)
         lower_error(l, n->a->loc, "%s is no element type", n->a->name);
         return val_poison();
     }
-    if (!eval_extents(l, n->a->a, false, &shape)) return val_poison();
+    if (!eval_dims(l, n->a->a, false, &shape)) return val_poison();
     State *s = NEW(&l->arena, State);
     *s = (State){ .path = path,
                   .type = type_tensor(&l->m->arena, t, shape),

@@ -235,7 +235,7 @@ static bool weight_type(Lower *l, const Node *n, const Type **out)
     DType t = n->a->name ? dtype_find(n->a->name, strlen(n->a->name)) : l->float_type;
     if (t == DT_NONE || t == DT_STRING)
         return lower_error(l, n->a->loc, "%s is no element type", n->a->name);
-    if (!eval_extents(l, n->a->a, false, &s)) return false;
+    if (!eval_dims(l, n->a->a, false, &s)) return false;
     *out = type_tensor(&l->m->arena, t, s);
     return true;
 }

@@ -91,10 +91,10 @@ static void check_const(Verify *v, const Op *op)
 
 /* A literal that is computed with has as many elements as its type says: `?` stands in
  * attributes of functions alone. */
-static void check_extent(Verify *v, const Const *c, Loc loc)
+static void check_dim(Verify *v, const Const *c, Loc loc)
 {
     for (int64_t i = 0; c && c->kind == CONST_GROUP && i < c->nelem; i++)
-        check_extent(v, c->elem[i], loc);
+        check_dim(v, c->elem[i], loc);
     if (!c || c->type->kind != TY_TENSOR || shape_known(&c->type->shape)) return;
     diag_error(v->diag, c->loc.src ? c->loc : loc,
                "a constant of type %s: its extents must be known",
@@ -106,12 +106,11 @@ static void check_literals(Verify *v, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->def)
-                check_extent(v, value_lit(op->arg[i].val[k]), op_loc(op));
+            if (!op->arg[i].val[k]->def) check_dim(v, value_lit(op->arg[i].val[k]), op_loc(op));
     bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
-    for (int i = 0; data && i < attrs.count; i++) check_extent(v, attrs.at[i].val, op_loc(op));
+    for (int i = 0; data && i < attrs.count; i++) check_dim(v, attrs.at[i].val, op_loc(op));
 }
 
 static void check_results(Verify *v, Op *op, const Call *c)

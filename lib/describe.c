@@ -123,8 +123,8 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     cJSON *range = in->has_range ? json_item(o, "range", cJSON_CreateArray()) : NULL;
     for (int i = 0; range && i < in->rank; i++) {
         cJSON *pair = json_root(cJSON_CreateArray());
-        json_item(pair, NULL, json_extent(in->lo[i]));
-        json_item(pair, NULL, json_extent(in->hi[i]));
+        json_item(pair, NULL, json_dim(in->lo[i]));
+        json_item(pair, NULL, json_dim(in->hi[i]));
         json_item(range, NULL, pair);
     }
     cJSON *all = flex->nconfig ? json_root(cJSON_CreateArray()) : NULL;
@@ -137,7 +137,7 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
 static void json_pair(cJSON *to, const int64_t v[2])
 {
     cJSON *pair = cJSON_CreateArray();
-    for (int i = 0; i < 2; i++) cJSON_AddItemToArray(pair, json_extent(v[i]));
+    for (int i = 0; i < 2; i++) cJSON_AddItemToArray(pair, json_dim(v[i]));
     cJSON_AddItemToArray(to, pair);
 }
 

@@ -41,8 +41,8 @@ bool describe_json(Buf *out, const char *path, const Module *m, Diag *d);
 /* Values that JSON has no number for are strings. */
 cJSON *json_int(int64_t v); /* exact, whatever its size */
 cJSON *json_uint(uint64_t v);
-cJSON *json_extent(int64_t v); /* null when it is not known */
-cJSON *json_real(double v);    /* "nan", "inf", "-inf" for these */
+cJSON *json_dim(int64_t v); /* null when it is not known */
+cJSON *json_real(double v); /* "nan", "inf", "-inf" for these */
 cJSON *json_shape(const Shape *s);
 /* A name of a file may be of any bytes: what is no text is escaped, as in messages. */
 cJSON *json_path(const char *path);

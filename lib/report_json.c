@@ -18,7 +18,7 @@ cJSON *json_uint(uint64_t v)
     return cJSON_CreateRaw(text);
 }
 
-cJSON *json_extent(int64_t v) { return v < 0 ? cJSON_CreateNull() : json_int(v); }
+cJSON *json_dim(int64_t v) { return v < 0 ? cJSON_CreateNull() : json_int(v); }
 
 cJSON *json_real(double v)
 {
@@ -30,7 +30,7 @@ cJSON *json_real(double v)
 cJSON *json_shape(const Shape *s)
 {
     cJSON *a = json_root(cJSON_CreateArray());
-    for (int i = 0; i < s->rank; i++) json_item(a, NULL, json_extent(s->dim[i]));
+    for (int i = 0; i < s->rank; i++) json_item(a, NULL, json_dim(s->dim[i]));
     return a;
 }
 

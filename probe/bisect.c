@@ -337,7 +337,7 @@ bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectRe
     *out = (BisectResult){ .verdict = PART_UNKNOWN };
     BisectSearch s = { .b = b, .f = f, .in = in, .nin = nin, .out = out };
     out->record = NEW(&out->arena, Record);
-    out->all = s.n = part_statements(f, &out->arena, &op);
+    out->all = s.n = part_ops(f, &out->arena, &op);
     if (!record_run(out->record, b->reference, f, in, nin, b->max_steps, b->diag)) return false;
     bool *kept = NEW_ARRAY(&out->arena, s.n + 1, bool);
     if (!look_at_whole(&s, kept)) return false;

@@ -74,7 +74,7 @@ void record_free(Record *r);
 
 /* Statements of f's body that compute something at run time, in order; in the arena, the
  * count. */
-int part_statements(const Func *f, Arena *a, const Op ***out);
+int part_ops(const Func *f, Arena *a, const Op ***out);
 /* Only the statements that `in` says, by their place in that order; `given` are the inputs of
  * the whole. NULL: what comes to stand at the cut is no tensor, or the part is no program. */
 Module *part_new(const Func *f, const bool *in, const Record *r, const Binding *given,

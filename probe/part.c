@@ -78,7 +78,7 @@ static bool is_constant(const Op *op)
     return op->kind == OP_const || (op->nout && value_is_const(op->out[0]));
 }
 
-int part_statements(const Func *f, Arena *a, const Op ***out)
+int part_ops(const Func *f, Arena *a, const Op ***out)
 {
     int n = 0, all = 0;
     for (const Op *op = f->body->first; op; op = op->next) all++;
@@ -151,8 +151,8 @@ static bool make_parameter(Func *g, Value *v, const Record *r)
 }
 
 /* From the last to the first: who uses a statement that goes has gone, or stays. */
-static bool drop_statements(const ValueTable *marks, Func *g, Op *const *op, int n,
-                            const bool *in, const Record *r)
+static bool drop_ops(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in,
+                     const Record *r)
 {
     bool ok = true;
     for (int i = n - 1; ok && i >= 0; i--) {
@@ -222,11 +222,11 @@ Module *part_new(const Func *f, const bool *in, const Record *r, const Binding *
     Module *m = func_extract(f);
     Func *g = m->first;
     const Op **op;
-    const int n = part_statements(g, &a, &op);
+    const int n = part_ops(g, &a, &op);
     mark_all(&marks, g, (Op *const *)op, n, in);
     bool ok = make_results(&marks, g, (Op *const *)op, n, in);
     func_walk_begin(g, &lost);
-    ok = ok && drop_statements(&marks, g, (Op *const *)op, n, in, r);
+    ok = ok && drop_ops(&marks, g, (Op *const *)op, n, in, r);
     func_walk_end(g, &lost);
     if (ok) drop_unused(g);
     ok = ok && bind_shapes(g, given, ngiven) && is_sound(m);

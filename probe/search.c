@@ -52,7 +52,7 @@ static void size_value(Arena *a, Value *v, int64_t n)
     v->type = value_lit(v)->type;
 }
 
-static bool stretch_extent(Func *f, int64_t n, Diag *d)
+static bool stretch_dim(Func *f, int64_t n, Diag *d)
 {
     Arena *a = &f->module->arena;
     for (int i = 0; i < f->body->nparam; i++) size_value(a, f->body->param[i], n);
@@ -117,11 +117,8 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
 typedef enum { GROWS_EXTENT, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
 
 static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
-    [GROWS_EXTENT] = stretch_extent,
-    [GROWS_AXES] = stretch_axes,
-    [GROWS_INPUTS] = stretch_inputs,
-    [GROWS_FILES] = stretch_files,
-    [GROWS_VALUE] = NULL, /* the fill alone */
+    [GROWS_EXTENT] = stretch_dim,  [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
+    [GROWS_FILES] = stretch_files, [GROWS_VALUE] = NULL, /* the fill alone */
 };
 
 /* ---- the table --------------------------------------------------------------------------- */

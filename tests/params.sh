@@ -74,7 +74,7 @@ rules() {
     "$cc" -std=c11 -D_GNU_SOURCE -I"$build/gen/ir" -I"$build/gen/ir/ops" -I"${1:-$build/gen/ir/targets}" \
         -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$copy/ir/targets/rules.c" 2>/dev/null
 }
-row='.facts = FACTS(.m1 = MEASURED), .on = ON_RUN, .says = "s", .happens = "h", .way_out = "w", .evidence = "e")'
+row='.facts = FACTS(.m1 = MEASURED), .on = ON_RUN, .says = "s", .happens = "h", .fix = "w", .evidence = "e")'
 add() { { echo "#ifndef UNSHOWN"; echo "#define UNSHOWN(id, name, why, ...) RULE(id, name, __VA_ARGS__)"; echo "#endif"; echo "$1"; cat ir/targets/rules.def; } >"$copy/ir/targets/rules.def"; }
 texts() { mkdir -p "$copy/gen"; printf '%s\n' ir/targets/probes/*.mil $1 | LC_ALL=C sort | awk -v folder=probes -f .ci/texts.awk >"$copy/gen/probes_texts.h" 2>/dev/null; }
 said() { passed=$((passed + 1)); }

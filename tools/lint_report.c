@@ -23,7 +23,7 @@ static void put_finding(Buf *out, const Finding *f)
     for (int i = 0; i < f->ntarget; i++) buf_printf(out, " %s", f->target[i]);
     buf_puts(out, "]\n");
     if (f->rule >= 0 && f->level > LINT_NOTE)
-        buf_printf(out, "    the way out: %s\n", rules[f->rule].way_out);
+        buf_printf(out, "    the way out: %s\n", rules[f->rule].fix);
     for (const char *s = f->notes; s && *s;) {
         const size_t n = strcspn(s, "\n");
         buf_printf(out, "    note: %.*s\n", (int)n, s);
@@ -85,7 +85,7 @@ static void add_finding(cJSON *list, const Finding *f)
     const Rule *r = &rules[f->rule];
     json_word(o, "says", r->says);
     json_word(o, "happens", r->happens);
-    json_word(o, "way_out", r->way_out);
+    json_word(o, "way_out", r->fix);
     json_word(o, f->left ? "no_pass" : "pass", f->left ? f->left : r->pass);
 }
 
@@ -146,7 +146,7 @@ static void add_rule(cJSON *list, const Finding *f)
               arena_printf(&a,
                            "The way out: %s.\nEvidence: %s.%s%s\nNot verified on a device "
                            "by this project.",
-                           r->way_out, r->evidence, r->against ? "\nAgainst it: " : "",
+                           r->fix, r->evidence, r->against ? "\nAgainst it: " : "",
                            r->against ? r->against : ""));
     cJSON *more = add_object(o, "properties"), *tags;
     json_word(more, "effect", effect_names[r->effect]);
@@ -217,7 +217,7 @@ static void add_result(cJSON *list, Arena *a, const Finding *f, int index)
     for (int i = 0; i < f->ntarget; i++)
         buf_printf(&text, "%s%s", i ? ", " : "for ", f->target[i]);
     buf_puts(&text, ")");
-    if (f->rule >= 0) buf_printf(&text, "; the way out: %s", rules[f->rule].way_out);
+    if (f->rule >= 0) buf_printf(&text, "; the way out: %s", rules[f->rule].fix);
     if (f->notes) buf_printf(&text, "; %s", f->notes);
     add_message(o, "message", text.s);
     add_location(o, a, f);

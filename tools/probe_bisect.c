@@ -141,7 +141,7 @@ static bool save_part(BisectJob *j)
 static void put_statements(BisectJob *j, cJSON *to)
 {
     const Op **op;
-    const int n = part_statements(j->found.module->first, &j->arena, &op);
+    const int n = part_ops(j->found.module->first, &j->arena, &op);
     for (int i = 0; i < n; i++) {
         cJSON *one = json_item(to, NULL, cJSON_CreateObject());
         json_item(one, "op", cJSON_CreateString(op_name(op[i])));

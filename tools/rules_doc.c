@@ -75,11 +75,11 @@ static void put_targets(Buf *out)
 static void put_pass(Buf *out, const Rule *r)
 {
     static const char *const mark[] = {
-        [HEAL_NEVER] = "", [HEAL_HOLDS] = "", [HEAL_DOUBT] = " *", [HEAL_PROFILE] = " **"
+        [FIXES_NEVER] = "", [FIXES_HOLDS] = "", [FIXES_DOUBT] = " *", [FIXES_PROFILE] = " **"
     };
     Buf cell = { 0 };
-    buf_puts(&cell, r->way_out);
-    if (r->pass) buf_printf(&cell, " (`%s`%s)", r->pass, mark[r->heal]);
+    buf_puts(&cell, r->fix);
+    if (r->pass) buf_printf(&cell, " (`%s`%s)", r->pass, mark[r->fixes]);
     else buf_printf(&cell, " (no pass: %s)", r->left);
     put_cell(out, cell.s);
     buf_free(&cell);

@@ -63,7 +63,7 @@ static cJSON *rule_json(const Rule *r, const RuleSet *rs)
     json_word(o, "os", r->os);
     json_word(o, "says", r->says);
     json_word(o, "happens", r->happens);
-    json_word(o, "way_out", r->way_out);
+    json_word(o, "way_out", r->fix);
     json_word(o, "pass", r->pass);
     json_word(o, "no_pass", r->left);
     json_word(o, "evidence", r->evidence);
@@ -104,18 +104,18 @@ static void put_field(Buf *out, const char *name, const char *text)
 
 static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
 {
-    static const char *const healed[] = {
-        [HEAL_NEVER] = "",
-        [HEAL_HOLDS] = "where the rule stands as reported or better",
-        [HEAL_DOUBT] = "where the rule is contradicted too: it costs little",
-        [HEAL_PROFILE] = "only where a profile measured the rule",
+    static const char *const fixed[] = {
+        [FIXES_NEVER] = "",
+        [FIXES_HOLDS] = "where the rule stands as reported or better",
+        [FIXES_DOUBT] = "where the rule is contradicted too: it costs little",
+        [FIXES_PROFILE] = "only where a profile measured the rule",
     };
     buf_printf(out, "%s: %s\n", r->name, r->says);
     put_field(out, "effect", effect_names[r->effect]);
     put_field(out, "happens", r->happens);
-    put_field(out, "way out", r->way_out);
+    put_field(out, "way out", r->fix);
     put_field(out, "no pass", r->left);
-    if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, healed[r->heal]);
+    if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, fixed[r->fixes]);
     if (rs) {
         const int i = (int)(r - rules);
         buf_printf(out, "  %-12s %s", rs->target->name, standing_names[rule_stands(rs, i)]);

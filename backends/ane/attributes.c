@@ -107,14 +107,14 @@ static bool read_order(AttributesReading *r, Id d, Port *p)
     return true;
 }
 
-static bool is_extent(int64_t n)
+static bool is_dim(int64_t n)
 {
     enum { MOST = 1 << 24 };
     return n >= 1 && n <= MOST;
 }
 
 /* Strides are bytes. Nothing is taken whose rows or planes would overlap. */
-static bool read_extents(AttributesReading *r, Id d, Port *p)
+static bool read_dims(AttributesReading *r, Id d, Port *p)
 {
     Engine *e = r->engine;
     const int64_t row = attributes_number(e, d, ATTRIBUTE_ROW_STRIDE, 0);
@@ -123,8 +123,8 @@ static bool read_extents(AttributesReading *r, Id d, Port *p)
     p->channels = attributes_number(e, d, ATTRIBUTE_CHANNELS, 0);
     p->height = attributes_number(e, d, ATTRIBUTE_HEIGHT, 1);
     p->width = attributes_number(e, d, ATTRIBUTE_WIDTH, 0);
-    if (!is_extent(p->channels) || !is_extent(p->height) || !is_extent(p->width)) return false;
-    if (p->batch && !is_extent(p->batch)) return false;
+    if (!is_dim(p->channels) || !is_dim(p->height) || !is_dim(p->width)) return false;
+    if (p->batch && !is_dim(p->batch)) return false;
     if (row < p->width * p->element || row > INT64_MAX / p->height || row % p->element)
         return false;
     if (plane < row * p->height || plane % row) return false;
@@ -143,7 +143,7 @@ static bool read_port(AttributesReading *r, Id d, Port *p)
     const char *symbol = attributes_text(r->engine, r->arena, d, ATTRIBUTE_SYMBOL);
     const char *name = attributes_text(r->engine, r->arena, d, ATTRIBUTE_NAME);
     *p = (Port){ .name = symbol ? symbol : name, .other = symbol ? name : NULL };
-    return p->name && read_order(r, d, p) && read_element(r, d, p) && read_extents(r, d, p);
+    return p->name && read_order(r, d, p) && read_element(r, d, p) && read_dims(r, d, p);
 }
 
 /* Appends the ports of a list. */

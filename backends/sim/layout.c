@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static int64_t layout_extent(const Shape *s, int from_end)
+static int64_t layout_dim(const Shape *s, int from_end)
 {
     return s->rank >= from_end ? s->dim[s->rank - from_end] : 1;
 }
@@ -16,9 +16,9 @@ bool layout_of(const char *name, DType t, const Shape *s, SimLayout *out)
     size_t planes, padded;
     *out = (SimLayout){ .name = name,
                         .type = t,
-                        .width = layout_extent(s, 1),
-                        .height = layout_extent(s, 2),
-                        .channels = layout_extent(s, 3),
+                        .width = layout_dim(s, 1),
+                        .height = layout_dim(s, 2),
+                        .channels = layout_dim(s, 3),
                         .batch = 1 };
     if (dtypes[t].bits < 8) return false;
     if (s->rank > 3) out->batch = shape_elements(s, 0, s->rank - 3);

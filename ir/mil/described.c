@@ -54,7 +54,7 @@ int pixels_channels(Pixels p)
 
 /* ---- reading a FeatureType --------------------------------------------------------------- */
 
-static int64_t described_extent(PbIn *in, const PbField *f)
+static int64_t described_dim(PbIn *in, const PbField *f)
 {
     const uint64_t v = pb_number(in, f);
     return v > INT64_MAX ? -1 : (int64_t)v;
@@ -66,7 +66,7 @@ static void read_size(PbIn in, int64_t size[2])
     PbField f;
     size[SIDE_WIDTH] = size[SIDE_HEIGHT] = 0;
     while (pb_next(&in, &f))
-        if (f.num == 1 || f.num == 2) size[f.num - 1] = described_extent(&in, &f);
+        if (f.num == 1 || f.num == 2) size[f.num - 1] = described_dim(&in, &f);
 }
 
 static void read_sizes(PbIn in, Arena *a, Described *o)
@@ -88,8 +88,8 @@ static void read_range(PbIn in, Described *o)
         if (f.num != 1 && f.num != 2) continue;
         PbIn side = pb_sub(&in, &f);
         while (pb_next(&side, &g)) {
-            if (g.num == 1) o->low[f.num - 1] = described_extent(&side, &g);
-            if (g.num == 2) o->high[f.num - 1] = described_extent(&side, &g);
+            if (g.num == 1) o->low[f.num - 1] = described_dim(&side, &g);
+            if (g.num == 2) o->high[f.num - 1] = described_dim(&side, &g);
         }
     }
 }
@@ -98,7 +98,7 @@ static void read_image(PbIn in, Arena *a, Described *o)
 {
     PbField f;
     while (pb_next(&in, &f)) {
-        if (f.num == 1 || f.num == 2) o->size[f.num - 1] = described_extent(&in, &f);
+        if (f.num == 1 || f.num == 2) o->size[f.num - 1] = described_dim(&in, &f);
         const int space = f.num == IMAGE_COLOR ? space_of(pb_number(&in, &f)) : -1;
         if (space >= 0) o->pixels = spaces[space].pixels;
         if (f.num == IMAGE_SIZES) read_sizes(pb_sub(&in, &f), a, o);

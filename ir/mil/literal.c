@@ -19,7 +19,7 @@ static void add_dim(MilReader *r, MilToken t, int64_t n)
 }
 
 /* A count in a type: not negative, below 2^63. */
-static int64_t literal_extent(MilReader *r, MilToken t)
+static int64_t literal_dim(MilReader *r, MilToken t)
 {
     uint64_t bits = 0;
     const NumberStatus got = number_parse(t.s, t.len, DT_INT64, &bits);
@@ -29,7 +29,7 @@ static int64_t literal_extent(MilReader *r, MilToken t)
     return 1;
 }
 
-void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, literal_extent(r, number)); }
+void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, literal_dim(r, number)); }
 void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
 
 /* ---- types ------------------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem)
 
 MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length)
 {
-    const int64_t n = *length.s == '?' ? DIM_ANY : literal_extent(r, length);
+    const int64_t n = *length.s == '?' ? DIM_ANY : literal_dim(r, length);
     return (MilType){ .type = type_list(&r->m->arena, of.type, n), .at = at };
 }
 

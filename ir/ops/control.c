@@ -47,7 +47,7 @@ static const Type *list_elem(Call *c)
 }
 
 /* An extent of elem_shape: an integer, or a string, which names one that is not known. */
-static bool append_extents(Call *c, Shape *s, const CallArg *a)
+static bool append_dims(Call *c, Shape *s, const CallArg *a)
 {
     const Tensor *t = a->val;
     if (a->type->kind == TY_TENSOR && a->type->dtype == DT_STRING)
@@ -74,7 +74,7 @@ bool infer_make_list(Call *c)
     if (n < 0) return call_error(c, "init_length is %lld", (long long)n);
     if (!call_known(c, P_init_length)) n = DIM_ANY;
     for (int i = 0; i < call_has(c, P_elem_shape); i++)
-        if (!append_extents(c, &s, call_arg(c, P_elem_shape, i))) return false;
+        if (!append_dims(c, &s, call_arg(c, P_elem_shape, i))) return false;
     return call_out_type(c, type_list(c->arena, type_tensor(c->arena, t, s), n));
 }
 

@@ -17,8 +17,7 @@ static bool linear_unify(int64_t *extent, int64_t dim)
     return true;
 }
 
-static bool extents_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS],
-                       int *bad)
+static bool dims_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS], int *bad)
 {
     for (int i = 0; i < LABELS; i++) extent[i] = 1;
     for (int t = 0; t < e->n; t++)
@@ -35,7 +34,7 @@ static double equation_macs(const Equation *e, const Shape *const *in)
     int64_t extent[LABELS];
     int bad;
     double n = e->n - 1;
-    if (!extents_of(e, in, extent, &bad)) return -1;
+    if (!dims_of(e, in, extent, &bad)) return -1;
     for (int i = 0; i < LABELS; i++) {
         if (extent[i] == DIM_ANY) return -1;
         n *= (double)extent[i];
@@ -46,7 +45,7 @@ static double equation_macs(const Equation *e, const Shape *const *in)
 bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *bad)
 {
     int64_t extent[LABELS];
-    if (!extents_of(e, in, extent, bad)) return false;
+    if (!dims_of(e, in, extent, bad)) return false;
     *out = (Shape){ .rank = e->out.rank };
     for (int i = 0; i < e->out.rank; i++) out->dim[i] = extent[e->out.label[i]];
     return true;

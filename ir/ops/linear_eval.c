@@ -23,7 +23,7 @@ static bool linear_has(const Labels *l, int id)
     return false;
 }
 
-static int64_t linear_extent(const Term *t, int id)
+static int64_t linear_dim(const Term *t, int id)
 {
     for (int i = 0; i < t->l.rank; i++)
         if (t->l.label[i] == id) return t->s.dim[i];
@@ -47,7 +47,7 @@ static void linear_append(Labels *l, const Labels *more)
 static int64_t product_of(const Term *t, const Labels *l)
 {
     int64_t n = 1;
-    for (int i = 0; i < l->rank; i++) n *= linear_extent(t, l->label[i]);
+    for (int i = 0; i < l->rank; i++) n *= linear_dim(t, l->label[i]);
     return n;
 }
 
@@ -57,7 +57,7 @@ static void *linear_reorder(Call *c, const Term *t, const Labels *order, const i
     int64_t from[MAX_RANK], to[MAX_RANK];
     Shape s = { .rank = order->rank };
     for (int i = 0; i < order->rank; i++) {
-        s.dim[i] = linear_extent(t, order->label[i]);
+        s.dim[i] = linear_dim(t, order->label[i]);
         from[i] = 0;
         for (int k = 0; k < t->l.rank; k++)
             if (t->l.label[k] == order->label[i]) from[i] = stride[k];
@@ -133,7 +133,7 @@ static void sum_out(Call *c, Term *t, const Labels *keep, bool whole)
         else ((double *)ones)[i] = 1;
     linear_gemm(c, whole, m, 1, k, a, ones, sum);
     Term out = { .l = kept, .s = { .rank = kept.rank }, .word = sum };
-    for (int i = 0; i < kept.rank; i++) out.s.dim[i] = linear_extent(t, kept.label[i]);
+    for (int i = 0; i < kept.rank; i++) out.s.dim[i] = linear_dim(t, kept.label[i]);
     *t = out;
 }
 
@@ -176,8 +176,8 @@ static bool linear_contract(Call *c, Term *a, Term *b, const Labels *keep, bool 
                     z + (size_t)(i * m * n) * w);
     Term t = { .l = out, .s = { .rank = out.rank }, .word = z };
     for (int i = 0; i < out.rank; i++)
-        t.s.dim[i] = linear_has(&a->l, out.label[i]) ? linear_extent(a, out.label[i])
-                                                     : linear_extent(b, out.label[i]);
+        t.s.dim[i] = linear_has(&a->l, out.label[i]) ? linear_dim(a, out.label[i])
+                                                     : linear_dim(b, out.label[i]);
     *a = t;
     return true;
 }

@@ -132,7 +132,7 @@ static void add_labels(Labels *l, const Labels *from, const Labels *in, const La
             l->label[l->rank++] = from->label[i];
 }
 
-static int64_t linear_grad_extent(const Value *v, int from, int to)
+static int64_t linear_grad_dim(const Value *v, int from, int to)
 {
     int64_t n = 1;
     for (int i = from; i < to; i++) n *= v->type->shape.dim[i];
@@ -173,10 +173,10 @@ static Value *linear_grad_contract(Builder *b, Value *d, const Labels *ld, Value
         ds.dim[i] = d->type->shape.dim[i];
         ys.dim[i] = y->type->shape.dim[i];
     }
-    ds.dim[n] = linear_grad_extent(d, n, r);
-    ds.dim[n + 1] = linear_grad_extent(d, r, left.rank);
-    ys.dim[n] = linear_grad_extent(y, n, k);
-    ys.dim[n + 1] = linear_grad_extent(y, k, right.rank);
+    ds.dim[n] = linear_grad_dim(d, n, r);
+    ds.dim[n + 1] = linear_grad_dim(d, r, left.rank);
+    ys.dim[n] = linear_grad_dim(y, n, k);
+    ys.dim[n + 1] = linear_grad_dim(y, k, right.rank);
     d = grad_as(b, d, ds);
     Value *z = grad_matmul(b, d, grad_as(b, y, ys), false, false);
     z = linear_grad_align(b, grad_as(b, z, whole), &made, lx);

@@ -20,7 +20,7 @@ bool call_axes_or_all(Call *c, ParamId param, int rank, bool *in)
     return known || call_error(c, "%s must be known at compile time", param_names[param]);
 }
 
-static Shape reduce_extents(const Shape *x, const bool *in, bool keep)
+static Shape reduce_dims(const Shape *x, const bool *in, bool keep)
 {
     Shape s = { .rank = 0 };
     for (int i = 0; i < x->rank; i++)
@@ -33,7 +33,7 @@ bool infer_reduce(Call *c)
     bool in[MAX_RANK];
     const Shape *x = call_shape(c, P_x);
     if (!call_axes_or_all(c, P_axes, x->rank, in)) return false;
-    return call_out(c, call_dtype(c, P_x), reduce_extents(x, in, call_bool(c, P_keep_dims)));
+    return call_out(c, call_dtype(c, P_x), reduce_dims(x, in, call_bool(c, P_keep_dims)));
 }
 
 /* The type of the indices: int32, or from ios17 on what output_dtype names. */
@@ -55,7 +55,7 @@ bool infer_argreduce(Call *c)
         return call_error(c, "x is %s; dimension %d has no element to choose", call_text(c, x),
                           axis);
     in[axis] = true;
-    return call_out(c, t, reduce_extents(x, in, call_bool(c, P_keep_dims)));
+    return call_out(c, t, reduce_dims(x, in, call_bool(c, P_keep_dims)));
 }
 
 /* ==== meaning =============================================================================== */

@@ -55,7 +55,7 @@ static bool window_vector(Call *c, ParamId param, int n, int per, int64_t fill, 
     return true;
 }
 
-static bool extents_fit(Call *c, const Window *w, const Shape *x)
+static bool dims_fit(Call *c, const Window *w, const Shape *x)
 {
     for (int i = 0; i < MAX_SPATIAL; i++) {
         if (w->kernel[i] != DIM_ANY && (w->kernel[i] < 1 || w->kernel[i] > EXTENT_MAX))
@@ -202,7 +202,7 @@ bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, 
         w->in[i] = real ? x->dim[2 + i - MAX_SPATIAL + n] : 1;
         w->kernel[i] = real ? kernel[i - MAX_SPATIAL + n] : 1;
     }
-    if (!extents_fit(c, w, x) || !window_vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
+    if (!dims_fit(c, w, x) || !window_vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
         || !window_vector(c, P_dilations, n, 1, 1, 1, w->dilation, &sure)
         || !window_vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
         || !wanted_shape(c, x, wanted, &sure))

@@ -138,7 +138,7 @@ static void put_path(const Auto *a, const Op *op, Buf *b)
     for (; v && add_name(b, &names, v->name); v = ptrmap_get(&a->toward, v)) continue;
 }
 
-static const char *way_out(const Op *op)
+static const char *way_to_differentiate(const Op *op)
 {
     if (op->kind == OP_NONE) return "this build does not know it";
     if (ops[op->kind].flags & F_CONSTEXPR)
@@ -152,12 +152,13 @@ static bool has_none(const Auto *a, const Op *op, const char *arg)
     Buf path = { 0 };
     put_path(a, op, &path);
     diag_error(a->at->diag, op_loc(op), "%s has no gradient%s%s: %s; %s", op_name(op),
-               arg ? " by " : "", arg ? arg : "", path.s ? path.s : "", way_out(op));
+               arg ? " by " : "", arg ? arg : "", path.s ? path.s : "",
+               way_to_differentiate(op));
     buf_free(&path);
     return false;
 }
 
-static bool extents_known(const Auto *a, const Op *op, const Value *v)
+static bool dims_known(const Auto *a, const Op *op, const Value *v)
 {
     if (!v || v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) return true;
     diag_error(a->at->diag, op_loc(op),
@@ -304,9 +305,9 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++, at++) {
             Value *v = op->arg[i].val[k];
             wanted[at] = is_float(v) && ptrmap_get(&a->depends, v);
-            known = known && extents_known(a, op, v);
+            known = known && dims_known(a, op, v);
         }
-    for (int i = 0; i < op->nout; i++) known = known && extents_known(a, op, op->out[i]);
+    for (int i = 0; i < op->nout; i++) known = known && dims_known(a, op, op->out[i]);
     Grad g = { .b = &b, .op = op, .dy = dy, .wanted = wanted, .dx = dx };
     const int errors = b.diag->errors + b.diag->fails;
     return known && ops[op->kind].grad(&g) && errors == b.diag->errors + b.diag->fails

@@ -334,14 +334,14 @@ static void nearest_rules(Nearest *n, Compression *c, const PassOptions *o, cons
     const CompressKind *k = &compress_kinds[c->kind];
     const bool conv = use && (use->kind == OP_conv || use->kind == OP_conv_transpose);
     if (k->family == FAMILY_QUANT
-        && (rule_heals(o->rules, RULE_constexpr_affine)
-            || rule_heals(o->rules, RULE_constexpr_blockwise))) {
+        && (rule_fixes(o->rules, RULE_constexpr_affine)
+            || rule_fixes(o->rules, RULE_constexpr_blockwise))) {
         nearest_says(n, arena_printf(n->arena, "the profile refuses %s", k->name));
         c->kind = k->refused;
         told_settle(c);
     }
     if (conv && compression_says(c, TOLD_group)
-        && rule_heals(o->rules, RULE_grouped_palettes)) {
+        && rule_fixes(o->rules, RULE_grouped_palettes)) {
         nearest_says(n, "the target has one table for a convolution (rule grouped-palettes)");
         told_forget(c, TOLD_group);
     }

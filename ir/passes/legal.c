@@ -87,7 +87,7 @@ const Shape *shape_of_value(const Value *v)
                                                                            : NULL;
 }
 
-int64_t extent_of(const Value *v, int from_last)
+int64_t dim_of(const Value *v, int from_last)
 {
     const Shape *s = shape_of_value(v);
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;

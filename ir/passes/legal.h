@@ -17,7 +17,7 @@ typedef struct {
     int changes;
 } Legal;
 
-/* Whether that rule is to be healed at op, or, without one, in the function at work. */
+/* Whether that rule is to be fixed at op, or, without one, in the function at work. */
 static inline bool legal_asks(const Legal *l, int rule, const Op *op)
 {
     return rule_asks(l->rules, rule, l->func, op);
@@ -59,8 +59,8 @@ bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
 
 /* NULL: absent, no tensor, or extents unknown */
 const Shape *shape_of_value(const Value *v);
-int64_t extent_of(const Value *v, int from_last); /* -1: there is no such axis */
-bool flag_of(const Op *op, ParamId arg);          /* a bool argument; absent: false */
+int64_t dim_of(const Value *v, int from_last); /* -1: there is no such axis */
+bool flag_of(const Op *op, ParamId arg);       /* a bool argument; absent: false */
 /* An int argument, or `other` when it is absent; false when it is there and not known. */
 bool int_of(const Op *op, ParamId arg, int64_t other, int64_t *out);
 /* A float argument, or `other`; false when it is there and not known. */

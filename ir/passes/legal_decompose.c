@@ -34,7 +34,7 @@ Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
     double epsilon;
     Value *x = op_value(op, P_x);
     (void)l;
-    if (!float_of(op, P_epsilon, 1e-6, &epsilon) || extent_of(x, 2) < 0) return NULL;
+    if (!float_of(op, P_epsilon, 1e-6, &epsilon) || dim_of(x, 2) < 0) return NULL;
     Value *axes = build_ints(b, 3, (int64_t[]){ -3, -2, -1 });
     Value *square = make2(b, OP_mul, x, x), *keep = build_bool(b, true);
     Value *sum = mil_reduce_sum(b, "sum", .x = square, .axes = axes, .keep_dims = keep);
@@ -145,7 +145,7 @@ Value *band_by_mask(const Legal *l, Builder *b, Op *op)
 {
     int64_t lower, upper;
     Value *x = op_value(op, P_x);
-    const int64_t rows = extent_of(x, 1), cols = extent_of(x, 0);
+    const int64_t rows = dim_of(x, 1), cols = dim_of(x, 0);
     (void)l;
     if (rows < 0 || cols < 0 || !dtype_is_float(x->type->dtype)) return NULL;
     if (!int_of(op, P_lower, -1, &lower) || !int_of(op, P_upper, -1, &upper)) return NULL;
@@ -232,7 +232,7 @@ Value *legal_attention(Builder *b, const Op *op)
 {
     Value *q = op_value(op, P_query), *k = op_value(op, P_key), *v = op_value(op, P_value);
     Value *mask = op_value(op, P_attn_mask);
-    const int64_t size = extent_of(q, 0);
+    const int64_t size = dim_of(q, 0);
     if (size <= 0) return NULL;
     Value *scaled = make_with(b, OP_mul, q, 1 / sqrt((double)size));
     Value *scores = make_matmul(b, scaled, k, false, true);

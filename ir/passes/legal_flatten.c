@@ -87,7 +87,7 @@ static Value *flatten_copied(void *copies, Value *v)
 /* Constants of a body are one for all steps. */
 static bool is_constant(const Op *op) { return op->nout && value_is_const(op->out[0]); }
 
-static void copy_statement(Builder *b, ValueTable *copies, Op *op)
+static void flatten_copy(Builder *b, ValueTable *copies, Op *op)
 {
     Value *with[MAX_RESULT];
     Op *made = op_clone(op, b->block, b->before, flatten_copied, copies);
@@ -103,11 +103,11 @@ static void copy_block(Builder *b, ValueTable *copies, const Block *from, int st
 {
     for (int i = 0; i < from->nparam; i++) values_set(copies, from->param[i], in[i]);
     for (Op *op = from->first; op; op = op->next)
-        if (!step || !is_constant(op)) copy_statement(b, copies, op);
+        if (!step || !is_constant(op)) flatten_copy(b, copies, op);
     for (int i = 0; i < from->nresult; i++) out[i] = flatten_copied(copies, from->result[i]);
 }
 
-static int flatten_statements(const Block *b)
+static int flatten_ops(const Block *b)
 {
     int n = 0;
     for (const Op *op = b->first; op; op = op->next) n++;
@@ -126,7 +126,7 @@ static bool same_types(const Op *op, Value *const *v)
 /* The steps in front of op; false when it cannot be said how many there are. */
 static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
 {
-    const int each = flatten_statements(op_block(op, 0)) + flatten_statements(op_block(op, 1));
+    const int each = flatten_ops(op_block(op, 0)) + flatten_ops(op_block(op, 1));
     Value *next[MAX_RESULT];
     for (int step = 0;; step++) {
         bool more;
@@ -175,7 +175,7 @@ static bool flatten_loop(Legal *l, Op *op)
 
 static bool flatten_applies(const Legal *l, const Op *op)
 {
-    return rule_heals(l->rules, RULE_op_refused)
+    return rule_fixes(l->rules, RULE_op_refused)
         && op_refused(l->rules, op->kind) >= STAND_REPORTED;
 }
 

@@ -159,7 +159,7 @@ static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n,
 }
 
 /* The product of extents from axis `from` up to `to`. */
-static int64_t index_extents(const Shape *s, int from, int to)
+static int64_t index_dims(const Shape *s, int from, int to)
 {
     int64_t n = 1;
     for (int i = from; i < to; i++) n *= s->dim[i];
@@ -178,11 +178,11 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
         return NULL;
     if (!int_of(op, P_batch_dims, 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
-    const int64_t n = index_extents(&ix.shape, 0, lead);
+    const int64_t n = index_dims(&ix.shape, 0, lead);
     int64_t *row = arena_alloc(&b->m->arena, ix.count * sizeof *row + 1);
     if (depth < 1 || depth > s->rank || !flat_rows(&ix, s, depth, n, row)) return NULL;
     Shape merged = { .rank = s->rank - depth + 1 };
-    merged.dim[0] = index_extents(s, 0, depth);
+    merged.dim[0] = index_dims(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
     Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
     x = make_shape(b, x, &merged);
@@ -270,7 +270,7 @@ static Value *scatter_rows(Builder *b, const Scatter *s)
 static bool same_in_each_line(const Tensor *ix, Scatter *s)
 {
     const Shape *u = &ix->shape;
-    const int64_t inner = index_extents(u, s->axis + 1, u->rank);
+    const int64_t inner = index_dims(u, s->axis + 1, u->rank);
     for (int i = 0; i < u->rank; i++)
         if (i != s->axis && u->dim[i] != s->data->type->shape.dim[i]) return false;
     for (size_t i = 0; i < ix->count; i++) {
@@ -287,10 +287,10 @@ static bool plan_nd(Builder *b, const Tensor *ix, Scatter *s)
     const Shape *data = &s->data->type->shape;
     const int lead = ix->shape.rank - 1, depth = lead < 0 ? 0 : (int)ix->shape.dim[lead];
     if (depth < 1 || depth > data->rank) return false;
-    s->n = index_extents(&ix->shape, 0, lead);
+    s->n = index_dims(&ix->shape, 0, lead);
     if (!flat_rows(ix, data, depth, s->n, s->row)) return false;
-    const int64_t size = index_extents(data, depth, data->rank);
-    s->data = make_as(b, s->data, SHAPE(index_extents(data, 0, depth), size));
+    const int64_t size = index_dims(data, depth, data->rank);
+    s->data = make_as(b, s->data, SHAPE(index_dims(data, 0, depth), size));
     s->updates = make_as(b, s->updates, SHAPE(s->n, size));
     return true;
 }

@@ -12,7 +12,7 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
 {
     Tensor from;
     Arena *a = &b->m->arena;
-    const int64_t rows = extent_of(v, 1), cols = extent_of(v, 0);
+    const int64_t rows = dim_of(v, 1), cols = dim_of(v, 0);
     if (!const_at_hand(value_lit(v)) || !const_tensor(value_lit(v), l->diag, &from))
         return NULL;
     const Type *t = type_tensor(a, v->type->dtype, SHAPE(cols, rows));
@@ -58,7 +58,7 @@ static Value *two_halves(Builder *b, Value *x, Value *y)
 {
     Value *half[2];
     const int axis = x->type->shape.rank - 2;
-    const int64_t n = extent_of(x, 1) / 2;
+    const int64_t n = dim_of(x, 1) / 2;
     for (int i = 0; i < 2; i++)
         half[i] = make_matmul(b, make_slice(b, x, axis, i * n, n), y, false, true);
     return make_concat(b, half, 2, axis);

@@ -293,7 +293,7 @@ static Value *lower_rank(const Legal *l, Builder *b, Op *op)
     if (op->kind == OP_linear) return rank_linear(l, b, op);
     Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!rule_heals(l->rules, RULE_rank) || !out
+    if (!rule_fixes(l->rules, RULE_rank) || !out
         || (rank_fits(l, out->rank) && (!s || rank_fits(l, s->rank))))
         return NULL;
     if (ops[op->kind].flags & F_ELEMENTWISE) return rank_elementwise(l, b, op);

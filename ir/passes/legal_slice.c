@@ -91,8 +91,8 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     if (!slice_numbers(op, P_begin, n, 0, begin) || !slice_numbers(op, P_size, n, 0, size))
         return NULL;
     if (begin[n - 2] != 0) {
-        const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + extent_of(x, 1) : begin[n - 2];
-        x = make_slice(b, x, n - 2, at, size[n - 2] < 0 ? extent_of(x, 1) - at : size[n - 2]);
+        const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + dim_of(x, 1) : begin[n - 2];
+        x = make_slice(b, x, n - 2, at, size[n - 2] < 0 ? dim_of(x, 1) - at : size[n - 2]);
         begin[n - 2] = 0;
         size[n - 2] = -1;
     }

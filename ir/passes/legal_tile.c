@@ -159,7 +159,7 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
         }
         return make_sum(b, part, (int)fx.p);
     }
-    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
+    if (!rule_fixes(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
         || fx.axis != out->rank - 1)
         return NULL;
     fw = (TileFold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
@@ -195,7 +195,7 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
         }
         return make_sum(b, part, (int)fx.p);
     }
-    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
+    if (!rule_fixes(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
         || fx.p > MOST_PIECES)
         return NULL;
     if (fx.axis < out->rank - 2) return NULL;
@@ -247,7 +247,7 @@ static Value *tile_op(const Legal *l, Builder *b, Op *op)
     if (op->kind == OP_linear) return tile_linear(l, b, op);
     if (op->kind == OP_matmul) return tile_matmul(l, b, op);
     if (op->kind == OP_conv) return tile_conv(l, b, op);
-    return rule_heals(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
+    return rule_fixes(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
 }
 
 int pass_tile(Module *m, const PassOptions *o, Diag *d)
@@ -310,7 +310,7 @@ static int fold_results(Func *f, const RuleSet *rs, Diag *d)
 int func_fold_edges(Func *f, const RuleSet *rs, Diag *d)
 {
     GuardTask lost;
-    if (!rule_heals(rs, RULE_extent)) return 0;
+    if (!rule_fixes(rs, RULE_extent)) return 0;
     func_walk_begin(f, &lost);
     int changes = fold_inputs(f, rs, d);
     changes += fold_results(f, rs, d);

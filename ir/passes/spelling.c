@@ -55,7 +55,7 @@ static void rename_value(Renaming *r, Value *v)
 {
     if (!v->name || is_result(v)) return;
     if (!mil_is_word(v->name)
-        && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name)))
+        && !(rule_fixes(r->rules, RULE_names) && rule_name_taken(v->name)))
         return;
     mil_rename_word(r->func, v);
     r->changes++;

@@ -117,7 +117,7 @@ int pass_states(Module *m, const PassOptions *o, Diag *d)
 {
     int changes = 0;
     bool ok = true;
-    if (!o->states_as_io && !rule_heals(o->rules, RULE_state)) return 0;
+    if (!o->states_as_io && !rule_fixes(o->rules, RULE_state)) return 0;
     for (Func *f = m->first; f; f = f->next)
         for (int i = 0; i < f->body->nparam; i++)
             if (f->body->param[i]->type->kind == TY_STATE)

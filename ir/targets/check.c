@@ -21,12 +21,12 @@ static void check_explain(const RuleCheck *c, const RuleBreak *b)
               standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
     if (b->left)
-        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->way_out,
+        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->fix,
                   b->left);
-    else if (c->rules->doubts && rule_heals(c->rules, c->rule))
+    else if (c->rules->doubts && rule_fixes(c->rules, c->rule))
         diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
-                  r->way_out, target, r->pass);
-    else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->way_out);
+                  r->fix, target, r->pass);
+    else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->fix);
 }
 
 static void check_report(RuleCheck *c, const RuleBreak *b)
@@ -216,5 +216,5 @@ bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op)
 
 bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {
-    return rule_heals(rs, rule) && check_silent(rs, rule, f, op).asking > 0;
+    return rule_fixes(rs, rule) && check_silent(rs, rule, f, op).asking > 0;
 }

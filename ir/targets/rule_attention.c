@@ -52,7 +52,7 @@ void rule_deep_program(RuleCheck *c)
 }
 
 /* The extent of x along its last axis, or the one before; -1: not known. */
-static int64_t extent_of(const Value *x, int from_last)
+static int64_t dim_of(const Value *x, int from_last)
 {
     const Shape *s = x && x->type->kind == TY_TENSOR ? &x->type->shape : NULL;
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
@@ -63,8 +63,8 @@ void rule_history(RuleCheck *c)
     const int64_t most = rule_limit(c->rules, LIMIT_history);
     const bool whole = c->op->kind == OP_scaled_dot_product_attention;
     if (!is_attention(c->op)) return;
-    const int64_t n = whole ? extent_of(op_value(c->op, P_key), 1)
-                            : extent_of(op_value(c->op, P_x), 0);
+    const int64_t n = whole ? dim_of(op_value(c->op, P_key), 1)
+                            : dim_of(op_value(c->op, P_x), 0);
     if (most >= 0 && n > most)
         rule_broken(c, op_loc(c->op), "attention over %lld positions, more than %lld",
                     (long long)n, (long long)most);

@@ -24,7 +24,7 @@ static bool is_computed(const Op *op)
 }
 
 /* A dimension counted from the last, -1 when there is none or it is not known. */
-static int64_t rule_shape_extent(const Shape *s, int from_last)
+static int64_t rule_shape_dim(const Shape *s, int from_last)
 {
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
@@ -72,13 +72,13 @@ static bool falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t mo
 
 /* ---- extents and ranks ------------------------------------------------------------------- */
 
-static void check_extent(RuleCheck *c, const Value *v, Loc loc)
+static void check_dim(RuleCheck *c, const Value *v, Loc loc)
 {
     static const char *const axes[] = { "last", "second last", "third last", "fourth last" };
     const Shape *s = tensor_shape(v);
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
         const int64_t most = rule_axis_most(c->rules, i);
-        if (rule_shape_extent(s, i) <= most) continue;
+        if (rule_shape_dim(s, i) <= most) continue;
         if (!c->left && !falls_apart(c, s, s->rank - 1 - i, most)) c->left = unequal_parts;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
                     v->name ? v->name : "a literal", type_text(c->scratch, v->type), axes[i],
@@ -102,7 +102,7 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
     c->left = NULL;
 }
 
-void rule_extent(RuleCheck *c) { each_value(c, check_extent); }
+void rule_extent(RuleCheck *c) { each_value(c, check_dim); }
 
 bool rule_rank_fits(const RuleSet *rs, int rank)
 {
@@ -139,8 +139,7 @@ void rule_matmul_inner(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     const int last = x && x->rank > 1 && arg_true(c->op, P_transpose_x);
-    const int64_t k = rule_shape_extent(x, last),
-                  most = rule_limit(c->rules, LIMIT_matmul_inner);
+    const int64_t k = rule_shape_dim(x, last), most = rule_limit(c->rules, LIMIT_matmul_inner);
     if (!rule_shape_over(c, LIMIT_matmul_inner, k)) return;
     c->left = falls_apart(c, x, x->rank - 1 - last, most) ? NULL : unequal_parts;
     rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld", op_name(c->op),
@@ -187,7 +186,7 @@ void rule_matmul_shape(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x), *w = tensor_shape(y);
     if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, P_transpose_y))
         return;
-    int64_t rows = rule_shape_extent(x, 1), k = rule_shape_extent(x, 0), n = w->dim[0];
+    int64_t rows = rule_shape_dim(x, 1), k = rule_shape_dim(x, 0), n = w->dim[0];
     if (arg_true(c->op, P_transpose_x) || rows != 128 || k != 8192) return;
     if (n == 2048 || n == 4096 || n == 8192)
         rule_broken(c, op_loc(c->op), "matmul: [128, 8192] times a constant of %lld rows",
@@ -246,18 +245,18 @@ void rule_conv_channels(RuleCheck *c)
 void rule_kernel_width(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 3 && rule_shape_over(c, LIMIT_kernel_width, rule_shape_extent(w, 0)))
+    if (w && w->rank >= 3 && rule_shape_over(c, LIMIT_kernel_width, rule_shape_dim(w, 0)))
         rule_broken(c, op_loc(c->op), "%s: the kernel is %lld wide, more than %lld",
-                    op_name(c->op), (long long)rule_shape_extent(w, 0),
+                    op_name(c->op), (long long)rule_shape_dim(w, 0),
                     (long long)rule_limit(c->rules, LIMIT_kernel_width));
 }
 
 void rule_kernel_height(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 4 && rule_shape_over(c, LIMIT_kernel_height, rule_shape_extent(w, 1)))
+    if (w && w->rank >= 4 && rule_shape_over(c, LIMIT_kernel_height, rule_shape_dim(w, 1)))
         rule_broken(c, op_loc(c->op), "%s: the kernel is %lld high, more than %lld",
-                    op_name(c->op), (long long)rule_shape_extent(w, 1),
+                    op_name(c->op), (long long)rule_shape_dim(w, 1),
                     (long long)rule_limit(c->rules, LIMIT_kernel_height));
 }
 
@@ -359,7 +358,7 @@ void rule_pool_window(RuleCheck *c)
 }
 
 /* The extent of one axis of x, which may be counted from the last; -1 when it is not known. */
-static int64_t axis_extent(const Shape *x, int64_t axis)
+static int64_t axis_dim(const Shape *x, int64_t axis)
 {
     if (x && axis < 0) axis += x->rank;
     return x && axis >= 0 && axis < x->rank ? x->dim[axis] : -1;
@@ -370,9 +369,9 @@ void rule_arg_axis(RuleCheck *c)
     int64_t axis = -1;
     const Shape *x = arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
-    if (rule_shape_over(c, LIMIT_arg_axis, axis_extent(x, axis)))
+    if (rule_shape_over(c, LIMIT_arg_axis, axis_dim(x, axis)))
         rule_broken(c, op_loc(c->op), "%s over %lld elements, more than %lld", op_name(c->op),
-                    (long long)axis_extent(x, axis),
+                    (long long)axis_dim(x, axis),
                     (long long)rule_limit(c->rules, LIMIT_arg_axis));
 }
 
@@ -383,9 +382,9 @@ void rule_reduce_route(RuleCheck *c)
     int n = value_ints(op_value(c->op, P_axes), axes);
     int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
     for (int i = 0; i < n; i++)
-        if (from >= 0 && axis_extent(x, axes[i]) >= from) {
+        if (from >= 0 && axis_dim(x, axes[i]) >= from) {
             rule_broken(c, op_loc(c->op), "%s over %lld elements, %lld or more", op_name(c->op),
-                        (long long)axis_extent(x, axes[i]), (long long)from);
+                        (long long)axis_dim(x, axes[i]), (long long)from);
             return;
         }
 }
@@ -396,7 +395,7 @@ void rule_channel_reduce(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x);
     int n = value_ints(op_value(c->op, P_axes), axes);
     if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
-        && x->dim[1] == 512 && rule_shape_extent(x, 0) == 32)
+        && x->dim[1] == 512 && rule_shape_dim(x, 0) == 32)
         rule_broken(c, op_loc(c->op), "reduce_mean over the 512 channels of %s",
                     shape_text(c->scratch, x));
 }
@@ -426,7 +425,7 @@ void rule_softmax_axis(RuleCheck *c)
     int64_t axis = -1;
     const Shape *x = arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
-    int64_t n = axis_extent(x, axis);
+    int64_t n = axis_dim(x, axis);
     if (n > 0 && (n & (n - 1)))
         rule_broken(c, op_loc(c->op), "softmax over %lld elements, not a power of two",
                     (long long)n);

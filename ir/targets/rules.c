@@ -180,19 +180,19 @@ Standing rule_stands(const RuleSet *rs, int rule) { return (Standing)rs->stand[r
 
 bool rule_holds(const RuleSet *rs, int rule) { return rs->stand[rule] >= STAND_REPORTED; }
 
-bool rule_heals(const RuleSet *rs, int rule)
+bool rule_fixes(const RuleSet *rs, int rule)
 {
-    switch (rules[rule].heal) {
-    case HEAL_NEVER:
+    switch (rules[rule].fixes) {
+    case FIXES_NEVER:
         return false;
-    case HEAL_DOUBT:
+    case FIXES_DOUBT:
         return rs->stand[rule] >= STAND_CONTRADICTED;
-    case HEAL_PROFILE:
+    case FIXES_PROFILE:
         return rs->profiled[rule] && rule_holds(rs, rule);
-    case HEAL_HOLDS:
+    case FIXES_HOLDS:
         return rule_holds(rs, rule);
     }
-    bug("rule %s heals at %d", rules[rule].name, (int)rules[rule].heal);
+    bug("rule %s fixes at %d", rules[rule].name, (int)rules[rule].fixes);
 }
 
 Standing op_refused(const RuleSet *rs, int op)

@@ -26,12 +26,12 @@ extern const char *const effect_names[FX_COUNT]; /* "refused", .. as -W groups a
 
 /* When the pass that a rule names takes its way out. */
 typedef enum {
-    HEAL_NEVER,  /* there is none: the user has to, and `left` says why */
-    HEAL_HOLDS,  /* where the rule stands as reported or better */
-    HEAL_DOUBT,  /* where it is contradicted too: the way out costs little */
-    HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports
+    FIXES_NEVER,  /* there is none: the user has to, and `left` says why */
+    FIXES_HOLDS,  /* where the rule stands as reported or better */
+    FIXES_DOUBT,  /* where it is contradicted too: the way out costs little */
+    FIXES_PROFILE /* only where a profile measured it: the way out costs much, and reports
                   * disagree */
-} Heal;
+} FixesWhen;
 
 typedef struct RuleCheck RuleCheck;
 
@@ -63,12 +63,12 @@ typedef struct {
     /* ON_OP: names between blanks: " conv conv_transpose "; "*": all; else NULL */
     const char *ops;
     void (*match)(RuleCheck *); /* NULL for ON_RUN */
-    Heal heal;
+    FixesWhen fixes;
     const char *pass;    /* that takes the way out, or several: "a,b"; or NULL: */
     const char *left;    /* why none does */
     const char *says;    /* the rule as a sentence */
     const char *happens; /* on the engine */
-    const char *way_out;
+    const char *fix;
     const char *evidence; /* who saw what on which chip */
     const char *against;  /* what contradicts it, or NULL */
 
@@ -149,14 +149,14 @@ int rule_lookup(const char *text, int *out, int max);
 /* Whether the rule's match finds it broken: at op, or in f or its module where it looks at these.
  * What the check reports and a pass rewrites is then one condition. Nothing is reported. */
 bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
-/* Whether its pass is to take the way out there: it heals, and match finds a break of which it
+/* Whether its pass is to take the way out there: it fixes, and match finds a break of which it
  * does not say why the pass leaves it. tests/unit/test_ways_out.c holds passes to it. */
 bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op);
 
 Standing rule_stands(const RuleSet *rs, int rule);
 /* reported or better: an engine that does as said */
 bool rule_holds(const RuleSet *rs, int rule);
-bool rule_heals(const RuleSet *rs, int rule);   /* whether its pass takes the way out at all */
+bool rule_fixes(const RuleSet *rs, int rule);   /* whether its pass takes the way out at all */
 Standing op_refused(const RuleSet *rs, int op); /* a row of the op table, or OP_NONE */
 /* How a row's facts stand on a target that has rules. An op of which they have no word about a
  * chip, and those that it is told from, is refused there: it is unknown. */

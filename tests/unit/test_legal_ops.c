@@ -68,11 +68,11 @@ static int breaks(Test *t, Module *m, int rule)
     return t->broken;
 }
 
-/* A rule that heals where a profile says so is measured here. */
+/* A rule that is fixed where a profile says so is measured here. */
 static void rules_for(Test *t, const Case *c)
 {
     ruleset_init(&t->rules, target_find(c->chip), NULL);
-    if (rules[c->rule].heal != HEAL_PROFILE) return;
+    if (rules[c->rule].fixes != FIXES_PROFILE) return;
     t->rules.stand[c->rule] = STAND_MEASURED;
     t->rules.profiled[c->rule] = true;
 }

@@ -265,16 +265,16 @@ static void passes_heal_as_the_table_says(void **state)
     (void)state;
     RuleSet m4;
     ruleset_init(&m4, target_find("m4"), NULL);
-    assert_false(rule_heals(&m4, RULE_width_slice)); /* seen not to hold */
-    assert_true(rule_heals(&m4, RULE_sdpa_mask));
-    assert_false(rule_heals(&m4, RULE_concat)); /* contradicted, and its way out costs much */
+    assert_false(rule_fixes(&m4, RULE_width_slice)); /* seen not to hold */
+    assert_true(rule_fixes(&m4, RULE_sdpa_mask));
+    assert_false(rule_fixes(&m4, RULE_concat)); /* contradicted, and its way out costs much */
     m4.stand[RULE_concat] = STAND_MEASURED;
     m4.profiled[RULE_concat] = true;
-    assert_true(rule_heals(&m4, RULE_concat));
+    assert_true(rule_fixes(&m4, RULE_concat));
     RuleSet m5;
     ruleset_init(&m5, target_find("m5"), NULL);
-    assert_true(rule_heals(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
-    assert_false(rule_heals(&m5, RULE_slot_order));
+    assert_true(rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
+    assert_false(rule_fixes(&m5, RULE_slot_order));
 }
 
 /* Letters, names and passes of the tables, which the compiler cannot check. */
@@ -294,10 +294,10 @@ static void tables_are_sound(void **state)
                 fail_msg("rule %s names the pass %s, which there is not", rules[i].name, s);
         }
         /* a way out is taken by a pass, or the table says why none takes it */
-        assert_true((rules[i].heal == HEAL_NEVER) == (rules[i].pass == NULL));
+        assert_true((rules[i].fixes == FIXES_NEVER) == (rules[i].pass == NULL));
         assert_true((rules[i].pass == NULL)
                     == (rules[i].left != NULL && rules[i].left[0] != 0));
-        assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].way_out[0]);
+        assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].fix[0]);
         bool contradicted = false, named = false;
         for (int k = 0; k < chip_count; k++) {
             contradicted |= rules[i].facts.of[k] == CONTRADICTED;
@@ -367,7 +367,7 @@ static void profiles_override_the_tables(void **state)
         "limit tensor-width 100\nlimit tensor-rank unknown\nop sin runs\nop relu refused\n"
         "op cos unknown\n"));
     assert_false(rule_holds(&rs, RULE_io_fp32));
-    assert_true(rule_heals(&rs, RULE_concat));
+    assert_true(rule_fixes(&rs, RULE_concat));
     assert_false(rs.profiled[RULE_tile]);
     assert_int_equal(rule_limit(&rs, LIMIT_width), 100);
     assert_int_equal(rule_limit(&rs, LIMIT_rank), 5);

@@ -135,7 +135,7 @@ static void put_rules(void)
             buf_putc(&tables.text,
                      standing_letters[chip_standing(generation_at(k), &r->facts)]);
         buf_printf(&tables.text, " \"%s\" %s %d %d %s |%s|\n", r->os ? r->os : "",
-                   effect_names[r->effect], (int)r->on, (int)r->heal, or_none(r->pass),
+                   effect_names[r->effect], (int)r->on, (int)r->fixes, or_none(r->pass),
                    r->ops ? r->ops : "");
     }
 }

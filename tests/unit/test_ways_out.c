@@ -33,7 +33,7 @@ static RuleSet rule_alone(const Target *chip, int rule, bool holds)
     if (!holds) return rs;
     if (rule == RULE_op_refused) memcpy(rs.op_stand, whole.op_stand, sizeof rs.op_stand);
     rs.stand[rule] = STAND_MEASURED;
-    rs.profiled[rule] = rules[rule].heal == HEAL_PROFILE;
+    rs.profiled[rule] = rules[rule].fixes == FIXES_PROFILE;
     return rs;
 }
 
@@ -45,7 +45,7 @@ static const Target *chip_of(int rule, const RulePrograms *pair)
     for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
         ruleset_init(&rs, chip, NULL);
-        if (rule_heals(&rs, rule) && micro_breaks(chip, rule, pair->breaks)
+        if (rule_fixes(&rs, rule) && micro_breaks(chip, rule, pair->breaks)
             && !micro_breaks(chip, rule, pair->keeps))
             return chip;
     }
@@ -174,7 +174,7 @@ static void hold_beside(WayOut *w, const char *text)
 
 static void the_pass_acts_where_the_rule_is_broken(void **state)
 {
-    int healed = 0;
+    int fixed = 0;
     (void)state;
     for (int r = 0; r < RULE_COUNT; r++) {
         if (!rules[r].pass || !has_program(r)) continue;
@@ -186,9 +186,9 @@ static void the_pass_acts_where_the_rule_is_broken(void **state)
             hold_beside(&w, k->keeps);
         }
         assert_true(w.programs > 1);
-        healed += w.acted > 0;
+        fixed += w.acted > 0;
     }
-    assert_true(healed > 50);
+    assert_true(fixed > 50);
 }
 
 static void the_pass_leaves_what_other_rules_are_about(void **state)
