@@ -215,7 +215,7 @@ void program_free(Program *p);  /* NULL is allowed */
 
 bool param_is_state(const Value *v);
 /* Whether a program of f keeps it from run to run: a state, or an input that stands for one
- * (ir/build_info.h). It is among program_states, and not given. */
+ * (ir/query.h). It is among program_states, and not given. */
 bool param_is_kept(const Func *f, const Value *v);
 /* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at
  * behind what it found: whoever asks in the function's order pays one comparison each. */

@@ -3,7 +3,7 @@
  *
  * The engine's program is a copy in which each state is an input and a result (ir/passes/
  * states.c). A function that came so, with a note that says which input stands for a state
- * (ir/build_info.h), is taken in the same way.
+ * (ir/query.h), is taken in the same way.
  *
  * Where the engine can make an input the memory of a result (Backend.wire), the two change
  * places before each run, and nothing is copied: the states are inside. They come out when

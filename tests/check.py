@@ -31,7 +31,7 @@ SUITES = [
     Suite("format", "every C file is laid out as .clang-format says", "tests/format.sh"),
     Suite("layers", "which folder includes which", "tests/layers.sh"),
     Suite("order", "no expression makes two statements in an order that C leaves open", "tests/order.py"),
-    Suite("names", "functions and types have names of their own", "tests/measure.py --check"),
+    Suite("names", "files, functions and types have names of their own, in their own rooms", "tests/measure.py --check"),
     Suite("params", "what does not fit an op's row does not compile", "tests/params.sh {build}"),
     Suite("pages", "pages of docs/ that tables write are what the tables say", "tests/pages.sh {build}"),
     Suite("units", "unit tests", "tests/units.sh {build}"),

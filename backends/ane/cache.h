@@ -54,7 +54,7 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
 void cache_leave(CacheSlot *s); /* needs no memory */
 /* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which
  * nobody may write into, or with NULL checks them alone: they are in s->path. False: there is
- * no whole one (any more). A large file that is as it was when its sum was taken (sums.h) is
+ * no whole one (any more). A large file that is as it was when its sum was taken (key.c) is
  * not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
 /* Stores what the folder holds as the slot's entry, and makes room. False: not stored, as of a

@@ -1,4 +1,4 @@
-/* flat_conv.c -- convolutions and pools over x in the order of its windows (flat_window.h).
+/* flat_conv.c -- convolutions and pools over x in the order of its windows (flat_pack.h).
  *
  * A convolution is a product of the weights, rows of which are channels of the result, and x,
  * whose row for an input channel and a tap is that channel from the tap's place on. Nothing is

@@ -1,7 +1,7 @@
 /* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, where it is cheaper
  * (k_wino.h has the numbers).
  *
- * x is laid out by flat_window.h as for steps of 4: then an element of a tile is, for tiles side by
+ * x is laid out by flat_pack.h as for steps of 4: then an element of a tile is, for tiles side by
  * side, elements side by side. A block is some whole lines of tiles: all channels of x become 36
  * matrices [channel, tile], each is multiplied by its matrix of the weights, and what comes of that
  * for a channel of the result is made into its lines. */

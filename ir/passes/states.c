@@ -4,7 +4,7 @@
  *
  * Who asks for it binds both, or gives each run what the last one left. A target without states
  * has it by itself, and the program then says which input stands for which state
- * (build_info.h), so that whoever runs it keeps them as states are kept. */
+ * (query.h), so that whoever runs it keeps them as states are kept. */
 #include "passes.h"
 
 #include "../ir.h"
