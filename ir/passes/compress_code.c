@@ -237,29 +237,36 @@ static void cut_small(void *ctx, int64_t block, const double *v, size_t n, size_
     }
 }
 
+/* The magnitude that parts those that go from those that stay, for a part of all elements. */
+static bool cut_ratio(Encoder *e, const Blocks *whole, Cutting *c)
+{
+    size_t left = (size_t)rint(e->as->told[TOLD_ratio] * (double)e->count);
+    Ranks r = { NEW_ARRAY(&e->scratch, 0x10000, size_t), UINT32_MAX };
+    if (left == e->count) left--; /* no file has a literal of no elements */
+    if (!encoder_walk(e, whole, count_ranks, &r)) return false;
+    const uint32_t upper = rank_reached(r.count, &left);
+    memset(r.count, 0, 0x10000 * sizeof *r.count);
+    r.upper = upper;
+    if (!encoder_walk(e, whole, count_ranks, &r)) return false;
+    c->edge = upper << 16 | rank_reached(r.count, &left);
+    c->ties = left;
+    return true;
+}
+
 bool encode_sparse(Encoder *e)
 {
     Blocks whole;
     Tensor mask;
-    size_t left = (size_t)rint(e->as->told[TOLD_ratio] * (double)e->count);
-    Ranks r = { NEW_ARRAY(&e->scratch, 0x10000, size_t), UINT32_MAX };
-    if (left == e->count) left--; /* no file has a literal of no elements */
+    Cutting c = { .edge = rank_of(e->as->told[TOLD_below]) };
     blocks_of_axis(&whole, &e->shape, -1);
-    if (!encoder_walk(e, &whole, count_ranks, &r)) return false;
-    const uint32_t upper = rank_reached(r.count, &left);
-    memset(r.count, 0, 0x10000 * sizeof *r.count);
-    r.upper = upper;
-    if (!encoder_walk(e, &whole, count_ranks, &r)) return false;
-    Const *to = encoder_room(e, DT_UINT1, e->shape, &mask);
-    Cutting c = { .mask = mask.data };
-    c.edge = upper << 16 | rank_reached(r.count, &left);
-    c.ties = left;
+    if (compression_says(e->as, TOLD_ratio) && !cut_ratio(e, &whole, &c)) return false;
+    e->to.mask = encoder_room(e, DT_UINT1, e->shape, &mask);
+    c.mask = mask.data;
     if (!encoder_walk(e, &whole, cut_small, &c)) return false;
     if (!c.kept) { /* all are zeros: the first one is said */
         c.mask[0] |= 1;
         c.kept = 1;
     }
-    e->to.mask = to;
     e->mask = c.mask;
     e->kept = c.kept;
     return true;

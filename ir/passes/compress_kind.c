@@ -129,7 +129,7 @@ static bool tell_one(Telling *t, int told, const CompressArg *arg)
         return telling_wrong(t,
                              arena_printf(t->arena, "%s: %s is %s", kind, row->name,
                                           row->word ? "a word without a number" : "a number"));
-    const bool whole = told != TOLD_ratio;
+    const bool whole = told != TOLD_ratio && told != TOLD_below;
     const double v = row->word ? 1 : arg->number;
     if (!(v >= row->low && v <= row->high) || (whole && v != floor(v)))
         return telling_wrong(t, arena_printf(t->arena,
@@ -184,8 +184,13 @@ bool compression_make(Arena *a, const char *kind, const CompressArg *arg, int n,
     }
     for (int i = 0; i < n; i++)
         if (!tell(&t, &arg[i])) return false;
-    if (out->kind == KIND_sparse && !compression_says(out, TOLD_ratio))
-        return telling_wrong(&t, "sparse needs the part that becomes zeros, as in sparse(0.5)");
+    const bool part = compression_says(out, TOLD_ratio),
+               edge = compression_says(out, TOLD_below);
+    if (out->kind == KIND_sparse && !part && !edge)
+        return telling_wrong(&t,
+                             "sparse needs the part that becomes zeros, as in sparse(0.5), or "
+                             "what is below a number, as in sparse(below = 0.01)");
+    if (part && edge) return telling_wrong(&t, "ratio and below contradict each other");
     if (out->kind == KIND_sparse && compression_says(out, TOLD_vector))
         return telling_wrong(&t, "sparse leaves single elements: it has no vectors");
     if (compression_says(out, TOLD_vector) && compression_says(out, TOLD_uniform))
@@ -206,9 +211,9 @@ const char *compression_text(Arena *a, const Compression *c)
         if (!compression_says(c, i)) continue;
         if (i == TOLD_ratio) buf_printf(&out, "%s%g", sep, c->told[i]);
         else if (compress_told[i].word) buf_printf(&out, "%s%s", sep, compress_told[i].name);
-        else buf_printf(&out, "%s%s = %.17g", sep, compress_told[i].name, c->told[i]);
+        else buf_printf(&out, "%s%s = %.15g", sep, compress_told[i].name, c->told[i]);
         sep = ", ";
-        if (i == TOLD_ratio && c->values != KIND_none)
+        if ((i == TOLD_ratio || i == TOLD_below) && c->values != KIND_none)
             buf_printf(&out, "%s%s", sep, compress_kinds[c->values].name);
     }
     if (*sep == ',') buf_putc(&out, ')');

@@ -116,7 +116,7 @@ static bool read_arg(RuleReader *r, const char *from, const char *to, CompressAr
 
 static bool read_form(RuleReader *r, const char *from, const char *to, Compression *out)
 {
-    enum { ARGS = 2 * TOLD_COUNT };
+    enum { ARGS = 32 };
     CompressArg arg[ARGS];
     const char *wrong;
     int n = 0;
