@@ -33,6 +33,8 @@ typedef struct {
     Arena scratch;
     const char **name; /* of all weights, for a rule that takes none */
     size_t nname, name_cap;
+    const Op **gone; /* what decoded weights that are compressed again, and its parts */
+    size_t ngone, gone_cap;
     const char **why; /* of forms that were not had, each said once */
     size_t nwhy, why_cap;
     int changes;
@@ -214,6 +216,12 @@ static const char *compress_joined(Arena *a, const char *one, const char *two)
     return one && two ? arena_printf(a, "%s; %s", one, two) : one ? one : two;
 }
 
+static void compress_note_gone(Compressing *c, const Op *op)
+{
+    ARENA_ROOM(&c->scratch, c->gone, c->ngone, c->gone_cap);
+    c->gone[c->ngone++] = op;
+}
+
 /* Of the first weight of all that go another way for the same reason. */
 static void compress_say(Compressing *c, const Op *op, const CompressNote *note)
 {
@@ -253,6 +261,7 @@ static bool compress_one(Compressing *c, Op *op, const Compression *as, const ch
     if (note->why && !chosen) compress_say(c, op, note);
     if (c->plan->measures) compress_measure(c, made, e.from, note);
     legal_replace(op, made);
+    if (is_encoded(op)) compress_note_gone(c, op);
     c->changes++;
     return true;
 }
@@ -312,10 +321,46 @@ static bool compress_visit(void *ctx, Op *op)
     return compress_one(c, op, &as, why, wish->kind == KIND_auto);
 }
 
+static bool compress_mark_used(void *ctx, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            if (op->arg[i].val[k]->id) value_set_put(ctx, op->arg[i].val[k], true);
+    return true;
+}
+
+static bool is_loose_part(const ValueSet *used, const Op *part)
+{
+    if (!part || part->gone || part->keep) return false;
+    bool loose = part->kind == OP_const || is_encoded(part);
+    for (int i = 0; loose && i < part->nout; i++)
+        loose = !value_set_has(used, part->out[i]) && !is_result(part->out[i]);
+    return loose;
+}
+
+/* What a weight was decoded from goes with it, where nothing else uses it; then its own parts. */
+static void compress_drop_parts(Compressing *c)
+{
+    for (size_t from = 0, to = c->ngone; from < to; from = to, to = c->ngone) {
+        ValueSet used = { 0 };
+        func_read(c->func, compress_mark_used, &used);
+        for (size_t n = from; n < to; n++)
+            for (int i = 0; i < c->gone[n]->narg; i++) {
+                Op *part = c->gone[n]->arg[i].val[0]->def;
+                if (!is_loose_part(&used, part)) continue;
+                op_unlink(part);
+                compress_note_gone(c, part);
+            }
+        value_set_free(&used);
+    }
+    c->ngone = 0;
+}
+
 static void compress_func(Compressing *c)
 {
     func_walk(c->func, compress_note_use, c);
     func_walk(c->func, compress_visit, c);
+    compress_drop_parts(c);
     values_free(&c->use);
     c->use = (ValueTable){ 0 };
 }

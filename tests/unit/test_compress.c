@@ -644,6 +644,8 @@ static void what_is_compressed_stays_unless_asked(void **state)
     assert_true(compress(&t, "w = sparse(0.5, again)"));
     assert_string_equal(t.plan.note[0].as, "sparse(0.5)");
     assert_int_equal(value_called(t.m, "w")->def->kind, OP_constexpr_sparse_to_dense);
+    for (const Op *op = t.f->body->first; op; op = op->next)
+        assert_int_not_equal(op->kind, OP_constexpr_lut_to_dense);
     end(&t);
 }
 
