@@ -1,5 +1,5 @@
-/* carry.c -- states on an engine, which has none: a run takes them in as inputs, and what became
- * of them comes out as results.
+/* carry.c -- states on an engine, which has none: a run takes them in as inputs, and what
+ * became of them comes out as results.
  *
  * The engine's program is a copy in which each state is an input and a result (ir/passes/
  * states.c). A function that came so, with a note that says which input stands for a state
@@ -218,8 +218,8 @@ static char *carry_also(const Carried *c, const char *why)
     return b.s;
 }
 
-/* Each state that is written becomes an input of the next run where it lies; all or none. `shown`:
- * results of the function itself, which a noted one may have among them. */
+/* Each state that is written becomes an input of the next run where it lies; all or none.
+ * `shown`: results of the function itself, which a noted one may have among them. */
 static void wire_states(Carried *c, int shown)
 {
     Program *p = c->inner;

@@ -17,11 +17,11 @@ Program *program_under(const Backend *b, const Module *m, const Func *f, Diag *d
 
 /* ---- several in a row (row.c) ------------------------------------------------------------ */
 
-/* b's programs of the parts of f (func_cut), run one after the other; *out NULL after an error, as
- * Backend.compile has it. False: f is not too deep for b, or cannot be cut. */
+/* b's programs of the parts of f (func_cut), run one after the other; *out NULL after an error,
+ * as Backend.compile has it. False: f is not too deep for b, or cannot be cut. */
 bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Program **out);
-/* The processor's program of what integers look up (front_cut), and b's of the rest. False: b is no
- * engine, or one that takes integers, or there is nothing to look up. */
+/* The processor's program of what integers look up (front_cut), and b's of the rest. False: b
+ * is no engine, or one that takes integers, or there is nothing to look up. */
 bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out);
 
 /* ---- what is looked up first (front.c) --------------------------------------------------- */
@@ -30,8 +30,8 @@ bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out)
 
 /* Whether there is something to look up (op_is_ahead). */
 bool front_wanted(const Func *f);
-/* Two modules of f, the caller's: what is looked up, whose inputs are those of f that it reads; and
- * the rest, whose inputs are the others, and what part[0] gives it, by its name. */
+/* Two modules of f, the caller's: what is looked up, whose inputs are those of f that it reads;
+ * and the rest, whose inputs are the others, and what part[0] gives it, by its name. */
 void front_cut(const Func *f, Module *part[2]);
 
 /* ---- a choice at the end (split.c) ------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* forms.h -- what all engines have in common: numbers, and the forms in which one program can be
- * offered to them. */
+/* forms.h -- what all engines have in common: numbers, and the forms in which one program can
+ * be offered to them. */
 #ifndef ANEC_FORMS_H
 #define ANEC_FORMS_H
 
@@ -7,8 +7,8 @@
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-/* Each once: what the runtime keeps to, and what the stand-in for Apple's libraries does. What chips
- * differ in is in ir/targets. None was verified on a device by this project. */
+/* Each once: what the runtime keeps to, and what the stand-in for Apple's libraries does. What
+ * chips differ in is in ir/targets. None was verified on a device by this project. */
 enum {
     /* Rows of a surface begin at multiples of so many bytes (rule row-padding). */
     ENGINE_ROW = 64,
@@ -35,8 +35,9 @@ enum { MAX_FORMS = 8 };
 /* The program's own form first, then those of the chip's row that differ from it; the count.
  * chip NULL: one that no row knows; generic's forms are tried. */
 int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS]);
-/* Writes a copy of the program in a form to `to`, .mil with weights beside it. Its weights come to lie in one file: macOS 27.2 takes no more. `tag` becomes part of the
- * text (buildInfo), so that no other program has the same. */
+/* Writes a copy of the program in a form to `to`, .mil with weights beside it. Its weights come
+ * to lie in one file: macOS 27.2 takes no more. `tag` becomes part of the text (buildInfo), so
+ * that no other program has the same. */
 bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d);
 
 bool boundary_has(const Func *f, DType t);

@@ -1,4 +1,5 @@
-/* front.c -- a function as what is looked up by integers, which the processor does, and the rest. */
+/* front.c -- a function as what is looked up by integers, which the processor does, and the
+ * rest. */
 #include "composed.h"
 
 #include "../ir/ops/ops.h"

@@ -44,8 +44,8 @@ double f16_to_double(uint16_t h);
 uint16_t f16_from_double(double v);
 double bf16_to_double(uint16_t h);
 uint16_t bf16_from_double(double v);
-/* Floats of eight bits, exactly: F8_E4M3 (finite: S.1111.111 is its one NaN) and F8_E5M2 as fp16, F8_E8M0, which
- * is powers of two alone, as bf16. */
+/* Floats of eight bits, exactly: F8_E4M3 (finite: S.1111.111 is its one NaN) and F8_E5M2 as
+ * fp16, F8_E8M0, which is powers of two alone, as bf16. */
 uint16_t f8_e4m3_to_f16(uint8_t v);
 uint16_t f8_e5m2_to_f16(uint8_t v);
 uint16_t f8_e8m0_to_bf16(uint8_t v);

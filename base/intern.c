@@ -1,5 +1,5 @@
-/* intern.c -- tables by hash: interned strings, pointers by pointer; and the name that was probably
- * meant. */
+/* intern.c -- tables by hash: interned strings, pointers by pointer; and the name that was
+ * probably meant. */
 #include "base.h"
 
 #include <string.h>
@@ -79,8 +79,8 @@ static uint32_t new_place(Names *n, size_t len)
     return place;
 }
 
-/* The table has any length. Where a name's slot begins the high bits of its hash say, and the low
- * ones stand beside it. */
+/* The table has any length. Where a name's slot begins the high bits of its hash say, and the
+ * low ones stand beside it. */
 static size_t first_slot(const Names *n, uint32_t h)
 {
     return (size_t)((uint64_t)h * n->cap >> 32);

@@ -1,6 +1,6 @@
-/* option.h -- options as rows of a table: what one is called, takes and means. The tools' command
- * lines, the library's anec_config_set and the settings of a run are such tables (.def files of
- * OPT rows), so that a kind, a choice or a "did you mean" is the same in all of them. */
+/* option.h -- options as rows of a table: what one is called, takes and means. The tools'
+ * command lines, the library's anec_config_set and the settings of a run are such tables (.def
+ * files of OPT rows), so that a kind, a choice or a "did you mean" is the same in all of them. */
 #ifndef ANEC_OPTION_H
 #define ANEC_OPTION_H
 

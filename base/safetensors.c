@@ -1,5 +1,5 @@
-/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header, data; and
- * writes its header. */
+/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header,
+ * data; and writes its header. */
 #include "base.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* text.h -- texts: names, growing text, text of others in messages, sources and what is said of them. */
+/* text.h -- texts: names, growing text, text of others in messages, sources and what is said of
+ * them. */
 #ifndef ANEC_TEXT_H
 #define ANEC_TEXT_H
 

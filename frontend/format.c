@@ -1,9 +1,9 @@
 /* format.c -- a program laid out as all are: `anec --format`.
  *
- * Line ends stay where the author put them, since they tell what belongs together; what stands on a
- * line is laid out anew: how far it is indented, one blank between words, none where the language
- * needs none, comments of neighbouring lines below each other. Tokens are never changed, so that a
- * program means what it meant, and what is laid out is laid out to itself. */
+ * Line ends stay where the author put them, since they tell what belongs together; what stands
+ * on a line is laid out anew: how far it is indented, one blank between words, none where the
+ * language needs none, comments of neighbouring lines below each other. Tokens are never
+ * changed, so that a program means what it meant, and what is laid out is laid out to itself. */
 #include "ast.h"
 #include "frontend.h"
 #include "grammar.h"
@@ -33,7 +33,8 @@ typedef struct {
     int inside_was; /* .. and as it was */
 } LayoutOpen;
 
-/* A line as laid out, in the text of all; its comment is put behind it when its neighbours are known. */
+/* A line as laid out, in the text of all; its comment is put behind it when its neighbours are
+ * known. */
 typedef struct {
     size_t at, len;
     int width; /* in characters, which is what is seen */
@@ -81,8 +82,8 @@ static LayoutPiece *format_add(Formatter *f, LayoutPiece p)
     return &f->piece[f->count++];
 }
 
-/* What stands between two tokens: blanks, line ends, `;` and comments, which are pieces. What it
- * gives tells of the token that follows. */
+/* What stands between two tokens: blanks, line ends, `;` and comments, which are pieces. What
+ * it gives tells of the token that follows. */
 static LayoutPiece format_gap(Formatter *f, const char *text, const char *at, const char *end)
 {
     LayoutPiece next = { .lines = 0 };
@@ -221,8 +222,8 @@ static void format_start(Formatter *f, int indent)
     for (int i = 0; i < indent; i++) format_put(f, " ", 1);
 }
 
-/* The column for a piece that begins a line within a statement: below what stands behind the open
- * bracket where it stood there, else as far in as it was. */
+/* The column for a piece that begins a line within a statement: below what stands behind the
+ * open bracket where it stood there, else as far in as it was. */
 static int format_continued(const Formatter *f, const LayoutPiece *p)
 {
     const LayoutOpen *o = f->nopen ? &f->open[f->nopen - 1] : NULL;
@@ -242,7 +243,8 @@ static int format_indent(const Formatter *f, const LayoutPiece *p)
     return p->begins ? below : format_continued(f, p);
 }
 
-/* A comment on a line of its own stands where the statement behind it will, or in the midst of one. */
+/* A comment on a line of its own stands where the statement behind it will, or in the midst of
+ * one. */
 static int format_comment_indent(const Formatter *f, int i)
 {
     const LayoutOpen *o = f->nopen ? &f->open[f->nopen - 1] : NULL;

@@ -29,8 +29,8 @@ typedef struct {
     const Const *value;
 } DslGiven;
 
-/* The name at this place stands for `what` from now on, "a tensor fp16[1, 2]" or "the int 3": told
- * each time, and so several times where a function is called so often. For editors. */
+/* The name at this place stands for `what` from now on, "a tensor fp16[1, 2]" or "the int 3":
+ * told each time, and so several times where a function is called so often. For editors. */
 typedef void (*DslBound)(void *ctx, Loc name, const char *what);
 
 typedef struct {
@@ -46,8 +46,9 @@ typedef struct {
     /* --weights: files and folders that all weights are read from, whatever the program names */
     const char *const *from;
     int nfrom;
-    /* The float weights of this model (*: of each) are inputs behind its own, no constants; they are
-     * told in *weights, in the module's arena and in the order of their paths. NULL: of none. */
+    /* The float weights of this model (*: of each) are inputs behind its own, no constants;
+     * they are told in *weights, in the module's arena and in the order of their paths. NULL:
+     * of none. */
     const char *promote;
     const char *promoted; /* those alone that this list of patterns has; NULL: all */
     DslWeights *weights;
@@ -61,8 +62,8 @@ typedef struct {
 Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt);
 bool dsl_print_tokens(Diag *d, const Source *src, Buf *out); /* --emit tokens */
 bool dsl_print_ast(Diag *d, const Source *src, Buf *out);    /* --emit ast */
-/* The text laid out: tokens, comments and line ends as they are, what is between them as all programs
- * have it. A text that is no program is told, and not laid out: false. */
+/* The text laid out: tokens, comments and line ends as they are, what is between them as all
+ * programs have it. A text that is no program is told, and not laid out: false. */
 bool dsl_format(Diag *d, const Source *src, Buf *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* grammar.y -- the language's grammar; docs/language.md explains it clause by clause.
  *
- * Actions are one call each: what a construct means is in ast.c and lower*.c. The lexer makes SEP
- * of a line end (or `;`) that ends a statement, and none before `}`, so that blocks need no empty
- * statements. */
+ * Actions are one call each: what a construct means is in ast.c and lower*.c. The lexer makes
+ * SEP of a line end (or `;`) that ends a statement, and none before `}`, so that blocks need no
+ * empty statements. */
 %include {
 #include "ast.h"
 
@@ -34,9 +34,10 @@
 %token_destructor { (void)p; (void)$$; }
 %start_symbol file
 
-/* parse.c asks before each token whether it fits (parse_takes, at the end), says itself what is wrong, and
- * gives BROKEN, which fits nowhere: the parser goes back to where a statement or an item begins,
- * which is `error` then. BEGIN is before all, for what is wrong in the first item. */
+/* parse.c asks before each token whether it fits (parse_takes, at the end), says itself what is
+ * wrong, and gives BROKEN, which fits nowhere: the parser goes back to where a statement or an
+ * item begins, which is `error` then. BEGIN is before all, for what is wrong in the first
+ * item. */
 %nonassoc BROKEN.
 
 /* Words that are keywords only where the grammar wants them. */
@@ -251,8 +252,8 @@ bound(X) ::= .                                 { X = NULL; }
 bound(X) ::= expr(E).                          { X = E; }
 
 %code {
-/* The tables are followed as dsl_parse follows them, on states of its own: what is taken off the
- * parser's stack is counted, what would be put there is kept in `more`. */
+/* The tables are followed as dsl_parse follows them, on states of its own: what is taken off
+ * the parser's stack is counted, what would be put there is kept in `more`. */
 bool parse_takes(const void *parser, int kind)
 {
     const yyParser *y = parser;

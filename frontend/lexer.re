@@ -1,7 +1,7 @@
 /* lexer.re -- the language's tokens, and where a line end ends a statement.
  *
- * The text need not end in NUL: every character is read through a bounds check that gives NUL at
- * the end, and a NUL in the text was refused before. */
+ * The text need not end in NUL: every character is read through a bounds check that gives NUL
+ * at the end, and a NUL in the text was refused before. */
 #include "ast.h"
 #include "grammar.h"
 

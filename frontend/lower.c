@@ -1,5 +1,5 @@
-/* lower.c -- from a program to a Module: errors with their calls and with what was meant, and one Func
- * for each model. */
+/* lower.c -- from a program to a Module: errors with their calls and with what was meant, and
+ * one Func for each model. */
 #include "lower.h"
 #include "grammar.h"
 
@@ -103,7 +103,8 @@ void lower_leave(Lower *l) { l->depth--; }
 
 /* ---- what was meant ---------------------------------------------------------------------- */
 
-/* By a name that is not known: the same letters, the word of another library, or the nearest name. */
+/* By a name that is not known: the same letters, the word of another library, or the nearest
+ * name. */
 
 static const struct {
     WordPlace place;

@@ -77,7 +77,8 @@ struct List {
     Val *at;
     const Shape *shape; /* NULL: not measured yet */
     ValKind leaf;       /* what its elements are at most */
-    /* what all of its elements are, of INT, FLOAT and BOOL; NONE: not looked at, POISON: not one */
+    /* what all of its elements are, of INT, FLOAT and BOOL; NONE: not looked at, POISON: not
+     * one */
     ValKind alike;
     List *whole; /* of a piece: the list that its elements lie in, and which is no piece */
     Func *func;  /* the constant it became last: there, of that type */
@@ -286,9 +287,9 @@ bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name); /* poison after an error */
-/* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers and
- * computed of numbers alone. False: it is not, or something is wrong, which the way that names it
- * finds again. */
+/* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers
+ * and computed of numbers alone. False: it is not, or something is wrong, which the way that
+ * names it finds again. */
 bool each_number(Lower *l, const Node *n, const List *in, List *out);
 /* What a name stands for that is defined in the program, a file or the library; NULL: nothing. */
 const Val *known_name(Lower *l, const char *name);

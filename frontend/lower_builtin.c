@@ -73,7 +73,8 @@ static Val b_str(Lower *l, Loc loc, Val *a, int n)
     return val_string(val_text(l, *a));
 }
 
-/* min, max, sum, prod: of their arguments, or of one list. of_tensors: what does it to tensors. */
+/* min, max, sum, prod: of their arguments, or of one list. of_tensors: what does it to
+ * tensors. */
 static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start,
                           const char *of_tensors)
 {

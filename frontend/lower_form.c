@@ -1,7 +1,7 @@
 /* lower_form.c -- the form that a weight is declared to be stored in: `as int4(block = 32)`.
  *
- * Words that forms know are themselves; other names, and what is computed, are evaluated: a form
- * may be a string, and its numbers may depend on params and a layer's arguments. */
+ * Words that forms know are themselves; other names, and what is computed, are evaluated: a
+ * form may be a string, and its numbers may depend on params and a layer's arguments. */
 #include "../ir/passes/compress.h"
 #include "lower.h"
 

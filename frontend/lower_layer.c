@@ -1,5 +1,5 @@
-/* lower_layer.c -- `layer name: ..`: one use of a layer, several, or a list of different ones, each
- * with a path of its own. */
+/* lower_layer.c -- `layer name: ..`: one use of a layer, several, or a list of different ones,
+ * each with a path of its own. */
 #include "lower.h"
 
 #include <string.h>
@@ -115,8 +115,8 @@ static Val make_kind(Lower *l, const Node *e, const char *path, bool listed)
     return (listed && function) || f.kind == V_NONE ? f : not_a_layer(l, e->loc, f);
 }
 
-/* What the expression names, put to use with a path of its own. listed: functions, which have no
- * weights, may stand between layers. */
+/* What the expression names, put to use with a path of its own. listed: functions, which have
+ * no weights, may stand between layers. */
 static Val make_use(Lower *l, const Node *e, const char *path, bool listed)
 {
     if (!lower_enter(l, e->loc)) return val_poison();

@@ -72,8 +72,8 @@ static bool no_such_elements(Lower *l, Loc loc, const char *as)
                        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-/* Containers without a type for some floats hold them as integers of their width: `as` says what
- * these are. What a file says of itself stays so. */
+/* Containers without a type for some floats hold them as integers of their width: `as` says
+ * what these are. What a file says of itself stays so. */
 static bool elements_as(Lower *l, Loc loc, const char *as, const char *where, FileElements *e)
 {
     if (!as || !strcmp(as, elements_name(*e))) return true;

@@ -1,6 +1,6 @@
-/* lower_source.c -- where weights come from when the program or the command line names files for
- * all of them: .safetensors, alone, in a folder or behind an index, or .npy files by a pattern.
- * The tensors of all files are one table. */
+/* lower_source.c -- where weights come from when the program or the command line names files
+ * for all of them: .safetensors, alone, in a folder or behind an index, or .npy files by a
+ * pattern. The tensors of all files are one table. */
 #include "lower.h"
 
 #include <string.h>

@@ -36,8 +36,8 @@ static void outline_names(const Region *r, const Node *names)
     for (const Node *n = names; n; n = n->next) outline_add(r, n, N_NAME);
 }
 
-/* A function or layer: its name may be used where it stands, its arguments up to its end, which is
- * where the next definition begins. */
+/* A function or layer: its name may be used where it stands, its arguments up to its end, which
+ * is where the next definition begins. */
 static void outline_function(const Region *r, const Node *n)
 {
     const Node *body = n->kind == N_LAYERDEF ? n->b : n->c;
@@ -153,8 +153,8 @@ static const char *outline_line(const Outline *o, uint32_t at)
     return s;
 }
 
-/* Up to the body of what is defined: a brace, or = outside of brackets; for other names to the end
- * of the line. */
+/* Up to the body of what is defined: a brace, or = outside of brackets; for other names to the
+ * end of the line. */
 static size_t outline_head_length(const OutlineName *n, const char *s, const char *end)
 {
     const bool body = n->kind == N_FN || n->kind == N_MODEL || n->kind == N_LAYERDEF;

@@ -1,13 +1,14 @@
 /* outline.h -- the names of a text and where each may be used: what an editor asks.
  *
- * It is made of the syntax tree alone, so that a program that does not compile has one too. What
- * lies in an outline lives in the arena that it was made in, and refers to the text. */
+ * It is made of the syntax tree alone, so that a program that does not compile has one too.
+ * What lies in an outline lives in the arena that it was made in, and refers to the text. */
 #ifndef ANEC_OUTLINE_H
 #define ANEC_OUTLINE_H
 
 #include "ast.h"
 
-/* A name that the text defines: of a file's items, of the arguments and variables of a function. */
+/* A name that the text defines: of a file's items, of the arguments and variables of a
+ * function. */
 typedef struct {
     const char *name;
     NodeKind kind; /* IMPORT, PARAM, FN, LAYERDEF, MODEL, ARG, WEIGHT, STATE, LAYER or NAME */
@@ -26,8 +27,8 @@ typedef struct {
 
 /* False after errors of syntax, which d has. */
 bool outline_read(Outline *o, Arena *a, Diag *d, const Source *src);
-/* What a name stands for that is used at this offset: the innermost definition, of several the last
- * one before it. NULL: the text does not define it. */
+/* What a name stands for that is used at this offset: the innermost definition, of several the
+ * last one before it. NULL: the text does not define it. */
 const OutlineName *outline_find(const Outline *o, const char *name, uint32_t at);
 /* How a definition begins, as it is written: "fn f(x, y = 1) -> z", "weight w: [4]". */
 const char *outline_head(const Outline *o, const OutlineName *n);
@@ -36,7 +37,8 @@ const char *outline_comment(const Outline *o, const OutlineName *n);
 
 /* The library, as `import "std"` reads it. */
 Source outline_library(void);
-/* The i-th function that the language itself has, and the i-th of its words; NULL behind the last. */
+/* The i-th function that the language itself has, and the i-th of its words; NULL behind the
+ * last. */
 const char *outline_builtin(int i);
 const char *outline_keyword(int i);
 

@@ -1,9 +1,9 @@
-/* parse.c -- from a text to its tree: the parser's driver, what is said where a text is no program,
- * and where reading goes on behind it.
+/* parse.c -- from a text to its tree: the parser's driver, what is said where a text is no
+ * program, and where reading goes on behind it.
  *
  * Each token is asked for before the parser gets it. So what could have stood in its place is
- * known, which is said, and the parser never sees what does not fit. Reading goes on with the next
- * statement, so that a statement has one error at most. */
+ * known, which is said, and the parser never sees what does not fit. Reading goes on with the
+ * next statement, so that a statement has one error at most. */
 #include "ast.h"
 #include "grammar.h"
 
@@ -229,8 +229,8 @@ static bool parse_ends_expression(int kind)
     return false;
 }
 
-/* Goes on behind the brackets that t stands in. False: one of them is not closed before the expression
- * must have ended; nothing is skipped then. */
+/* Goes on behind the brackets that t stands in. False: one of them is not closed before the
+ * expression must have ended; nothing is skipped then. */
 static bool parse_leave_brackets(Parser *r, Token *t)
 {
     Lexer lx = r->lx;
@@ -253,8 +253,8 @@ static bool parse_leave_brackets(Parser *r, Token *t)
     return true;
 }
 
-/* The parser goes back to where its innermost block expects a statement. What it makes of the half one
- * that it has is not judged. */
+/* The parser goes back to where its innermost block expects a statement. What it makes of the
+ * half one that it has is not judged. */
 static void parse_break(Parser *r, Loc at)
 {
     at.len = 0;

@@ -1,10 +1,10 @@
 /* edge.c -- where the engine's part of a function begins and ends.
  *
- * Around it stands what is the processor's: before it what inputs of integers look up (the rows of
- * a table, by the ids of tokens), since no engine takes these; behind it the choice of a class
- * (classify), and at inputs and results that are images outside the casts between the numbers of
- * their pixels, which are fp32, and fp16. Core ML runs these on the processor, whatever runs the
- * rest. */
+ * Around it stands what is the processor's: before it what inputs of integers look up (the rows
+ * of a table, by the ids of tokens), since no engine takes these; behind it the choice of a
+ * class (classify), and at inputs and results that are images outside the casts between the
+ * numbers of their pixels, which are fp32, and fp16. Core ML runs these on the processor,
+ * whatever runs the rest. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -59,8 +59,8 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
 
 /* ---- what integers look up --------------------------------------------------------------- */
 
-/* Statements looked at to find one out; integers are computed by few. Past so many nothing is taken
- * for the processor's, so that asking costs the same in a chain of any length. */
+/* Statements looked at to find one out; integers are computed by few. Past so many nothing is
+ * taken for the processor's, so that asking costs the same in a chain of any length. */
 typedef struct {
     const Op *op[32];
     bool ahead[32];
@@ -99,8 +99,8 @@ static bool edge_has_numbers(const Op *op)
     return false;
 }
 
-/* Reads such numbers, and beside them constants, inputs, and what was looked up alone: what is there
- * before the engine begins. */
+/* Reads such numbers, and beside them constants, inputs, and what was looked up alone: what is
+ * there before the engine begins. */
 static bool edge_reads_numbers(const Op *op, AheadSearch *s)
 {
     bool some = false;

@@ -1,4 +1,5 @@
-/* op.c -- statements and what they are made of: attributes, places, blocks, arguments, results. */
+/* op.c -- statements and what they are made of: attributes, places, blocks, arguments,
+ * results. */
 #include "ir.h"
 #include "ops/ops.h"
 

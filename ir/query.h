@@ -1,5 +1,6 @@
-/* query.h -- what is asked of a program and rewritten in it: arguments and constants, uses, walks, what
- * somebody knows of values, the engine's part, notes in buildInfo, and whether it is right. */
+/* query.h -- what is asked of a program and rewritten in it: arguments and constants, uses,
+ * walks, what somebody knows of values, the engine's part, notes in buildInfo, and whether it
+ * is right. */
 #ifndef ANEC_QUERY_H
 #define ANEC_QUERY_H
 
@@ -39,8 +40,8 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when 
  * no const, no constexpr and no block. */
 bool op_is_computable(const Op *op);
 /* What a statement of constants at hand (value_at_hand) alone results in, by its reference
- * meaning: *n tensors (MAX_RESULT at most), the caller's to free, as all of res are when it fails. What cannot be
- * computed is reported to d. */
+ * meaning: *n tensors (MAX_RESULT at most), the caller's to free, as all of res are when it
+ * fails. What cannot be computed is reported to d. */
 bool op_compute(const Op *op, Diag *d, Tensor *res, int *n);
 /* Warns when t, which is result `index` of such a statement, has an element that is not finite
  * though all that it is computed from is. True: t has one, warned of or not. */
@@ -60,8 +61,8 @@ bool is_result(const Value *v);
  * doors above alone. */
 typedef bool OpVisitor(void *ctx, Op *op); /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
-/* The same of a function that stays as it is: it marks nothing in it, so that several threads may
- * read one function at once. */
+/* The same of a function that stays as it is: it marks nothing in it, so that several threads
+ * may read one function at once. */
 typedef bool OpReader(void *ctx, const Op *op);
 bool func_read(const Func *f, OpReader *fn, void *ctx);
 /* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each
@@ -71,9 +72,9 @@ void func_walk_end(Func *f, GuardTask *lost);
 
 /* ---- what somebody knows of values ------------------------------------------------------- */
 
-/* A pointer for each value of one module; {0} has none. Whoever works on a program keeps what he
- * finds out about values here, and not in the program: pages of pointers by id, so that a table
- * for a few values of a large module is small. */
+/* A pointer for each value of one module; {0} has none. Whoever works on a program keeps what
+ * he finds out about values here, and not in the program: pages of pointers by id, so that a
+ * table for a few values of a large module is small. */
 enum { VALUE_PAGE = 256 };
 typedef struct {
     void ***page;
@@ -109,14 +110,15 @@ void value_set_free(ValueSet *s);
  * DT_NONE. */
 DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
-/* Of inputs whose types engines do not take, or what is computed of them, and beside them constants
- * and other inputs alone: the processor's, before the engine begins. */
+/* Of inputs whose types engines do not take, or what is computed of them, and beside them
+ * constants and other inputs alone: the processor's, before the engine begins. */
 bool op_is_ahead(const Op *op);
 /* An input of such a type, or what is computed of those and is of one itself. */
 bool value_is_number(const Value *v);
 /* What is made there and read by other statements, in their order; the count. In the arena. */
 int func_ahead_values(const Func *f, Arena *a, const Value ***out);
-/* All of f but casts at its edge is, and some of it for that reason: an engine has nothing to do. */
+/* All of f but casts at its edge is, and some of it for that reason: an engine has nothing to
+ * do. */
 bool func_on_processor(const Func *f);
 bool op_chooses(const Op *op); /* a class by its probabilities */
 /* What v, a label or the probabilities by label, was chosen from; NULL: it is no choice. */

@@ -1,5 +1,5 @@
-/* types.h -- what values are: element types, shapes, types, and tensors, which hold the elements that a
- * value has while a program runs. */
+/* types.h -- what values are: element types, shapes, types, and tensors, which hold the
+ * elements that a value has while a program runs. */
 #ifndef ANEC_TYPES_H
 #define ANEC_TYPES_H
 

@@ -132,8 +132,8 @@ anec_status model_prepare(anec_model *m, ApiCall *c);
 /* Whether a model can become a step; not ANEC_OK: the call ends with it. */
 anec_status step_refused(const anec_model *model, anec_error *error);
 anec_step_options step_options(const anec_step_options *given); /* all that is known of them */
-/* A step with its gradients as it is written, in what the device's target has; to be counted when
- * the call has ended, whatever *status says. */
+/* A step with its gradients as it is written, in what the device's target has; to be counted
+ * when the call has ended, whatever *status says. */
 anec_model *step_read(anec_model *model, const anec_device *device,
                       const anec_step_options *how, ApiCall *c, anec_status *status);
 /* weights.c: inputs that stand for weights become what those are */

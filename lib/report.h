@@ -1,4 +1,5 @@
-/* report.h -- what the library and the tools say about tensors and models, as text and as JSON. */
+/* report.h -- what the library and the tools say about tensors and models, as text and as
+ * JSON. */
 #ifndef ANEC_REPORT_H
 #define ANEC_REPORT_H
 

@@ -1,5 +1,5 @@
-/* tensor_io.c -- tensors to and from .npy files, between element types, and from --random; and a
- * tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5, -. */
+/* tensor_io.c -- tensors to and from .npy files, between element types, and from --random; and
+ * a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5, -. */
 #include "tensor_io.h"
 
 #include <math.h>

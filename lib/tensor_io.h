@@ -1,5 +1,5 @@
-/* tensor_io.h -- tensors in and out of files, images among them; from a word of the command line;
- * and made up. */
+/* tensor_io.h -- tensors in and out of files, images among them; from a word of the command
+ * line; and made up. */
 #ifndef ANEC_TENSOR_IO_H
 #define ANEC_TENSOR_IO_H
 

@@ -368,7 +368,8 @@ static FirstVerdict try_codes(FirstTrial *t)
                      unloading.meaning ? unloading.meaning : unloading.text);
 }
 
-/* A URL of no path: -[NSURL fileURLWithPath:] is documented to raise NSInvalidArgumentException. */
+/* A URL of no path: -[NSURL fileURLWithPath:] is documented to raise
+ * NSInvalidArgumentException. */
 static FirstVerdict try_exceptions(FirstTrial *t)
 {
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);

@@ -49,7 +49,8 @@ extern const char first_program[];
 const char *first_own_text(FirstTrial *t);
 /* `said`, and the verdict again. */
 FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
-/* Every weight file that the text names is the same sound one, of n ones, 64 at most; `dir`: for it. */
+/* Every weight file that the text names is the same sound one, of n ones, 64 at most; `dir`:
+ * for it. */
 bool first_weights(FirstTrial *t, const char *text, int n, const char *dir);
 /* The model is made, compiled, loaded, and says where its ports lie; false: said. */
 bool first_layout(FirstTrial *t, Layout *l);

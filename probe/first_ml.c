@@ -1,5 +1,5 @@
-/* first_ml.c -- trials of Core ML, the public way to the engine: the folder that we write, and what it
- * says of it. */
+/* first_ml.c -- trials of Core ML, the public way to the engine: the folder that we write, and
+ * what it says of it. */
 #include "first.h"
 
 #include "../ir/mil/mil.h"

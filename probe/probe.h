@@ -1,10 +1,10 @@
 /* probe.h -- rules measured on an engine, real or simulated, from what programs of it give
  * alone.
  *
- * A rule has two small programs, one that breaks it and one that keeps it (ir/targets/probes). The one
- * that keeps it must run and give what the reference gives, else nothing is known. Then: the
- * other one is refused, or gives something else: the rule holds; it gives the same: it does
- * not. The rule's own check in ir/targets is never asked. */
+ * A rule has two small programs, one that breaks it and one that keeps it (ir/targets/probes).
+ * The one that keeps it must run and give what the reference gives, else nothing is known.
+ * Then: the other one is refused, or gives something else: the rule holds; it gives the same:
+ * it does not. The rule's own check in ir/targets is never asked. */
 #ifndef ANEC_PROBE_H
 #define ANEC_PROBE_H
 

@@ -125,15 +125,15 @@ static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
 
 typedef enum { SIDE_LARGEST, SIDE_SMALLEST } LimitSide;
 
-/* Limits of limits.def, each with a program of limits/ at the extents least .. most, the first tried at
- * `first`. PLACE stands for the extent in its types, int literals and fill; `grows`: EXTENT sets it
- * there, AXES sets the rank of the inputs, INPUTS their number, FILES the number of weight files,
- * VALUE the fill alone. `side`: the LARGEST or SMALLEST extent that runs; the limit is scale * extent
- * + more, a scale of 0 being 1. The first extents fill the largest surface minimum that was reported,
- * where they can.
+/* Limits of limits.def, each with a program of limits/ at the extents least .. most, the first
+ * tried at `first`. PLACE stands for the extent in its types, int literals and fill; `grows`:
+ * EXTENT sets it there, AXES sets the rank of the inputs, INPUTS their number, FILES the number
+ * of weight files, VALUE the fill alone. `side`: the LARGEST or SMALLEST extent that runs; the
+ * limit is scale * extent + more, a scale of 0 being 1. The first extents fill the largest
+ * surface minimum that was reported, where they can.
  *
- * Not here: what costs time alone (reduce-route, working-set, fan-in), what the caller's binding hides
- * (row-alignment), and what no single program shows (loaded-programs, compiles). */
+ * Not here: what costs time alone (reduce-route, working-set, fan-in), what the caller's
+ * binding hides (row-alignment), and what no single program shows (loaded-programs, compiles). */
 // clang-format off
 static const struct {
     int limit;

@@ -1,5 +1,5 @@
-/* coreml_plan.c -- Core ML's compute plans: the structure of a model, and where each operation of it
- * would run.
+/* coreml_plan.c -- Core ML's compute plans: the structure of a model, and where each operation
+ * of it would run.
  *
  * The handler is called on another thread, with a copy of the block, as Core ML does. Where the
  * simulated engine takes the whole function it is preferred for all that computes floats; else

@@ -1,10 +1,10 @@
-/* exceptions.c -- exceptions, raised by the unwinder as Apple's are; one that nobody catches ends
- * the process.
+/* exceptions.c -- exceptions, raised by the unwinder as Apple's are; one that nobody catches
+ * ends the process.
  *
  * They lie in memory as the C++ runtime of a Mac has them, on which Objective-C's are built: a
  * header, the unwinder's part, and behind that what was thrown, which for Objective-C is the
- * object and a type. Who catches by the personality of such a language finds the object noted in
- * the header, and objc_begin_catch gives what is noted; who has a personality of its own is
+ * object and a type. Who catches by the personality of such a language finds the object noted
+ * in the header, and objc_begin_catch gives what is noted; who has a personality of its own is
  * given nothing. */
 #include "standin.h"
 

@@ -2,11 +2,11 @@
  *
  * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation,
  * IOSurface, the engine's private classes, Core ML. Behind them programs are compiled and run
- * for the chip that ANESIM_CHIP names (any of ir/targets/chips; the oldest without it). It is stricter than Apple's:
- * an unknown selector, a message to a released object, a release too many, an argument of the
- * wrong class, a surface touched while it is not locked, an object that is left at the end:
- * each aborts with a line that says so. ANESIM_FAULT, a list of rows of faults.def, makes it
- * fail as the real ones were seen to.
+ * for the chip that ANESIM_CHIP names (any of ir/targets/chips; the oldest without it). It is
+ * stricter than Apple's: an unknown selector, a message to a released object, a release too
+ * many, an argument of the wrong class, a surface touched while it is not locked, an object
+ * that is left at the end: each aborts with a line that says so. ANESIM_FAULT, a list of rows
+ * of faults.def, makes it fail as the real ones were seen to.
  *
  * Like what it stands for it keeps state for the whole process; no library of ours does. */
 #ifndef ANEC_STANDIN_H

@@ -262,7 +262,8 @@ static void told_of_target(cJSON *all, cJSON *told, const char *target)
     json_free(told);
 }
 
-/* One model for one target; of several, `target` is its name, and what is told is added to all. */
+/* One model for one target; of several, `target` is its name, and what is told is added to
+ * all. */
 static int compile_once(ToolArgs *args, Diag *d, Progress *progress, const char *target,
                         cJSON *all)
 {

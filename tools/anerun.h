@@ -1,5 +1,5 @@
-/* anerun.h -- what the files of anerun share: what it is given, how long runs take, and where two
- * backends part. */
+/* anerun.h -- what the files of anerun share: what it is given, how long runs take, and where
+ * two backends part. */
 #ifndef ANEC_ANERUN_H
 #define ANEC_ANERUN_H
 

@@ -79,8 +79,8 @@ static bool take_settings(const ToolArgs *a, TrainJob *job)
     return true;
 }
 
-/* What a model is read with goes to the processor's programs too; what it is rewritten with does
- * not. All of it is kept. */
+/* What a model is read with goes to the processor's programs too; what it is rewritten with
+ * does not. All of it is kept. */
 static bool take_options(ToolArgs *a, TrainJob *job)
 {
     static const char *const kept[] = { "set",   "target",  "io",

@@ -1,5 +1,5 @@
-/* compile.c -- from a text to what the passes leave of it: read, weights and gradients added, passes
- * run. */
+/* compile.c -- from a text to what the passes leave of it: read, weights and gradients added,
+ * passes run. */
 #include "compiler.h"
 #include "../ir/passes/passes.h"
 #include "views.h"

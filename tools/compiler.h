@@ -1,5 +1,5 @@
-/* compiler.h -- what a call of anec is at work on: which of its products, for whom, from what. anec.c
- * chooses and prepares it, produce.c makes it. */
+/* compiler.h -- what a call of anec is at work on: which of its products, for whom, from what.
+ * anec.c chooses and prepares it, produce.c makes it. */
 #ifndef ANEC_COMPILER_H
 #define ANEC_COMPILER_H
 
@@ -61,7 +61,8 @@ static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON
 /* Of a model whose text is there: all that is asked of it, as the mode says. The exit code. */
 int compiler_opened(CompilerJob *j);
 void compiler_free(CompilerJob *j);
-/* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The exit code. */
+/* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The
+ * exit code. */
 int compiler_produce(CompilerJob *j);
 /* --compress-report, of a program that was made. The exit code. */
 int compiler_report(CompilerJob *j);

@@ -1,7 +1,7 @@
 /* completion.c -- --completion: scripts for bash, zsh and fish, written from an option table.
  *
- * What may stand behind an option is told by its row: choices, or the argument's name, in which a
- * word of small letters is one ("random[:SEED]|zero") and other words are kinds of the table
+ * What may stand behind an option is told by its row: choices, or the argument's name, in which
+ * a word of small letters is one ("random[:SEED]|zero") and other words are kinds of the table
  * below. "NAME=X" is what X is, behind a name. */
 #include "../include/anec.h"
 #include "main.h"
@@ -160,7 +160,8 @@ static const char bash_begin[] =
     "    -*) option= words=$OPTIONS ;;\n"
     "    esac\n";
 
-/* A reply stands for what readline takes for the last word, which begins behind a = or a colon. */
+/* A reply stands for what readline takes for the last word, which begins behind a = or a
+ * colon. */
 static const char bash_end[] =
     "    [ -n \"$named\" ] && case $value in\n"
     "    *=*) value=${value#*=} ;;\n"

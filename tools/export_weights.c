@@ -1,4 +1,5 @@
-/* export_weights.c -- --export-weights: the weights of a program as .npy files, which Python reads. */
+/* export_weights.c -- --export-weights: the weights of a program as .npy files, which Python
+ * reads. */
 #include "views.h"
 
 #include "../lib/tensor_io.h"

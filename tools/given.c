@@ -1,4 +1,5 @@
-/* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed RESULT=INPUT. */
+/* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed
+ * RESULT=INPUT. */
 #include "anerun.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-/* lsp.h -- what the files of `anec --lsp` share: a server of the Language Server Protocol, which an
- * editor starts and speaks JSON-RPC with over the standard input and output.
+/* lsp.h -- what the files of `anec --lsp` share: a server of the Language Server Protocol,
+ * which an editor starts and speaks JSON-RPC with over the standard input and output.
  *
- * One thread: a message is answered before the next is read. What is wrong with a text is told when
- * nothing has come for a moment, so that a text that is being typed is not compiled at each key. */
+ * One thread: a message is answered before the next is read. What is wrong with a text is told
+ * when nothing has come for a moment, so that a text that is being typed is not compiled at
+ * each key. */
 #ifndef ANEC_LSP_H
 #define ANEC_LSP_H
 

@@ -1,4 +1,5 @@
-/* lsp_ask.c -- what an editor asks about a place: what stands there, where it is defined, what could. */
+/* lsp_ask.c -- what an editor asks about a place: what stands there, where it is defined, what
+ * could. */
 #include "lsp.h"
 
 #include "../lib/report.h"

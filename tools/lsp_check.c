@@ -1,4 +1,5 @@
-/* lsp_check.c -- what is wrong with a text, and what its names stand for: as `anec --check` finds it. */
+/* lsp_check.c -- what is wrong with a text, and what its names stand for: as `anec --check`
+ * finds it. */
 #include "lsp.h"
 
 #include "../lib/report.h"
@@ -21,8 +22,8 @@ static bool bound_has(const char *lines, const char *what)
     return at && (at == lines || at[-1] == '\n');
 }
 
-/* Called for each call of a function: what a name stands for then is kept once, and no more than a
- * few of them. */
+/* Called for each call of a function: what a name stands for then is kept once, and no more
+ * than a few of them. */
 static void lsp_bound(void *ctx, Loc name, const char *what)
 {
     enum { MOST = 400 };
@@ -41,8 +42,8 @@ static void lsp_bound(void *ctx, Loc name, const char *what)
 
 /* ---- what is wrong ----------------------------------------------------------------------- */
 
-/* DiagnosticSeverity: error, warning, information, hint. What findings of others contradict is no
- * more than a hint. */
+/* DiagnosticSeverity: error, warning, information, hint. What findings of others contradict is
+ * no more than a hint. */
 static int lsp_severity(const DiagItem *item)
 {
     if (item->warning && !strcmp(item->warning, warning_names[WARN_CONTRADICTED])) return 4;

@@ -1,4 +1,5 @@
-/* lsp_text.c -- the texts that an editor has open, and places in them as the protocol has them. */
+/* lsp_text.c -- the texts that an editor has open, and places in them as the protocol has
+ * them. */
 #include "lsp.h"
 
 #include "../lib/report.h"
@@ -89,7 +90,8 @@ void lsp_close_document(Lsp *s, Document *d)
 
 /* ---- places ------------------------------------------------------------------------------ */
 
-/* How many columns the character has that begins here: in UTF-16 two where UTF-8 takes four bytes. */
+/* How many columns the character has that begins here: in UTF-16 two where UTF-8 takes four
+ * bytes. */
 static size_t place_columns(const Lsp *s, unsigned char first)
 {
     if (s->bytes) return 1;

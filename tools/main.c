@@ -196,8 +196,8 @@ static bool tool_colors(void)
     return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-/* "file:1:2: error: what is wrong", then the line and its caret: place and text are bold, the word and
- * the caret have the color of the kind. */
+/* "file:1:2: error: what is wrong", then the line and its caret: place and text are bold, the
+ * word and the caret have the color of the kind. */
 static void tool_emit_colored(DiagKind kind, const char *message)
 {
     static const struct {

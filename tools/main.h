@@ -1,8 +1,8 @@
 /* main.h -- what all tools share: options, exit codes, messages and progress on stderr.
  *
- * A row of an option table says how an option is written, what it takes and what it does; nothing
- * else in a tool knows these: parsing, --help, usage errors and the man page are from it. Usage
- * errors go to stderr and mean exit 2. */
+ * A row of an option table says how an option is written, what it takes and what it does;
+ * nothing else in a tool knows these: parsing, --help, usage errors and the man page are from
+ * it. Usage errors go to stderr and mean exit 2. */
 #ifndef ANEC_MAIN_H
 #define ANEC_MAIN_H
 
@@ -108,11 +108,11 @@ void progress_clear(Progress *p); /* before anything else is written there */
  * progress before it prints, and gives the exit code. Output that could not be written is the
  * world's failure, whatever else went well. */
 int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *));
-/* Takes the library's messages (anec_config_messages; ctx: the Diag), which are counted with the
- * tool's own, from which the exit code is. */
+/* Takes the library's messages (anec_config_messages; ctx: the Diag), which are counted with
+ * the tool's own, from which the exit code is. */
 void tool_message(void *ctx, anec_severity severity, const char *text);
-/* From now on the first SIGINT or SIGTERM is kept where this points, for work that ends when it has
- * come to a good place; the second ends the process at once. */
+/* From now on the first SIGINT or SIGTERM is kept where this points, for work that ends when it
+ * has come to a good place; the second ends the process at once. */
 volatile sig_atomic_t *tool_catch_stop(void);
 
 #endif

@@ -7,8 +7,8 @@ static const char place[] = "{target}";
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* A release that stands behind the last target of a list is of that one alone, which reads as if
- * it were of all. */
+/* A release that stands behind the last target of a list is of that one alone, which reads as
+ * if it were of all. */
 static const char *release_of_last(Arena *a, const Targets *t)
 {
     const char *last = t->item[t->count - 1], *os = strchr(last, ',');

@@ -1,5 +1,5 @@
-/* tool.c -- what the tools that are compilers share: reading a model, what the passes are asked, and
- * reports as JSON. */
+/* tool.c -- what the tools that are compilers share: reading a model, what the passes are
+ * asked, and reports as JSON. */
 #include "tool.h"
 
 #include "../lib/report.h"

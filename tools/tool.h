@@ -1,5 +1,5 @@
-/* tool.h -- what the tools that are compilers share: reading a model, options of the passes, the
- * list of targets, messages as JSON. */
+/* tool.h -- what the tools that are compilers share: reading a model, options of the passes,
+ * the list of targets, messages as JSON. */
 #ifndef ANEC_TOOL_H
 #define ANEC_TOOL_H
 
@@ -24,10 +24,10 @@ int model_pipeline(Model *m, const ToolArgs *a, Diag *d, Pipeline *p);
 
 /* ---- reports as JSON, for tools that read them (tool.c) ---------------------------------- */
 
-/* What d reports from now on is added to the array that is returned, in the place of being printed:
- * each message an object with `level` (note, warning, error, failure), `message`, `warning` (its
- * name), `file`, `line`, `column`, `length` in bytes, and `notes`, those that belong to it. Freed
- * by json_free or json_put, not before the last report. */
+/* What d reports from now on is added to the array that is returned, in the place of being
+ * printed: each message an object with `level` (note, warning, error, failure), `message`,
+ * `warning` (its name), `file`, `line`, `column`, `length` in bytes, and `notes`, those that
+ * belong to it. Freed by json_free or json_put, not before the last report. */
 cJSON *told_begin(Diag *d);
 /* level, message and place of one message */
 void told_message(cJSON *o, const char *level, const char *message, Loc loc);

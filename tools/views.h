@@ -1,5 +1,5 @@
-/* views.h -- what anec and anediff show: a program as a drawing for graphviz and as JSON, what it
- * costs, the tables, the rules, and in what two programs differ. */
+/* views.h -- what anec and anediff show: a program as a drawing for graphviz and as JSON, what
+ * it costs, the tables, the rules, and in what two programs differ. */
 #ifndef ANEC_VIEWS_H
 #define ANEC_VIEWS_H
 
@@ -35,8 +35,8 @@ void stats_json(Buf *out, const char *path, const Module *m);
 
 /* ---- its weights, for Python ------------------------------------------------------------- */
 
-/* Writes the folder, as one thing: PATH.npy for each weight that an .anedsl declares, and NAME.npy for each
- * constant that lies in a weight file, or would. */
+/* Writes the folder, as one thing: PATH.npy for each weight that an .anedsl declares, and
+ * NAME.npy for each constant that lies in a weight file, or would. */
 bool export_weights(const Model *model, Diag *d, const char *dir);
 
 /* ---- what --compress made of them ---------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* data.c -- samples from files, laid into the inputs of a step; and which of them a step takes. */
+/* data.c -- samples from files, laid into the inputs of a step; and which of them a step
+ * takes. */
 #include "train.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* import.c -- weights from files of others: what tiny_train and its successors save, and
  * llama2.c's models.
  *
- * Each says in its header what follows; all of that must be there, and nothing else. Tensors get
- * the names that the examples' weights have. */
+ * Each says in its header what follows; all of that must be there, and nothing else. Tensors
+ * get the names that the examples' weights have. */
 #include "train.h"
 
 #include <stdlib.h>

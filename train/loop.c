@@ -89,8 +89,8 @@ static bool loop_due(const TrainRun *r, int id)
     return every && r->state.step % every == 0;
 }
 
-/* One that comes at the end of a command alone says something and changes nothing: the run may go
- * on. True in *best: none was better. */
+/* One that comes at the end of a command alone says something and changes nothing: the run may
+ * go on. True in *best: none was better. */
 static bool loop_evaluate(TrainRun *r, bool counts, bool *best)
 {
     TrainState *s = &r->state;

@@ -1,5 +1,5 @@
-/* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from, its
- * programs, its data. */
+/* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from,
+ * its programs, its data. */
 #include "run.h"
 
 #include <sys/utsname.h>
@@ -191,8 +191,8 @@ static bool same_step(TrainRun *r)
     return same;
 }
 
-/* On the engine the run goes on in the form that it had there, and programs that were refused stay
- * the processor's. */
+/* On the engine the run goes on in the form that it had there, and programs that were refused
+ * stay the processor's. */
 static bool use_mode(TrainRun *r)
 {
     anec_error e;
@@ -255,7 +255,8 @@ static bool train_open_restore(TrainRun *r)
     return true;
 }
 
-/* Tokens of a program that says how many there are: an engine would take others for what it likes. */
+/* Tokens of a program that says how many there are: an engine would take others for what it
+ * likes. */
 static bool check_tokens(TrainRun *r, const TrainData *t)
 {
     int64_t most;

@@ -1,5 +1,5 @@
-/* page.c -- the curve of a run, out of its log.csv: loss.svg, and report.html, a page that needs
- * nothing but itself. */
+/* page.c -- the curve of a run, out of its log.csv: loss.svg, and report.html, a page that
+ * needs nothing but itself. */
 #include "run.h"
 
 #include <math.h>

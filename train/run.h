@@ -1,5 +1,5 @@
-/* run.h -- a run at work: what open.c, tell.c and loop.c share, processes that train together, and
- * a page that follows it. */
+/* run.h -- a run at work: what open.c, tell.c and loop.c share, processes that train together,
+ * and a page that follows it. */
 #ifndef ANEC_TRAIN_RUN_H
 #define ANEC_TRAIN_RUN_H
 
@@ -82,13 +82,13 @@ void several_listen(TrainRun *r);
 bool several_begin(TrainRun *r, bool ok);
 void several_save(TrainRun *r);
 
-/* sums.c: the gradients of a step, which may be of several batches, in each weight's grad, and the
- * sum of their losses. */
+/* sums.c: the gradients of a step, which may be of several batches, in each weight's grad, and
+ * the sum of their losses. */
 bool sums_open(TrainRun *r);
 bool sums_make(TrainRun *r, double *loss);
 
-/* samples.c: whether the run can write text where that is asked for; and a sample of it from the
- * checkpoint that was just written. */
+/* samples.c: whether the run can write text where that is asked for; and a sample of it from
+ * the checkpoint that was just written. */
 bool samples_check(TrainRun *r);
 bool run_sample(TrainRun *r);
 
@@ -131,8 +131,8 @@ int ranks_count(const TrainRanks *r);
 /* The first of those that are there still, this one included. */
 int ranks_first(TrainRanks *r);
 
-/* Posts, which are taken up in their order between two processes where tags are equal; the memory
- * must stay until ranks_wait, which each of them needs. */
+/* Posts, which are taken up in their order between two processes where tags are equal; the
+ * memory must stay until ranks_wait, which each of them needs. */
 RanksPost *ranks_send(TrainRanks *r, int to, int tag, const void *p, size_t bytes);
 RanksPost *ranks_get(TrainRanks *r, int from, int tag, void *p, size_t bytes);
 /* False: a process is gone, and nothing more will come. */

@@ -1,5 +1,5 @@
-/* schedule.c -- what a run is told, and what follows for a step: the learning rate, and the scale of
- * the loss. */
+/* schedule.c -- what a run is told, and what follows for a step: the learning rate, and the
+ * scale of the loss. */
 #include "train.h"
 
 #include "../base/option.h"

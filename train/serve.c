@@ -1,8 +1,9 @@
 /* serve.c -- a page that follows a run: a server of five paths, at 127.0.0.1 alone.
  *
- * Whoever can reach that address may ask anything: requests are of a bounded size and time, clients
- * of a bounded number, no path names a file, and an answer is given to those alone who call the
- * server by its own name, so that no page of another site gets to it by a name of its own. */
+ * Whoever can reach that address may ask anything: requests are of a bounded size and time,
+ * clients of a bounded number, no path names a file, and an answer is given to those alone who
+ * call the server by its own name, so that no page of another site gets to it by a name of its
+ * own. */
 #include "run.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* several.c -- a run of several processes: who speaks, whether all can begin, and what is done when
- * one of them is gone. */
+/* several.c -- a run of several processes: who speaks, whether all can begin, and what is done
+ * when one of them is gone. */
 #include "run.h"
 
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 
 /* ---- who speaks -------------------------------------------------------------------------- */
 
-/* The first process tells what all of them would. Of another one come errors alone: while they all
- * begin, those that the first does not have. */
+/* The first process tells what all of them would. Of another one come errors alone: while they
+ * all begin, those that the first does not have. */
 struct TrainVoice {
     void (*emit)(void *ctx, DiagKind kind, const char *message);
     void *ctx;

@@ -1,5 +1,5 @@
-/* sums.c -- the gradients of a step's batches, added as the leaves of a tree: by one process, or
- * by several that have a part of the leaves each.
+/* sums.c -- the gradients of a step's batches, added as the leaves of a tree: by one process,
+ * or by several that have a part of the leaves each.
  *
  * The tree is of the batches alone: its halves are those of their numbers. A sum is made by the
  * process that has the first of its batches, which gets the second half's from who has the
@@ -134,8 +134,8 @@ static void sums_spread(TrainRun *r, size_t i)
                                            sums_bucket(r, i) * sizeof(float));
 }
 
-/* What comes is added to what is there, and at the root of the tree it is the sum, which goes to
- * all. */
+/* What comes is added to what is there, and at the root of the tree it is the sum, which goes
+ * to all. */
 static bool sums_take(TrainRun *r, int level)
 {
     Posts *posts = &r->sums->coming[level];

@@ -1,5 +1,5 @@
-/* ane.h -- the door to programs on the Neural Engine: through the private framework, and through
- * Core ML, the public way. */
+/* ane.h -- the door to programs on the Neural Engine: through the private framework, and
+ * through Core ML, the public way. */
 #ifndef ANEC_ANE_H
 #define ANEC_ANE_H
 

@@ -1,5 +1,5 @@
-/* load.h -- what ane_model.c and load.c share: an opened engine, bringing its programs into their
- * places, and compiling in another process. */
+/* load.h -- what ane_model.c and load.c share: an opened engine, bringing its programs into
+ * their places, and compiling in another process. */
 #ifndef ANEC_ANE_LOAD_H
 #define ANEC_ANE_LOAD_H
 

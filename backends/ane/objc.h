@@ -71,8 +71,9 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
                                                          __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 
-/* Exceptions (raise.c). From raise_guard on a send, or a call of a function of objc.def, in which
- * one is raised gives nil, NO or 0. It may be called again when more functions are known. */
+/* Exceptions (raise.c). From raise_guard on a send, or a call of a function of objc.def, in
+ * which one is raised gives nil, NO or 0. It may be called again when more functions are
+ * known. */
 void raise_guard(Objc *o);
 /* What this thread's last calls raised, as a text; NULL: nothing, or it was told before. */
 const char *raise_text(Objc *o, Arena *a);

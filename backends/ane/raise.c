@@ -29,8 +29,9 @@ enum { SEARCH_PHASE = 1, HANDLER_FRAME = 4, FORCE_UNWIND = 8 };
 enum { RETURNED = 0 }; /* the register of what a function returns */
 
 static void (*_Atomic set_register)(Context *c, int index, uintptr_t value);
-/* Those that nobody has asked for yet; beyond so many they are not given back. A process has little
- * room for what is a thread's own in libraries that it opens late, so no more is kept of one. */
+/* Those that nobody has asked for yet; beyond so many they are not given back. A process has
+ * little room for what is a thread's own in libraries that it opens late, so no more is kept of
+ * one. */
 static _Thread_local struct {
     void *at[64];
     int n;
@@ -144,8 +145,8 @@ __asm__(BEGIN
 #define FN(lib, ret, name, args) MAY(ret, name, args)
 #include "objc.def"
 
-/* function: a pointer to a function, of whatever type, that is called through its stub from here
- * on; NULL stays NULL. */
+/* function: a pointer to a function, of whatever type, that is called through its stub from
+ * here on; NULL stays NULL. */
 static void guard_function(void *function, Method *stub, Method *_Atomic *target)
 {
     Method *now;
@@ -178,8 +179,8 @@ void raise_guard(Objc *o)
 
 /* ---- what was raised --------------------------------------------------------------------- */
 
-/* What is raised by Objective-C and C++, whose exceptions are of one kind: "CLNGC++", and a byte
- * that is 0 for the exception itself. */
+/* What is raised by Objective-C and C++, whose exceptions are of one kind: "CLNGC++", and a
+ * byte that is 0 for the exception itself. */
 #define KIND_MASK 0xffffffffffffff00u
 #define KIND 0x434c4e47432b2b00u
 

@@ -1,5 +1,5 @@
-/* flat_call.c -- a step that is an op's reference meaning: the same call as ref's, on values where
- * the plan has them. */
+/* flat_call.c -- a step that is an op's reference meaning: the same call as ref's, on values
+ * where the plan has them. */
 #include "flat.h"
 
 #include <string.h>

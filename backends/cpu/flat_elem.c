@@ -137,8 +137,8 @@ bool lower_result(FlatLower *l, int index)
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-/* x to the power of a constant that is made of products, quotients and roots. The roots are those
- * of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
+/* x to the power of a constant that is made of products, quotients and roots. The roots are
+ * those of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
 bool power_of(const FlatLower *l, ElemOp *op)
 {
     static const struct {

@@ -1,6 +1,6 @@
-/* flat_end.c -- the commonest ends of sums in one pass: an elementwise program that adds a number
- * for each channel or column and an element of another value, and holds that between two numbers,
- * is done by one kernel, which reads sums and writes results. Others go by elem_run. */
+/* flat_end.c -- the commonest ends of sums in one pass: an elementwise program that adds a
+ * number for each channel or column and an element of another value, and holds that between two
+ * numbers, is done by one kernel, which reads sums and writes results. Others go by elem_run. */
 #include "flat.h"
 
 #include <math.h>

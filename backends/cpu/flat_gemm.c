@@ -2,8 +2,9 @@
  *
  * The result's rows and columns are cut into parts, which threads take; a part's sums stay in a
  * piece of scratch memory while the summed index goes by in blocks, and then pass through the
- * elementwise program row by row. A constant right matrix is in panels from the start, fp16 where
- * it is fp16; a left matrix, and a right one that a run makes, are packed as they are needed. */
+ * elementwise program row by row. A constant right matrix is in panels from the start, fp16
+ * where it is fp16; a left matrix, and a right one that a run makes, are packed as they are
+ * needed. */
 #include "flat_pack.h"
 #include "../../ir/ops/geometry.h"
 

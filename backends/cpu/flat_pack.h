@@ -1,5 +1,5 @@
-/* flat_pack.h -- operands in the order in which kernels read them: matrices, and what windows go
- * over. */
+/* flat_pack.h -- operands in the order in which kernels read them: matrices, and what windows
+ * go over. */
 #ifndef ANEC_FLAT_PACK_H
 #define ANEC_FLAT_PACK_H
 
@@ -54,9 +54,9 @@ static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1)
 /* x is laid out so that a window's tap is x from another place on.
  *
  * A channel is copied with its padding and split by what the strides leave over, one plane for
- * each: then every tap of a window reads, for result positions side by side, elements side by side.
- * Positions count along the planes' lines, which are longer than the result's: what falls between
- * is computed and left out. */
+ * each: then every tap of a window reads, for result positions side by side, elements side by
+ * side. Positions count along the planes' lines, which are longer than the result's: what falls
+ * between is computed and left out. */
 
 typedef struct {
     Window w;

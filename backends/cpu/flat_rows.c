@@ -1,5 +1,5 @@
-/* flat_rows.c -- softmax, layer_norm and reductions: over the last dimensions as rows, over others
- * as columns, a block of them at a time. */
+/* flat_rows.c -- softmax, layer_norm and reductions: over the last dimensions as rows, over
+ * others as columns, a block of them at a time. */
 #include "flat.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-/* flat_transposed.c -- conv_transpose: a product of the weights, rows of which are a channel of the
- * result and a tap, with x, whose rows are its channels; each row is then added to the result's
- * channel where its tap lies. */
+/* flat_transposed.c -- conv_transpose: a product of the weights, rows of which are a channel of
+ * the result and a tap, with x, whose rows are its channels; each row is then added to the
+ * result's channel where its tap lies. */
 #include "flat_pack.h"
 #include "../../ir/ops/geometry.h"
 

@@ -43,7 +43,8 @@ void stage_init(Staged *g, const Window *w, Arena *a)
             for (tap[2] = 0; tap[2] < w->kernel[2]; tap[2]++) g->off[n++] = tap_place(g, tap);
 }
 
-/* Whether a line with its padding is made first, and then split by what the stride leaves over. */
+/* Whether a line with its padding is made first, and then split by what the stride leaves
+ * over. */
 static bool is_split(const Staged *g)
 {
     const int64_t by = g->w.stride[2];

@@ -1,4 +1,5 @@
-/* ref.h -- `ref`, the reference interpreter: every statement runs by its op's meaning (ir/ops). */
+/* ref.h -- `ref`, the reference interpreter: every statement runs by its op's meaning
+ * (ir/ops). */
 #ifndef ANEC_REF_H
 #define ANEC_REF_H
 

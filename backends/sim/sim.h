@@ -8,7 +8,8 @@
  *   layout.c    surfaces
  *   sim.c       the Backend
  *
- * Nothing here knows a chip by name: all of it reads chips by their rows, tables.def and the rules. */
+ * Nothing here knows a chip by name: all of it reads chips by their rows, tables.def and the
+ * rules. */
 #ifndef ANEC_SIM_H
 #define ANEC_SIM_H
 

@@ -1,5 +1,5 @@
-/* k_all.h -- all kernels of one kind of processor. Who includes it has defined VEC_NAME and what
- * vec.h asks for, and VEC_ROWS: how many rows of sums fit into its registers. */
+/* k_all.h -- all kernels of one kind of processor. Who includes it has defined VEC_NAME and
+ * what vec.h asks for, and VEC_ROWS: how many rows of sums fit into its registers. */
 #include "kernels.h"
 
 #include "vec_math.h"

@@ -1,10 +1,10 @@
-/* k_depth.h -- a channel's own convolution, straight from its plane: what lies outside is not read,
- * and counts as 0. */
+/* k_depth.h -- a channel's own convolution, straight from its plane: what lies outside is not
+ * read, and counts as 0. */
 
 enum { DEPTH_ROWS = 4, DEPTH_SIDE = 5 };
 
-/* Of VEC_LANES positions side by side: where each column of weights reads from, and which of those
- * elements there are; the second of a pair is of the vector behind, for steps of 2. */
+/* Of VEC_LANES positions side by side: where each column of weights reads from, and which of
+ * those elements there are; the second of a pair is of the vector behind, for steps of 2. */
 typedef struct {
     int64_t at;
     VM there[DEPTH_SIDE][2];
@@ -18,7 +18,8 @@ INLINE V depth_tap(const DepthTaps *t, const float *line, int j, const int step)
     return step == 1 ? v : v_even(v, v_load_some(p + VEC_LANES, t->there[j][1]));
 }
 
-/* Sums of rows y .. y + rows - 1; `rows`, `side` and `step` are constants where this is inlined. */
+/* Sums of rows y .. y + rows - 1; `rows`, `side` and `step` are constants where this is
+ * inlined. */
 INLINE void depth_sums(const DepthPlane *d, const DepthTaps *t, int64_t y, V *sum,
                        const int rows, const int side, const int step)
 {

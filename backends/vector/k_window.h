@@ -1,7 +1,7 @@
 /* k_window.h -- windows that slide along a line: depthwise convolutions and pools. */
 
-/* z[i] = the sum over t < taps of w[t] * x[off[t] + i], or with w NULL the largest of the x. n is
- * rounded up to vectors. */
+/* z[i] = the sum over t < taps of w[t] * x[off[t] + i], or with w NULL the largest of the x. n
+ * is rounded up to vectors. */
 INLINE V window_at(const float *x, const float *w, const int64_t *off, int taps)
 {
     V acc = w ? v_set(0) : v_set(-__builtin_inff());

@@ -1,12 +1,13 @@
-/* kernels.h -- the door to this room: loops over floats, compiled for each kind of processor, and
- * threads to run them. It knows of no program and no tensor.
+/* kernels.h -- the door to this room: loops over floats, compiled for each kind of processor,
+ * and threads to run them. It knows of no program and no tensor.
  *
  *   const Kernels *k = kernels_here(NULL, d);          // the best that this machine has
  *   k->tile(&t);                                       // a tile of a product of matrices
  *   k->elem[ELEM_add](z, x, y, NULL, 0, 0, n);
  *
- * Sums of one kind of processor are formed in one order, whatever the number of threads; between
- * kinds they may differ in the last places. No function allocates, fails or keeps anything. */
+ * Sums of one kind of processor are formed in one order, whatever the number of threads;
+ * between kinds they may differ in the last places. No function allocates, fails or keeps
+ * anything. */
 #ifndef ANEC_KERNELS_H
 #define ANEC_KERNELS_H
 
@@ -32,9 +33,9 @@ extern const unsigned char elem_args[ELEM_COUNT];
 
 /* ---- products of matrices ---------------------------------------------------------------- */
 
-/* c[i][j] (+)= the sum over l < depth of a[l * mr + i] * b(l)[j], of i < rows and j < nr; b(l) is
- * b + off[l], or b + l * ldb where off is NULL, in elements. All nr columns of b and c are read
- * and written. */
+/* c[i][j] (+)= the sum over l < depth of a[l * mr + i] * b(l)[j], of i < rows and j < nr; b(l)
+ * is b + off[l], or b + l * ldb where off is NULL, in elements. All nr columns of b and c are
+ * read and written. */
 typedef struct {
     int64_t depth;
     int rows;
@@ -50,8 +51,8 @@ typedef struct {
 } GemmTile;
 
 /* What becomes of sums c[i][j], in this order: rounded to fp16, a number for each row or column
- * added, rounded, an element of another matrix added, rounded, held between two numbers. Where it
- * goes and the other matrix have rows `apart` elements apart. */
+ * added, rounded, an element of another matrix added, rounded, held between two numbers. Where
+ * it goes and the other matrix have rows `apart` elements apart. */
 typedef struct {
     bool round[3];
     const float *row, *col;  /* NULL: none */
@@ -105,16 +106,16 @@ typedef struct Kernels {
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4; and back, of 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
     void (*join4)(float *to, const float *x, int64_t plane, size_t n);
-    /* Winograd's transforms: of tile t of line i, t < wide, number p < 36 is
-     * to[p * step + i * wide + t], of x[off[6 i + j] + i * apart + t]; whole vectors are written.
-     * And of n tiles to[(4 i + j) * line + t] from 36 m[p * step + t]; n is rounded up. */
+    /* Winograd's transforms: of tile t of line i, t < wide, number p < 36 is to[p * step + i *
+     * wide + t], of x[off[6 i + j] + i * apart + t]; whole vectors are written. And of n tiles
+     * to[(4 i + j) * line + t] from 36 m[p * step + t]; n is rounded up. */
     void (*wino_in)(float *to, int64_t step, const float *x, const int64_t *off, size_t wide,
                     int64_t apart, int64_t lines);
     void (*wino_out)(float *to, int64_t line, const float *m, int64_t step, size_t n);
 } Kernels;
 
-/* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL for
- * name: ANEC_CPU in the environment, else the best. */
+/* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL
+ * for name: ANEC_CPU in the environment, else the best. */
 const Kernels *kernels_here(const char *name, Diag *d);
 /* the i-th that this machine has, the best first; NULL: past them */
 const Kernels *kernels_at(int i);
@@ -122,8 +123,8 @@ const Kernels *kernels_at(int i);
 /* ---- threads ----------------------------------------------------------------------------- */
 
 /* Runs part 0 .. count - 1 of some work, each once, by whoever is free; returns when all are
- * done. Parts must not depend on who does them: `lane` is below team_lanes and tells those apart
- * that run at once, for their scratch memory. */
+ * done. Parts must not depend on who does them: `lane` is below team_lanes and tells those
+ * apart that run at once, for their scratch memory. */
 typedef struct Team Team;
 typedef void TeamWork(void *ctx, int64_t part, int lane);
 

@@ -1,9 +1,10 @@
 /* team.c -- threads that share the parts of a step.
  *
- * What is left of a step is one number beside the number of the step: whoever takes a part lowers it,
- * so that a member which comes late takes no part of another step than it believes. The caller waits
- * for parts, never for members: one that sleeps, or whose core is another's, keeps nobody. A member
- * waits awake for a moment, since the next step mostly follows at once, and then sleeps. */
+ * What is left of a step is one number beside the number of the step: whoever takes a part
+ * lowers it, so that a member which comes late takes no part of another step than it believes.
+ * The caller waits for parts, never for members: one that sleeps, or whose core is another's,
+ * keeps nobody. A member waits awake for a moment, since the next step mostly follows at once,
+ * and then sleeps. */
 #include "kernels.h"
 
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* vec.h -- the vector layer that kernels are written over, once for all processors.
  *
- * Who includes it defines VEC_LANES, and one of VEC_AVX512, VEC_AVX2 and VEC_NEON where the file
- * is compiled for such a processor; without one it is C that every compiler turns into something.
+ * Who includes it defines VEC_LANES, and one of VEC_AVX512, VEC_AVX2 and VEC_NEON where the
+ * file is compiled for such a processor; without one it is C that every compiler turns into
+ * something.
  *
  *   V       VEC_LANES floats; + - * / and comparisons of C work on them, lane by lane
  *   VI      as many int32_t; a comparison gives -1 where it holds, else 0
@@ -197,8 +198,8 @@ INLINE V v_signed(V size, V sign)
 {
     return (V)(((VI)size & 0x7fffffff) | ((VI)sign & (VI)v_set(-0.0f)));
 }
-/* The larger (smaller), and NaN when either is. Intel's instructions give the second operand where
- * one is NaN, and where both are 0. */
+/* The larger (smaller), and NaN when either is. Intel's instructions give the second operand
+ * where one is NaN, and where both are 0. */
 #if defined(VEC_AVX512)
 INLINE V v_nan_of(V a, V m)
 {
@@ -251,7 +252,8 @@ INLINE void v_store_part(float *p, V v, size_t n)
 {
     _mm512_mask_storeu_ps(p, v_first(n), (__m512)v);
 }
-/* Which lanes there are of elements at .. of a row of n; and a load of those alone, 0 elsewhere. */
+/* Which lanes there are of elements at .. of a row of n; and a load of those alone, 0
+ * elsewhere. */
 typedef __mmask16 VM;
 INLINE VM v_inside(int64_t at, int64_t n)
 {

@@ -1,7 +1,7 @@
-/* vec_math.h -- functions of vectors that no processor has: exp, log, tanh, erf and what is made
- * of them. tests/unit/test_vector.c has how far each may be off, mostly 2 units in the last place of
- * an fp32; they keep infinities and NaN, and flush nothing to zero that is not below the smallest
- * number. */
+/* vec_math.h -- functions of vectors that no processor has: exp, log, tanh, erf and what is
+ * made of them. tests/unit/test_vector.c has how far each may be off, mostly 2 units in the
+ * last place of an fp32; they keep infinities and NaN, and flush nothing to zero that is not
+ * below the smallest number. */
 #ifndef ANEC_VEC_MATH_H
 #define ANEC_VEC_MATH_H
 
@@ -37,7 +37,8 @@ INLINE V v_exp_of(V x, V low)
 
 INLINE V v_exp(V x) { return v_exp_of(x, v_set(0)); }
 
-/* exp(x) - 1 of x up to 0: near it by a polynomial, where the difference would lose its digits. */
+/* exp(x) - 1 of x up to 0: near it by a polynomial, where the difference would lose its
+ * digits. */
 INLINE V v_expm1(V x)
 {
     V p = v_set(1.98412698e-4f);
@@ -168,9 +169,9 @@ INLINE V v_erfc_part(V t)
     return q * v_pick((VI)(t < v_set(2)), p, r);
 }
 
-/* Half of x times erfc(-x / sqrt 2): where 1 + erf would lose its digits, by exp(-x^2 / 2). x^2 is
- * the square of x's leading half there, which is exact, and the rest, since exp makes an error
- * of it large. */
+/* Half of x times erfc(-x / sqrt 2): where 1 + erf would lose its digits, by exp(-x^2 / 2). x^2
+ * is the square of x's leading half there, which is exact, and the rest, since exp makes an
+ * error of it large. */
 INLINE V v_gelu(V x)
 {
     const V u = x * 0.707106769f, t = v_abs(u);

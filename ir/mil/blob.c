@@ -1,5 +1,5 @@
-/* blob.c -- weight files, written as a stream: the format is that of ir/weight_file.c, which reads
- * them. */
+/* blob.c -- weight files, written as a stream: the format is that of ir/weight_file.c, which
+ * reads them. */
 #include "mil_text.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* described.h -- what the description of a model says of an input or result beyond its type:
- * whether it may be left out, whether it is an image outside, which shapes it may have; and which
- * result is a classifier's label.
+ * whether it may be left out, whether it is an image outside, which shapes it may have; and
+ * which result is a classifier's label.
  *
  * It is asked by name, so that it holds whatever passes have made of the program. */
 #ifndef ANEC_MIL_DESCRIBED_H
@@ -50,8 +50,8 @@ bool described_classifier(const Func *f, Classifier *out);
 
 /* ---- shapes that the inputs of a function may have (flexible.c) -------------------------- */
 
-/* As its attribute says, or a package's description (feature.c); Flex is what both are read into
- * and written from. */
+/* As its attribute says, or a package's description (feature.c); Flex is what both are read
+ * into and written from. */
 
 #define FLEXIBLE "FlexibleShapeInformation"
 

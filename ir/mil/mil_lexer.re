@@ -1,4 +1,5 @@
-/* mil_lexer.re -- the words of MIL text. Reads (pointer, length): no terminating NUL is needed. */
+/* mil_lexer.re -- the words of MIL text. Reads (pointer, length): no terminating NUL is
+ * needed. */
 #include "mil_read.h"
 #include "mil_grammar.h"
 

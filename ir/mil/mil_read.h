@@ -1,8 +1,8 @@
 /* mil_read.h -- what the lexer, the grammar and the reader of MIL text share; not for outside.
  *
- * The grammar recognises, the reader builds: each action of mil_grammar.y is one call of a function
- * declared here. What a list gathers waits in the reader until the statement it belongs to is
- * complete; numbers stay text until the type of their literal is known. */
+ * The grammar recognises, the reader builds: each action of mil_grammar.y is one call of a
+ * function declared here. What a list gathers waits in the reader until the statement it
+ * belongs to is complete; numbers stay text until the type of their literal is known. */
 #ifndef ANEC_MIL_READ_H
 #define ANEC_MIL_READ_H
 
@@ -179,11 +179,11 @@ void mil_read_skip(MilReader *r);
 
 /* What was read before and says the same, else c. */
 const Const *mil_shared_const(MilReader *r, const Const *c);
-/* The same of inline literals. One that several statements have stands nowhere: each has it as an
- * argument, which stands somewhere. */
+/* The same of inline literals. One that several statements have stands nowhere: each has it as
+ * an argument, which stands somewhere. */
 Value *mil_shared_literal(MilReader *r, const Const *c);
-/* An argument of op that a text says without a type (warning bare-literal). p NULL: the row does not
- * know it. */
+/* An argument of op that a text says without a type (warning bare-literal). p NULL: the row
+ * does not know it. */
 Value *mil_bare_value(MilReader *r, const Op *op, const char *name, const Param *p,
                       const MilItem *item);
 

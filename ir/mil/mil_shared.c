@@ -1,5 +1,5 @@
-/* mil_shared.c -- literals of a text: those that many statements say, kept once, and those without a
- * type, which the op's row gives one. */
+/* mil_shared.c -- literals of a text: those that many statements say, kept once, and those
+ * without a type, which the op's row gives one. */
 #include "mil_read.h"
 #include "mil_text.h"
 
@@ -46,8 +46,8 @@ static bool is_same(const Const *a, const Const *b)
     return !strcmp(*(const char *const *)a->data, *(const char *const *)b->data);
 }
 
-/* Where c is among those known, or may stand: slots of one that stands no more than NEAR_BY from
- * where its hash leads are looked at, the last of which is given up for another. */
+/* Where c is among those known, or may stand: slots of one that stands no more than NEAR_BY
+ * from where its hash leads are looked at, the last of which is given up for another. */
 enum { NEAR_BY = 8, SHARED_FIRST = 64, SHARED_MOST = 1 << 16 };
 
 static MilKnown *slot_of_shared(const MilShared *s, const Const *c)

@@ -1,5 +1,5 @@
-/* mil_text.h -- what reader, printer and mil_save share of MIL text and its weight files; not for
- * outside. */
+/* mil_text.h -- what reader, printer and mil_save share of MIL text and its weight files; not
+ * for outside. */
 #ifndef ANEC_MIL_TEXT_H
 #define ANEC_MIL_TEXT_H
 

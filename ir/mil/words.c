@@ -1,5 +1,5 @@
-/* words.c -- what cannot stand in MIL's text though other containers and the language may have it:
- * names that are words of the text itself, and large data inside of an argument. */
+/* words.c -- what cannot stand in MIL's text though other containers and the language may have
+ * it: names that are words of the text itself, and large data inside of an argument. */
 #include "mil.h"
 
 #include <string.h>
@@ -75,9 +75,9 @@ bool mil_free_words(Module *m, Diag *d)
 
 /* ---- literals of arguments --------------------------------------------------------------- */
 
-/* One that is in a weight file, or goes to one, becomes a const: MIL text of Apple's compiler has
- * BLOBFILE in constants and in the attributes of constexpr operations alone, and no compiler is
- * known to read it inside of an argument. */
+/* One that is in a weight file, or goes to one, becomes a const: MIL text of Apple's compiler
+ * has BLOBFILE in constants and in the attributes of constexpr operations alone, and no
+ * compiler is known to read it inside of an argument. */
 static bool hoist_value(void *ctx, Op *op)
 {
     Module *m = ctx;

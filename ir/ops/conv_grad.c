@@ -169,8 +169,8 @@ bool grad_conv(Grad *g)
     return ok;
 }
 
-/* The windows of a conv_transpose with the roles exchanged: its result is the image, and x lies at
- * the places of the kernel. False after an error. */
+/* The windows of a conv_transpose with the roles exchanged: its result is the image, and x lies
+ * at the places of the kernel. False after an error. */
 static bool open_transposed(GradSlide *s, const Grad *g, const Shape *image, int64_t *groups)
 {
     Arena scratch = { 0 };

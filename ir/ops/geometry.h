@@ -1,6 +1,6 @@
 /* geometry.h -- how the large ops go over their operands: windows, sums of products over named
- * dimensions, steps of a recurrence, blocks that share a scale. Inference and meaning of an op have
- * it from here, and so have backends that compute it by kernels of their own. */
+ * dimensions, steps of a recurrence, blocks that share a scale. Inference and meaning of an op
+ * have it from here, and so have backends that compute it by kernels of their own. */
 #ifndef ANEC_GEOMETRY_H
 #define ANEC_GEOMETRY_H
 

@@ -79,8 +79,8 @@ Value *grad_scatter_sum(Builder *b, Value *data, Value *at, Value *v, int axis);
 Const *grad_table(Builder *b, DType t, Shape s, Tensor *room);
 /* Along an axis of x, the product with the constant matrix [from, to] whose elements m are. */
 Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, const double *m);
-/* What op, a conv or conv_transpose, results in with another weight of that shape, by a product and a
- * convolution whose weight is constant. NULL after an error. */
+/* What op, a conv or conv_transpose, results in with another weight of that shape, by a product
+ * and a convolution whose weight is constant. NULL after an error. */
 Value *grad_by_taps(Builder *b, const Op *op, Value *weight);
 /* For x, of which the results are elements at places that may be computed. On the processor. */
 bool grad_picked(Grad *g);

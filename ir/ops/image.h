@@ -1,5 +1,5 @@
-/* image.h -- reading an image between its pixels, one engine for all image ops, and what inference and
- * meaning of these share.
+/* image.h -- reading an image between its pixels, one engine for all image ops, and what
+ * inference and meaning of these share.
  *
  * Along an axis every result element is a Tap: a mix of two elements, or one. Ops differ in how
  * they come by taps: resizing spreads a grid over the axis (or over a box), resample and affine

@@ -1,4 +1,5 @@
-/* pool.c -- pooling; its gradients stand in conv_grad.c, with those of what else slides windows. */
+/* pool.c -- pooling; its gradients stand in conv_grad.c, with those of what else slides
+ * windows. */
 #include "eval.h"
 #include "geometry.h"
 

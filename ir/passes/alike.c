@@ -132,8 +132,8 @@ static void alike_pair(AlikeWork *w)
     }
 }
 
-/* What stands between two layers is of the one before, and backward of the one behind, so that it
- * stays with the same layer. */
+/* What stands between two layers is of the one before, and backward of the one behind, so that
+ * it stays with the same layer. */
 static void alike_join_between(AlikeWork *w)
 {
     int *to = NEW_ARRAY(&w->arena, w->nrun + 1, int);

@@ -1,6 +1,6 @@
-/* autodiff_cond.c -- what flows back through a cond: another one, under the same predicate, each
- * of whose blocks computes again what the block of the first did, and from there back to what
- * that took from outside.
+/* autodiff_cond.c -- what flows back through a cond: another one, under the same predicate,
+ * each of whose blocks computes again what the block of the first did, and from there back to
+ * what that took from outside.
  *
  * What a block computes is not seen outside of it, so that there is nothing to take over. */
 #include "passes.h"

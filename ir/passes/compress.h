@@ -1,9 +1,9 @@
 /* compress.h -- weights in fewer bits: the forms (compress.def), rules that choose one by name
  * and size, and what it cost.
  *
- * A weight that is declared `as int4(block = 32)` and one that a rule of --compress takes go the
- * same way. The pass `compress` stands behind all that computes weights: what is compressed is
- * what the program uses. It reads a weight piece by piece, and keeps what it makes in files
+ * A weight that is declared `as int4(block = 32)` and one that a rule of --compress takes go
+ * the same way. The pass `compress` stands behind all that computes weights: what is compressed
+ * is what the program uses. It reads a weight piece by piece, and keeps what it makes in files
  * without a name (base/scratch.c), so that memory does not grow with the model. The same weight
  * gives the same bytes on every machine. */
 #ifndef ANEC_COMPRESS_H

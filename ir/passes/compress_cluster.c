@@ -1,12 +1,12 @@
 /* compress_cluster.c -- k values that numbers are near to: k-means over a line.
  *
- * On a line a cluster is a run of the sorted numbers, and the sums over a run are differences of
- * running sums. So the best k runs of some thousand points are found exactly, by dynamic
- * programming, and then moved to where all numbers have them, by Lloyd's steps. Nothing is drawn
- * and nothing depends on the machine.
+ * On a line a cluster is a run of the sorted numbers, and the sums over a run are differences
+ * of running sums. So the best k runs of some thousand points are found exactly, by dynamic
+ * programming, and then moved to where all numbers have them, by Lloyd's steps. Nothing is
+ * drawn and nothing depends on the machine.
  *
- * Up to a million numbers are sorted. More are counted by their first 19 bits, which are all that
- * a number of fp16 has. */
+ * Up to a million numbers are sorted. More are counted by their first 19 bits, which are all
+ * that a number of fp16 has. */
 #include "compress_part.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* compress_form.c -- the statements that decode what a weight was encoded to, as an opset has
- * them: up to ios17 one op with all of its parts among the attributes, and packed bytes beside a
- * shape; then ops of tensors, one after the other. */
+ * them: up to ios17 one op with all of its parts among the attributes, and packed bytes beside
+ * a shape; then ops of tensors, one after the other. */
 #include "compress_part.h"
 
 #include <string.h>

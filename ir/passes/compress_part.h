@@ -122,8 +122,8 @@ typedef struct ClusterPoints ClusterPoints;
 /* For n numbers that will be added. */
 ClusterPoints *cluster_begin(size_t n);
 void cluster_add(ClusterPoints *p, const double *v, size_t n);
-/* k values, ascending, such that the sum of the squared distances to the nearest is small; where
- * there are no more than k different numbers, these, the last one repeated. */
+/* k values, ascending, such that the sum of the squared distances to the nearest is small;
+ * where there are no more than k different numbers, these, the last one repeated. */
 void cluster_values(ClusterPoints *p, int k, double *value);
 void cluster_end(ClusterPoints *p);
 

@@ -1,8 +1,8 @@
-/* compress_vectors.c -- a weight as indices into tables of vectors: what some channels on end have
- * at one place is one vector.
+/* compress_vectors.c -- a weight as indices into tables of vectors: what some channels on end
+ * have at one place is one vector.
  *
- * The vectors are looked for by k-means from where k-means++ begins, drawn by a generator of our
- * own, among some thousand of the weight's: equal seeds give equal tables. */
+ * The vectors are looked for by k-means from where k-means++ begins, drawn by a generator of
+ * our own, among some thousand of the weight's: equal seeds give equal tables. */
 #include "compress_part.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* legal_accurate.c -- activations and norms in forms that a target computes well: silu and gelu
- * without their tables, softplus where it falls to 0, layer_norm without gamma and beta, roots where products follow. */
+ * without their tables, softplus where it falls to 0, layer_norm without gamma and beta, roots
+ * where products follow. */
 #include "legal.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* legal_forms.c -- the forms of the column FORM of the op table: which one a statement takes for
- * its target, and the passes that bring them about. What an engine refuses and depends on
+/* legal_forms.c -- the forms of the column FORM of the op table: which one a statement takes
+ * for its target, and the passes that bring them about. What an engine refuses and depends on
  * constants alone becomes a constant. */
 #include "legal.h"
 

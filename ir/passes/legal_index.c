@@ -81,10 +81,11 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
 
 /* ---- one element of a line, by an input -------------------------------------------------- */
 
-/* 1 where `indices`, one for each line of s along an axis, names the place, else 0, of type t. Integers
- * that are inputs are the processor's, and what an engine computes is not known when it looks up:
- * so it makes this table, and the engine multiplies by it, which is exact where the line is finite.
- * Places from the end are negative. NULL: the indices are others, or an engine takes them. */
+/* 1 where `indices`, one for each line of s along an axis, names the place, else 0, of type t.
+ * Integers that are inputs are the processor's, and what an engine computes is not known when
+ * it looks up: so it makes this table, and the engine multiplies by it, which is exact where
+ * the line is finite. Places from the end are negative. NULL: the indices are others, or an
+ * engine takes them. */
 static Value *index_table(const Legal *l, Builder *b, const Op *op, const Shape *s, int axis,
                           DType t)
 {

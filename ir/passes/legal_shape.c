@@ -1,5 +1,5 @@
-/* legal_shape.c -- what the passes share that cut and join, or have the same statement over other
- * axes. */
+/* legal_shape.c -- what the passes share that cut and join, or have the same statement over
+ * other axes. */
 #include "legal_shape.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what
- * it moves, or takes another column where products follow: they are taken along the second last axis, between two transpositions. Those of one
- * value share the first (cse), and the second goes into what follows (transpose). */
+ * it moves, or takes another column where products follow: they are taken along the second last
+ * axis, between two transpositions. Those of one value share the first (cse), and the second
+ * goes into what follows (transpose). */
 #include "legal.h"
 
 typedef struct {

@@ -35,9 +35,10 @@ static Value *half_turns(Builder *b, Value *x)
     return make_with(b, OP_mul, x, 0.31830988618);
 }
 
-/* sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest; shift is 0
- * or a half, turns are those of x. The product with pi is taken in three parts: those with the
- * first two are exact in fp16 for the k of the range, so that the angle is as good as x is. */
+/* sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest; shift is
+ * 0 or a half, turns are those of x. The product with pi is taken in three parts: those with
+ * the first two are exact in fp16 for the k of the range, so that the angle is as good as x
+ * is. */
 static TrigTurned turned_sine(Builder *b, Value *x, Value *turns, double shift)
 {
     static const double part[] = { 3.125, 0.015625, 9.6765358979e-4 };

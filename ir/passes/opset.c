@@ -95,8 +95,8 @@ static bool opset_joins(const Level *l, const Op *op, int var)
     return false;
 }
 
-/* Integers are computed and a constant is of floats, where the old opset allows that: the product
- * is of floats. fp32 holds what either has. */
+/* Integers are computed and a constant is of floats, where the old opset allows that: the
+ * product is of floats. fp32 holds what either has. */
 static void opset_mixed(const Level *l, const Op *op, Variables *vars)
 {
     for (const Param *p = ops[op->kind].param; p->name; p++) {

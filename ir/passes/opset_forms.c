@@ -145,8 +145,8 @@ bool form_gru(Level *l, Builder *b, Op *op, Value **out)
     return legal_unroll(b, op, op->out[0]->type->dtype, out);
 }
 
-/* A bias that is computed is added behind the convolution, a computed weight of a transposed one
- * multiplied before it. */
+/* A bias that is computed is added behind the convolution, a computed weight of a transposed
+ * one multiplied before it. */
 bool form_bias(Level *l, Builder *b, Op *op, Value **out)
 {
     BuildArg arg[MAX_PARAM];

@@ -108,8 +108,8 @@ static Value *promote_taps(const PromoteCall *c)
     return y;
 }
 
-/* Where the weight may not be computed it is multiplied with x, and the elements laid to their places
- * by a constant kernel, which every opset takes. */
+/* Where the weight may not be computed it is multiplied with x, and the elements laid to their
+ * places by a constant kernel, which every opset takes. */
 static Value *promote_conv(const PromoteCall *c)
 {
     static const ParamId no_bias = P_bias;

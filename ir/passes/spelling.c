@@ -1,5 +1,5 @@
-/* spelling.c -- two passes that see to how a program is written, and to nothing that it computes:
- * its version, and names that its text cannot have. */
+/* spelling.c -- two passes that see to how a program is written, and to nothing that it
+ * computes: its version, and names that its text cannot have. */
 #include "passes.h"
 
 #include "../ir.h"
@@ -9,8 +9,8 @@
 
 /* ---- spelling ---------------------------------------------------------------------------- */
 
-/* The program version decides how scalars are written; without buildInfo the in-memory route of the
- * engine's framework gives a nil descriptor. */
+/* The program version decides how scalars are written; without buildInfo the in-memory route of
+ * the engine's framework gives a nil descriptor. */
 
 /* Which versions Apple's compiler writes an opset with; NULL: either, the target decides. */
 static const struct {
@@ -41,10 +41,10 @@ int pass_spelling(Module *m, const PassOptions *o, Diag *d)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-/* Inner values whose names are words of MIL's own text, or that a target's compiler takes for its
- * own, get others: Apple's reader takes the keywords as such where a value stands. Inputs and
- * results are the user's and are never renamed: the rule reports them. A name attribute that
- * repeats the name of a value follows it. */
+/* Inner values whose names are words of MIL's own text, or that a target's compiler takes for
+ * its own, get others: Apple's reader takes the keywords as such where a value stands. Inputs
+ * and results are the user's and are never renamed: the rule reports them. A name attribute
+ * that repeats the name of a value follows it. */
 typedef struct {
     const RuleSet *rules;
     Func *func;

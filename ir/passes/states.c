@@ -1,6 +1,6 @@
-/* states.c -- states as inputs and results: what a state holds comes in under its name, and what
- * it holds at the end goes out as NAME_out. Engines have no states, and neither have opsets
- * before ios18. A state that is never written is an input alone.
+/* states.c -- states as inputs and results: what a state holds comes in under its name, and
+ * what it holds at the end goes out as NAME_out. Engines have no states, and neither have
+ * opsets before ios18. A state that is never written is an input alone.
  *
  * Who asks for it binds both, or gives each run what the last one left. A target without states
  * has it by itself, and the program then says which input stands for which state

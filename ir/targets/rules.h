@@ -43,8 +43,8 @@ typedef enum {
     ON_OP
 } RuleOn; /* ON_RUN: nothing in a program shows it */
 
-/* Two programs in MIL text (ir/targets/probes): where a rule holds, one breaks it, the other, as
- * near as it gets, does not. */
+/* Two programs in MIL text (ir/targets/probes): where a rule holds, one breaks it, the other,
+ * as near as it gets, does not. */
 typedef struct {
     const char *breaks, *keeps;
 } RulePrograms;
@@ -55,8 +55,8 @@ typedef struct {
     const char *name;    /* "kernel-width": -W, --explain, profiles */
     const char *finding; /* numbers of the catalogue of findings: "C26 C43", or NULL */
     ChipFacts facts;     /* that it holds */
-    /* releases it was seen on: "26.3", "15-26.5", NULL when not said; "27.2+": it holds from that
-     * one on, "<27": before that one */
+    /* releases it was seen on: "26.3", "15-26.5", NULL when not said; "27.2+": it holds from
+     * that one on, "<27": before that one */
     const char *os;
     Effect effect;
     RuleOn on;
@@ -146,8 +146,9 @@ int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
 int rule_lookup(const char *text, int *out, int max);
 
-/* Whether the rule's match finds it broken: at op, or in f or its module where it looks at these.
- * What the check reports and a pass rewrites is then one condition. Nothing is reported. */
+/* Whether the rule's match finds it broken: at op, or in f or its module where it looks at
+ * these. What the check reports and a pass rewrites is then one condition. Nothing is
+ * reported. */
 bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
 /* Whether its pass is to take the way out there: it fixes, and match finds a break of which it
  * does not say why the pass leaves it. tests/unit/test_ways_out.c holds passes to it. */
@@ -166,13 +167,13 @@ bool rule_name_taken(const char *name);
 bool rule_topk_refuses(int64_t k); /* the rule `topk-k` is about it */
 /* of the constants of f that lie in files, or will */
 double func_weight_bytes(const Func *f);
-/* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded by
- * one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard. */
+/* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded
+ * by one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard. */
 bool rule_scales_rounded(const Op *op, Value **rounded, Value **number);
 bool rule_hard_swish(const Op *op, Value **product);
-/* extent: how long that axis, counted from the last, may be; INT64_MAX: as long as it wants. The
- * fewest parts of one length that an axis falls into, none longer than most, with their count short
- * enough for the axis in front of them; 0: there are none. */
+/* extent: how long that axis, counted from the last, may be; INT64_MAX: as long as it wants.
+ * The fewest parts of one length that an axis falls into, none longer than most, with their
+ * count short enough for the axis in front of them; 0: there are none. */
 int64_t rule_axis_most(const RuleSet *rs, int from_last);
 int64_t rule_equal_parts(const RuleSet *rs, const Shape *s, int axis, int64_t most);
 bool rule_rank_fits(const RuleSet *rs, int rank);
@@ -207,10 +208,10 @@ RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
 enum { PROFILE_VERSION = 1 };
 
-/* Text, a line each: `anec-profile 1`, `chip NAME`, `os 26.3`, `rule NAME holds|absent|unknown`,
- * `limit NAME NUMBER|unknown`, `op NAME refused|runs`; # begins a comment. Overrides rs (except
- * `chip`, which must fit its target); unknown names are warned of and skipped. False after an
- * error. */
+/* Text, a line each: `anec-profile 1`, `chip NAME`, `os 26.3`, `rule NAME
+ * holds|absent|unknown`, `limit NAME NUMBER|unknown`, `op NAME refused|runs`; # begins a
+ * comment. Overrides rs (except `chip`, which must fit its target); unknown names are warned of
+ * and skipped. False after an error. */
 bool profile_read(RuleSet *rs, Diag *d, const char *path);
 /* the text of one, a NUL behind it */
 bool profile_parse(RuleSet *rs, Diag *d, const Source *src);
@@ -257,8 +258,8 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRI
 
 /* Checks a verified module against every rule of the set. Every break goes to sink, or, when
  * that is NULL, to d with notes: errors each at its statement, the warnings of a rule once a
- * function, and what other findings contradict in one line, but where rs->each_doubt or -WNAME ask
- * for more. The number of rules broken as errors; -1 after another failure. */
+ * function, and what other findings contradict in one line, but where rs->each_doubt or -WNAME
+ * ask for more. The number of rules broken as errors; -1 after another failure. */
 int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
 /* ---- shared by checks (not for outside) -------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* targets.c -- the table of targets.def and chips/, what its rows leave out, and looking a chip up. */
+/* targets.c -- the table of targets.def and chips/, what its rows leave out, and looking a chip
+ * up. */
 #include "targets.h"
 
 #include <math.h>

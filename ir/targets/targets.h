@@ -8,10 +8,10 @@
 
 /*     FACTS(.m1 = MEASURED, .m2 = REPORTED, .m4 = UNKNOWN)
  *
- * A row names the chips that it has facts for. One that it does not name stands as the chip that
- * it is told from (ir/targets/chips), at most derived, since nobody looked: what was seen not to
- * hold there is unknown here. A chip without such a base is unknown. The names are those of the
- * chips' own rows: another one does not compile. */
+ * A row names the chips that it has facts for. One that it does not name stands as the chip
+ * that it is told from (ir/targets/chips), at most derived, since nobody looked: what was seen
+ * not to hold there is unknown here. A chip without such a base is unknown. The names are those
+ * of the chips' own rows: another one does not compile. */
 
 typedef enum {
     STAND_UNNAMED,        /* the row does not name the chip: as its base */
@@ -25,7 +25,8 @@ typedef enum {
     STAND_COUNT
 } Standing;
 
-/* As rows say it. RUNS is NOT of an operation: that the engine refuses it was seen not to be so. */
+/* As rows say it. RUNS is NOT of an operation: that the engine refuses it was seen not to be
+ * so. */
 enum {
     UNKNOWN = STAND_UNKNOWN,
     NOT = STAND_NOT,
@@ -101,8 +102,8 @@ typedef union {
 /* In which order a compiled program asks for its inputs, as far as it was seen. */
 typedef enum { ORDER_UNSAID, ORDER_BY_SIZE, ORDER_BY_NAME } InputOrder;
 
-/* A row. What it leaves out is as in its base: ask by the functions below, never the fields from
- * `version` on. */
+/* A row. What it leaves out is as in its base: ask by the functions below, never the fields
+ * from `version` on. */
 typedef struct Target Target;
 struct Target {
     const char *name, *doc;
@@ -141,8 +142,8 @@ InputOrder target_order(const Target *t);
 
 extern const int chip_count;
 const Target *chip_at(int chip); /* by its number; NULL: there are not so many */
-/* The chips that have an engine of their own, oldest first; the others (Pro, Max, Ultra, what is
- * too new) have their base's. NULL behind the last. */
+/* The chips that have an engine of their own, oldest first; the others (Pro, Max, Ultra, what
+ * is too new) have their base's. NULL behind the last. */
 const Target *generation_at(int i);
 int generation_count(void);
 /* The chip whose engine calls itself so ("h16c"); NULL: none. */
