@@ -358,8 +358,7 @@ static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
     Value **val = NEW_ARRAY(&o->l->arena, n, Value *);
     for (int i = 0; i < n; i++)
         if (!(val[i] = arg_value(o, p, &v[i]))) return false;
-    o->arg[o->narg++] =
-        (BuildArg){ .param = p->id, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
+    o->arg[o->narg++] = (BuildArg){ .param = p->id, .val = val, .count = n };
     return true;
 }
 

@@ -103,10 +103,8 @@ static Op *finish_op(Builder *b, const char *name, Op *op)
 Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int narg)
 {
     Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
-    for (int i = 0; i < narg; i++) {
+    for (int i = 0; i < narg; i++)
         for (int k = 0; k < arg[i].count; k++) op_arg(b->m, op, arg[i].param, arg[i].val[k]);
-        if (arg[i].tuple) op->arg[op->narg - 1].tuple = true;
-    }
     return finish_op(b, name, op);
 }
 
@@ -119,7 +117,6 @@ static void add_built(Builder *b, Op *op, const Param *p, const char *field)
     if (variadic) memcpy(&several, field, sizeof several);
     else memcpy(&one, field, sizeof one);
     for (int k = 0; several && k < several->n; k++) op_arg(b->m, op, p->id, several->v[k]);
-    if (several && several->n) op->arg[op->narg - 1].tuple = true;
     if (one) op_arg(b->m, op, p->id, one);
     if (!one && !several && !(p->flags & P_OPT) && param_in(p, b->opset))
         bug("%s is built without %s", op_name(op), p->name);

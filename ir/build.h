@@ -95,11 +95,10 @@ typedef struct {
     ParamId param;
     Value *const *val;
     int count;
-    bool tuple;
 } BuildArg;
 static inline BuildArg arg_given(const Arg *a) /* what a statement has */
 {
-    return (BuildArg){ (ParamId)a->param, a->val, arg_count(a), a->tuple };
+    return (BuildArg){ (ParamId)a->param, a->val, arg_count(a) };
 }
 /* The values of a parameter that takes several: .values = &(Values){ n, part }. */
 typedef struct {

@@ -46,7 +46,6 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
         Arg *a = op_arg_new(c->m, to, arg_name(from));
         for (int k = 0; k < arg_count(from); k++)
             op_arg_add(c->m, to, a, clone_mapped(c, from->val[k]));
-        a->tuple = from->tuple;
         a->at = from->at;
         a->len = from->len;
     }

@@ -204,7 +204,6 @@ typedef struct {
     uint32_t at;        /* arg_loc; len 0: nowhere of its own */
     unsigned param : 8; /* a ParamId; P_NONE: the op's row has no parameter of this name */
     bool listed : 1;    /* val is behind an ArgList */
-    bool tuple : 1;     /* written in parentheses; one value without them is the same */
     unsigned len : 22;
 } Arg;
 

@@ -475,7 +475,6 @@ Arg *op_arg_new(Module *m, Op *op, const char *name)
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v)
 {
     arg_add(m, a, v);
-    a->tuple = arg_count(a) > 1;
     func_note_use(op->parent->func, v, op);
 }
 
@@ -497,10 +496,7 @@ void op_set_arg(Module *m, Op *op, ParamId p, Value *v)
     if (a && !v) {
         memmove(a, a + 1, (size_t)(op->arg + op->narg - a - 1) * sizeof *a);
         op->narg--;
-    } else if (a) {
-        arg_reserve(m, a, 0);
-        a->tuple = false;
-    }
+    } else if (a) arg_reserve(m, a, 0);
     if (v) op_arg(m, op, p, v);
 }
 

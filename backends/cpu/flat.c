@@ -82,7 +82,7 @@ static bool give_args(Make *m, const Step *s, Call *c)
                               .val = f->known,
                               .constant = info->lit || info->constant };
         }
-        call_give(c, a->param, a->n, v, a->tuple);
+        call_give(c, a->param, a->n, v);
     }
     return true;
 }

@@ -41,11 +41,10 @@ static int slot_use(Plan *p, Steps *b, int at, const Value *v)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-static StepArg *add_arg(Step *s, ParamId param, int n, bool tuple, Arena *a)
+static StepArg *add_arg(Step *s, ParamId param, int n, Arena *a)
 {
     StepArg *arg = &s->arg[s->narg++];
-    *arg =
-        (StepArg){ .param = param, .n = n, .tuple = tuple, .slot = NEW_ARRAY(a, n + 1, int) };
+    *arg = (StepArg){ .param = param, .n = n, .slot = NEW_ARRAY(a, n + 1, int) };
     return arg;
 }
 
@@ -61,7 +60,7 @@ static void add_attrs(Plan *p, Steps *b, Step *s)
         if (!param) continue;
         Literal *lit = NEW(p->arena, Literal);
         *lit = const_literal(at->val);
-        add_arg(s, param->id, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, &lit->v);
+        add_arg(s, param->id, 1, p->arena)->slot[0] = slot_use(p, b, b->nstep, &lit->v);
     }
 }
 
@@ -88,7 +87,7 @@ static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
                        StepArg);
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        StepArg *to = add_arg(s, from->param, arg_count(from), from->tuple, p->arena);
+        StepArg *to = add_arg(s, from->param, arg_count(from), p->arena);
         for (int k = 0; k < arg_count(from); k++) {
             to->slot[k] = slot_use(p, b, b->nstep, from->val[k]);
             const SlotInfo *si = &p->slot[to->slot[k]];

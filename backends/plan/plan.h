@@ -23,7 +23,6 @@ typedef struct {
 typedef struct {
     ParamId param;
     int n;
-    bool tuple;
     int *slot;
 } StepArg;
 

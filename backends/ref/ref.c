@@ -260,7 +260,7 @@ static bool set_args(RefRun *run, const Step *s, Call *c)
                               .val = t,
                               .constant = info->lit || info->constant };
         }
-        call_give(c, a->param, a->n, v, a->tuple);
+        call_give(c, a->param, a->n, v);
     }
     return true;
 }

@@ -290,7 +290,7 @@ static bool sim_step(SimEngine *e, const Call *outer, int op, const SimNamed *ar
         CallArg *v = NEW(outer->arena, CallArg);
         *v = (CallArg){ type_tensor(outer->arena, arg[i].val->dtype, arg[i].val->shape),
                         arg[i].val, true };
-        call_give(c, arg[i].param, 1, v, false);
+        call_give(c, arg[i].param, 1, v);
     }
     return sim_run_call(e, c, out, 1);
 }

@@ -368,7 +368,6 @@ static void add_args(MilReader *r, Op *op)
         Arg *a = &op->arg[op->narg++];
         const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
         op_arg_begin(r->m, a, name, p ? p->id : P_NONE);
-        a->tuple = from->tuple;
         arg_set_loc(op, a, mil_loc(r, from->at));
         arg_reserve(r->m, a, from->count);
         int n = 0;

@@ -120,8 +120,6 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     Arg *a = op_arg_new(r->m, op, e.key);
     while (pb_next(&e.value, &f))
         if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a);
-    const Param *p = a->param ? op_param_of(&ops[op->kind], a->param) : NULL;
-    a->tuple = arg_count(a) != 1 || (p && p->flags & P_VARIADIC);
 }
 
 typedef struct {

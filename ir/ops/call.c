@@ -230,21 +230,20 @@ void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Lo
     *c = (Call){ .info = info, .opset = o, .arena = scratch, .diag = d, .loc = loc };
 }
 
-void call_give(Call *c, ParamId p, int n, CallArg *v, bool tuple)
+void call_give(Call *c, ParamId p, int n, CallArg *v)
 {
     int at = place_of(c, p);
     c->p[at].n = n;
     c->p[at].v = v;
-    c->p[at].tuple = tuple;
 }
 
-bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple)
+bool call_set(Call *c, const char *name, int n, CallArg *v)
 {
     const char *known[MAX_PARAM];
     size_t count = 0;
     for (int i = 0; c->info->param[i].name; i++) {
         if (!strcmp(c->info->param[i].name, name)) {
-            call_give(c, c->info->param[i].id, n, v, tuple);
+            call_give(c, c->info->param[i].id, n, v);
             return true;
         }
         known[count++] = c->info->param[i].name;
@@ -397,8 +396,8 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
         CallArg *v = values_of(a->val, arg_count(a), scratch, d);
-        if (a->param) call_give(c, a->param, arg_count(a), v, a->tuple);
-        else if (!call_set(c, arg_name(a), arg_count(a), v, a->tuple)) return false;
+        if (a->param) call_give(c, a->param, arg_count(a), v);
+        else if (!call_set(c, arg_name(a), arg_count(a), v)) return false;
     }
     if (!(ops[op->kind].flags & F_CONSTEXPR)) return true;
     Attr one;
@@ -410,7 +409,7 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
         Literal *lit = NEW(scratch, Literal);
         *lit = const_literal(a->val);
         Value *v = &lit->v;
-        call_give(c, p->id, 1, values_of(&v, 1, scratch, d), false);
+        call_give(c, p->id, 1, values_of(&v, 1, scratch, d));
     }
     return true;
 }

@@ -161,7 +161,6 @@ struct Call {
     /* by index in info->param; n = 0: absent */
     struct {
         int n;
-        bool tuple;
         CallArg *v;
     } p[MAX_PARAM];
     int nout;
@@ -233,9 +232,9 @@ void *call_scratch(Call *c, size_t count, size_t size); /* zeroed, dies with the
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
 /* The argument of a parameter that the row has. */
-void call_give(Call *c, ParamId p, int n, CallArg *v, bool tuple);
+void call_give(Call *c, ParamId p, int n, CallArg *v);
 /* The same for a name out of a text; reports one that the row has not. */
-bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple);
+bool call_set(Call *c, const char *name, int n, CallArg *v);
 /* Presence, types, type variables, constness and scalars of the arguments against the row. */
 bool call_check(Call *c);
 /* Checks, infers, allocates, evaluates. res[] are `max` empty tensors, or what such a call has

@@ -119,7 +119,7 @@ static void alike_put_op(AlikeForm *f, const Op *op)
     f->text = (Buf){ 0 };
     buf_printf(&f->text, "%s.%d(", op_name(op), op->opset);
     for (int i = 0; i < op->narg; i++) {
-        buf_printf(&f->text, " %s%s", arg_name(&op->arg[i]), op->arg[i].tuple ? "=(" : "=");
+        buf_printf(&f->text, " %s=", arg_name(&op->arg[i]));
         for (int k = 0; k < arg_count(&op->arg[i]); k++) alike_put_value(f, op->arg[i].val[k]);
     }
     for (int i = 0; i < attrs.count; i++) {

@@ -37,7 +37,7 @@ static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t
         arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape),
                             .val = &t[i],
                             .constant = true };
-        call_give(c, names[i], 1, &arg[i], false);
+        call_give(c, names[i], 1, &arg[i]);
     }
     const bool ok = call_run(c, res, 1);
     Value *v = NULL;

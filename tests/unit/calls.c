@@ -108,7 +108,7 @@ static bool read_args(Arena *a, Call *c, const char *s)
             if (n == MOST) fail_msg("more than %d values", MOST);
             v[n++] = read_value(a, (++s, &s));
         } while (*s == ',');
-        if (!call_set(c, name, n, v, n > 1)) return false;
+        if (!call_set(c, name, n, v)) return false;
         if (*s == ';') s++;
     }
     return true;

@@ -22,7 +22,7 @@ static inline void run_arg(Run *r, const char *name, Tensor *t)
 {
     CallArg *v = NEW(&r->arena, CallArg);
     *v = (CallArg){ type_tensor(&r->arena, t->dtype, t->shape), t, true };
-    if (!call_set(&r->call, name, 1, v, false)) bug("no parameter %s", name);
+    if (!call_set(&r->call, name, 1, v)) bug("no parameter %s", name);
 }
 
 static inline Tensor *run_tensor(Run *r, DType t, Shape s)

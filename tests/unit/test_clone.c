@@ -39,9 +39,7 @@ static Module *read_text(Diag *d)
 
 static bool same_values(const Arg *a, const Arg *b)
 {
-    if (arg_count(a) != arg_count(b) || a->tuple != b->tuple
-        || strcmp(arg_name(a), arg_name(b)) != 0)
-        return false;
+    if (arg_count(a) != arg_count(b) || strcmp(arg_name(a), arg_name(b)) != 0) return false;
     for (int i = 0; i < arg_count(a); i++)
         if (a->val[i] != b->val[i]
             && !(value_lit(a->val[i]) && value_lit(b->val[i]) == value_lit(a->val[i])))

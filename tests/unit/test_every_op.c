@@ -133,12 +133,13 @@ static void put_arguments(Text *t, const Op *op, Opset o)
 {
     for (int i = 0; i < op->narg; i++) {
         const Arg *arg = &op->arg[i];
-        buf_printf(&t->call, "%s%s = %s", i ? ", " : "", arg_name(arg), arg->tuple ? "(" : "");
+        buf_printf(&t->call, "%s%s = %s", i ? ", " : "", arg_name(arg),
+                   arg_count(arg) > 1 ? "(" : "");
         for (int k = 0; k < arg_count(arg); k++) {
             if (k) buf_puts(&t->call, ", ");
             put_value(t, op_param_of(&ops[op->kind], arg->param), arg->val[k], o);
         }
-        buf_puts(&t->call, arg->tuple ? ")" : "");
+        buf_puts(&t->call, arg_count(arg) > 1 ? ")" : "");
     }
     buf_puts(&t->call, ")[");
     Attr one;

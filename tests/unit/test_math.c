@@ -407,8 +407,8 @@ static void check_sum(const Sum *s, Arena *a)
     for (int t = 0; t < s->n; t++)
         v[t] = (CallArg){ type_tensor(a, DT_INT32, s->t[t].shape), &s->t[t], false };
     call_init(c, &ops[OP_einsum], OPSET_IOS15, a, &d, (Loc){ 0 });
-    call_set(c, "values", s->n, v, s->n > 1);
-    call_set(c, "equation", 1, &equation, false);
+    call_set(c, "values", s->n, v);
+    call_set(c, "equation", 1, &equation);
     if (!call_run(c, out, 1)) fail_msg("%s: %s", text.s, d.text.s);
     by_definition(s, want);
     for (size_t i = 0; i < out[0].count; i++)

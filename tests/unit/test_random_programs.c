@@ -183,11 +183,9 @@ static Value *joined(Gen *g, Value *x)
     Value *with = draw(g, 2) ? x : constant(g, x->type->shape), *v[3] = { x, with, x };
     Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank + stack)),
           *no = build_bool(&g->b, !stack && draw(g, 5) == 0);
-    const BuildArg arg[] = {
-        { .param = P_values, .val = v, .count = 1 + draw(g, 3), .tuple = true },
-        { .param = P_axis, .val = &axis, .count = 1 },
-        { .param = P_interleave, .val = &no, .count = 1 }
-    };
+    const BuildArg arg[] = { { .param = P_values, .val = v, .count = 1 + draw(g, 3) },
+                             { .param = P_axis, .val = &axis, .count = 1 },
+                             { .param = P_interleave, .val = &no, .count = 1 } };
     return build_op(&g->b, "j", stack ? OP_stack : OP_concat, arg, stack ? 2 : 3)->out[0];
 }
 

@@ -313,7 +313,6 @@ static void decoded_weights_outlive_what_reads_them(void **state)
     op_arg(t->m, op, P_loop_vars, w);
     op_arg(t->m, op, P_loop_vars, times);
     op_arg(t->m, op, P_loop_vars, w);
-    op->arg[0].tuple = true;
     Value *p[2][3];
     Block *b[2];
     for (int i = 0; i < 2; i++) {

@@ -587,10 +587,10 @@ static Tensor *run_list(Lists *l, const char *op, Tensor *ls, int32_t index, Ten
                         { .val = value } };
     if (value) args[3].type = type_tensor(&l->arena, value->dtype, value->shape);
     call_init(c, &ops[op_find(op)], OPSET_IOS15, &l->arena, &l->diag, (Loc){ 0 });
-    call_set(c, "ls", 1, &args[0], false);
-    if (op_param(c->info, "index")) call_set(c, "index", 1, &args[1], false);
-    if (op_param(c->info, "indices")) call_set(c, "indices", 1, &args[2], false);
-    if (value) call_set(c, "value", 1, &args[3], false);
+    call_set(c, "ls", 1, &args[0]);
+    if (op_param(c->info, "index")) call_set(c, "index", 1, &args[1]);
+    if (op_param(c->info, "indices")) call_set(c, "indices", 1, &args[2]);
+    if (value) call_set(c, "value", 1, &args[3]);
     return call_run(c, res, 1) ? res : NULL;
 }
 

@@ -299,7 +299,7 @@ static void test_unknown(void **state)
     run_num(&r, "weight", DT_FP32, SHAPE(8, 3, 3, 3), NULL);
     run_str(&r, "pad_type", "same");
     CallArg x = { type_tensor(&r.arena, DT_FP32, SHAPE(DIM_ANY, 3, DIM_ANY, 20)), NULL, false };
-    assert_true(call_set(&r.call, "x", 1, &x, false));
+    assert_true(call_set(&r.call, "x", 1, &x));
     assert_true(call_check(&r.call) && r.call.info->infer(&r.call));
     Shape want = SHAPE(DIM_ANY, 8, DIM_ANY, 20);
     assert_true(shape_equal(&r.call.out[0]->shape, &want));
