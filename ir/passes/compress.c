@@ -258,6 +258,8 @@ static bool compress_one(Compressing *c, Op *op, const Compression *as, const ch
     note->as = compression_text(&c->m->arena, as);
     note->why = compress_joined(&c->m->arena, why, done->encoder.why);
     note->after = coded_bytes(&done->encoder.to);
+    if (note->after > note->before)
+        note->why = compress_joined(&c->m->arena, note->why, "that takes more room");
     if (note->why && !chosen) compress_say(c, op, note);
     if (c->plan->measures) compress_measure(c, made, e.from, note);
     legal_replace(op, made);

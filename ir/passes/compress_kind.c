@@ -333,23 +333,35 @@ static void nearest_values(Nearest *n, Compression *c, Opset o)
     told_settle(c);
 }
 
-/* What a profile measured, or a chip gets wrong. */
-static void nearest_rules(Nearest *n, Compression *c, const PassOptions *o, const Op *use)
+/* What a profile measured: scales beside numbers, or beside what tables hold. */
+static void nearest_scales(Nearest *n, Compression *c, const PassOptions *o, Opset opset)
 {
+    static const int scales[] = { TOLD_scaled, TOLD_table8 };
     const CompressKind *k = &compress_kinds[c->kind];
-    const bool conv = use && (use->kind == OP_conv || use->kind == OP_conv_transpose);
-    if (k->family == FAMILY_QUANT
-        && (rule_fixes(o->rules, RULE_constexpr_affine)
-            || rule_fixes(o->rules, RULE_constexpr_blockwise))) {
+    const int rule = opset < OPSET_IOS18 ? RULE_constexpr_affine : RULE_constexpr_blockwise;
+    if (!rule_fixes(o->rules, rule)) return;
+    if (k->family == FAMILY_QUANT) {
         nearest_says(n, arena_printf(n->arena, "the profile refuses %s", k->name));
         c->kind = k->refused;
         told_settle(c);
     }
-    if (conv && compression_says(c, TOLD_group)
-        && rule_fixes(o->rules, RULE_grouped_palettes)) {
-        nearest_says(n, "the target has one table for a convolution (rule grouped-palettes)");
-        told_forget(c, TOLD_group);
+    for (size_t i = 0; i < COUNT(scales); i++) {
+        if (k->family != FAMILY_LUT || !compression_says(c, scales[i])) continue;
+        nearest_says(
+            n, arena_printf(n->arena, "the profile refuses %s", compress_told[scales[i]].name));
+        told_forget(c, scales[i]);
     }
+}
+
+/* What a chip gets wrong. */
+static void nearest_tables(Nearest *n, Compression *c, const PassOptions *o, const Op *use)
+{
+    const bool conv = use && (use->kind == OP_conv || use->kind == OP_conv_transpose);
+    if (!conv || !compression_says(c, TOLD_group)
+        || !rule_fixes(o->rules, RULE_grouped_palettes))
+        return;
+    nearest_says(n, "the target has one table for a convolution (rule grouped-palettes)");
+    told_forget(c, TOLD_group);
 }
 
 Compression compression_for(const Compression *wish, const PassOptions *o, Opset opset,
@@ -358,7 +370,8 @@ Compression compression_for(const Compression *wish, const PassOptions *o, Opset
     Compression c = *wish;
     Nearest n = { .arena = a };
     if (c.kind == KIND_auto) nearest_chosen(&n, &c, o->target);
-    nearest_rules(&n, &c, o, use);
+    nearest_scales(&n, &c, o, opset);
+    nearest_tables(&n, &c, o, use);
     nearest_values(&n, &c, opset);
     nearest_kind(&n, &c.kind, opset);
     nearest_kind(&n, &c.values, opset);

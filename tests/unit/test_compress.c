@@ -548,6 +548,37 @@ static void wrong_rules_are_refused(void **state)
     }
 }
 
+/* Whatever is written, it is read or refused with a word. */
+static void rules_of_any_pieces(void **state)
+{
+    static const char *const piece[] = {
+        "int8",  "lut4",  "sparse", "none",     "(",    ")",    "=",  ",",    ";",
+        "&",     "*",     "block",  "4",        "0.5",  "size", "<",  ">=",   "rank",
+        "op:",   "func:", "#",      "\n",       " ",    "conv", "-1", "1e99", "x.",
+        "group", "((",    "vector", "\xff\x01", "auto", "nan",
+    };
+    enum { PIECES = 12, TIMES = 20000 };
+    int good = 0;
+    (void)state;
+    for (uint64_t n = 0; n < TIMES; n++) {
+        Arena a = { 0 };
+        Diag d = { 0 };
+        Buf text = { 0 };
+        const uint64_t count = rng_u64(n, 0) % PIECES + 1;
+        for (uint64_t i = 1; i <= count; i++)
+            buf_puts(&text, piece[rng_u64(n, i) % COUNT(piece)]);
+        CompressRules *r = compress_rules_new(&a);
+        const bool ok = compress_rules_add(r, &d, text.s);
+        if (ok != !d.errors || (!ok && !d.text.len)) fail_msg("%s", text.s);
+        good += ok;
+        compress_rules_free(r);
+        buf_free(&text);
+        diag_free(&d);
+        arena_free(&a);
+    }
+    assert_true(good > TIMES / 100 && good < TIMES / 2);
+}
+
 static void what_is_not_finite_is_refused(void **state)
 {
     const double other[] = { INFINITY, -INFINITY, NAN };
@@ -661,6 +692,7 @@ int main(void)
         cmocka_unit_test(the_first_rule_that_takes_a_weight_counts),
         cmocka_unit_test(a_rule_that_takes_nothing_is_said),
         cmocka_unit_test(wrong_rules_are_refused),
+        cmocka_unit_test(rules_of_any_pieces),
         cmocka_unit_test(what_is_not_finite_is_refused),
         cmocka_unit_test(an_opset_without_forms_is_refused),
         cmocka_unit_test(the_nearest_form_is_said),
