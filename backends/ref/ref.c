@@ -14,10 +14,16 @@ typedef struct {
 } Held;
 
 enum {
-    ROOM = 32 << 10,      /* bytes that a statement has without asking the system for any */
-    SPARE_ONE = 16 << 10, /* the largest result whose memory stays for the next run */
-    SPARE_ALL = 4 << 20   /* and what of it stays together */
+    ROOM_FIRST = 32 << 10, /* bytes that a statement has without asking the system for any */
+    ROOM_MOST = 16 << 20,  /* .. once others have asked for more */
+    SPARE_ONE = 16 << 10,  /* the largest result whose memory stays for the next run */
+    SPARE_ALL = 4 << 20    /* and what of it stays together */
 };
+
+typedef struct {
+    char *at;
+    size_t size;
+} RefRoom;
 
 typedef struct {
     Program base; /* first */
@@ -33,9 +39,11 @@ typedef struct {
     CallHook hook;  /* run NULL: call_run */
     DecodedBytes decoded;
     size_t spare; /* bytes that slots keep for the next run */
-    char *room;   /* ROOM bytes, zero but for the statement at work */
-    Tensor *res;  /* MAX_RESULT of that statement, empty otherwise */
-    bool busy;    /* room and res are in use */
+    /* what statements need while they run, as much as one has asked for so far: zero but for the
+     * statement at work, and of any bytes */
+    RefRoom room, rough;
+    Tensor *res; /* MAX_RESULT of that statement, empty otherwise */
+    bool busy;   /* room and res are in use */
 } Ref;
 
 typedef struct {
@@ -265,7 +273,7 @@ static bool set_args(RefRun *run, const Step *s, Call *c)
     return true;
 }
 
-static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
+static bool call_with(RefRun *run, const Step *s, Arena *scratch, Arena *rough, Tensor *res)
 {
     Ref *r = run->ref;
     const OpInfo *info = &ops[s->op->kind];
@@ -277,6 +285,7 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
         c->random_draw = s->drawn->times++;
         c->random_serial = r->draws++;
     }
+    c->rough = rough;
     c->choice = s->choice;
     c->equation = s->equation;
     if (!set_args(run, s, c)) return false;
@@ -296,22 +305,51 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
     return ok;
 }
 
+/* The next statement that wants as much has it without asking the system. */
+static void room_more(Ref *r, RefRoom *room, const Arena *used)
+{
+    const size_t wanted = room->size + used->total;
+    char *more = wanted <= ROOM_MOST ? mem_zero(wanted, 1) : NULL;
+    if (!more) return;
+    mem_free(room->at);
+    *room = (RefRoom){ more, wanted };
+    mem_follow(r, more);
+}
+
+static Arena room_begin(const RefRoom *room)
+{
+    return room->at ? (Arena){ .at = room->at, .end = room->at + room->size }
+                    : (Arena){ .at = NULL };
+}
+
+/* In the room, as it is, or by what did not fit. */
+static size_t room_used(const RefRoom *room, const Arena *a)
+{
+    return a->end == room->at + room->size ? (size_t)(a->at - room->at) : room->size;
+}
+
 /* A call in the program's own room, which is made zero again; one inside another, as the
  * decoding of its operand is, in memory of its own. */
 static bool run_call(RefRun *run, const Step *s)
 {
     Ref *r = run->ref;
     const bool own = !r->busy;
-    Arena scratch = { .at = own ? r->room : NULL, .end = own ? r->room + ROOM : NULL };
+    Arena scratch = { 0 }, rough = { 0 };
+    if (own) {
+        scratch = room_begin(&r->room);
+        rough = room_begin(&r->rough);
+    }
     Tensor *res = own ? r->res : NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
     r->busy = true;
-    const bool ok = call_with(run, s, &scratch, res);
+    const bool ok = call_with(run, s, &scratch, own ? &rough : NULL, res);
     if (own) {
-        const bool in_room = scratch.end == r->room + ROOM;
-        memset(r->room, 0, in_room ? (size_t)(scratch.at - r->room) : ROOM);
+        memset(r->room.at, 0, room_used(&r->room, &scratch));
+        if (scratch.chunk) room_more(r, &r->room, &scratch);
+        if (rough.chunk) room_more(r, &r->rough, &rough);
         r->busy = false;
     }
     if (scratch.chunk) arena_free(&scratch);
+    if (rough.chunk) arena_free(&rough);
     return ok;
 }
 
@@ -543,6 +581,8 @@ static void ref_free(Program *p)
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     for (int i = 0; i < r->nstate; i++) tensor_free(&r->state[i].value);
     arena_free(&r->arena);
+    mem_free(r->room.at);
+    mem_free(r->rough.at);
     mem_free(r);
 }
 
@@ -561,7 +601,8 @@ static Program *ref_compile(const Backend *self, const Module *m, const Func *f,
     if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
         && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
-        r->room = arena_alloc(&r->arena, ROOM);
+        r->room = (RefRoom){ mem_zero(ROOM_FIRST, 1), ROOM_FIRST };
+        if (!r->room.at) mem_out(ROOM_FIRST);
         r->res = NEW_ARRAY(&r->arena, MAX_RESULT, Tensor);
         const size_t quarter = r->plan.compressed / 4;
         r->decoded.keep = quarter > DECODED_KEEP ? quarter : DECODED_KEEP;
@@ -599,7 +640,7 @@ static void run_lost(void *ref)
     r->decoded.now = r->decoded.kept = 0;
     if (r->busy) {
         for (int i = 0; i < MAX_RESULT; i++) tensor_free(&r->res[i]);
-        memset(r->room, 0, ROOM);
+        memset(r->room.at, 0, r->room.size);
         r->busy = false;
     }
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
@@ -615,6 +656,37 @@ static void ref_keep(const Ref *r)
     for (int i = 0; i < r->nresult; i++) tensor_follow(r, &r->result[i].value);
 }
 
+/* Results of the last run, which end with this one: their memory is for what takes their place. */
+static void results_back(Ref *r)
+{
+    for (int i = 0; i < r->nresult; i++) {
+        Tensor *t = &r->result[i].value;
+        const int slot = r->plan.body->result[i];
+        const SlotInfo *s = &r->plan.slot[slot];
+        Held *h = &r->held[slot];
+        if (t->owned && s->value->def && !s->lit && !s->constant && !h->set && !h->mine) {
+            *h = (Held){ .t = *t, .set = true, .mine = true };
+            ref_drop(r, h);
+            *t = (Tensor){ 0 };
+        } else tensor_free(t);
+    }
+    r->nresult = 0;
+}
+
+/* All that is for the next run alone. */
+static void ref_lean(Ref *r)
+{
+    for (int i = 0; i < r->plan.nslot; i++)
+        if (r->held[i].mine && !r->held[i].set) ref_release(r, &r->held[i]);
+    mem_free(r->rough.at);
+    r->rough = (RefRoom){ .at = NULL };
+    char *least = r->room.size > ROOM_FIRST ? mem_zero(ROOM_FIRST, 1) : NULL;
+    if (!least) return;
+    mem_free(r->room.at);
+    r->room = (RefRoom){ least, ROOM_FIRST };
+    mem_follow(r, least);
+}
+
 static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     Ref *r = (Ref *)p;
@@ -622,8 +694,7 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     RefRun run = { .ref = r, .diag = d, .opt = opt };
     GuardTask lost;
     guard_task(&lost, run_lost, r);
-    for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
-    r->nresult = 0;
+    results_back(r);
     bind_params(r, in, nin);
     bool ok = run_steps(&run, r->plan.body);
     for (int i = 0; ok && i < b->nresult; i++) {
@@ -635,6 +706,7 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     for (int i = 0; i < r->plan.nslot; i++)
         if (r->plan.slot[i].decoder) let_go(r, r->plan.slot[i].decoder);
     guard_task_end(&lost);
+    if (opt->lean) ref_lean(r);
     ref_keep(r);
     return ok;
 }

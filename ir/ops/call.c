@@ -210,9 +210,14 @@ void *call_scratch(Call *c, size_t count, size_t size)
     return arena_array(c->arena, count, size);
 }
 
+void *call_rough(Call *c, size_t count, size_t size)
+{
+    return arena_array(c->rough ? c->rough : c->arena, count, size);
+}
+
 double *call_doubles_of(Call *c, const Tensor *t)
 {
-    double *p = call_scratch(c, t->count + 1, sizeof *p);
+    double *p = call_rough(c, t->count + 1, sizeof *p);
     tensor_get_floats(t, 0, t->count, p);
     return p;
 }

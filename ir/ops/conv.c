@@ -12,17 +12,17 @@ static bool conv_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_AN
 
 static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *v)
 {
-    const char *xs = shape_text(c->arena, x), *ws = shape_text(c->arena, w);
     long long g = (long long)v->groups;
     if (v->transposed) {
         if (!conv_fits(x->dim[1], w->dim[0]))
             return call_error(c,
                               "x is %s and weight is %s: weight's first dimension must be x's "
                               "%lld channels",
-                              xs, ws, (long long)x->dim[1]);
+                              shape_text(c->arena, x), shape_text(c->arena, w),
+                              (long long)x->dim[1]);
         if (x->dim[1] != DIM_ANY && x->dim[1] % v->groups)
             return call_error(c, "x is %s: its %lld channels do not divide into %lld groups",
-                              xs, (long long)x->dim[1], g);
+                              shape_text(c->arena, x), (long long)x->dim[1], g);
         return true;
     }
     if (x->dim[1] != DIM_ANY && w->dim[1] != DIM_ANY
@@ -31,12 +31,12 @@ static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *
             c,
             "x is %s and weight is %s: with %lld groups weight's second dimension "
             "must be %lld / %lld",
-            xs, ws, g, (long long)x->dim[1], g);
+            shape_text(c->arena, x), shape_text(c->arena, w), g, (long long)x->dim[1], g);
     if (w->dim[0] != DIM_ANY && w->dim[0] % v->groups)
         return call_error(c,
                           "weight is %s: its %lld output channels do not divide into %lld "
                           "groups",
-                          ws, (long long)w->dim[0], g);
+                          shape_text(c->arena, w), (long long)w->dim[0], g);
     return true;
 }
 
@@ -153,9 +153,9 @@ typedef struct {
     double *weight, *x, *bias, *patch, *acc;
 } ConvRun;
 
-static double *conv_scratch(ConvRun *k, int64_t a, int64_t b)
+static double *conv_rough(ConvRun *k, int64_t a, int64_t b)
 {
-    return call_scratch(k->c, (size_t)a, (size_t)b * sizeof(double));
+    return call_rough(k->c, (size_t)a, (size_t)b * sizeof(double));
 }
 
 static bool work_of(Call *c, bool transposed, ConvRun *k)
@@ -174,10 +174,10 @@ static bool work_of(Call *c, bool transposed, ConvRun *k)
     k->columns = SLICE / (rows > k->gout ? rows : k->gout > 0 ? k->gout : 1);
     if (k->columns < 1) k->columns = 1;
     if (k->columns > most) k->columns = most;
-    k->weight = conv_scratch(k, k->gout * k->gin, k->taps);
-    k->x = conv_scratch(k, k->gin, k->in);
-    k->patch = conv_scratch(k, rows, k->columns);
-    k->acc = conv_scratch(k, k->gout, transposed ? k->out : k->columns);
+    k->weight = conv_rough(k, k->gout * k->gin, k->taps);
+    k->x = conv_rough(k, k->gin, k->in);
+    k->patch = conv_rough(k, rows, k->columns);
+    k->acc = conv_rough(k, k->gout, transposed ? k->out : k->columns);
     return true;
 }
 
@@ -276,7 +276,7 @@ bool eval_conv(Call *c)
 static void load_turned(ConvRun *k, int64_t g)
 {
     int64_t cols = k->gout * k->taps;
-    double *line = conv_scratch(k, 1, cols);
+    double *line = conv_rough(k, 1, cols);
     for (int64_t i = 0; i < k->gin; i++) {
         int64_t at = (g * k->gin + i) * cols;
         tensor_get_floats(call_val(k->c, P_weight), (size_t)at, (size_t)cols, line);

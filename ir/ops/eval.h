@@ -102,6 +102,9 @@ void softmax_of(double *x, int64_t n, int64_t step);
  * is m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
 void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
                  int64_t ldb, double *c, int64_t ldc);
+/* The same of b turned: n by k, and b[j][l] above. */
+void gemm_double_turned(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                        const double *b, int64_t ldb, double *c, int64_t ldc);
 void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
               int64_t ldb, int64_t *c, int64_t ldc);
 

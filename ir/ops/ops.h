@@ -156,6 +156,8 @@ struct Call {
     const OpInfo *info;
     Opset opset;
     Arena *arena; /* for types and for what infer and eval need until the call is over */
+    /* the same with any bytes in it, for what is written whole (call_rough); NULL: arena */
+    Arena *rough;
     Diag *diag;
     Loc loc;
     /* by index in info->param; n = 0: absent */
@@ -227,6 +229,7 @@ bool call_alloc(Call *c, int i, DType t, const Shape *s);
 double *call_doubles(Call *c, ParamId p);
 double *call_doubles_of(Call *c, const Tensor *t);
 void *call_scratch(Call *c, size_t count, size_t size); /* zeroed, dies with the call */
+void *call_rough(Call *c, size_t count, size_t size);   /* the same with any bytes in it */
 
 /* ---- making calls ------------------------------------------------------------------------ */
 

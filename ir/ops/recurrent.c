@@ -158,8 +158,8 @@ typedef struct RecurrentWalker RecurrentWalker;
 struct RecurrentWalker {
     Recurrent r;
     RecurrentActivation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
-    double *input, *state; /* weights turned: width or hidden by gates * hidden */
-    double *x;             /* a step of x: batch by width */
+    double *input, *state;                  /* weights: gates * hidden by width or hidden */
+    double *x;                              /* a step of x: batch by width */
     double *bias, *input_bias, *peephole;
     double *h, *c; /* batch by hidden */
     double *pre;   /* batch by gates * hidden: what the gates are made of */
@@ -174,8 +174,8 @@ static void add_state(const RecurrentWalker *k, const double *h, int first, int 
                       double *pre)
 {
     int64_t n = k->r.hidden, row = k->r.gates * n;
-    gemm_double(k->r.batch, count * n, n, h, n, k->state + first * n, row, pre + first * n,
-                row);
+    gemm_double_turned(k->r.batch, count * n, n, h, n, k->state + first * n * n, n,
+                       pre + first * n, row);
 }
 
 static double recurrent_at(const double *v, int64_t i) { return v ? v[i] : 0; }
@@ -243,22 +243,13 @@ static void step_gru(RecurrentWalker *k)
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
-/* A matrix turned over, from the call's arena. */
-static double *recurrent_turned(Call *c, const double *m, int64_t rows, int64_t cols)
-{
-    double *t = call_scratch(c, (size_t)rows, (size_t)cols * sizeof *t);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) t[j * rows + i] = m[i * cols + j];
-    return t;
-}
-
 /* pre becomes W x of a step. */
 static void take_input(Call *c, RecurrentWalker *k, int64_t time)
 {
     int64_t b = k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
     tensor_get_floats(call_val(c, P_x), (size_t)(time * b * w), (size_t)(b * w), k->x);
     memset(k->pre, 0, (size_t)(b * n) * sizeof *k->pre);
-    gemm_double(b, n, w, k->x, w, k->input, n, k->pre, n);
+    gemm_double_turned(b, n, w, k->x, w, k->input, w, k->pre, n);
 }
 
 /* This direction's half of a [batch, ways * hidden] state. */
@@ -285,18 +276,16 @@ static void recurrent_load(Call *c, RecurrentWalker *k, int way)
 {
     int64_t n = k->r.hidden, row = n * k->r.gates;
     size_t size = (size_t)k->r.batch * sizeof(double);
-    k->input = recurrent_turned(c, call_doubles(c, way ? P_weight_ih_back : P_weight_ih), row,
-                                k->r.width);
-    k->state = recurrent_turned(c, call_doubles(c, way ? P_weight_hh_back : P_weight_hh), row,
-                                n);
-    k->bias = call_doubles(c, way ? P_bias_back : P_bias);
+    k->input = call_doubles(c, weights[way].ih);
+    k->state = call_doubles(c, weights[way].hh);
+    k->bias = call_doubles(c, weights[way].bias);
     k->h = first_state(c, k, P_initial_h, way);
     k->room = call_scratch(c, (size_t)(row + n), size);
     k->pre = call_scratch(c, (size_t)row, size);
     k->x = call_scratch(c, (size_t)k->r.width, size);
     if (k->r.gates != 4) return;
     k->c = first_state(c, k, P_initial_c, way);
-    k->peephole = call_doubles(c, way ? P_peephole_back : P_peephole);
+    k->peephole = call_doubles(c, weights[way].peephole);
 }
 
 /* Results of direction "reverse" stand in the order of processing; those of the backward half

@@ -1,6 +1,7 @@
 /* test_memory.c -- the public library where memory runs out: each call with the n-th request
  * failing, for all n, that one alone and all from it on. A call that fails says so by its
  * status, leaves nothing of what it made, and works when it is made again. */
+#include "../../backends/backend.h"
 #include "../../frontend/frontend.h"
 #include "../../include/anec.h"
 #include "../../ir/mil/mil.h"
@@ -389,9 +390,53 @@ static void test_lean_runs(void **state)
     assert_int_equal(live, kept);
 }
 
+/* From the second run on the reference asks the system for nothing: what its statements need, small
+ * or large, and what they result in has the room that it had before. */
+static void test_a_steady_run_asks_for_nothing(void **state)
+{
+    static const char text[] =
+        "model main(x: fp32[1, 64, 1, 16], h: fp32[2, 8], s: fp32[3, 2, 8]) -> (y, z) {\n"
+        "    weight w: [96, 64, 1, 3] = normal(seed = 1), f: [40, 96] = normal(seed = 2)\n"
+        "    weight a: [32, 8] = normal(seed = 3), b: [32, 8] = normal(seed = 4)\n"
+        "    c = relu(conv(x, w, pad_type = \"same\"))\n"
+        "    y = softmax(linear(transpose(reshape(c, [96, 16]), perm = [1, 0]), f), axis = 1)\n"
+        "    q = lstm(s, initial_h = h, initial_c = h, weight_ih = a, weight_hh = b)\n"
+        "    z = q[0]\n"
+        "}\n";
+    static const float zero[1024];
+    const Shape xs = SHAPE(1, 64, 1, 16), hs = SHAPE(2, 8), ss = SHAPE(3, 2, 8);
+    const Binding in[] = { { .name = "x", .value = tensor_view(DT_FP32, &xs, zero) },
+                           { .name = "h", .value = tensor_view(DT_FP32, &hs, zero) },
+                           { .name = "s", .value = tensor_view(DT_FP32, &ss, zero) } };
+    const Source src = { .name = "steady.anedsl", .text = text, .len = sizeof text - 1 };
+    Diag d = { .quiet = true };
+    const Backend *ref = backend_find("ref");
+    long first = 0;
+    (void)state;
+    fail_at = 0;
+    Module *m = dsl_compile(&d, &src, &(DslOptions){ .opset = OPSET_IOS18 });
+    if (!m) fail_msg("%s", d.text.s);
+    Program *p = program_new(ref, m, module_main(m), &d);
+    assert_non_null(p);
+    for (int i = 0; i < 4; i++) {
+        const long before = requests;
+        assert_true(ref->run(p, &d, in, 3, &(RunOptions){ .max_steps = 0 }));
+        if (i == 0) first = requests - before;
+        if (i > 1) assert_int_equal(requests - before, 0);
+    }
+    assert_true(first > 10);
+    const long kept = live;
+    assert_true(ref->run(p, &d, in, 3, &(RunOptions){ .lean = true }));
+    assert_true(live < kept);
+    program_free(p);
+    module_free(m);
+    diag_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_steady_run_asks_for_nothing),
         cmocka_unit_test_setup_teardown(test_lean_runs, begin, end),
         cmocka_unit_test_setup_teardown(test_one_request, begin, end),
         cmocka_unit_test_setup_teardown(test_all_requests_from_one_on, begin, end),
