@@ -188,7 +188,7 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
     return used;
 }
 
-static bool quant_expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
+static void quant_expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
 {
     const Tensor *lut = call_val(c, P_lut);
     int rank = p->shape.rank;
@@ -204,18 +204,20 @@ static bool quant_expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
     blocks_of(&e.blocks, rank, p->shape.dim, grouped ? lut->shape.dim : one);
     e.row = p->vector > 1 ? shape_elements(&p->shape, p->axis + 1, rank) : e.blocks.run;
     for (int64_t i = 0; i < e.dense; i += e.row) taken += expand_row(&e, i, taken);
-    return true;
 }
 
 bool eval_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    return lut_of(c, P_indices, P_NONE, &p) && quant_expand(c, &p, NULL, c->res[0]);
+    if (!lut_of(c, P_indices, P_NONE, &p)) return false;
+    quant_expand(c, &p, NULL, c->res[0]);
+    return true;
 }
 
 bool eval_constexpr_lut_to_sparse(Call *c)
 {
     Packed p;
-    return lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)
-        && quant_expand(c, &p, c->res[0], c->res[1]);
+    if (!lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)) return false;
+    quant_expand(c, &p, c->res[0], c->res[1]);
+    return true;
 }

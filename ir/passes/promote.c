@@ -104,7 +104,6 @@ static Value *promote_taps(const PromoteCall *c)
     Op *op = build_op(c->b, c->wish, c->kind, arg, narg);
     Value *y = op ? grad_by_taps(c->b, op, weight) : NULL;
     if (op) op_unlink(op);
-    op_unlink(zeros->def);
     return y;
 }
 

@@ -143,7 +143,7 @@ class File:
     def binary(self, i):
         t = self.t[i]
         binds = BINDS[t.text]
-        if re.search(r"\b(\w*alloc\w*|mem_zero)\(", self.line_of(t.start)) and KINDS.get(t.text) is None:
+        if re.search(r"\b(\w*alloc\w*|NEW_ARRAY|mem_zero)\(", self.line_of(t.start)) and KINDS.get(t.text) is None:
             return  # how much is asked for: too little is found by the sanitizers
         a, b = self.left_of(i, binds), self.right_of(i, binds)
         if a > i - 1 or b < i + 1:
@@ -164,10 +164,12 @@ class File:
         """A least or greatest, a difference or zero, by its form: where both are equal either does the same."""
         bare = lambda x: re.sub(r"\((?:int|long|double|float|size_t|u?int\d+_t)\)", "", x)
         left, right, rest = bare(left), bare(right), bare(plain(self.text[end:end + 200]))
-        arms = re.match(r"\)? \? ([^?:;,]+?) : ([^?:;,]+?)\)*[;,]", " " + rest if rest[0] == "?" else rest)
+        arms = re.match(r"\)? \? ([^?:;,]+?) : ([^?:;,]+?)[;,]", " " + rest if rest[0] == "?" else rest)
         both = {left, right}
         if arms:
             a, b = arms.groups()
+            while b.count(")") > b.count("("):  # of what is around
+                b = b[:-1]
             gap = lambda x, y: x in (f"{left} - {right}", f"{right} - {left}", "-" + left if right == "0" else "") and y == "0"
             return {a, b} == both or gap(a, b) or gap(b, a)
         put = re.match(r"\) ([^=;]+?) = ([^=;]+?);", rest)

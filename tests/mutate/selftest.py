@@ -131,7 +131,8 @@ def small():
 FORMS = [  # a condition, and whether `<` and `<=` are one there, by its form
     ("x = a < b ? a : b;", True), ("x = (a < b ? b : a);", True), ("if (a < b) a = b;", True),
     ("x = a < 0 ? -a : 0;", True), ("x = a < b ? b - a : 0;", True), ("x = f(a < 0 ? 0 : a);", True),
-    ("x = a < 40 ? (int)a : 40;", True), ("x = n - (size_t)a < b ? n - a : b;", True), ("x = a < f(b) ? (int)f(b) : a;", True),
+    ("x = a < 40 ? (int)a : 40;", True), ("x = a < F(b) ? a : F(b);", True), ("x = (a < F(b) ? a : F(b));", True),
+    ("x = n - (size_t)a < b ? n - a : b;", True), ("x = a < f(b) ? (int)f(b) : a;", True),
     ("x = a < b ? a : c;", False), ("if (a < b) c = b;", False), ("if (a < b) return b;", False), ("x = a < 1 ? -a : 0;", False),
 ]
 
