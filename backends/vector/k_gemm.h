@@ -17,6 +17,15 @@ INLINE void gemm_row(const GemmTile *t, bool half, bool table, int64_t l, V *b0,
     }
 }
 
+/* Asks for what comes a while after row l of b: the processor by itself stops at each page. */
+INLINE void gemm_ahead(const GemmTile *t, bool half, int64_t l)
+{
+    enum { AHEAD = 2048 };
+    const int64_t at = l * t->ldb * (half ? 2 : 4) + AHEAD;
+    __builtin_prefetch((const char *)t->b + at);
+    if (!half && VEC_LANES == 16) __builtin_prefetch((const char *)t->b + at + 64);
+}
+
 /* `rows` is a constant wherever this is inlined, so that the sums are registers. */
 INLINE void gemm_rows(const GemmTile *t, const int rows, bool half, bool table)
 {
@@ -54,6 +63,7 @@ INLINE void gemm_one(const GemmTile *t, bool half, bool table)
     for (; l + 4 <= t->depth; l += 4) _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
         {
             V b0, b1;
+            if (!table) gemm_ahead(t, half, l + i);
             gemm_row(t, half, table, l + i, &b0, &b1);
             const V v = v_set(a[(l + i) * VEC_ROWS]);
             s[i][0] = v_fma(v, b0, s[i][0]);
