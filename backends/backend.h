@@ -79,6 +79,7 @@ typedef struct {
     uint64_t random_seed; /* what MIL's seed -1 stands for */
     uint64_t max_steps;   /* of one while_loop; 0: no bound */
     int threads;          /* of the processor's; 0: as many as it has */
+    bool exact;           /* sums of products in their direct form alone */
     bool lean;            /* memory that only a run needs is not kept for the next one */
     /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);

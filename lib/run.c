@@ -153,6 +153,7 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
                        .max_steps = o.max_steps,
                        .threads = o.threads,
                        .lean = o.lean != 0,
+                       .exact = o.exact != 0,
                        .ctx = &o };
     if (o.value) opt.each = see_value;
     if (o.begin && o.end) {

@@ -574,6 +574,7 @@ static void set_run_options(RunJob *j)
                                  .max_steps = steps->count ? steps->number : 1000000 };
     j->run.ctx = j;
     j->run.threads = threads_of(anerun_opt(j, RUN_threads));
+    j->run.exact = anerun_opt(j, RUN_exact)->count != 0;
     if (anerun_opt(j, RUN_trace)->count) {
         j->run.begin = trace_op_begins;
         j->run.end = trace_op_ends;

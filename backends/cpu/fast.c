@@ -34,16 +34,16 @@ typedef struct {
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-static bool fast_suits(const FlatPlan *p, const Fast *f, bool fused)
+static bool fast_suits(const FlatPlan *p, const Fast *f, FlatHow how)
 {
-    if (!p || p->fused != fused) return false;
+    if (!p || p->how.fused != how.fused || p->how.exact != how.exact) return false;
     for (int i = 0; i < f->base.func->body->nparam; i++)
         if (!param_is_state(f->base.func->body->param[i]) && !shape_equal(&p->in[i], &f->in[i]))
             return false;
     return true;
 }
 
-static FlatPlan *make_plan(Fast *f, bool fused)
+static FlatPlan *make_plan(Fast *f, FlatHow how)
 {
     int at = 0;
     for (int i = 0; i < PLANS; i++)
@@ -51,7 +51,7 @@ static FlatPlan *make_plan(Fast *f, bool fused)
             at = i;
     flat_free(f->flat[at].plan);
     f->flat[at].plan = NULL;
-    if (!flat_new(&f->making, f, ref_plan(f->walk), f->base.func, f->kernels, f->in, fused))
+    if (!flat_new(&f->making, f, ref_plan(f->walk), f->base.func, f->kernels, f->in, how))
         return NULL;
     f->flat[at].plan = f->making;
     f->flat[at].used = f->runs;
@@ -59,14 +59,14 @@ static FlatPlan *make_plan(Fast *f, bool fused)
     return f->flat[at].plan;
 }
 
-static FlatPlan *find_plan(Fast *f, bool fused)
+static FlatPlan *find_plan(Fast *f, FlatHow how)
 {
     for (int i = 0; i < PLANS; i++)
-        if (fast_suits(f->flat[i].plan, f, fused)) {
+        if (fast_suits(f->flat[i].plan, f, how)) {
             f->flat[i].used = f->runs;
             return f->flat[i].plan;
         }
-    return make_plan(f, fused);
+    return make_plan(f, how);
 }
 
 /* ---- compiling --------------------------------------------------------------------------- */
@@ -111,7 +111,7 @@ static Program *fast_compile(const Backend *self, const Module *m, const Func *f
         fast_free(&f->base);
         return NULL;
     }
-    if (shapes_known(f)) make_plan(f, true);
+    if (shapes_known(f)) make_plan(f, (FlatHow){ .fused = true });
     return &f->base;
 }
 
@@ -324,7 +324,7 @@ static bool run_flat(Fast *f, FlatPlan *p, Diag *d, const Binding *in, int nin,
     give_memory(&g);
     if (!give_results(&g)) return false;
     place_slots(&g);
-    if (!(p->fused ? run_fast(&g) : run_shown(&g))) return false;
+    if (!(p->how.fused ? run_fast(&g) : run_shown(&g))) return false;
     copy_results(&g);
     f->nresult = f->base.func->body->nresult;
     if (opt->lean) give_back(p);
@@ -349,7 +349,8 @@ static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin, const R
     for (int i = 0; i < prog->func->body->nparam; i++)
         wanted += !param_is_state(prog->func->body->param[i]);
     const bool shown = opt->each || opt->begin || opt->end;
-    FlatPlan *p = given == wanted ? find_plan(f, !shown) : NULL;
+    const FlatHow how = { .fused = !shown, .exact = opt->exact };
+    FlatPlan *p = given == wanted ? find_plan(f, how) : NULL;
     bool ok;
     if (p) ok = run_flat(f, p, d, in, nin, opt);
     else {
@@ -447,7 +448,7 @@ static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
     uint64_t used = 0;
     (void)d;
     for (int i = 0; i < PLANS; i++) {
-        if (!f->flat[i].plan || !f->flat[i].plan->fused || (p && f->flat[i].used < used))
+        if (!f->flat[i].plan || !f->flat[i].plan->how.fused || (p && f->flat[i].used < used))
             continue;
         p = f->flat[i].plan;
         used = f->flat[i].used;

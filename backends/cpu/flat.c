@@ -253,7 +253,7 @@ void make_close(Make *m, const Step *s, int but)
 static int flat_joined(const Make *m, const Step *s, size_t count)
 {
     int best = -1;
-    for (int i = 0; i < s->narg && m->p->fused; i++)
+    for (int i = 0; i < s->narg && m->p->how.fused; i++)
         for (int k = 0; k < s->arg[i].n; k++) {
             const int at = open_maker(m, s->arg[i].slot[k], count);
             if (at > best) best = at;
@@ -504,7 +504,7 @@ static bool make_all(Make *m, const Shape *in)
             || p->slot[body->result[i]].type->dtype == DT_STRING)
             return false;
     p->nstep = m->nstep;
-    if (p->fused) drop_steps(p, &m->scratch);
+    if (p->how.fused) drop_steps(p, &m->scratch);
     for (int i = 0; i < p->nstep; i++) p->macs += p->step[i].macs;
     for (int i = 0; i < p->nstep; i++)
         if (p->step[i].run && p->step[i].elem) elem_find_end(p, p->step[i].elem);
@@ -514,7 +514,7 @@ static bool make_all(Make *m, const Shape *in)
 }
 
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
-              const Kernels *k, const Shape *in, bool fused)
+              const Kernels *k, const Shape *in, FlatHow how)
 {
     FlatPlan *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
@@ -523,7 +523,7 @@ bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f
     p->owner = owner;
     p->plan = plan;
     p->kernels = k;
-    p->fused = fused;
+    p->how = how;
     p->slot = NEW_ARRAY(&p->arena, plan->nslot + 1, FlatSlot);
     mem_follow(owner, p->arena.chunk);
     p->base = NEW_ARRAY(&p->arena, plan->nslot + 1, char *);

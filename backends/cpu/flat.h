@@ -127,6 +127,12 @@ typedef struct {
     int first, end; /* statements, and after ordering steps */
 } FlatLoop;
 
+/* What a plan is wanted for. */
+typedef struct {
+    bool fused; /* else statement by statement */
+    bool exact; /* without what is faster than a sum of products and further from it */
+} FlatHow;
+
 struct FlatPlan {
     Arena arena;
     const Plan *plan;
@@ -141,7 +147,7 @@ struct FlatPlan {
     size_t arena_bytes, lane_room, room;
     double macs;
     size_t packed; /* bytes of weights in the kernels' order */
-    bool fused;
+    FlatHow how;
     Tensor **held; /* tensors that are the plan's to free */
     int nheld, held_cap;
     Shape *in;    /* by parameter: what it was made for */
@@ -269,7 +275,7 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
  * `in`: shapes of the parameters. *out holds the plan from the start, so that it can be freed
  * when memory runs out under it; owner: what memory of it follows (mem_follow). */
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
-              const Kernels *k, const Shape *in, bool fused);
+              const Kernels *k, const Shape *in, FlatHow how);
 void flat_free(FlatPlan *p);
 /* Gives roots of the arena their places, by the steps that read and write them. */
 void flat_place(FlatPlan *p);

@@ -332,7 +332,8 @@ bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
     FlatPlan *p = l->p;
     int x;
     const int weights = g->a_slot;
-    if (!p->fused || weights < 0 || g->b_slot < 0 || g->a.cols != 1 || g->n == 1) return false;
+    if (!p->how.fused || weights < 0 || g->b_slot < 0 || g->a.cols != 1 || g->n == 1)
+        return false;
     const FlatStep *soft = made_for_one(p, weights);
     if (!soft || !rows_softmax(soft, &x)) return false;
     const FlatStep *product = made_for_one(p, x);

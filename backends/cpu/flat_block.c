@@ -127,7 +127,7 @@ static bool make_cond(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
     const int pred = slot_of(s, P_pred);
-    if (!m->p->fused || op_nblock(s->op) != 2 || !one_truth(m, pred)) return false;
+    if (!m->p->how.fused || op_nblock(s->op) != 2 || !one_truth(m, pred)) return false;
     const int branch = m->nstep;
     add_way(m, s, GO_UNLESS, pred, -1);
     m->now++;
@@ -181,7 +181,7 @@ static int new_loop(FlatPlan *p, FlatLoop v)
 static bool make_while(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
-    if (!m->p->fused || op_nblock(s->op) != 2 || !make_vars(m, s)) return false;
+    if (!m->p->how.fused || op_nblock(s->op) != 2 || !make_vars(m, s)) return false;
     const Steps *cond = s->block[0], *body = s->block[1];
     m->now++;
     const int enter = m->nstep;

@@ -156,7 +156,7 @@ static void note_turned(FlatLower *l, const Copy *c, int rank)
 {
     const FlatSlot *x = &l->p->slot[c->src];
     FlatSlot *y = &l->p->slot[c->dst];
-    if (!l->p->fused) return;
+    if (!l->p->how.fused) return;
     int64_t perm[MAX_RANK], *stride = NEW_ARRAY(&l->p->arena, rank + 1, int64_t);
     call_ints(l->c, P_perm, perm, MAX_RANK);
     for (int i = 0; i < rank; i++)

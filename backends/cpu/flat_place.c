@@ -94,7 +94,7 @@ void flat_place(FlatPlan *p)
     int count = 0;
     for (int i = 0; i < p->nstep; i++) live_in(p, i);
     for (int i = 0; i < p->nloop; i++) place_outlive(p, &p->loop[i]);
-    for (int i = 0; i < n && !p->fused; i++) p->slot[i].last = p->nstep; /* all are shown */
+    for (int i = 0; i < n && !p->how.fused; i++) p->slot[i].last = p->nstep; /* all are shown */
     place_results(p);
     for (int i = 0; i < n; i++)
         if (p->slot[i].kind == ROOT_ARENA && p->slot[i].first <= p->slot[i].last)

@@ -271,7 +271,7 @@ bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
     const Window *w = &v->window;
-    if (!wino_suits(v)) return false;
+    if (l->p->how.exact || !wino_suits(v)) return false;
     Wino c = { .x_slot = lower_slot(l, P_x),
                .type = call_dtype(l->c, P_x),
                .batch = v->batch,
