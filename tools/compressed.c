@@ -17,6 +17,7 @@ static void put_form_ops(Buf *out, const CompressKind *k)
     if (k->since < OPSET_IOS18 && f->old != f->now)
         buf_printf(out, " %s, ios18", ops[f->old].name);
     buf_printf(out, " %s", ops[f->now].name);
+    if (f->joint != OP_NONE) buf_printf(out, ", in sparse %s", ops[f->joint].name);
 }
 
 static void put_streams(Buf *out, const ChipFacts *f)

@@ -11,7 +11,6 @@ typedef struct {
     Diag *diag;
     Opset opset;
     const Coded *coded;
-    const Compression *as;
     const char *name;
     int channel;
 } Forming;
@@ -30,7 +29,7 @@ static void form_give(Forming *f, Op *op, ParamId p, const Const *c)
     else op_arg(f->m, op, p, value_literal(f->m, c, op_loc(f->at)));
 }
 
-/* Its result is what is used where `last`; otherwise the next statement's. */
+/* Infers its results, the first of which has the weight's name and that suffix. */
 static Op *form_done(Forming *f, Op *op, const char *suffix)
 {
     Builder b = builder_at(f->at->parent, f->at, f->diag, op_loc(f->at));
@@ -184,7 +183,6 @@ Value *compress_form(Module *m, Op *at, const Value *v, const Encoder *e, Diag *
                   .diag = d,
                   .opset = at->opset ? (Opset)at->opset : func->opset,
                   .coded = &e->to,
-                  .as = e->as,
                   .name = v->name,
                   .channel = e->channel };
     Op *op = f.opset < OPSET_IOS18 ? form_old(&f, &e->shape) : form_now(&f);
