@@ -205,6 +205,9 @@ typedef struct {
     /* of anec_step_parts: "2,4": programs that are the host's without being tried, since the
      * device refused them before; NULL: none */
     const char *refused;
+    int lifted; /* not 0: for who needs gradients in their own precision however small they are, as
+                   Adam does: on a chip whose products below 2^-14 are 0, operands are multiplied
+                   with powers of two before and products divided by them behind */
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);

@@ -370,6 +370,7 @@ static anec_model *step_of(anec_model *model, const anec_step_options *how, ApiC
     anec_model *m = model_again(model);
     model_stage(c, "load");
     m->m.baked = how->baked != 0;
+    m->m.lift = !how->forward && how->lifted;
     m->m.promote = arena_strdup(&m->m.arena, how->function);
     *grad = (GradOptions){ .function = m->m.promote,
                            .last = true,

@@ -51,6 +51,7 @@ static anec_model *part_model(anec_parts *p, anec_device *device, Module *module
     anec_model *m = model_new(device);
     m->m.path = arena_strdup(&m->m.arena, p->step->m.path);
     m->m.dsl = true;
+    m->m.lift = p->step->m.lift;
     m->m.module = module;
     return m;
 }

@@ -261,6 +261,7 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
                                           : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);
     o->only = config_get(c, CONFIG_passes)->text;
+    o->lift = m->lift;
     o->states_as_io = config_get(c, CONFIG_states_as_io)->count > 0;
     /* An opset alone changes no precision and makes nothing legal; nor do states. */
     if (o->target == &p->own && (opset->count || o->states_as_io) && !io->count)

@@ -76,6 +76,7 @@ typedef struct {
                              NULL: generic */
     const char *promote;   /* of an .anedsl: the model whose weights are inputs (frontend.h) */
     bool baked;            /* constants again once there are gradients */
+    bool lift;             /* a step of training: PassOptions.lift */
     const char *promoted;  /* those of them that are (frontend.h) */
     DslWeights weights;    /* these */
     DslWeights declared;   /* of an .anedsl: all that it declares */

@@ -36,6 +36,7 @@ static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_mo
     anec_error error;
     const anec_step_options o = { .size = sizeof o,
                                   .function = e->job->set.at[SET_loss].text,
+                                  .lifted = rule_divides(&e->job->set),
                                   .scaled = 1,
                                   .baked = e->job->bake && !forward,
                                   .trained = e->job->set.at[SET_train].text,

@@ -11,13 +11,14 @@ static const struct {
     const char *name;
     int states;
     bool decays;
+    bool divides; /* by the size of gradients: small ones count as much as large ones */
     const char *call;
 } rules[] = {
-    { "sgd", 0, false, "r = [sgd(w, g * scale, lr)]" },
-    { "momentum", 1, false, "r = momentum(w, g * scale, s0, lr, %m)" },
-    { "adam", 2, false, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2)" },
-    { "adamw", 2, true, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2, %d)" },
-    { "lion", 1, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
+    { "sgd", 0, false, false, "r = [sgd(w, g * scale, lr)]" },
+    { "momentum", 1, false, false, "r = momentum(w, g * scale, s0, lr, %m)" },
+    { "adam", 2, false, true, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2)" },
+    { "adamw", 2, true, true, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2, %d)" },
+    { "lion", 1, true, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
 };
 
 static const char *const scalars[RULE_NUMBERS] = { "lr", "c1", "c2", "scale", "step" };
@@ -141,6 +142,15 @@ static bool count_states(TrainRule *r)
     }
     return diag_error(r->diag, (Loc){ 0 }, "%s_states of %s is %g: a rule has 0 to %d states",
                       r->function, r->file, n, MAX_STATES);
+}
+
+/* Of a user's own it is not known. */
+bool rule_divides(const TrainSettings *s)
+{
+    const char *text = s->at[SET_optimizer].text;
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (!strcmp(rules[i].name, text)) return rules[i].divides;
+    return true;
 }
 
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s)

@@ -78,6 +78,7 @@ bool segments_open(TrainPrograms *e, anec_model *model)
                                   .function = e->job->set.at[SET_loss].text,
                                   .trained = e->job->set.at[SET_train].text,
                                   .refused = e->job->refused,
+                                  .lifted = rule_divides(&e->job->set),
                                   .scaled = 1 };
     if (!programs_said(e,
                        anec_step_parts(model, e->device, e->host, &o,

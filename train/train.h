@@ -210,6 +210,8 @@ typedef struct {
     float lr, correct1, correct2, factor, step;
 } TrainStep;
 
+/* Whether its steps do not grow with the gradients, so that small ones are needed. */
+bool rule_divides(const TrainSettings *s);
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s);
 void rule_close(TrainRule *r);
 /* Compiles what updates a weight, where none of its shape was compiled before, and wires it: what

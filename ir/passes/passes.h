@@ -13,6 +13,7 @@ typedef struct {
     IoMode io;         /* IO_AUTO: the target's */
     Opset opset;       /* OPSET_NONE: the target's */
     bool states_as_io; /* states become inputs and results */
+    bool lift; /* products of any magnitude are kept where the target loses small ones */
     /* of compress.h; NULL: what the program declares alone. It is told what came of it. */
     struct CompressPlan *compress;
     const char *only; /* "a,b": run just these, in table order; NULL: the target's */
