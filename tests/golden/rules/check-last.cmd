@@ -1,0 +1,1 @@
+# for w in -Werror=rule '-Werror=rule -Wno-error=rule' '-Wno-error=rule -Werror=rule' -Wno-rule '-Wno-rule -Wrule' '-Wrule -Wno-rule'; do anec --check --target m2 $w ../../../ir/targets/probes/transposed-products.bad.mil 2> %t/err; echo "$w: exit $?, $(grep -c ' warning: matmul' %t/err) warnings, $(grep -c ' error: matmul' %t/err) errors"; done
