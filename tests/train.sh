@@ -236,6 +236,7 @@ else
     ANEC_MPI_LIB=/nowhere/libmpi.so ranks 1 anetrain net.anedsl $what -o part >told 2>&1
     check "no library exit" [ $? = 3 ]
     check "no library" grep -q "mpirun has started this, but Open MPI's library cannot be used (libmpi is not there)" told
+    rm -rf part
     cp x.npy x0.npy
     cp x.npy x2.npy
     ranks 3 sh -c 'anetrain -q net.anedsl --data x$OMPI_COMM_WORLD_RANK.npy,t.npy --accum 3 -o part; echo exit $?' >told 2>&1

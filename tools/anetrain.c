@@ -112,6 +112,8 @@ static bool check_command(const ToolArgs *a)
 {
     if (!a->operand && !anetrain_opt(a, TRAIN_resume)->count)
         return usage_error(&tool, "no MODEL.anedsl is given, and no --resume RUN");
+    if (anetrain_opt(a, TRAIN_anew)->count && anetrain_opt(a, TRAIN_resume)->count)
+        return usage_error(&tool, "--anew begins a run and --resume goes on with one");
     if (a->operand && !file_has_suffix(a->operand, ".anedsl"))
         return usage_error(&tool,
                            "%s is no .anedsl: weights of a program of the language are "
@@ -155,6 +157,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .model = a->operand,
                      .folder = anetrain_opt(a, TRAIN_output)->text,
                      .resume = anetrain_opt(a, TRAIN_resume)->text,
+                     .anew = anetrain_opt(a, TRAIN_anew)->count > 0,
                      .init = anetrain_opt(a, TRAIN_init)->text,
                      .export = anetrain_opt(a, TRAIN_export)->text,
                      .backend = anetrain_opt(a, TRAIN_backend)->text,

@@ -142,6 +142,23 @@ bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n
     return true;
 }
 
+bool folder_begin(TrainFolder *f, bool anew)
+{
+    static const char *const names[] = { "last", "best" };
+    uint64_t *step;
+    const size_t n = steps_there(f, &step);
+    if (n && !anew)
+        return diag_error(
+            f->diag, (Loc){ 0 },
+            "%s has a run of %llu steps: --resume %s goes on with it, -o NAME begins "
+            "another elsewhere, and --anew begins again here and removes it",
+            f->path, (unsigned long long)step[0], f->path);
+    for (size_t i = 0; n && i < COUNT(names); i++)
+        unlink(arena_printf(&f->arena, "%s/%s", f->path, names[i]));
+    for (size_t i = 0; i < n; i++) unlink(folder_checkpoint(f, step[i]));
+    return true;
+}
+
 /* One that cannot be read is named in a warning, and the one before it counts. */
 bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
 {

@@ -346,7 +346,8 @@ bool run_open(TrainRun *r)
         || !open_programs(r))
         return false;
     if (!r->resumed && !r->job->dry && r->leads
-        && !folder_open(&r->folder, r->diag, run_folder(r)))
+        && (!folder_open(&r->folder, r->diag, run_folder(r))
+            || !folder_begin(&r->folder, r->job->anew)))
         return false;
     r->compiled = run_now() - start;
     if (r->job->dry || !r->leads) return true;

@@ -318,6 +318,8 @@ typedef struct {
 } TrainFolder;
 
 bool folder_open(TrainFolder *f, Diag *d, const char *path);
+/* Of a run that begins: an error where the folder has checkpoints, or with `anew` they go. */
+bool folder_begin(TrainFolder *f, bool anew);
 void folder_close(TrainFolder *f);
 /* log.csv from here on: lines of steps from `step` on are cut. */
 bool folder_log(TrainFolder *f, uint64_t step);
@@ -432,6 +434,7 @@ struct TrainJob {
     const char *model;   /* NULL: that of the checkpoint */
     const char *folder;  /* NULL: that of the checkpoint, else `run` */
     const char *resume;  /* a folder or a checkpoint, or NULL */
+    bool anew;           /* a run that the folder has is removed */
     const char *init;    /* weights that it begins with, or NULL */
     const char *export;  /* a file that gets the weights at the end, or NULL */
     const char *backend; /* NULL: auto */

@@ -1,4 +1,4 @@
-# try() { echo "$ $*" >&2; anetrain m.anedsl -q -b cpu --steps 2 -o run "$@"; echo "exit $?" >&2; }
+# try() { echo "$ $*" >&2; anetrain m.anedsl -q -b cpu --steps 2 -o run --anew "$@"; echo "exit $?" >&2; }
 cp ../../../examples/text/char_llama.anedsl %t/m.anedsl
 cd %t
 for i in 0 1 2 3 4 5 6 7 8 9; do printf '\0\0\1\0\2\0\5\0\3\0'; done >a.bin

@@ -1,4 +1,4 @@
-# try() { echo "$ $*" >&2; anetrain %t/p.anedsl -q -b ref --steps 3 --save-every 1 -o %t/run "$@"; echo "exit $?" >&2; }
+# try() { echo "$ $*" >&2; anetrain %t/p.anedsl -q -b ref --steps 3 --save-every 1 -o %t/run --anew "$@"; echo "exit $?" >&2; }
 python3 -B ../../train/pictures.py %t
 cp pictures.anedsl %t/p.anedsl
 cd %t
@@ -6,7 +6,7 @@ for data in x.npy,t.npy good good/img,good/mask t=good/mask,x=x.npy x=good/img,t
     try --data $data
     cut -d, -f1,3,5 run/log.csv | cksum
 done
-try --resume run --steps 5
+anetrain -q --resume run --steps 5 >&2
 try --data grey
 try --data with-alpha
 for folder in palette deep shallow glass colours wide wide-mask cut no-png empty-file more other-mask no-partner no-image \

@@ -1,4 +1,4 @@
-# try() { echo "$ $*" >&2; anetrain -q -b ref --steps 40 --lr 0.05 -o run "$@"; echo "exit $?" >&2; }
+# try() { echo "$ $*" >&2; anetrain -q -b ref --steps 40 --lr 0.05 -o run --anew "$@"; echo "exit $?" >&2; }
 model=$PWD/words.anedsl
 net=$PWD/net.anedsl
 cd %t
