@@ -1,0 +1,76 @@
+/* auto.c -- the backend that chooses: the engine where there is one and it takes a program, else the
+ * processor, with the reason. */
+#include "ane/ane.h"
+#include "backend.h"
+#include "composed.h"
+#include "cpu/cpu.h"
+
+#include <string.h>
+
+typedef struct {
+    Arena arena;
+    const Backend *engine; /* NULL: there is none, */
+    const char *why;       /* for this reason */
+} AutoRunner;
+
+/* The processor's program, which says why it is not the engine's. */
+static Program *fall_back(const Module *m, const Func *f, Diag *d, const char *why)
+{
+    Program *p = program_whole(&backend_cpu, m, f, d);
+    if (!p) return NULL;
+    if (!p->backend) p->backend = &backend_cpu;
+    p->as.why = why;
+    return p;
+}
+
+const char *auto_reason(Arena *a, const Diag *d, const char *other)
+{
+    const char *said = d->text.s ? d->text.s : other, *error = strstr(said, "error: ");
+    if (error) said = error + 7;
+    return arena_strndup(a, said, strcspn(said, "\n"));
+}
+
+static Program *auto_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
+{
+    AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
+    Diag quiet = { .quiet = true };
+    if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
+    Program *p = program_whole(a->engine, m, f, &quiet);
+    const char *said = p ? NULL : auto_reason(&a->arena, &quiet, "no reason given");
+    /* What the engine does not take the processor does without a word; a full disk should be
+     * known. */
+    if (!p && quiet.fails && ane_was_outside(a->engine))
+        diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s", said);
+    ane_tell(a->engine, d);
+    if (p) p->other = &backend_cpu; /* should a run fail there */
+    else p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %s", said));
+    diag_free(&quiet);
+    return p;
+}
+
+static void auto_close(const Backend *self)
+{
+    AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
+    backend_close(a->engine);
+    arena_free(&a->arena);
+    mem_free(a);
+    mem_free((void *)(uintptr_t)self);
+}
+
+const Backend *auto_open(const BackendOptions *o, Diag *d)
+{
+    Backend *b = mem_zero(1, sizeof *b);
+    AutoRunner *a = mem_zero(1, sizeof *a);
+    if (!a || !b) mem_out(sizeof *b);
+    (void)d;
+    a->engine = ane_open(o, &a->arena, &a->why);
+    *b = (Backend){ .name = "auto",
+                    .doc = "the engine, else the processor",
+                    .row = a,
+                    .target = a->engine ? a->engine->target : backend_cpu.target,
+                    .compile = auto_compile,
+                    .close = auto_close };
+    return b;
+}
+
+bool auto_chooses(const Backend *b) { return b->compile == auto_compile; }
