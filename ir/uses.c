@@ -159,7 +159,7 @@ int func_replace_uses(Func *f, Value *from, Value *to)
         for (User *user = values_get(&f->uses->user_of, from), *next; user; user = next) {
             const int before = l.count;
             next = user->next;
-            if (user->op->parent) look_at(&l, user->op); /* else it was taken out */
+            if (!user->op->gone) look_at(&l, user->op);
             if (l.count > before) func_note_use(f, to, user->op);
         }
     } else func_visit(f, look_at, &l);
@@ -176,7 +176,7 @@ int func_count_uses(Func *f, const Value *v)
     Look l = { .from = v };
     const Uses *u = index_of(f, v);
     for (User *user = u ? values_get(&u->user_of, v) : NULL; user; user = user->next)
-        if (user->op->parent) look_at(&l, user->op);
+        if (!user->op->gone) look_at(&l, user->op);
     if (!u) func_visit(f, look_at, &l);
     return l.count + v->returned;
 }

@@ -96,8 +96,55 @@ static void literals_answer(void **state)
     assert_null(value_string(NULL));
 }
 
+/* ---- who uses a value -------------------------------------------------------------------- */
+
+typedef struct {
+    Func *func;
+    Value *x, *y;
+    int seen;
+} Asked;
+
+/* At each of three users of x: what was taken out before it counts no more, and is not rewritten. */
+static bool ask_at(void *ctx, Op *op)
+{
+    Asked *a = ctx;
+    if (!op->narg || op->arg[0].val[0] != a->x) return true;
+    assert_int_equal(func_count_uses(a->func, a->x), 3 - a->seen);
+    op_unlink(op);
+    if (++a->seen < 3) return true;
+    assert_int_equal(func_replace_uses(a->func, a->x, a->y), 0);
+    assert_ptr_equal(op->arg[0].val[0], a->x);
+    return true;
+}
+
+static void what_was_taken_out_uses_nothing(void **state)
+{
+    (void)state;
+    const char *text =
+        "program(1.3)\n{\n func main<ios18>(tensor<fp16, [2]> x, tensor<fp16, [2]> y) {\n"
+        " tensor<fp16, [2]> a = relu(x = x)[name = string(\"a\")];\n"
+        " tensor<fp16, [2]> b = abs(x = x)[name = string(\"b\")];\n"
+        " tensor<fp16, [2]> c = sign(x = x)[name = string(\"c\")];\n"
+        " tensor<fp16, [2]> r = relu(x = y)[name = string(\"r\")];\n"
+        " } -> (r);\n}\n";
+    Diag d = { 0 };
+    const Source src = { .name = "case.mil", .text = text, .len = strlen(text) };
+    Module *m = mil_read(&d, &src, NULL);
+    assert_non_null(m);
+    Asked a = { .func = m->first,
+                .x = m->first->body->param[0],
+                .y = m->first->body->param[1] };
+    func_walk(m->first, ask_at, &a);
+    assert_int_equal(a.seen, 3);
+    module_free(m);
+    diag_free(&d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(literals_answer) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(literals_answer),
+        cmocka_unit_test(what_was_taken_out_uses_nothing),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
