@@ -63,7 +63,7 @@ void std_compute(StdTest *t, const char *text)
 void std_expect(const StdTest *t, int r, Shape s, const double *want)
 {
     const StdArray *got = &t->out[r];
-    size_t n;
+    size_t n = 0;
     assert_true(r < t->nout && shape_count(&s, &n));
     if (!shape_equal(&s, &got->shape))
         fail_msg("result %d has rank %d and %zu elements", r, got->shape.rank, got->n);
