@@ -26,7 +26,8 @@ __all__ = ["load", "compile", "check", "train", "backends", "Model", "Kernel", "
            "UsageError", "WorldError", "BusyError", "TrainError", "__version__"]
 __version__ = lib.anec_version().decode()
 log = logging.getLogger("anec")
-_LEVELS = {0: logging.INFO, 1: logging.WARNING, 2: logging.ERROR, 3: logging.ERROR}
+# errors are raised, and need no second place
+_LEVELS = {0: logging.INFO, 1: logging.WARNING, 2: logging.DEBUG, 3: logging.DEBUG}
 _SEVERITIES = ("note", "warning", "error", "failure")
 
 Path = Union[str, "os.PathLike[str]"]

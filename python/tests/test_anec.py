@@ -161,6 +161,10 @@ def test_warnings_are_logged(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "anec"):
         anec.load(tmp_path / "w.anedsl", "ref", target="m1")
     assert any(r.levelno == logging.WARNING for r in caplog.records)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "anec"), pytest.raises(anec.WrongError, match="error"):
+        anec.load("program(1.0) {", text=True)
+    assert not caplog.records  # the exception says it
 
 
 def test_grad_and_weights(net):
