@@ -140,9 +140,7 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
     GIVEN(kernel);
     GIVEN(result);
     GIVEN(path);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
+    ENTER(&c, kernel, false, error);
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const Value *v = NULL;
     const Block *b = kernel->func->body;

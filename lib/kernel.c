@@ -205,10 +205,8 @@ anec_status anec_instance(anec_kernel *kernel, anec_kernel **out, anec_error *er
     GIVEN(out);
     *out = NULL;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
-    s = call_end(&c, true);
+    ENTER(&c, kernel, false, error);
+    const anec_status s = call_end(&c, true);
     return s ? s
              : anec_compile_on(kernel->model, kernel->device, kernel->func->name, out, error);
 }
@@ -225,9 +223,7 @@ anec_status anec_unload(anec_kernel *kernel, anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
+    ENTER(&c, kernel, false, error);
     join(kernel);
     kernel_unload(kernel);
     return call_end(&c, true);
@@ -390,9 +386,8 @@ anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor 
     GIVEN(kernel);
     GIVEN(input);
     GIVEN(tensor);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    return s ? s : call_end(&c, kernel_bind(kernel, input, tensor, &c.d));
+    ENTER(&c, kernel, false, error);
+    return call_end(&c, kernel_bind(kernel, input, tensor, &c.d));
 }
 
 static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag *d)
@@ -417,9 +412,8 @@ anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out
     GIVEN(kernel);
     GIVEN(input);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    return s ? s : call_end(&c, own_buffer(kernel, input, out, &c.d));
+    ENTER(&c, kernel, false, error);
+    return call_end(&c, own_buffer(kernel, input, out, &c.d));
 }
 
 /* The input's source from now on, or none. */
@@ -439,9 +433,8 @@ anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from,
     GIVEN(to);
     GIVEN(input);
     if (from) GIVEN(result);
-    if (call_start(&c, to->model->device->config, error)) return call_status(&c);
-    anec_status s = call_enter(&c, to, false);
-    if (!s && from && from != to) s = call_enter(&c, from, false);
+    ENTER(&c, to, false, error);
+    anec_status s = from && from != to ? call_enter(&c, from, false) : ANEC_OK;
     if (s) return s;
     const bool ok = program_wire(to->program, input, from ? from->program : NULL, result, &c.d);
     s = call_end(&c, ok);

@@ -168,9 +168,7 @@ anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_
     const bool json = !strcmp(format, "json");
     if (!json && strcmp(format, "text") != 0)
         return say(error, ANEC_WRONG, "a plan is told as text or as json");
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status busy = call_enter(&c, kernel, false);
-    if (busy) return busy;
+    ENTER(&c, kernel, false, error);
     join(kernel);
     const bool ok = program_place(kernel->program, &a, &c.d, &p);
     if (ok && json) put_json(&text, kernel->func->name, &p);

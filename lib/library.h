@@ -95,6 +95,14 @@ anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
 /* Until the call ends the kernel, and those that feed it when `sources`, are this thread's;
  * else a status, with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
+/* Begins a call of a kernel that is this thread's until the call ends; else the call has ended, and
+ * its caller returns why. */
+#define ENTER(c, k, sources, error) \
+    do { \
+        if (call_start(c, (k)->model->device->config, error)) return call_status(c); \
+        const anec_status entered = call_enter(c, k, sources); \
+        if (entered) return entered; \
+    } while (0)
 /* What is said in it from now on goes there alone: it may fail, and nobody shall hear of it. */
 typedef void CallTrial(void *ctx, DiagKind kind, const char *message);
 void call_hear(ApiCall *c, CallTrial *emit, void *ctx);

@@ -161,9 +161,7 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
         opt.end = see_end;
     }
     if (o.phase) opt.phase = (PhaseHook){ see_phase, &o };
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, true);
-    if (s) return s;
+    ENTER(&c, kernel, true, error);
     join(kernel);
     return kernel_run(&c, kernel, input, n, &opt);
 }
@@ -234,9 +232,7 @@ anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, true);
-    if (s) return s;
+    ENTER(&c, kernel, true, error);
     join(kernel);
     kernel->done = done;
     kernel->ctx = ctx;
@@ -286,9 +282,7 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
+    ENTER(&c, kernel, false, error);
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const int n = program_results(kernel->program, &b);
     return kernel_tell(&c, kernel, kernel_find(kernel, b, n, name), "result", name, out);
@@ -302,9 +296,7 @@ anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
+    ENTER(&c, kernel, false, error);
     const int n = program_states(kernel->program, &b);
     return kernel_tell(&c, kernel, kernel_find(kernel, b, n, name), "state", name, out);
 }
@@ -337,18 +329,15 @@ anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_ten
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(tensor);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    return s ? s : call_end(&c, set_state(kernel, name, tensor, origin, &c.d));
+    ENTER(&c, kernel, false, error);
+    return call_end(&c, set_state(kernel, name, tensor, origin, &c.d));
 }
 
 anec_status anec_reset(anec_kernel *kernel, anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
-    const anec_status s = call_enter(&c, kernel, false);
-    if (s) return s;
+    ENTER(&c, kernel, false, error);
     program_reset(kernel->program);
     return call_end(&c, true);
 }
