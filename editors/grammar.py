@@ -18,8 +18,7 @@ def text(path):
 
 
 def words():
-    all_ = re.findall(r'TOKEN\((\w+), "([a-z]+)"\)', text("frontend/tokens.def"))
-    return [name for kind, name in all_ if kind == name.upper() and kind not in ("NAME", "STRING")]
+    return re.findall(r'\b(?:KEY)?WORD\(\w+, "(\w+)"\)', text("frontend/tokens.def"))
 
 
 def library():

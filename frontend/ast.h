@@ -75,6 +75,10 @@ typedef struct {
 
 /* Refuses what is no text: too long, invalid UTF-8, control characters. */
 bool lexer_open(Lexer *lx, Diag *d, const Source *src);
+/* A word of the language that is a name where the grammar wants one. */
+bool lexer_is_word(int kind);
+/* A statement, and so an operand, may end with such a token. */
+bool lexer_ends(int kind);
 /* t->kind is 0 at the end. False after an error about *t, behind which the next call goes on. */
 bool lexer_next(Lexer *lx, Diag *d, Token *t);
 

@@ -142,36 +142,6 @@ static bool format_read(Formatter *f, Diag *d, const Source *src)
 
 /* ---- between two pieces ------------------------------------------------------------------ */
 
-/* Words that are names where the grammar wants one. */
-static bool format_word(int kind)
-{
-    static const int words[] = { TK_FROM,   TK_AS,    TK_INIT,   TK_WEIGHTS, TK_PARAM, TK_MODEL,
-                                 TK_IMPORT, TK_LAYER, TK_WEIGHT, TK_ASSERT,  TK_STATE };
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (words[i] == kind) return true;
-    return false;
-}
-
-/* An operand may end with it: what follows is an operator, a call or an index. */
-static bool format_ends(int kind)
-{
-    switch (kind) {
-    case TK_NAME:
-    case TK_INT:
-    case TK_FLOAT:
-    case TK_STRING:
-    case TK_TRUE:
-    case TK_FALSE:
-    case TK_ELLIPSIS:
-    case TK_RPAREN:
-    case TK_RBRACK:
-    case TK_RBRACE:
-        return true;
-    default:
-        return format_word(kind);
-    }
-}
-
 static int format_inside(const Formatter *f)
 {
     return f->nopen ? f->open[f->nopen - 1].kind : 0;
@@ -180,13 +150,13 @@ static int format_inside(const Formatter *f)
 /* A sign: a minus behind what ends no operand. */
 static bool format_sign(const LayoutPiece *p, int i)
 {
-    return p[i].kind == TK_MINUS && (i == 0 || !format_ends(p[i - 1].kind) || p[i].begins);
+    return p[i].kind == TK_MINUS && (i == 0 || !lexer_ends(p[i - 1].kind) || p[i].begins);
 }
 
 static bool format_calls(const LayoutPiece *was, const LayoutPiece *now)
 {
-    if (format_word(was->kind)) return !now->blank;
-    return format_ends(was->kind) && was->kind != TK_RBRACE;
+    if (lexer_is_word(was->kind)) return !now->blank;
+    return lexer_ends(was->kind) && was->kind != TK_RBRACE;
 }
 
 /* Whether a blank stands between piece i and the one before it, on one line. */

@@ -166,9 +166,9 @@ static const Role roles[] = {
     ENDS(ELLIPSIS), CONTINUES(ADDING),
     ENDS(NAME), ENDS(INT), ENDS(FLOAT), ENDS(STRING), ENDS(TRUE), ENDS(FALSE),
     BOTH(RPAREN), BOTH(RBRACK), BOTH(RBRACE),
-    /* words that may be names */
-    ENDS(FROM), ENDS(AS), ENDS(INIT), ENDS(WEIGHTS), ENDS(PARAM), ENDS(MODEL), ENDS(IMPORT),
-    ENDS(LAYER), ENDS(WEIGHT), ENDS(ASSERT),
+#define TOKEN(id, name)
+#define WORD(id, name) ENDS(id),
+#include "tokens.def"
     /* what no statement begins with */
     CONTINUES(ELSE), CONTINUES(OR), CONTINUES(AND), CONTINUES(EQ), CONTINUES(NE), CONTINUES(LT),
     CONTINUES(LE), CONTINUES(GT), CONTINUES(GE), CONTINUES(PLUS), CONTINUES(MINUS),
@@ -180,6 +180,18 @@ static const Role roles[] = {
 static Role role_of(int kind)
 {
     return kind > 0 && (size_t)kind < COUNT(roles) ? roles[kind] : (Role){ false, false };
+}
+
+bool lexer_ends(int kind) { return role_of(kind).ends; }
+
+bool lexer_is_word(int kind)
+{
+    static const bool words[] = {
+#define TOKEN(id, name)
+#define WORD(id, name) [TK_##id] = true,
+#include "tokens.def"
+    };
+    return kind > 0 && (size_t)kind < COUNT(words) && words[kind];
 }
 
 /* The next token that is no line end, and whether one stood before it; *sep is the first. */

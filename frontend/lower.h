@@ -291,6 +291,9 @@ Val lookup(Lower *l, const Node *name); /* poison after an error */
  * and computed of numbers alone. False: it is not, or something is wrong, which the way that
  * names it finds again. */
 bool each_number(Lower *l, const Node *n, const List *in, List *out);
+/* What stands behind the dot of a tensor: "shape", .. */
+extern const char *const tensor_members[];
+extern const int tensor_member_count;
 /* What a name stands for that is defined in the program, a file or the library; NULL: nothing. */
 const Val *known_name(Lower *l, const char *name);
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */

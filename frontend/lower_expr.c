@@ -124,15 +124,31 @@ static Val shape_list(Lower *l, const Shape *s)
     return v;
 }
 
+enum { MEMBER_SHAPE, MEMBER_RANK, MEMBER_DTYPE, MEMBER_COUNT };
+const char *const tensor_members[] = {
+    [MEMBER_SHAPE] = "shape",
+    [MEMBER_RANK] = "rank",
+    [MEMBER_DTYPE] = "dtype",
+};
+const int tensor_member_count = MEMBER_COUNT;
+
 static Val tensor_member(Lower *l, const Node *n, Val v)
 {
-    if (!strcmp(n->name, "shape")) return shape_list(l, val_shape(v));
-    if (!strcmp(n->name, "rank")) return val_int(val_shape(v)->rank);
-    if (!strcmp(n->name, "dtype")) return val_string(dtypes[val_dtype(v)].name);
-    const char *const known[] = { "shape", "rank", "dtype" };
+    int member = 0;
+    while (member < MEMBER_COUNT && strcmp(n->name, tensor_members[member]) != 0) member++;
+    switch (member) {
+    case MEMBER_SHAPE:
+        return shape_list(l, val_shape(v));
+    case MEMBER_RANK:
+        return val_int(val_shape(v)->rank);
+    case MEMBER_DTYPE:
+        return val_string(dtypes[val_dtype(v)].name);
+    default:
+        break;
+    }
     const char *meant = op_find(n->name) != OP_NONE
                           ? text_arg(l, "; ops are called as functions: %s(x, ..)", n->name)
-                          : lower_meant(l, WORD_MEMBER, n->name, known, COUNT(known));
+                          : lower_meant(l, WORD_MEMBER, n->name, tensor_members, MEMBER_COUNT);
     lower_error(l, n->loc, "a tensor has .shape, .rank and .dtype, but no .%s%s", n->name,
                 meant);
     return val_poison();

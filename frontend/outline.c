@@ -216,20 +216,13 @@ const char *outline_builtin(int i) { return builtins[i].name; }
 
 const char *outline_keyword(int i)
 {
-    static const struct {
-        int kind;
-        const char *name;
-    } tokens[] = {
-#define TOKEN(id, name) { TK_##id, name },
+    static const char *const words[] = {
+#define TOKEN(id, name)
+#define WORD(id, name) name,
+#define KEYWORD(id, name) name,
 #include "tokens.def"
     };
-    for (size_t k = 0; k < COUNT(tokens); k++) {
-        const int kind = tokens[k].kind;
-        const bool stands_for_others = kind == TK_NAME || kind == TK_INT || kind == TK_FLOAT
-                                    || kind == TK_STRING || kind == TK_SEP;
-        const char first = tokens[k].name[0];
-        if (!stands_for_others && first >= 'a' && first <= 'z' && i-- == 0)
-            return tokens[k].name;
-    }
-    return NULL;
+    return i < (int)COUNT(words) ? words[i] : NULL;
 }
+
+const char *outline_member(int i) { return i < tensor_member_count ? tensor_members[i] : NULL; }

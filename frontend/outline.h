@@ -37,9 +37,10 @@ const char *outline_comment(const Outline *o, const OutlineName *n);
 
 /* The library, as `import "std"` reads it. */
 Source outline_library(void);
-/* The i-th function that the language itself has, and the i-th of its words; NULL behind the
- * last. */
+/* The i-th function that the language itself has, the i-th of its words, and of what stands behind the
+ * dot of a tensor; NULL behind the last. */
 const char *outline_builtin(int i);
 const char *outline_keyword(int i);
+const char *outline_member(int i);
 
 #endif

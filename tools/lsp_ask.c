@@ -22,11 +22,11 @@ static bool word_letter(char c)
         || (c >= '0' && c <= '9');
 }
 
-static const char *word_before(const Lsp *s, const char *text, const char *end)
+static const char *word_before(Lsp *s, const char *text, const char *end)
 {
     const char *from = end;
     while (from > text && word_letter(from[-1])) from--;
-    return arena_strndup((Arena *)&s->arena, from, (size_t)(end - from));
+    return arena_strndup(&s->arena, from, (size_t)(end - from));
 }
 
 static AskedWord word_at(Lsp *s, const Document *d, size_t at)
@@ -64,27 +64,39 @@ static bool quiet_outline(Lsp *s, Outline *o, const Source *src)
     return good;
 }
 
-/* The item of that name of a file that is imported: of the library, or beside this one. */
-static bool find_imported(Lsp *s, const Document *d, const char *file, const char *name,
-                          Defined *out)
+/* The text of a file that is imported, of the library or beside this one; NULL: it cannot be read. */
+static const Source *imported_text(Lsp *s, const Document *d, const char *file)
 {
     Source *src = NEW(&s->arena, Source);
     Diag quiet = { .quiet = true };
     Mapped map = { 0 };
-    out->library = !strcmp(file, "std");
-    if (out->library) {
+    if (!strcmp(file, "std")) {
         *src = outline_library();
-    } else {
-        const char *path = arena_printf(&s->arena, "%s/%s", d->dir, file);
-        if (!file_exists(path) || !file_read(&quiet, path, &map))
-            return diag_free(&quiet), false;
-        *src = (Source){ .name = path,
-                         .text = arena_strndup(&s->arena, (const char *)map.data, map.size),
-                         .len = map.size };
-        file_unmap(&map);
+        return src;
     }
+    const char *path = arena_printf(&s->arena, "%s/%s", d->dir, file);
+    const bool read = file_exists(path) && file_read(&quiet, path, &map);
     diag_free(&quiet);
-    if (!quiet_outline(s, &out->outline, src)) return false;
+    if (!read) return NULL;
+    *src = (Source){ .name = path,
+                     .text = arena_strndup(&s->arena, (const char *)map.data, map.size),
+                     .len = map.size };
+    file_unmap(&map);
+    return src;
+}
+
+static bool import_outline(Lsp *s, const Document *d, const char *file, Outline *out)
+{
+    const Source *src = imported_text(s, d, file);
+    return src && quiet_outline(s, out, src);
+}
+
+/* The item of that name of a file that is imported. */
+static bool find_imported(Lsp *s, const Document *d, const char *file, const char *name,
+                          Defined *out)
+{
+    out->library = !strcmp(file, "std");
+    if (!import_outline(s, d, file, &out->outline)) return false;
     for (int i = 0; i < out->outline.count; i++) {
         out->name = &out->outline.at[i];
         if (out->name->item && !strcmp(out->name->name, name)) return true;
@@ -123,10 +135,9 @@ static void hover_names(Buf *b, const Document *d, uint32_t at)
     }
 }
 
-static void hover_defined(Lsp *s, Buf *b, const Document *d, const Defined *f)
+static void hover_defined(Buf *b, const Document *d, const Defined *f)
 {
     const char *comment = outline_comment(&f->outline, f->name);
-    (void)s;
     buf_printf(b, "```anedsl\n%s\n```\n", outline_head(&f->outline, f->name));
     if (f->outline.src == &d->src) hover_names(b, d, f->name->loc.at);
     if (comment) buf_printf(b, "\n%s", comment);
@@ -147,7 +158,7 @@ cJSON *lsp_hover(Lsp *s, Document *d, const cJSON *params)
     Buf b = { 0 };
     if (d->unchecked) lsp_check(s, d);
     const int op = w.of && strcmp(w.of, "mil") != 0 ? -1 : op_find(w.name);
-    if (find_defined(s, d, &w, &f)) hover_defined(s, &b, d, &f);
+    if (find_defined(s, d, &w, &f)) hover_defined(&b, d, &f);
     else if (op >= 0) hover_op(&b, op);
     if (!b.len) return NULL;
     cJSON *r = json_root(cJSON_CreateObject());
@@ -233,9 +244,8 @@ static void complete_items(cJSON *all, const Outline *o)
 
 static void complete_file(Lsp *s, const Document *d, cJSON *all, const char *file)
 {
-    Defined f = { .library = false };
-    find_imported(s, d, file, "", &f);
-    if (f.outline.src) complete_items(all, &f.outline);
+    Outline o;
+    if (import_outline(s, d, file, &o)) complete_items(all, &o);
 }
 
 static void complete_names(Lsp *s, const Document *d, cJSON *all, const Outline *o, uint32_t at)
@@ -261,6 +271,13 @@ static void complete_ops(cJSON *all)
 {
     enum { METHOD = 2 };
     for (int i = 0; i < OP_COUNT; i++) complete_one(all, ops[i].name, METHOD, ops[i].doc);
+}
+
+static void complete_members(cJSON *all)
+{
+    enum { PROPERTY = 10 };
+    for (int i = 0; outline_member(i); i++)
+        complete_one(all, outline_member(i), PROPERTY, NULL);
 }
 
 /* A text is seldom a program while it is typed: the line at work is left out where it is none. */
@@ -290,9 +307,7 @@ cJSON *lsp_completion(Lsp *s, Document *d, const cJSON *params)
         complete_file(s, d, all, of->file);
     } else if (w.of) {
         if (!strcmp(w.of, "mil")) complete_ops(all);
-        static const char *const members[] = { "shape", "rank", "dtype" };
-        for (size_t i = 0; i < COUNT(members) && strcmp(w.of, "mil") != 0; i++)
-            complete_one(all, members[i], 10, NULL);
+        else complete_members(all);
     } else {
         complete_words(all);
         if (known) complete_names(s, d, all, &o, w.loc.at);

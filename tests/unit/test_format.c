@@ -2,6 +2,7 @@
  * laid out stays as it is. */
 #include "../../frontend/ast.h"
 #include "../../frontend/frontend.h"
+#include "../../frontend/outline.h"
 #include "../../frontend/grammar.h"
 #include "unit.h"
 
@@ -191,6 +192,30 @@ static void programs_keep_their_tokens(void **state)
     assert_true(looked_at > 200);
 }
 
+/* ---- the words of the language ------------------------------------------------------------ */
+
+/* tokens.def says which words may be names, and so does the grammar. */
+static void words_that_may_be_names_are(void **state)
+{
+    (void)state;
+    for (int i = 0; outline_keyword(i); i++) {
+        Arena a = { 0 };
+        Lexer lx;
+        Token t;
+        Diag d = { .quiet = true };
+        const char *word = outline_keyword(i);
+        const Source alone = source_of(word, strlen(word));
+        assert_true(lexer_open(&lx, &d, &alone) && lexer_next(&lx, &d, &t));
+        const char *text = arena_printf(&a, "fn f(%s) = %s", word, word);
+        Buf out = laid_out(text, strlen(text));
+        if ((t.kind == TK_NAME || lexer_is_word(t.kind)) != (out.len > 0))
+            fail_msg("%s: tokens.def and grammar.y differ", word);
+        buf_free(&out);
+        arena_free(&a);
+        diag_free(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +225,7 @@ int main(void)
         cmocka_unit_test(empty_lines_are_one),
         cmocka_unit_test(what_is_no_program_is_not_laid_out),
         cmocka_unit_test(programs_keep_their_tokens),
+        cmocka_unit_test(words_that_may_be_names_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
