@@ -9,6 +9,8 @@ the report says, and --check finds no error for a chip, in turn too, that the pa
 The last line is `compress: N passed, N failed`."""
 import itertools, json, math, os, re, struct, subprocess, sys, tempfile
 
+from counted import Checks
+
 BUILD = os.path.abspath(sys.argv[1])
 FORMS = ['int8', 'int8(affine)', 'uint8(tensor)', 'int4', 'int4(block = 4)', 'uint4(block = 8, affine)', 'lut1', 'lut2',
          'lut3', 'lut4', 'lut6', 'lut8', 'lut4(group = 4)', 'lut4(scaled)', 'lut3(group = 2, scaled, int8)',
@@ -17,15 +19,7 @@ FORMS = ['int8', 'int8(affine)', 'uint8(tensor)', 'int4', 'int4(block = 4)', 'ui
 CHIPS = ['m1', 'm2', 'm3', 'm4', 'm5']
 BITS = {'int4': 4, 'uint1': 1, 'uint2': 2, 'uint3': 3, 'uint4': 4, 'uint6': 6}
 FORMAT = {'fp16': 'e', 'fp32': 'f', 'int8': 'b', 'uint8': 'B', 'int32': 'i', 'uint32': 'I'}
-passed = failed = 0
-
-
-def check(good, what, said=''):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print('FAILED compress: %s%s' % (what, said and ': ' + said.strip()[:400]))
-    return good
+check = Checks("compress")
 
 
 def tool(name, *args):
@@ -221,17 +215,17 @@ def files(folder):
 def lossless(name, package, opset, temp):
     code, _, said = tool('anec', package, *opset, '-q', '--compress', 'size > 0 & rank > 0 = sparse(0, again)', '-o',
                          temp + '/s.mlpackage')
-    if not check(code == 0, name + ' with sparse(0)', said):
+    if not check(name + ' with sparse(0)', code == 0, said):
         return
     for kind, path in ('was', package), ('is', temp + '/s.mlpackage'):
         tool('anerun', '-q', path, '--backend', 'ref', '--random', '1', '-O', temp + '/' + kind)
-    check(files(temp + '/was') == files(temp + '/is'), name + ': sparse(0) loses something')
+    check(name + ': sparse(0) loses something', files(temp + '/was') == files(temp + '/is'))
 
 
 def lossy(name, package, opset, form, temp):
     code, _, said = tool('anec', package, *opset, '-q', '--compress', 'size > 0 & rank > 0 = ' + form,
                          '--compress-report=' + temp + '/r.json', '-o', temp + '/f.mil')
-    if not check(code == 0, '%s with %s' % (name, form), said):
+    if not check('%s with %s' % (name, form), code == 0, said):
         return
     report = json.load(open(temp + '/r.json'))['weights']
     tool('anec', '-q', package, '--export-weights', temp + '/w')
@@ -242,17 +236,17 @@ def lossy(name, package, opset, form, temp):
         if was is None or len({n['name'] for n in report}) != len(report):
             continue
         off = max(abs(a - b) for a, b in zip(values[note['name']].values, was))
-        check(abs(off - note['max_error']) <= 1e-9 * abs(off), '%s with %s: %s is off by %g, not by %g' % (
-            name, form, note['name'], off, note['max_error']))
+        check('%s with %s: %s is off by %g, not by %g' % (
+            name, form, note['name'], off, note['max_error']), abs(off - note['max_error']) <= 1e-9 * abs(off))
 
 
 def legal(name, package, form, chip, temp):
     if tool('anec', '-q', package, '-t', chip, '-o', temp + '/t.mil')[0]:
         return
     code, _, said = tool('anec', '-q', package, '-t', chip, '--compress', 'size > 0 & rank > 0 = ' + form, '-o', temp + '/t.mil')
-    check(code == 0, '%s with %s for %s' % (name, form, chip), said)
+    check('%s with %s for %s' % (name, form, chip), code == 0, said)
     code, _, said = tool('anec', '-q', '--check', '-t', chip, temp + '/t.mil')
-    check(code == 0, '%s with %s is no program for %s' % (name, form, chip), said)
+    check('%s with %s is no program for %s' % (name, form, chip), code == 0, said)
 
 
 def main():
@@ -270,8 +264,7 @@ def main():
                 lossless(name, package, opset, temp)
                 lossy(name, package, opset, form, temp)
             legal(name, package, form, CHIPS[i % len(CHIPS)], temp)
-    print('compress: %d passed, %d failed' % (passed, failed))
-    return 1 if failed else 0
+    check.end()
 
 
 sys.exit(main())

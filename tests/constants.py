@@ -11,20 +11,14 @@ happen. The last line is `constants: N passed, N failed`.
 """
 import json, math, os, re, struct, subprocess, sys, tempfile, zipfile
 
+from counted import Checks
+
 BUILD = os.path.abspath(sys.argv[1])
 TARGETS = [t for t in json.loads(subprocess.check_output([os.path.join(BUILD, 'anec'), '--list-targets', '--json']))
            if t['chip'] and 'engine' in t]
 CHIPS = {t['target']: int(t['opset'][3:]) for t in TARGETS}
 HALF_IO = [t['target'] for t in TARGETS if t['io'] == 'fp16']
-passed = failed = 0
-
-
-def check(good, what, said=''):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print('FAILED constants: %s%s' % (what, said and ': ' + said.strip()[:600]))
-    return good
+check = Checks("constants")
 
 
 def tool(name, *args):
@@ -240,7 +234,7 @@ def storages(tmp):
             text, blobs, ins, results = program(storage, t, opset)
             model = write(folder, text, blobs)
             code, _, said = run(model, ins, False, folder + '/ref')
-            if not check(code == 0, what + ' on ref', said):
+            if not check(what + ' on ref', code == 0, said):
                 continue
             for chip, most in CHIPS.items():
                 if opset == 18 > most and storage != 'blockwise':
@@ -248,25 +242,25 @@ def storages(tmp):
                 os.makedirs('%s/%s' % (folder, chip))
                 out = '%s/%s/t.mil' % (folder, chip)
                 got, said = target(model, chip, out)
-                if not check(got is not None, '%s for %s' % (what, chip), said):
+                if not check('%s for %s' % (what, chip), got is not None, said):
                     continue
                 ops[storage, t, chip], cast = ops_of(got)
-                check(not cast, '%s for %s casts constants' % (what, chip), ' '.join(cast))
+                check('%s for %s casts constants' % (what, chip), not cast, ' '.join(cast))
                 code, _, said = tool('anec', '-q', '--check', '--target', chip, out)
-                check(code == 0 and 'error:' not in said, '%s for %s is checked' % (what, chip), said)
+                check('%s for %s is checked' % (what, chip), code == 0 and 'error:' not in said, said)
                 code, _, said = run(out, ins, chip in HALF_IO, '%s/%s/o' % (folder, chip))
-                if not check(code == 0, '%s for %s runs' % (what, chip), said):
+                if not check('%s for %s runs' % (what, chip), code == 0, said):
                     continue
                 for r in results:
                     want = floats('%s/ref/%s.npy' % (folder, r))
                     have = floats('%s/%s/o/%s.npy' % (folder, chip, r))
                     far = max(abs(p - q) for p, q in zip(want, have))
-                    check(len(want) == len(have) and far <= 4e-3 * max(1, *map(abs, want)),
-                          '%s for %s: %s differs by %g' % (what, chip, r, far))
+                    check('%s for %s: %s differs by %g' % (what, chip, r, far),
+                          len(want) == len(have) and far <= 4e-3 * max(1, *map(abs, want)))
     for chip in CHIPS:
         for storage in ('literal', 'blob'):
-            check(ops.get((storage, 'fp32', chip)) == ops.get((storage, 'fp16', chip)) is not None,
-                  'the fp32 and the fp16 program of %s have the same ops on %s' % (storage, chip))
+            check('the fp32 and the fp16 program of %s have the same ops on %s' % (storage, chip),
+                  ops.get((storage, 'fp32', chip)) == ops.get((storage, 'fp16', chip)) is not None)
 
 
 HEAD = 'program(1.0)\n{\n    func main<ios%d>(%s) {\n%s\n    } -> (%s);\n}\n'
@@ -295,41 +289,41 @@ def negatives(tmp):
     z = named('tensor<fp32, [2, 4]>', 'z', 'linear(weight = w, x = y)')
     x = 'tensor<fp32, [2, 4]> x'
     code, got, said = through(tmp, 'twice', HEAD % (16, x, '\n'.join((w, y, z)), 'z'), b, *fp16)
-    check(code == 0 and got.count('BLOBFILE') == 1 and 'tensor<fp16, [4, 4]>(BLOBFILE' in got,
-          'two uses of a weight convert it once', said + got)
+    check('two uses of a weight convert it once',
+          code == 0 and got.count('BLOBFILE') == 1 and 'tensor<fp16, [4, 4]>(BLOBFILE' in got, said + got)
     code, got, said = through(tmp, 'result', HEAD % (16, x, '\n'.join((w, y)), 'y, w'), b, *fp16)
-    check('tensor<fp32, [4, 4]>(BLOBFILE' in got and 'tensor<fp16, [4, 4]>(BLOBFILE' in got,
-          'a weight that is a result keeps its bytes', said + got)
+    check('a weight that is a result keeps its bytes',
+          'tensor<fp32, [4, 4]>(BLOBFILE' in got and 'tensor<fp16, [4, 4]>(BLOBFILE' in got, said + got)
     m = named('tensor<fp32, [2, 4]>', 'y', 'matmul(x = x, y = p)')
     p = named('tensor<fp32, [4, 4]>', 'p', 'add(x = w, y = q)')
     code, got, said = through(tmp, 'computed', HEAD % (16, x + ', tensor<fp32, [4, 4]> q', '\n'.join((w, p, m)), 'y'), b,
                               *fp16)
-    check(re.search(r'cast\([^;]*x = q\)', got) and not re.search(r'cast\([^;]*x = w\)', got),
-          'a value that is not constant is cast when it runs', said + got)
+    check('a value that is not constant is cast when it runs',
+          re.search(r'cast\([^;]*x = q\)', got) and not re.search(r'cast\([^;]*x = w\)', got), said + got)
     r = ('        tensor<fp32, [3, 2, 4]> y, tensor<fp32, [2, 4]> l = rnn(direction = tensor<string, []>("forward"), '
          'initial_h = h, output_sequence = tensor<bool, []>(true), weight_hh = w, weight_ih = w, x = s)'
          '[name = tensor<string, []>("y")];')
     code, got, said = through(tmp, 'stays', HEAD % (16, 'tensor<fp32, [3, 2, 4]> s, tensor<fp32, [2, 4]> h', w + '\n' + r,
                                                     'y'), b, *fp16)
-    check(got.count('tensor<fp32, [4, 4]>(BLOBFILE') == 1 and 'fp16' not in got,
-          'an op that stays in fp32 keeps its weight', said + got)
+    check('an op that stays in fp32 keeps its weight',
+          got.count('tensor<fp32, [4, 4]>(BLOBFILE') == 1 and 'fp16' not in got, said + got)
     absent = w.replace('weight.bin', 'gone.bin')
     code, got, said = through(tmp, 'absent', HEAD % (16, x, absent + '\n' + named(
         'tensor<fp32, [2, 4]>', 'y', 'matmul(x = x, y = w)'), 'y'), b, *fp16)
-    check(code == 0 and 'gone.bin' in got and re.search(r'cast\([^;]*x = w\)', got),
-          'a weight whose file is absent stays a reference', said + got)
+    check('a weight whose file is absent stays a reference',
+          code == 0 and 'gone.bin' in got and re.search(r'cast\([^;]*x = w\)', got), said + got)
     code, got, said = through(tmp, 'stand-in', HEAD % (16, x, absent + '\n' + y, 'y'), b, '--target', 'm1',
                               '--missing-weights', 'random')
-    check(code == 0 and 'tensor<fp16, [4, 4]>(BLOBFILE' in got, 'what stands in for an absent file is converted',
+    check('what stands in for an absent file is converted', code == 0 and 'tensor<fp16, [4, 4]>(BLOBFILE' in got,
           said + got)
     b = Blobs()
     far = blobfile('fp32', [4, 4], b.add('fp32', [1e6, -1e30, 65504.0, 2e-8] + [1] * 12))
     code, got, said = through(tmp, 'beyond', HEAD % (16, x, named('tensor<fp32, [4, 4]>', 'w', 'const()', ', val = ' + far)
                                                      + '\n' + y, 'y'), b, '--target', 'm1')
-    check(code == 0 and 'w: 2 of 16 elements are outside fp16' in said, 'weights beyond fp16 are told by name', said)
+    check('weights beyond fp16 are told by name', code == 0 and 'w: 2 of 16 elements are outside fp16' in said, said)
     with open(tmp + '/beyond/weights/out.bin', 'rb') as f:
         held = f.read()
-    check(struct.pack('<4e', 65504, -65504, 65504, 0) in held, 'weights beyond fp16 are at its edge')
+    check('weights beyond fp16 are at its edge', struct.pack('<4e', 65504, -65504, 65504, 0) in held)
 
 
 def pairs(folder):
@@ -352,8 +346,8 @@ def pairs(folder):
                     continue  # the set as a whole is conform_pkg.py's
                 made = [ops_of(g) for g in got]
                 n = [sum(o != 'cast' for o in ops) for ops, _ in made]  # the fp16 one casts its indices to int16
-                check(n[0] == n[1] and not made[0][1],
-                      '%s and its fp16 twin have %d and %d ops on %s' % (at, *n, chip), ' '.join(made[0][1]))
+                check('%s and its fp16 twin have %d and %d ops on %s' % (at, *n, chip),
+                      n[0] == n[1] and not made[0][1], ' '.join(made[0][1]))
 
 
 with tempfile.TemporaryDirectory() as top:
@@ -361,5 +355,4 @@ with tempfile.TemporaryDirectory() as top:
     negatives(top)
 if len(sys.argv) > 2:
     pairs(sys.argv[2])
-print('constants: %d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+check.end()

@@ -10,17 +10,10 @@ import sys
 import tempfile
 import time
 
+from counted import Checks
+
 build = os.path.abspath(sys.argv[1])
-passed = failed = 0
-
-
-def check(name, good, seen=""):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED {name}: {seen}")
+check = Checks("lsp")
 
 
 class Client:
@@ -268,5 +261,4 @@ def other_sessions(folder):
 with tempfile.TemporaryDirectory() as folder:
     session(os.path.realpath(folder))
     other_sessions(folder)
-print(f"lsp: {passed} passed, {failed} failed")
-sys.exit(failed > 0)
+check.end()

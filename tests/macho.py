@@ -11,19 +11,12 @@ import subprocess
 import sys
 import tempfile
 
+from counted import Checks
+
 build = sys.argv[1]
 SYSTEM = "/usr/lib/libSystem.B.dylib"
 CPUS = {"arm64": 0x0100000C, "x86_64": 0x01000007}
-passed = failed = 0
-
-
-def check(what, ok, said=""):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print(f"macho: {what}{': ' if said else ''}{said}")
+check = Checks("macho")
 
 
 def text(b):
@@ -278,5 +271,4 @@ with tempfile.TemporaryDirectory() as temp:
     code, err = macho("fat", f"{temp}/fat")
     check("macho does not tell its usage", code == 2 and err.startswith("usage: "), f"{code} {err}")
 
-print(f"macho: {passed} passed, {failed} failed")
-sys.exit(failed > 0)
+check.end()

@@ -17,16 +17,10 @@ import tempfile
 import threading
 import time
 
-passed = failed = 0
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from counted import Checks
 
-
-def check(name, good, more=""):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED serve", name, str(more)[:300])
+check = Checks("serve")
 
 
 class Run:
@@ -262,7 +256,6 @@ def browser(run, program):
 
 
 def main():
-    global failed
     top = pathlib.Path(sys.argv[1])
     case = top / "tests/golden/train"
     data = f"{case}/x.npy,{case}/t.npy"
@@ -294,8 +287,7 @@ def main():
     check("samples are told", got and re.match(r"step \d+: abcabcabcabc[abc]", got[-1][1]), got[-1:])
     check("samples", re.match(rb"step 20: abcabcabcabc", llama.get("/samples.txt")[2]))
     check("SIGTERM", (llama.process.send_signal(signal.SIGTERM), llama.process.wait(20))[1] == 143)
-    print(f"serve: {passed} passed, {failed} failed")
-    sys.exit(failed > 0)
+    check.end()
 
 
 main()
