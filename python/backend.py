@@ -10,12 +10,19 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
-SUMMARY = "Runs Core ML MIL programs and compiles the language of .anedsl for the Apple Neural Engine"
+
+
+def found(path, pattern):
+    with open(path) as f:
+        return re.search(pattern, f.read(), re.M).group(1)
 
 
 def version():
-    with open(os.path.join(TOP, "Makefile")) as f:
-        return re.search(r"^VERSION *:?= *(\S+)", f.read(), re.M).group(1)
+    return found(os.path.join(TOP, "Makefile"), r"^VERSION *:?= *(\S+)")
+
+
+def summary():
+    return found(os.path.join(HERE, "pyproject.toml"), r'^description *= *"(.*)"')
 
 
 def library():
@@ -40,7 +47,7 @@ def files():
 
 
 def metadata():
-    return (f"Metadata-Version: 2.1\nName: anec\nVersion: {version()}\nSummary: {SUMMARY}\nLicense: MIT\n"
+    return (f"Metadata-Version: 2.1\nName: anec\nVersion: {version()}\nSummary: {summary()}\nLicense: MIT\n"
             "Requires-Python: >=3.9\nRequires-Dist: numpy\n").encode()
 
 

@@ -17,13 +17,13 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Uni
 
 import numpy as np
 
-from ._library import (BusyError, CError, CFeature, CInput, CMacs, CRunOptions, CTensor, Error, INPUT, MESSAGE, RESULT,
+from ._library import (BugError, BusyError, CError, CFeature, CInput, CMacs, CRunOptions, CTensor, Error, INPUT, MESSAGE, RESULT,
                        STATE, UsageError, WorldError, WrongError, call, lib, text)
 from ._tensor import array_of, taken, tensor_of
 from ._tools import TrainError, train
 
 __all__ = ["load", "compile", "check", "train", "backends", "Model", "Kernel", "Port", "Message", "Error", "WrongError",
-           "UsageError", "WorldError", "BusyError", "TrainError", "__version__"]
+           "UsageError", "WorldError", "BusyError", "BugError", "TrainError", "__version__"]
 __version__ = lib.anec_version().decode()
 log = logging.getLogger("anec")
 # errors are raised, and need no second place

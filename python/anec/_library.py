@@ -61,11 +61,16 @@ class WorldError(Error, OSError):
 
 
 class BusyError(Error, RuntimeError):
-    """The kernel is running in another thread, or was unloaded, or has no results."""
+    """The kernel is running in another thread (4), was unloaded (5), or has no results (6)."""
     status = 4
 
 
-_ERRORS = {e.status: e for e in (WrongError, UsageError, WorldError, BusyError)}
+class BugError(Error, RuntimeError):
+    """A fault of the library's own."""
+    status = 7
+
+
+_ERRORS = {e.status: e for e in (WrongError, UsageError, WorldError, BusyError, BugError)}
 
 
 def _candidates():
@@ -92,7 +97,6 @@ def _opened():
 
 
 lib = _opened()
-_POINTERS = "config_new"
 _TEXTS = "version how fact port function main_function backend classifier"
 for _name in _TEXTS.split():
     getattr(lib, "anec_" + _name).restype = c.c_char_p
@@ -106,12 +110,13 @@ def call(name: str, *args) -> None:
     error = CError()
     status = getattr(lib, "anec_" + name)(*args, c.byref(error))
     if status:
-        raise _ERRORS.get(status, BusyError)(error.text.decode(errors="replace"))
+        failure = _ERRORS.get(status, BusyError)(error.text.decode(errors="replace"))
+        failure.status = status
+        raise failure
 
 
 def text(name: str, *args) -> str:
     """A call that gives a text of its own."""
-    out = c.c_char_p()
     pointer = c.c_void_p()
     call(name, *args, c.byref(pointer))
     out = c.cast(pointer, c.c_char_p).value or b""

@@ -167,6 +167,13 @@ def test_warnings_are_logged(tmp_path, caplog):
     assert not caplog.records  # the exception says it
 
 
+def test_status(net):
+    k = anec.load(net, "ref").kernel()
+    with pytest.raises(anec.BusyError, match="no results") as e:
+        k._result("result", "y")
+    assert e.value.status == 6
+
+
 def test_grad_and_weights(net):
     model = anec.load(net, "ref")
     g = model.grad(["x"])
