@@ -60,7 +60,7 @@ while read -r column file; do
     differs $column "$column()" $file
 done <<END
 LAWS ir/ops/ops.c
-RUN backends/ref/ref.c
+RUN backends/ref/ref_run.c
 SIGN frontend/lower_expr.c
 FORM ir/passes/legal_forms.c
 OPSETS ir/passes/opset.c
