@@ -112,8 +112,10 @@ static bool check_command(const ToolArgs *a)
 {
     if (!a->operand && !anetrain_opt(a, TRAIN_resume)->count)
         return usage_error(&tool, "no MODEL.anedsl is given, and no --resume RUN");
-    if (anetrain_opt(a, TRAIN_anew)->count && anetrain_opt(a, TRAIN_resume)->count)
-        return usage_error(&tool, "--anew begins a run and --resume goes on with one");
+    if (anetrain_opt(a, TRAIN_anew)->count && anetrain_opt(a, TRAIN_resume)->count
+        && !anetrain_opt(a, TRAIN_output)->count)
+        return usage_error(&tool, "--anew begins a run and --resume goes on with one: they go "
+                                  "together with -o, another folder that has a run");
     if (a->operand && !file_has_suffix(a->operand, ".anedsl"))
         return usage_error(&tool,
                            "%s is no .anedsl: weights of a program of the language are "

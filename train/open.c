@@ -114,6 +114,21 @@ static bool take_options(TrainRun *r)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
+static bool same_folder(const char *a, const char *b)
+{
+    FileId x, y;
+    return file_id(a, &x) && file_id(b, &y) && x.device == y.device && x.inode == y.inode;
+}
+
+/* The folder that a resumed run goes on in; another's than it began in is begun like any other. */
+static bool open_folder_of(TrainRun *r, const char *path, const char *from)
+{
+    if (!r->leads) return true;
+    const bool goes_on = same_folder(path, from);
+    return folder_open(&r->folder, r->diag, path)
+        && (goes_on || folder_begin(&r->folder, r->job->anew));
+}
+
 static bool open_resumed(TrainRun *r)
 {
     const char *what = r->job->resume;
@@ -127,8 +142,8 @@ static bool open_resumed(TrainRun *r)
     r->at = path;
     if (!folder)
         return checkpoint_open(&r->from, r->diag, what)
-            && (!r->leads || folder_open(&r->folder, r->diag, path));
-    if (r->leads && !folder_open(&r->folder, r->diag, path)) return false;
+            && open_folder_of(r, path, file_dir(&r->arena, what));
+    if (!open_folder_of(r, path, what)) return false;
     if (r->leads && !strcmp(path, what)) return folder_newest(&r->folder, &r->from);
     TrainFolder other = { .diag = r->diag, .path = what, .lock = -1 };
     const bool ok = folder_newest(&other, &r->from);
