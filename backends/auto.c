@@ -2,7 +2,7 @@
  * processor, with the reason. */
 #include "ane/ane.h"
 #include "backend.h"
-#include "composed.h"
+#include "session.h"
 #include "cpu/cpu.h"
 
 #include <string.h>

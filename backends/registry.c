@@ -2,7 +2,7 @@
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
 #include "backend.h"
-#include "composed.h"
+#include "session.h"
 #include "cpu/cpu.h"
 #include "ref/ref.h"
 #include "sim/sim.h"

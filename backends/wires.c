@@ -1,7 +1,7 @@
 /* wires.c -- inputs that are another run's results, or a run's own of before: without a copy where the
  * backend can share memory. */
 #include "backend.h"
-#include "composed.h"
+#include "session.h"
 
 #include <string.h>
 
