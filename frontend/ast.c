@@ -196,6 +196,24 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
     return l;
 }
 
+Node *ast_extent(Ast *p, Node *def, Node *sizes)
+{
+    const bool range = sizes->kind == N_BINARY && sizes->op == TK_RANGE;
+    const bool several = range || sizes->kind == N_ANY || sizes->kind == N_LIST;
+    if (!def && !several) return sizes;
+    return ast_node(p, N_EXTENT, def ? loc_join(def->loc, sizes->loc) : sizes->loc, def, sizes,
+                    NULL);
+}
+
+Node *ast_extent_named(Ast *p, Token name, Node *extent)
+{
+    if (extent->kind != N_EXTENT)
+        extent = ast_node(p, N_EXTENT, extent->loc, NULL, extent, NULL);
+    extent->name = name_intern(p->names, text_of(&name), name.loc.len);
+    extent->loc = loc_join(name.loc, extent->loc);
+    return extent;
+}
+
 Node *ast_form(Node *type, Node *form)
 {
     type->c = form;

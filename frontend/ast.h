@@ -110,6 +110,9 @@ NodeList ast_first(Node *n);
 /* n and what is linked behind it */
 NodeList ast_append(NodeList l, Node *n);
 NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
+/* An extent that may be several: a range, a list or `?`. A single one stays an expression. */
+Node *ast_extent(Ast *p, Node *def, Node *sizes);
+Node *ast_extent_named(Ast *p, Token name, Node *extent);
 /* The type of a weight that is stored in that form. */
 Node *ast_form(Node *type, Node *form);
 void ast_too_deep(Ast *p, Loc loc);

@@ -136,13 +136,12 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             "-"  { IS(MINUS); }   "*"  { IS(STAR); }   "/"  { IS(SLASH); }  "%"  { IS(PERCENT); }
             "@"  { IS(AT); }      "("  { IS(LPAREN); } ")"  { IS(RPAREN); } "["  { IS(LBRACK); }
             "]"  { IS(RBRACK); }   "{"  { IS(LBRACE); }   "}"  { IS(RBRACE); }   ","  { IS(COMMA); }
-            ":"  { IS(COLON); }    "."  { IS(DOT); }
+            ":"  { IS(COLON); }    "."  { IS(DOT); }    "?"  { IS(ANY); }
 
             "!"  { REFUSE("there is no operator !; write `not`, or != to compare"); }
             "&" | "&&" { REFUSE("there is no operator &; write `and`"); }
             "|" | "||" { REFUSE("there is no operator |; write `or`"); }
             "'"  { REFUSE("a string stands between \" and \""); }
-            "?"  { REFUSE("there is no operator ?; `a if c else b` chooses"); }
             [\xC2-\xF4] [\x80-\xBF]+ { REFUSE("no token begins with this character"); }
             *    { REFUSE("no token begins with this character"); }
         */
@@ -163,7 +162,7 @@ typedef struct {
 #define CONTINUES(id) [TK_##id] = { .continues = true }
 #define BOTH(id) [TK_##id] = { .ends = true, .continues = true }
 static const Role roles[] = {
-    ENDS(ELLIPSIS), CONTINUES(ADDING),
+    ENDS(ELLIPSIS), ENDS(ANY), CONTINUES(ADDING),
     ENDS(NAME), ENDS(INT), ENDS(FLOAT), ENDS(STRING), ENDS(TRUE), ENDS(FALSE),
     BOTH(RPAREN), BOTH(RBRACK), BOTH(RBRACE),
 #define TOKEN(id, name)

@@ -150,43 +150,6 @@ const char *lower_meant(Lower *l, WordPlace place, const char *name, const char 
 
 /* ---- models ------------------------------------------------------------------------------ */
 
-static bool input_type(Lower *l, const Node *arg, const Type **out)
-{
-    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL
-                                | 1u << DT_INT8 | 1u << DT_UINT8 | 1u << DT_INT16
-                                | 1u << DT_UINT16;
-    const Node *t = arg->a;
-    Shape s;
-    if (!t || !t->name)
-        return lower_error(l, arg->loc,
-                           "input %s needs a type with an element type: `%s: fp16[..]`",
-                           arg->name, arg->name);
-    DType dt = dtype_find(t->name, strlen(t->name));
-    if (dt == DT_NONE || !(allowed >> dt & 1))
-        return lower_error(l, t->loc,
-                           "%s is no element type of an input; fp16, fp32, int32 and bool are",
-                           t->name);
-    if (!eval_dims(l, t->a, false, &s)) return false;
-    *out = type_tensor(&l->m->arena, dt, s);
-    return true;
-}
-
-static bool add_inputs(Lower *l, const Node *decl, Val *args)
-{
-    bool ok = true;
-    int n = 0;
-    for (const Node *a = decl->a; a; a = a->next, n++) {
-        const Type *t = &type_poison;
-        for (const Node *b = decl->a; b != a; b = b->next)
-            if (b->name == a->name)
-                ok = lower_error(l, a->loc, "%s is the name of two inputs", a->name);
-        if (a->b) ok = lower_error(l, a->b->loc, "an input of a model has no default");
-        if (!input_type(l, a, &t)) ok = false;
-        args[n] = val_tensor(block_param(l->func->body, a->name, t, a->loc));
-    }
-    return ok;
-}
-
 static void rename_value(Lower *l, Value *v, const char *name)
 {
     v->name = module_name(l->m, name);
@@ -320,7 +283,7 @@ static bool check_sets(Lower *l)
     for (const Node *i = l->entry->root->a; i && n < COUNT(known); i = i->next)
         if (i->kind == N_PARAM) known[n++] = i->name;
     for (int i = 0; i < l->opt->nset; i++) {
-        if (l->set_used[i]) continue;
+        if (l->set_used[i] || names_extent(l->entry->root, l->opt->set[i].name)) continue;
         const char *near = name_nearest(l->opt->set[i].name, known, n);
         ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s",
                         l->opt->set[i].name, l->entry->name, near ? "; did you mean " : "",

@@ -43,6 +43,8 @@ typedef enum {
     V_BUILTIN,
     V_OP,
     V_STATE,
+    V_EXTENT, /* of a tensor, known when the model runs */
+    V_MAYBE,  /* a truth that depends on such */
 } ValKind;
 
 typedef struct List List;
@@ -52,6 +54,7 @@ typedef struct Instance Instance;
 typedef struct File File;
 typedef struct Builtin Builtin;
 typedef struct State State;
+typedef struct RunExtent RunExtent;
 
 typedef struct {
     ValKind kind;
@@ -68,6 +71,7 @@ typedef struct {
         File *file;
         const Builtin *builtin;
         State *state;
+        RunExtent *extent;
         int op;
     } u;
 } Val;
@@ -120,6 +124,19 @@ struct State {
         func; /* that `param` belongs to; a file's may belong to several, one after the other */
     Value *param;
 };
+
+struct RunExtent {
+    Value *of;
+    int axis;
+};
+
+/* What an extent of an input may be: a range, or those that are listed. */
+typedef struct {
+    const char *name;       /* NULL: it has none */
+    int64_t low, high, def; /* high < 0: no end */
+    int n;                  /* listed; 0: a range */
+    const int64_t *size;
+} ExtentSpan;
 
 typedef struct {
     const char *name; /* interned */
@@ -246,7 +263,7 @@ bool val_is_number(Val v); /* INT or FLOAT */
 double val_double(Val v);
 const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
-bool val_equal(Lower *l, Loc loc, Val a, Val b); /* false too after an error */
+Val val_equal(Lower *l, Loc loc, Val a, Val b); /* a bool, or MAYBE; false after an error */
 const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
 const char *val_text(Lower *l, Val v); /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
@@ -285,6 +302,8 @@ const Env *file_names(const File *f); /* .. and the names of it */
 Val eval(Lower *l, const Node *n, const char *hint);
 bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
+/* .. what is claimed, which holds where that is known when the model runs */
+bool eval_claim(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name); /* poison after an error */
 /* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers
@@ -391,6 +410,26 @@ void run_state(Lower *l, const Node *n);
 Value *state_value(Lower *l, State *s);
 Val builtin_read(Lower *l, Loc loc, Val *a, int n);
 Val builtin_write(Lower *l, Loc loc, Val *a, int n);
+
+/* lower_extent.c: extents that are known when the model runs */
+Val extent_value(Lower *l, Val of, int axis); /* an int where it is known now */
+bool extent_same(Val a, Val b);
+bool extent_is_run(Val v);                   /* one, or an int32 tensor without axes */
+Val extent_tensor(Lower *l, Val v, Loc loc); /* int32, a scalar */
+/* An argument of an op: an extent, or a list that has some, as what the model computes; shape:
+ * one of them may be what remains. Other values are what they are. */
+Val extent_argument(Lower *l, Val v, bool shape, Loc loc);
+/* An operator, of which one operand is an extent: true when *out is known, else both become
+ * what an op takes. */
+bool extent_operator(Lower *l, const Node *n, Val *a, Val *b, Val *out);
+Val extent_logic(int token, Val a, Val b);
+
+/* lower_input.c */
+bool add_inputs(Lower *l, const Node *decl, Val *args);
+bool span_read(Lower *l, const Node *n, ExtentSpan *s); /* an extent of a type */
+const char *span_text(Lower *l, const ExtentSpan *s);
+bool span_takes(Lower *l, const ExtentSpan *s, int64_t v, const char *what, Loc loc);
+bool names_extent(const Node *file, const char *name); /* an input of a model does */
 
 /* lower_builtin.c */
 struct Builtin {

@@ -81,18 +81,31 @@ static const char *type_words(Lower *l, const Node *type, const Shape *s)
     return text_arg(l, "%s%s", type->name ? type->name : "", dims);
 }
 
-/* Extents that have a name which nothing else has: what they are is known from now on. */
-static bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, const Shape *s)
+/* An extent that has a name: what it is is known from now on, if it was not. */
+static bool bind_dim(Lower *l, const char *name, const char *what, Loc loc, Val of, int axis)
 {
+    const Val *known = known_name(l, name), is = extent_value(l, of, axis);
+    if (!known || (known->kind == V_EXTENT && is.kind == V_INT))
+        env_set(l, l->frame->env, name, is);
+    else if (known->kind == V_INT && is.kind == V_INT && known->u.i != is.u.i)
+        return lower_error(l, loc, "%s is %s, so %s would be both %lld and %lld", what,
+                           shape_text(&l->arena, val_shape(of)), name, (long long)known->u.i,
+                           (long long)is.u.i);
+    return true;
+}
+
+static bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, Val v)
+{
+    const Shape *s = val_shape(v);
     int i = 0;
     for (const Node *n = type->a; n && i < s->rank; n = n->next, i++) {
-        if (n->kind != N_NAME || !strcmp(n->name, "_")) continue;
-        const Val *known = known_name(l, n->name);
-        if (!known) env_set(l, l->frame->env, n->name, val_int(s->dim[i]));
-        else if (known->kind == V_INT && known->u.i != s->dim[i])
-            return lower_error(l, loc, "%s is %s, so %s would be both %lld and %lld", what,
-                               shape_text(&l->arena, s), n->name, (long long)known->u.i,
-                               (long long)s->dim[i]);
+        ExtentSpan span;
+        if (n->kind == N_EXTENT && s->dim[i] != DIM_ANY
+            && (!span_read(l, n, &span) || !span_takes(l, &span, s->dim[i], what, loc)))
+            return false;
+        if ((n->kind != N_NAME && n->kind != N_EXTENT) || !n->name || !strcmp(n->name, "_"))
+            continue;
+        if (!bind_dim(l, n->name, what, loc, v, i)) return false;
     }
     return true;
 }
@@ -111,7 +124,7 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
         return lower_error(l, loc, "%s must be a tensor %s, not %s", what,
                            type_words(l, type, &s), val_kind(l, v));
     if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v)))
-        return bind_dims(l, type, what, loc, val_shape(v));
+        return bind_dims(l, type, what, loc, v);
     return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
                        dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
 }
@@ -358,7 +371,10 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
     Val v = val_poison();
     if (!call_push(l, &f, c, (Loc){ 0 })) return v;
     int n = 0;
-    for (const Node *p = c->decl->a; p; p = p->next) lower_bind(l, p, args[n++]);
+    for (const Node *p = c->decl->a; p; p = p->next, n++) {
+        lower_bind(l, p, args[n]);
+        if (args[n].kind != V_POISON) bind_dims(l, p->a, p->name, p->loc, args[n]);
+    }
     for (const Node *r = c->decl->b; r && !r->next; r = r->next) f.hint = r->name;
     l->uses = (Env){ 0 };
     l->pass++;

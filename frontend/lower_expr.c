@@ -117,10 +117,11 @@ Val lookup(Lower *l, const Node *name)
 
 /* ---- members ----------------------------------------------------------------------------- */
 
-static Val shape_list(Lower *l, const Shape *s)
+static Val shape_list(Lower *l, Val of)
 {
-    Val v = val_list(l, s->rank);
-    for (int i = 0; i < s->rank; i++) v.u.list->at[i] = val_int(s->dim[i]);
+    const int rank = val_shape(of)->rank;
+    Val v = val_list(l, rank);
+    for (int i = 0; i < rank; i++) v.u.list->at[i] = extent_value(l, of, i);
     return v;
 }
 
@@ -138,7 +139,7 @@ static Val tensor_member(Lower *l, const Node *n, Val v)
     while (member < MEMBER_COUNT && strcmp(n->name, tensor_members[member]) != 0) member++;
     switch (member) {
     case MEMBER_SHAPE:
-        return shape_list(l, val_shape(v));
+        return shape_list(l, v);
     case MEMBER_RANK:
         return val_int(val_shape(v)->rank);
     case MEMBER_DTYPE:
@@ -247,8 +248,11 @@ static Val values_op(Lower *l, const Node *n, Val a, Val b)
         return repeat_list(l, n->loc, a.u.list, b.u.i);
     if (n->op == TK_STAR && a.kind == V_INT && b.kind == V_LIST)
         return repeat_list(l, n->loc, b.u.list, a.u.i);
-    if (n->op == TK_EQ && a.kind == b.kind) return val_bool(val_equal(l, n->loc, a, b));
-    if (n->op == TK_NE && a.kind == b.kind) return val_bool(!val_equal(l, n->loc, a, b));
+    if ((n->op == TK_EQ || n->op == TK_NE) && a.kind == b.kind) {
+        Val same = val_equal(l, n->loc, a, b);
+        if (same.kind == V_BOOL) same.u.b = same.u.b == (n->op == TK_EQ);
+        return same;
+    }
     lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a),
                 val_kind(l, b));
     return val_poison();
@@ -284,9 +288,14 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
     if (expr_shortcut(n, a, &out)) return out;
     Val b = eval(l, n->b, NULL);
     if (a.kind == V_POISON || b.kind == V_POISON) return val_poison();
-    if ((n->op == TK_AND || n->op == TK_OR) && a.kind == V_BOOL && b.kind == V_BOOL) return b;
     if ((n->op == TK_EQ || n->op == TK_NE) && (a.kind == V_NONE || b.kind == V_NONE))
         return val_bool((a.kind == b.kind) == (n->op == TK_EQ));
+    const bool logic = n->op == TK_AND || n->op == TK_OR;
+    if (logic && (a.kind == V_MAYBE || b.kind == V_MAYBE))
+        if ((a.kind == V_MAYBE || a.kind == V_BOOL) && (b.kind == V_MAYBE || b.kind == V_BOOL))
+            return extent_logic(n->op, a, b);
+    if (logic && a.kind == V_BOOL && b.kind == V_BOOL) return b;
+    if (extent_operator(l, n, &a, &b, &out)) return out;
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
     const int op = infix_op(n->op);
@@ -319,6 +328,8 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     Val a = eval(l, n->a, NULL);
     if (a.kind == V_POISON) return a;
     if (n->op == TK_NOT && a.kind == V_BOOL) return val_bool(!a.u.b);
+    if (n->op == TK_NOT && a.kind == V_MAYBE) return a;
+    if (n->op == TK_MINUS && a.kind == V_EXTENT) a = extent_tensor(l, a, n->loc);
     if (n->op == TK_MINUS && a.kind == V_FLOAT) return val_float(-a.u.f);
     if (n->op == TK_MINUS && a.kind == V_INT)
         return number_op(l, n->loc, TK_MINUS, val_int(0), a);
@@ -431,10 +442,12 @@ bool eval_int(Lower *l, const Node *n, int64_t *out)
     return v.kind == V_INT;
 }
 
-bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
+static bool truth_of(Lower *l, const Node *n, Val v, const char *what, bool *out)
 {
-    Val v = eval(l, n, NULL);
     if (v.kind == V_BOOL) *out = v.u.b;
+    else if (v.kind == V_MAYBE)
+        lower_error(l, n->loc, "%s depends on extents that are known only when the model runs",
+                    what);
     else if (val_is_tensor(v))
         lower_error(
             l, n->loc,
@@ -445,6 +458,18 @@ bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
     return v.kind == V_BOOL;
 }
 
+bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
+{
+    return truth_of(l, n, eval(l, n, NULL), what, out);
+}
+
+bool eval_claim(Lower *l, const Node *n, const char *what, bool *out)
+{
+    const Val v = eval(l, n, NULL);
+    if (v.kind == V_MAYBE) *out = true;
+    return v.kind == V_MAYBE || truth_of(l, n, v, what, out);
+}
+
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
 {
     *out = (Shape){ .rank = 0 };
@@ -452,8 +477,12 @@ bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
         int64_t dim = DIM_ANY;
         if (out->rank == MAX_RANK)
             return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
-        const bool any = wildcard && n->kind == N_NAME
-                      && (!strcmp(n->name, "_") || !known_name(l, n->name));
+        if (n->kind == N_EXTENT && !wildcard)
+            return lower_error(l, n->loc,
+                               "only an input of a model has an extent that a run chooses");
+        const Val *known = n->kind == N_NAME && wildcard ? known_name(l, n->name) : NULL;
+        const bool open = n->kind == N_NAME && (!known || known->kind == V_EXTENT);
+        const bool any = wildcard && (n->kind == N_EXTENT || open);
         if (!any) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)

@@ -48,7 +48,10 @@ typedef struct {
     int64_t begin[MAX_RANK], end[MAX_RANK], step[MAX_RANK];
     bool squeeze[MAX_RANK];
     bool any, strided, squeezed; /* something is cut, has a step, loses its axis */
-    int gather_axis;             /* -1: no index is a tensor */
+    bool loose;                  /* a bound or an extent is known when the model runs */
+    bool from_first[MAX_RANK], to_last[MAX_RANK];
+    Val run[2][MAX_RANK]; /* bounds of that kind, else NONE: where it begins and ends */
+    int gather_axis;      /* -1: no index is a tensor */
     Val indices;
     Loc indices_loc;
 } IndexCut;
@@ -59,12 +62,23 @@ static bool axis_error(IndexCut *c, Loc loc, int64_t at, int axis)
                        axis, shape_text(&c->l->arena, c->shape));
 }
 
-static bool cut_bound(IndexCut *c, const Node *n, int axis, int64_t otherwise, int64_t *out)
+/* end: whether it is where the slice ends. */
+static bool cut_bound(IndexCut *c, const Node *n, int axis, bool end, int64_t *out)
 {
     int64_t size = c->shape->dim[axis];
-    *out = otherwise;
+    *out = end ? size : 0;
     if (!n) return true;
-    if (!eval_int(c->l, n, out)) return false;
+    const Val v = eval(c->l, n, NULL);
+    if (extent_is_run(v)) {
+        c->run[end][axis] = v;
+        c->loose = true;
+        return true;
+    }
+    if (v.kind != V_INT && v.kind != V_POISON)
+        lower_error(c->l, n->loc, "an int is needed here, not %s", val_kind(c->l, v));
+    if (v.kind != V_INT) return false;
+    *out = v.u.i;
+    if (size == DIM_ANY) return true;
     int64_t at = *out < 0 ? *out + size : *out;
     if (at < 0 || at > size) return axis_error(c, n->loc, *out, axis);
     *out = at;
@@ -79,10 +93,13 @@ static bool cut_slice(IndexCut *c, const Node *p, int axis)
         return lower_error(c->l, p->c->loc,
                            "a step must be 1 or more; reverse(x, [%d]) turns an axis round",
                            axis);
-    if (!cut_bound(c, p->a, axis, 0, &c->begin[axis])
-        || !cut_bound(c, p->b, axis, size, &c->end[axis]))
+    if (!cut_bound(c, p->a, axis, false, &c->begin[axis])
+        || !cut_bound(c, p->b, axis, true, &c->end[axis]))
         return false;
-    if (c->begin[axis] >= c->end[axis])
+    c->from_first[axis] = !p->a;
+    c->to_last[axis] = !p->b;
+    const bool run = c->run[0][axis].kind != V_NONE || c->run[1][axis].kind != V_NONE;
+    if (!run && size != DIM_ANY && c->begin[axis] >= c->end[axis])
         return lower_error(c->l, p->loc,
                            "the slice %lld:%lld of axis %d, of a tensor %s, is empty",
                            (long long)c->begin[axis], (long long)c->end[axis], axis,
@@ -108,10 +125,12 @@ static bool cut_index(IndexCut *c, const Node *p, int axis)
     }
     if (v.kind != V_INT)
         return lower_error(c->l, p->loc, "an index is an int, not %s", val_kind(c->l, v));
-    int64_t at = v.u.i < 0 ? v.u.i + size : v.u.i;
-    if (at < 0 || at >= size) return axis_error(c, p->loc, v.u.i, axis);
+    const bool open = size == DIM_ANY;
+    int64_t at = v.u.i < 0 && !open ? v.u.i + size : v.u.i;
+    if (!open && (at < 0 || at >= size)) return axis_error(c, p->loc, v.u.i, axis);
     c->begin[axis] = at;
     c->end[axis] = at + 1;
+    c->from_first[axis] = c->to_last[axis] = false;
     c->squeeze[axis] = c->any = c->squeezed = true;
     return true;
 }
@@ -164,6 +183,33 @@ static Val emit_slice(IndexCut *c, Loc loc, const char *hint, Val x)
     return emit(l, loc, hint, OP_slice_by_index, arg, 4);
 }
 
+static Val bool_list(Lower *l, int n, const bool *v)
+{
+    Val list = val_list(l, n);
+    for (int i = 0; i < n; i++) list.u.list->at[i] = val_bool(v[i]);
+    return list;
+}
+
+/* Ends that the model's run knows: masks stand for those of the tensor. */
+static Val emit_loose(IndexCut *c, Loc loc, const char *hint, Val x)
+{
+    Lower *l = c->l;
+    const int rank = c->shape->rank;
+    Val bound[2] = { int_list(l, rank, c->begin), int_list(l, rank, c->end) };
+    for (int i = 0; i < rank; i++)
+        for (int end = 0; end < 2; end++)
+            if (c->run[end][i].kind != V_NONE) bound[end].u.list->at[i] = c->run[end][i];
+    NamedVal arg[] = { given(P_x, x, loc),
+                       given(P_begin, bound[0], loc),
+                       given(P_end, bound[1], loc),
+                       given(P_stride, int_list(l, rank, c->step), loc),
+                       given(P_begin_mask, bool_list(l, rank, c->from_first), loc),
+                       given(P_end_mask, bool_list(l, rank, c->to_last), loc),
+                       given(P_squeeze_mask, bool_list(l, rank, c->squeeze), loc) };
+    c->squeezed = false;
+    return emit(l, loc, hint, OP_slice_by_index, arg, COUNT(arg));
+}
+
 static Val emit_squeeze(IndexCut *c, Loc loc, const char *hint, Val x)
 {
     int64_t axes[MAX_RANK];
@@ -176,6 +222,13 @@ static Val emit_squeeze(IndexCut *c, Loc loc, const char *hint, Val x)
 
 static Val cut_tensor(IndexCut *c, const Node *n, const char *hint, Val x)
 {
+    if (c->loose && c->gather_axis >= 0) {
+        lower_error(
+            c->l, n->loc,
+            "a tensor that indexes stands alone where extents are known when the model runs");
+        return val_poison();
+    }
+    if (c->loose) return emit_loose(c, n->loc, hint, x);
     if (c->any || c->strided)
         x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
     if (c->gather_axis >= 0 && x.kind != V_POISON) {
@@ -201,14 +254,12 @@ Val eval_index(Lower *l, const Node *n, const char *hint)
         return val_poison();
     }
     IndexCut c = { .l = l, .shape = val_shape(x), .gather_axis = -1 };
-    if (!shape_known(c.shape)) {
-        lower_error(l, n->loc, "a tensor of unknown extents, %s, cannot be indexed",
-                    shape_text(&l->arena, c.shape));
-        return val_poison();
-    }
     for (int i = 0; i < c.shape->rank; i++) {
         c.end[i] = c.shape->dim[i];
         c.step[i] = 1;
+        c.from_first[i] = c.to_last[i] = true;
     }
-    return read_positions(&c, n) ? cut_tensor(&c, n, hint, x) : val_poison();
+    if (!read_positions(&c, n)) return val_poison();
+    if (!shape_known(c.shape) && (c.any || c.strided)) c.loose = true;
+    return cut_tensor(&c, n, hint, x);
 }

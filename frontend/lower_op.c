@@ -387,8 +387,26 @@ static bool add_default(OpCall *o, const Param *p)
     return ok;
 }
 
+/* Extents that a run knows are what the model computes. */
+static void settle_extents(OpCall *o)
+{
+    for (int i = 0; o->info->param[i].name; i++) {
+        NamedVal *all = NULL;
+        for (int k = 0; k < o->p[i].n; k++) {
+            const NamedVal *v = &o->p[i].v[k];
+            const bool shape = o->info == &ops[OP_reshape] && o->info->param[i].id == P_shape;
+            if (v->val.kind != V_EXTENT && v->val.kind != V_LIST) continue;
+            if (!all) all = NEW_ARRAY(&o->l->arena, o->p[i].n, NamedVal);
+            if (o->p[i].v != all) memcpy(all, o->p[i].v, (size_t)o->p[i].n * sizeof *all);
+            o->p[i].v = all;
+            all[k].val = extent_argument(o->l, all[k].val, shape, all[k].loc);
+        }
+    }
+}
+
 static bool add_args(OpCall *o)
 {
+    settle_extents(o);
     bind_vars(o);
     if (!bind_numbers(o)) return false;
     for (int i = 0; o->info->param[i].name; i++) {

@@ -117,7 +117,7 @@ static const Node *assert_part(Lower *l, const Node *n)
 {
     bool yes = false;
     while (n->kind == N_BINARY && n->op == TK_AND)
-        n = eval_truth(l, n->a, "what is asserted", &yes) && yes ? n->b : n->a;
+        n = eval_claim(l, n->a, "what is asserted", &yes) && yes ? n->b : n->a;
     return n;
 }
 
@@ -139,7 +139,7 @@ static const char *assert_values(Lower *l, const Node *n)
 static void run_assert(Lower *l, const Node *n)
 {
     bool yes = false;
-    if (!eval_truth(l, n->a, "what is asserted", &yes) || yes) return;
+    if (!eval_claim(l, n->a, "what is asserted", &yes) || yes) return;
     const Val why = n->b ? eval(l, n->b, NULL) : val_string("");
     if (why.kind == V_POISON) return;
     const char *values = assert_values(l, n->a), *text = val_text(l, why);

@@ -167,6 +167,7 @@ static const char *parse_hint(const Parser *r, const Token *t)
         if (parse_is_word(t, parse_words[i].word)
             || parse_is_word(&r->last, parse_words[i].word))
             return parse_words[i].hint;
+    if (t->kind == TK_ANY) return "`a if c else b` chooses";
     if (t->kind == TK_COLON && parse_takes(r->lemon, TK_LBRACE))
         return "a block stands in { }, without a `:`";
     if (t->kind == TK_GT && r->last.kind == TK_ASSIGN) return "results stand behind `->`";

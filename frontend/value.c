@@ -71,29 +71,47 @@ DType val_dtype(Val v)
     return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype : v.u.tensor->type->dtype;
 }
 
-static bool val_alike(Lower *l, Loc loc, Val a, Val b, int depth)
+typedef enum { ALIKE_NO, ALIKE_MAYBE, ALIKE_YES } Alike;
+
+static Alike val_alike(Lower *l, Loc loc, Val a, Val b, int depth);
+
+/* As its least alike elements are. */
+static Alike list_alikeness(Lower *l, Loc loc, const List *a, const List *b, int depth)
 {
-    if (val_is_number(a) && val_is_number(b))
-        return a.kind == V_INT && b.kind == V_INT ? a.u.i == b.u.i
-                                                  : val_double(a) == val_double(b);
-    if (a.kind != b.kind) return false;
-    if (a.kind == V_BOOL) return a.u.b == b.u.b;
-    if (a.kind == V_STRING) return !strcmp(a.u.s, b.u.s);
-    if (a.kind == V_LIST) {
-        if (a.u.list->n != b.u.list->n) return false;
-        if (depth == MAX_RANK)
-            return lower_error(l, loc, "lists nested deeper than %d are not compared",
-                               MAX_RANK);
-        for (int64_t i = 0; i < a.u.list->n; i++)
-            if (!lower_step(l, loc)
-                || !val_alike(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
-                return false;
-        return true;
+    Alike all = ALIKE_YES;
+    if (a->n != b->n) return ALIKE_NO;
+    if (depth == MAX_RANK) {
+        lower_error(l, loc, "lists nested deeper than %d are not compared", MAX_RANK);
+        return ALIKE_NO;
     }
-    return a.kind == V_NONE || a.u.s == b.u.s;
+    for (int64_t i = 0; all && i < a->n; i++) {
+        const Alike one = lower_step(l, loc) ? val_alike(l, loc, a->at[i], b->at[i], depth + 1)
+                                             : ALIKE_NO;
+        if (one < all) all = one;
+    }
+    return all;
 }
 
-bool val_equal(Lower *l, Loc loc, Val a, Val b) { return val_alike(l, loc, a, b, 0); }
+static Alike val_alike(Lower *l, Loc loc, Val a, Val b, int depth)
+{
+    const bool run = a.kind == V_EXTENT || b.kind == V_EXTENT;
+    if (run && (a.kind == b.kind || a.kind == V_INT || b.kind == V_INT))
+        return extent_same(a, b) ? ALIKE_YES : ALIKE_MAYBE;
+    bool same = a.kind == b.kind;
+    if (val_is_number(a) && val_is_number(b))
+        same = same && a.kind == V_INT ? a.u.i == b.u.i : val_double(a) == val_double(b);
+    else if (same && a.kind == V_BOOL) same = a.u.b == b.u.b;
+    else if (same && a.kind == V_STRING) same = !strcmp(a.u.s, b.u.s);
+    else if (same && a.kind == V_LIST) return list_alikeness(l, loc, a.u.list, b.u.list, depth);
+    else if (same && a.kind != V_NONE) same = a.u.s == b.u.s;
+    return same ? ALIKE_YES : ALIKE_NO;
+}
+
+Val val_equal(Lower *l, Loc loc, Val a, Val b)
+{
+    const Alike alike = val_alike(l, loc, a, b, 0);
+    return alike == ALIKE_MAYBE ? (Val){ .kind = V_MAYBE } : val_bool(alike == ALIKE_YES);
+}
 
 /* ---- as text ----------------------------------------------------------------------------- */
 
@@ -126,6 +144,8 @@ static const char *const kind_names[] = {
     [V_BUILTIN] = "a built-in function",
     [V_OP] = "an op",
     [V_STATE] = "a state (read(..) is what it holds)",
+    [V_EXTENT] = "an extent that is known when the model runs",
+    [V_MAYBE] = "a truth that is known when the model runs",
 };
 
 static void put_val(Lower *l, Buf *b, Val v, int depth)
@@ -146,6 +166,9 @@ static void put_val(Lower *l, Buf *b, Val v, int depth)
         return;
     case V_TENSOR:
         buf_puts(b, type_text(&l->arena, v.u.tensor->type));
+        return;
+    case V_EXTENT:
+        buf_puts(b, "?");
         return;
     case V_WEIGHT:
         buf_printf(b, "weight %s", shape_text(&l->arena, val_shape(v)));
