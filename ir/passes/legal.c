@@ -6,13 +6,16 @@
 /* ---- walking ----------------------------------------------------------------------------- */
 
 /* What replaces a result must be its own and of its type, which is what the users were checked
- * with. */
+ * with. Of extents that are not known the program may have said more than can be inferred. */
 static void take_over(Func *f, Value *from, Value *with)
 {
     if (!with->def || with->def->nout != 1)
         bug("%s becomes a value that is not its own", from->name);
-    if (!type_equal(with->type, from->type) && with->type->kind != TY_POISON)
-        bug("%s becomes a value of another type", from->name);
+    if (with->type->kind != TY_POISON) {
+        if (!type_fits(with->type, from->type))
+            bug("%s becomes a value of another type", from->name);
+        with->type = from->type;
+    }
     func_replace_uses(f, from, with);
 }
 

@@ -25,13 +25,13 @@ static const BlockOp block_ops[] = {
     { OP_batch_to_space, P_block_shape, P_crops, false, 0, true },
 };
 
-/* The axis as two, the second of n. */
-static Value *split_axis(Builder *b, Value *x, int axis, int64_t n)
+/* The axis as two, which may be empty. */
+static Value *split_axis(Builder *b, Value *x, int axis, int64_t first, int64_t second)
 {
     Shape s = x->type->shape;
     for (int i = s.rank++; i > axis; i--) s.dim[i] = s.dim[i - 1];
-    s.dim[axis] /= n;
-    s.dim[axis + 1] = n;
+    s.dim[axis] = first;
+    s.dim[axis + 1] = second;
     return make_shape(b, x, &s);
 }
 
@@ -60,14 +60,14 @@ static Value *move_axis(Builder *b, Value *x, int from, int to)
 /* Each n-th element of the axis side by side in the deep one. */
 static Value *blocks_gather(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
 {
-    x = move_axis(b, split_axis(b, x, axis, n), axis + 1, o->deep + !o->front);
-    return join_axes(b, x, o->deep);
+    x = split_axis(b, x, axis, x->type->shape.dim[axis] / n, n);
+    return join_axes(b, move_axis(b, x, axis + 1, o->deep + !o->front), o->deep);
 }
 
 static Value *blocks_deal(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
 {
-    const int64_t all = x->type->shape.dim[o->deep];
-    x = split_axis(b, x, o->deep, o->front ? all / n : n);
+    const int64_t rest = x->type->shape.dim[o->deep] / n;
+    x = split_axis(b, x, o->deep, o->front ? n : rest, o->front ? rest : n);
     return join_axes(b, move_axis(b, x, o->deep + !o->front, axis + 1), axis);
 }
 

@@ -108,12 +108,12 @@ static Value *promote_taps(const PromoteCall *c)
 }
 
 /* Where the weight may not be computed it is multiplied with x, and the elements laid to their
- * places by a constant kernel, which every opset takes. */
+ * places by a constant kernel, which every opset takes, and which needs to know how many. */
 static Value *promote_conv(const PromoteCall *c)
 {
     static const ParamId no_bias = P_bias;
     Value *weight = promote_arg(c, P_weight), *bias = promote_arg(c, P_bias);
-    const bool taps = !value_is_const(weight)
+    const bool taps = !value_is_const(weight) && shape_known(&weight->type->shape)
                    && (c->kind == OP_conv ? promote_dilated(c) : c->b->opset < OPSET_IOS17);
     Value *y = taps ? promote_taps(c) : promote_without(c, &no_bias, 1);
     return y && bias ? mil_add(c->b, c->wish, .x = y, .y = promote_along(c, bias, y, 1)) : y;

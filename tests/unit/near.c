@@ -2,6 +2,7 @@
 #include "near.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,12 +146,211 @@ static void change_count(Arena *a, const char *text, NearFn *fn, void *ctx)
     buf_free(&b);
 }
 
-void near_each(Arena *a, const char *text, NearFn *fn, void *ctx)
+/* ---- other values ------------------------------------------------------------------------ */
+
+static char *spliced(Arena *a, const char *text, const char *at, size_t n, const char *with)
+{
+    return arena_printf(a, "%.*s%s%s", (int)(at - text), text, with, at + n);
+}
+
+/* Of an argument: where its name begins, and its value begins and ends. */
+typedef struct {
+    const char *name, *value, *end;
+} NearArg;
+
+typedef struct {
+    NearArg at[64];
+    int count;
+} NearArgs;
+
+static const char *value_end(const char *s)
+{
+    int depth = 0;
+    for (bool quoted = false; *s; s++) {
+        if (*s == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (!depth && strchr(",)", *s)) break;
+        if (strchr("([{<", *s)) depth++;
+        if (strchr(")]}>", *s)) depth--;
+    }
+    return s;
+}
+
+/* What a call takes, from behind its parenthesis on; where it ends. */
+static const char *args_of(const char *s, NearArgs *out)
+{
+    while (*s && *s != ')' && out->count < (int)COUNT(out->at)) {
+        s += strspn(s, ", \n");
+        NearArg *arg = &out->at[out->count];
+        arg->name = s;
+        s += word_of(s);
+        s += strspn(s, " =");
+        arg->value = s;
+        arg->end = s = value_end(s);
+        out->count += arg->value > arg->name;
+    }
+    return s;
+}
+
+static void args_in(const char *s, const char *end, NearArgs *out)
+{
+    int depth = 0;
+    for (bool quoted = false; s < end; s++) {
+        if (*s == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (!depth && *s == '(') s = args_of(s + 1, out);
+        else if (strchr("([{<", *s)) depth++;
+        else if (strchr(")]}>", *s)) depth--;
+    }
+}
+
+/* Every value where another is used. */
+static void change_use(Arena *a, const char *text, const NearArg *arg, const NearNames *names,
+                       NearFn *fn, void *ctx)
+{
+    for (const char *s = arg->value; s < arg->end; s++) {
+        const size_t n = begins_word(text, s) ? word_of(s) : 0;
+        bool is_value = false;
+        for (int i = 0; n && i < names->count; i++)
+            is_value = is_value || (names->len[i] == n && !memcmp(names->at[i], s, n));
+        for (int i = 0; is_value && i < names->count && i < 6; i++) {
+            const char *other = arena_strndup(a, names->at[i], names->len[i]);
+            if (names->len[i] == n && !memcmp(other, s, n)) continue;
+            fn(ctx, spliced(a, text, s, n, other), arena_printf(a, "%s used", other));
+        }
+        if (n) s += n - 1;
+    }
+}
+
+static void change_absent(Arena *a, const char *text, const NearArg *arg, NearFn *fn, void *ctx)
+{
+    const size_t n = (size_t)(arg->end - arg->name) + (*arg->end == ',' ? 2 : 0);
+    fn(ctx, spliced(a, text, arg->name, n, ""),
+       arena_printf(a, "no %.*s", (int)word_of(arg->name), arg->name));
+}
+
+/* A literal that comes from outside, as an input. */
+static void change_known(Arena *a, const char *text, const NearArg *arg, NearFn *fn, void *ctx)
+{
+    const size_t n = word_of(arg->value);
+    const char *open = arg->value + n, *type;
+    if (n < 3 || !strncmp(arg->value, "string", n)) return;
+    if (*open == '<') {
+        for (int depth = 0; *open; open++) {
+            depth += (*open == '<') - (*open == '>');
+            if (!depth) break;
+        }
+        type = arena_strndup(a, arg->value, (size_t)(++open - arg->value));
+    } else type = arena_printf(a, "tensor<%.*s, []>", (int)n, arg->value);
+    if (*open != '(') return;
+    const char *body = spliced(a, text, arg->value, (size_t)(arg->end - arg->value), "near_in");
+    const bool first = text[strspn(text, " \n")] == '|';
+    fn(ctx, arena_printf(a, "%s near_in%s%s", type, first ? " " : ", ", body),
+       arena_printf(a, "%.*s not known", (int)word_of(arg->name), arg->name));
+}
+
+/* What is inside is seen outside as well, so that it has to stay. */
+static void change_results(Arena *a, const char *text, const NearNames *names, NearFn *fn,
+                           void *ctx)
+{
+    for (int i = 0; i < names->count; i++) {
+        const char *name = arena_strndup(a, names->at[i], names->len[i]);
+        fn(ctx, arena_printf(a, "%s, %s", text, name), arena_printf(a, "%s a result", name));
+    }
+}
+
+/* Extents of inputs that are not known. */
+static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
+{
+    Buf all = { 0 };
+    const char *from = text;
+    int count = 0;
+    for (const char *s = text; s < end; s++) {
+        const size_t n = strspn(s, "0123456789");
+        if (!n || s == text || !strchr(" [", s[-1]) || !strchr(",]", s[n])) continue;
+        if (count++ < 8) fn(ctx, spliced(a, text, s, n, "?"), "one extent unknown");
+        buf_add(&all, from, (size_t)(s - from));
+        buf_putc(&all, '?');
+        from = s + n;
+    }
+    buf_puts(&all, from);
+    if (count > 1) fn(ctx, arena_strndup(a, all.s, all.len), "no extent known");
+    buf_free(&all);
+}
+
+/* Tensors of floats with an axis more in front. */
+static void change_rank(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    Buf b = { 0 };
+    for (const char *s = text; *s; s++) {
+        const bool shape = *s == '[' && s - text > 6
+                        && (!strncmp(s - 6, "fp16, ", 6) || !strncmp(s - 6, "fp32, ", 6));
+        buf_putc(&b, *s);
+        if (shape && s[1] != ']') buf_puts(&b, "1, ");
+    }
+    fn(ctx, arena_strndup(a, b.s, b.len), "an axis more");
+    buf_free(&b);
+}
+
+/* A number in one place of several. */
+static void change_places(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
+{
+    int count = 0;
+    for (const char *s = text + 1; s < end && count < 40; s++) {
+        const size_t n = isdigit((unsigned char)*s) ? strspn(s, "0123456789.") : 0;
+        if (!n || isalnum((unsigned char)s[-1]) || strchr("_.", s[-1])) continue;
+        const long v = strtol(s, NULL, 10);
+        count++;
+        fn(ctx, spliced(a, text, s, n, arena_printf(a, "%ld", v + 1)), "one more in a place");
+        fn(ctx, spliced(a, text, s, n, v ? "0" : "-1"), "another in a place");
+        s += n - 1;
+    }
+}
+
+void near_values(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    NearNames names = { .count = 0 };
+    NearArgs args = { .count = 0 };
+    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
+    if (!results) return;
+    names_in(text, results, &names);
+    args_in(body, results, &args);
+    for (int i = 0; i < args.count; i++) {
+        change_use(a, text, &args.at[i], &names, fn, ctx);
+        change_absent(a, text, &args.at[i], fn, ctx);
+        change_known(a, text, &args.at[i], fn, ctx);
+    }
+    change_results(a, text, &names, fn, ctx);
+    change_extents(a, text, body, fn, ctx);
+    change_rank(a, text, fn, ctx);
+    change_places(a, text, results, fn, ctx);
+}
+
+void near_words(Arena *a, const char *text, NearFn *fn, void *ctx)
 {
     fn(ctx, text, "as it is");
     change_count(a, text, fn, ctx);
     change_words(a, text, fn, ctx);
     change_numbers(a, text, fn, ctx);
+}
+
+void near_each(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    near_words(a, text, fn, ctx);
+    near_values(a, text, fn, ctx);
+}
+
+/* ---- reading them ------------------------------------------------------------------------ */
+
+Module *near_read(Diag *d, const Source *src)
+{
+    Diag other = { .quiet = true };
+    Module *m = mil_read(d, src, "/nowhere");
+    if (m && !module_verify(m, &other, NULL)) func_infer(module_main(m), &other, true);
+    diag_free(&other);
+    if (!m || module_verify(m, d, NULL)) return m;
+    module_free(m);
+    return NULL;
 }
 
 /* ---- sums -------------------------------------------------------------------------------- */
@@ -206,8 +406,9 @@ static void rewrite(void *ctx, const char *text, const char *by)
         n->arena, "program(1.3)\n{\nfunc main<%s>(%.*s) {\n%.*s\n} -> (%s);\n}\n", n->opset,
         (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
     const Source src = { .name = "near.mil", .text = all, .len = strlen(all) };
-    Module *m = mil_read(&d, &src, "/nowhere");
-    if (m && module_verify(m, &d, NULL)) {
+    Module *m = near_read(&d, &src);
+    if (m && getenv("ANEC_NEAR")) fprintf(stderr, "%s: %s\n", by, text);
+    if (m) {
         near_rewrite(&b, m, n->options);
         n->sum = near_sum(near_sum(n->sum, by), b.s ? b.s : "");
         n->programs++;

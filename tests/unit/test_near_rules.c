@@ -42,8 +42,8 @@ static void check(void *ctx, const char *text, const char *by)
     src->len = strlen(src->text);
     ruleset_init(&rs, n->chip, NULL);
     rs.doubts = true;
-    Module *m = mil_read(&d, src, "/nowhere");
-    const bool ok = m && module_verify(m, &d, NULL) && rules_check(m, &rs, &d, note, &f) >= 0;
+    Module *m = near_read(&d, src);
+    const bool ok = m && rules_check(m, &rs, &d, note, &f) >= 0;
     if (ok) buf_printf(n->out, "    %s:", by);
     for (int i = 0; ok && i < RULE_COUNT; i++)
         if (f.broken[i])
@@ -65,7 +65,15 @@ static void one_program(Near *n, const char *text, const char *what)
     const char *micro = micro_short(&a, text);
     if (micro) {
         buf_printf(n->out, "%s on %s %s\n", rules[n->rule].name, n->chip->name, what);
-        near_each(&a, micro, check, n);
+        near_words(&a, micro, check, n);
+        Buf *all = n->out, others = { 0 };
+        n->out = &others;
+        n->programs = 0;
+        near_values(&a, micro, check, n);
+        buf_printf(all, "    %d with other values: %016llx\n", n->programs,
+                   (unsigned long long)near_sum(NEAR_START, others.s ? others.s : ""));
+        buf_free(&others);
+        n->out = all;
     }
     arena_free(&a);
 }

@@ -82,11 +82,8 @@ static Module *read_program(const WayOut *w, const char *text)
     src->name = "program.mil";
     src->text = micro_text(w->arena, text);
     src->len = strlen(src->text);
-    Module *m = mil_read(&d, src, "/nowhere");
-    if (m && !module_verify(m, &d, NULL)) {
-        module_free(m);
-        m = NULL;
-    }
+    Module *m = near_read(&d, src);
+    if (m) func_infer(module_main(m), &d, true);
     if (m) m->missing = w->weights;
     diag_free(&d);
     return m;
@@ -166,7 +163,7 @@ static void hold_beside(WayOut *w, const char *text)
     const char *micro = rules[w->rule].spelled ? NULL : micro_short(&a, text);
     for (int i = 0; i < 2; i++) {
         w->weights = i;
-        if (micro) near_each(&a, micro, hold_near, w);
+        if (micro) near_words(&a, micro, hold_near, w);
         else hold_against(w, text, "as it is");
     }
     arena_free(&a);
