@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEPTH = 256, PANELS = 4 };
+enum { DEPTH = 512, PACKED = 256, PANELS = 4 };
 
 /* A matrix for each head, in a slot. */
 typedef struct {
@@ -43,11 +43,11 @@ typedef struct {
 
 static int64_t attention_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* A row of n sums: whole panels, and whole blocks of elementwise functions. */
+/* A row of n sums: whole panels, and whole blocks of elementwise functions; rows of them are read by
+ * tiles. */
 static int64_t line_of(int64_t n, const Kernels *k)
 {
-    const int64_t wide = pack_panels(n, k->nr) * k->nr;
-    return (wide + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    return pack_apart(k, pack_panels(n, k->nr) * k->nr);
 }
 
 static Matrix matrix_of(const AttentionWork *w, const Heads *h, int64_t head)
@@ -86,27 +86,62 @@ typedef struct {
     float *score, *left, *out, *mask;
 } AttentionPart;
 
-/* c = a b, of rows of a that lie lda apart and panels of b of all of `all`. */
-static void attention_product(const Kernels *k, Matrix a, int64_t rows, int64_t depth,
-                              const float *b, int64_t all, int64_t cols, float *left, float *c,
-                              int64_t ldc)
+/* c = a b, of rows of a and panels of b of all of `all`. Sums are formed as flat_gemm.c forms
+ * those of as many rows, so that joining statements changes nothing. */
+typedef struct {
+    Matrix a;
+    int64_t rows, depth;
+    const float *b;
+    int64_t all, cols;
+    float *left, *c;
+    int64_t ldc;
+} AttentionProduct;
+
+static void product_packed(const Kernels *k, const AttentionProduct *p)
 {
-    for (int64_t l = 0; l < depth; l += DEPTH) {
-        const int64_t d = attention_least(DEPTH, depth - l);
-        for (int64_t i = 0; i < rows; i += k->mr)
-            pack_panel(k, matrix_at(a, i, l), attention_least(k->mr, rows - i), d, k->mr,
-                       left + i * d);
-        for (int64_t j = 0; j < cols; j += k->nr)
-            for (int64_t i = 0; i < rows; i += k->mr) {
+    for (int64_t l = 0; l < p->depth; l += PACKED) {
+        const int64_t d = attention_least(PACKED, p->depth - l);
+        for (int64_t i = 0; i < p->rows; i += k->mr)
+            pack_panel(k, matrix_at(p->a, i, l), attention_least(k->mr, p->rows - i), d, k->mr,
+                       p->left + i * d);
+        for (int64_t j = 0; j < p->cols; j += k->nr)
+            for (int64_t i = 0; i < p->rows; i += k->mr) {
                 const GemmTile t = { .depth = d,
-                                     .rows = (int)attention_least(k->mr, rows - i),
+                                     .rows = (int)attention_least(k->mr, p->rows - i),
                                      .add = l > 0,
-                                     .a = left + i * d,
-                                     .b = b + j * all + l * k->nr,
+                                     .a = p->left + i * d,
+                                     .b = p->b + j * p->all + l * k->nr,
                                      .ldb = k->nr,
-                                     .c = c + i * ldc + j,
-                                     .ldc = ldc };
+                                     .c = p->c + i * p->ldc + j,
+                                     .ldc = p->ldc };
                 k->tile(&t);
+            }
+    }
+}
+
+static void product_straight(const Kernels *k, const AttentionProduct *p)
+{
+    const bool copied = p->a.dtype == DT_FP16 || pack_crowds(k, p->a.rows);
+    const int64_t high = pack_panels(p->rows, (int)pack_panels(p->rows, k->mr));
+    for (int64_t l = 0; l < p->depth; l += DEPTH) {
+        const int64_t d = attention_least(DEPTH, p->depth - l);
+        Matrix a = matrix_at(p->a, 0, l);
+        if (copied) {
+            const int64_t apart = pack_apart(k, d);
+            pack_rows(k, a, p->rows, d, apart, p->left);
+            a = (Matrix){ p->left, DT_FP32, apart, 1 };
+        }
+        RunTile t = { .runs = 1, .last = d, .apart = a.rows, .second = k->lanes };
+        t.ldf = t.ldc = p->ldc;
+        for (int64_t j = 0; j < p->cols; j += k->nr)
+            for (int64_t i = 0; i < p->rows; i += high) {
+                t.rows = (int)attention_least(high, p->rows - i);
+                t.narrow = p->cols - j <= k->lanes;
+                t.a = matrix_at(a, i, 0).data;
+                t.b = p->b + j * p->all + l * k->nr;
+                t.c = p->c + i * p->ldc + j;
+                t.from = l ? t.c : NULL;
+                k->runs(&t);
             }
     }
 }
@@ -156,12 +191,27 @@ static void attend_part(void *ctx, int64_t at, int lane)
     p.mask = p.out + g->part * p.ldo + ELEM_PAD;
     p.left = p.mask + g->keys + ELEM_PAD;
     const Matrix query = matrix_of(w, &g->query, p.head);
-    attention_product(k, matrix_at(query, p.first, 0), p.rows, g->size, panels, g->size, p.keys,
-                      p.left, p.score, p.lds);
+    AttentionProduct v = { matrix_at(query, p.first, 0),
+                           p.rows,
+                           g->size,
+                           panels,
+                           g->size,
+                           p.keys,
+                           p.left,
+                           p.score,
+                           p.lds };
+    (pack_is_straight(g->rows, v.a.cols) ? product_straight : product_packed)(k, &v);
     for (int64_t i = 0; i < p.rows; i++) attention_weigh(w, &p, i, p.score + i * p.lds);
-    const Matrix weights = { p.score, DT_FP32, p.lds, 1 };
-    attention_product(k, weights, p.rows, p.keys, panels + g->key_room, g->keys, g->width,
-                      p.left, p.out, p.ldo);
+    v = (AttentionProduct){ { p.score, DT_FP32, p.lds, 1 },
+                            p.rows,
+                            p.keys,
+                            panels + g->key_room,
+                            g->keys,
+                            g->width,
+                            p.left,
+                            p.out,
+                            p.ldo };
+    (pack_is_straight(g->rows, 1) ? product_straight : product_packed)(k, &v);
     for (int64_t i = 0; i < p.rows; i++)
         elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width, g->width,
                      p.out + i * p.ldo);
@@ -267,7 +317,7 @@ static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *mad
     const int64_t wide = line_of(g->keys, k) + line_of(g->width, k);
     s->room = (size_t)(g->batch * g->head_room) * sizeof(float);
     s->lane_room = (size_t)(g->part * wide + g->keys + 4 * ELEM_PAD
-                            + pack_panels(g->part, k->mr) * k->mr * DEPTH)
+                            + pack_panels(g->part, k->mr) * k->mr * pack_apart(k, DEPTH))
                  * sizeof(float);
     return true;
 }

@@ -4,13 +4,13 @@
  * piece of scratch memory while the summed index goes by in blocks, and then pass through the
  * elementwise program row by row. A constant right matrix is in panels from the start, fp16
  * where it is fp16; a left matrix, and a right one that a run makes, are packed as they are
- * needed. */
+ * needed. A left matrix whose rows are floats side by side is read as it lies. */
 #include "flat_pack.h"
 #include "../../ir/ops/geometry.h"
 
 #include <string.h>
 
-enum { DEPTH = 256, COLUMNS = 256, PANELS = 8, FEW = 4 };
+enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, PANELS = 8, FEW = 4 };
 
 /* ---- a part ------------------------------------------------------------------------------ */
 
@@ -37,6 +37,13 @@ static int64_t line_of(const Gemm *g, const Kernels *k)
     return (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
 }
 
+/* What a part's rows of a block take. */
+static int64_t left_room(const Gemm *g, const Kernels *k)
+{
+    if (g->straight) return g->copied ? g->rows * pack_apart(k, g->depth) : 0;
+    return pack_panels(g->rows, k->mr) * k->mr * g->depth;
+}
+
 static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
 {
     const Gemm *g = w->g;
@@ -50,7 +57,7 @@ static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
     p.ldc = line_of(g, k);
     p.c = flat_lane(w->r, lane);
     p.left = p.c + (pack_panels(g->rows, k->mr) * k->mr) * p.ldc;
-    p.right = p.left + pack_panels(g->rows, k->mr) * k->mr * DEPTH;
+    p.right = p.left + left_room(g, k);
     return p;
 }
 
@@ -58,38 +65,41 @@ static size_t part_bytes(const Gemm *g, const Kernels *k)
 {
     const int64_t rows = pack_panels(g->rows, k->mr) * k->mr;
     const int64_t cols = line_of(g, k);
-    return (size_t)(rows * cols + rows * DEPTH + cols * DEPTH + ELEM_PAD) * sizeof(float);
+    const int64_t right = g->packed ? 0 : k->nr * g->depth;
+    return (size_t)(rows * cols + left_room(g, k) + right + ELEM_PAD) * sizeof(float);
 }
 
-/* Columns [j, j + nr) of rows [l, l + depth) of b: where the tile reads them. */
-static void right_of(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l, int64_t depth,
-                     GemmTile *t)
+/* Columns [j, j + nr) of rows [l, l + depth) of b as a panel. */
+static const void *right_of(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l,
+                            int64_t depth)
 {
     const Gemm *g = w->g;
     const int nr = w->r->k->nr;
-    t->ldb = nr;
     if (g->packed) {
         const int64_t at = ((p->col + j) / nr * g->k + l) * nr;
-        t->half = g->half;
-        t->b = g->half ? (const void *)((const uint16_t *)g->packed + at)
-                       : (const void *)((const float *)g->packed + at);
-        return;
+        return (const char *)g->packed + at * (g->half ? 2 : 4);
     }
     Matrix b = matrix_at(w->b, l, p->col + j);
     b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
     /* a panel of columns is a panel of rows of the turned matrix */
     const Matrix turned = { b.data, b.dtype, b.cols, b.rows };
     pack_panel(w->r->k, turned, gemm_least(nr, p->cols - j), depth, nr, p->right);
-    t->b = p->right;
+    return p->right;
+}
+
+/* Rows of the part, and columns of a from l on. */
+static Matrix part_rows(const GemmWork *w, const GemmPart *p, int64_t l)
+{
+    Matrix a = matrix_at(w->a, p->row, l);
+    a.data = (const char *)a.data + w->g->a_at[p->batch] * (a.dtype == DT_FP16 ? 2 : 4);
+    return a;
 }
 
 static void left_of(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
 {
-    const Gemm *g = w->g;
     const int mr = w->r->k->mr;
-    Matrix a = matrix_at(w->a, p->row, l);
+    const Matrix a = part_rows(w, p, l);
     if (w->left) return;
-    a.data = (const char *)a.data + g->a_at[p->batch] * (a.dtype == DT_FP16 ? 2 : 4);
     for (int64_t i = 0; i < p->rows; i += mr)
         pack_panel(w->r->k, matrix_at(a, i, 0), gemm_least(mr, p->rows - i), depth, mr,
                    p->left + i * depth);
@@ -101,8 +111,9 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
     const Kernels *k = w->r->k;
     left_of(w, p, l, depth);
     for (int64_t j = 0; j < p->cols; j += k->nr) {
-        GemmTile t = { .depth = depth, .add = l > 0, .ldc = p->ldc };
-        right_of(w, p, j, l, depth, &t);
+        GemmTile t = { .depth = depth, .add = l > 0, .ldc = p->ldc, .ldb = k->nr };
+        t.b = right_of(w, p, j, l, depth);
+        t.half = w->g->half;
         for (int64_t i = 0; i < p->rows; i += k->mr) {
             t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr : p->left + i * depth;
             t.rows = (int)gemm_least(k->mr, p->rows - i);
@@ -112,16 +123,93 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
     }
 }
 
+/* ---- a part whose left rows are read as they lie ------------------------------------------- */
+
+static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    const Matrix a = part_rows(w, p, l);
+    if (!g->copied) return a;
+    const int64_t all = pack_apart(k, g->k), some = pack_apart(k, g->depth);
+    if (w->left) return (Matrix){ w->left + p->row * all + l, DT_FP32, all, 1 };
+    pack_rows(k, a, p->rows, depth, some, p->left);
+    return (Matrix){ p->left, DT_FP32, some, 1 };
+}
+
+/* Whether a tile can end sums so by itself. */
+static bool ends_plainly(const SumsEnd *e)
+{
+    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more && !e->to_half;
+}
+
+/* The same as add_block. end: what becomes of the sums of whole panels; NULL: they stay. */
+static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
+                           const SumsEnd *end)
+{
+    const Kernels *k = w->r->k;
+    const Matrix a = straight_rows(w, p, l, depth);
+    const int64_t tiles = pack_panels(p->rows, k->mr), each = pack_panels(p->rows, (int)tiles);
+    RunTile t = {
+        .runs = 1, .last = depth, .apart = a.rows, .ldf = p->ldc, .second = k->lanes
+    };
+    for (int64_t j = 0; j < p->cols; j += k->nr) {
+        const SumsEnd *e = p->cols - j < k->nr ? NULL : end;
+        t.b = right_of(w, p, j, l, depth);
+        t.half = w->g->half;
+        t.narrow = !t.half && p->cols - j <= k->lanes;
+        t.col = e && e->col ? e->col + j : NULL;
+        t.bounded = e && e->bounded;
+        if (e) t.low = e->low, t.high = e->high;
+        t.ldc = e ? e->apart : p->ldc;
+        for (int64_t i = 0; i < p->rows; i += each) {
+            float *sums = p->c + i * p->ldc + j;
+            t.rows = (int)gemm_least(each, p->rows - i);
+            t.a = (const float *)a.data + i * a.rows;
+            t.from = l ? sums : NULL;
+            t.c = e ? (float *)e->to + i * e->apart + j : sums;
+            k->runs(&t);
+        }
+    }
+}
+
+static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock *b)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    EndRoom room;
+    SumsEnd e;
+    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && ends_plainly(&e);
+    for (int64_t l = 0; l < g->k; l += g->depth) {
+        const bool last = l + g->depth >= g->k;
+        straight_block(w, p, l, gemm_least(g->depth, g->k - l), plain && last ? &e : NULL);
+    }
+    if (!plain) {
+        elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
+        return;
+    }
+    const int64_t rest = p->cols % k->nr, whole = p->cols - rest;
+    e.to = (float *)e.to + whole;
+    if (e.col) e.col += whole;
+    if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
+}
+
+/* ---- all parts ----------------------------------------------------------------------------- */
+
 static void gemm_part(void *ctx, int64_t part, int lane)
 {
     const GemmWork *w = ctx;
     const Gemm *g = w->g;
     const GemmPart p = part_of(w, part, lane);
-    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
     const ElemBlock b = { .first = (p.batch * g->m + p.row) * g->n + p.col,
                           .apart = g->n,
                           .rows = p.rows,
                           .cols = p.cols };
+    if (g->straight) {
+        straight_part(w, &p, &b);
+        return;
+    }
+    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
     elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
@@ -129,10 +217,14 @@ static void pack_left(void *ctx, int64_t part, int lane)
 {
     const GemmWork *w = ctx;
     const Gemm *g = w->g;
-    const int mr = w->r->k->mr;
+    const Kernels *k = w->r->k;
+    const int64_t row = part * k->mr, n = gemm_least(k->mr, g->m - row);
+    const Matrix a = matrix_at(w->a, row, 0);
+    const int64_t apart = g->straight ? pack_apart(k, g->k) : g->k;
+    float *to = (float *)(uintptr_t)w->left + row * apart;
     (void)lane;
-    pack_panel(w->r->k, matrix_at(w->a, part * mr, 0), gemm_least(mr, g->m - part * mr), g->k,
-               mr, (float *)(uintptr_t)w->left + part * mr * g->k);
+    if (g->straight) pack_rows(k, a, n, g->k, apart, to);
+    else pack_panel(k, a, n, g->k, k->mr, to);
 }
 
 static void gemm_run(const FlatStep *s, FlatRun *r)
@@ -176,6 +268,13 @@ static void gemm_cut(Gemm *g, const Kernels *k)
     g->columns = g->n < COLUMNS ? g->n : COLUMNS;
     g->mparts = (g->m + g->rows - 1) / g->rows;
     g->nparts = (g->n + g->columns - 1) / g->columns;
+    g->straight = pack_is_straight(g->m, g->a.cols);
+    g->copied = g->a.dtype == DT_FP16 || pack_crowds(k, g->a.rows);
+    g->depth = DEPTH;
+    if (!g->straight) return;
+    const int64_t parts = pack_panels(g->m, (int)g->rows), blocks = pack_panels(g->k, DEEPEST);
+    g->rows = (g->m + parts - 1) / parts;
+    g->depth = (g->k + blocks - 1) / blocks;
 }
 
 static void swap_sides(Gemm *g)
@@ -207,9 +306,11 @@ static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
     if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
     s->lane_room = part_bytes(g, p->kernels);
-    if (g->batch == 1 && g->nparts > 1 && g->m > FEW)
-        s->room = (size_t)(pack_panels(g->m, p->kernels->mr) * p->kernels->mr * g->k)
+    if (g->batch == 1 && g->nparts > 1 && g->m > FEW && (g->copied || !g->straight)) {
+        const int64_t apart = g->straight ? pack_apart(p->kernels, g->k) : g->k;
+        s->room = (size_t)(pack_panels(g->m, p->kernels->mr) * p->kernels->mr * apart)
                 * sizeof(float);
+    }
     return true;
 }
 

@@ -35,11 +35,16 @@ static void pack_along(const Kernels *k, Matrix a, int64_t n, int64_t depth, int
     }
 }
 
-/* Where they are not: a square at a time, so that each line of memory is read once. */
+/* Where they are not, a strip at a time: each line of memory is read once. */
 static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
                         float *to)
 {
     float room[STRIP];
+    if (n < width) memset(to, 0, (size_t)(depth * width) * sizeof *to);
+    if (a.cols == 1 && a.dtype == DT_FP32) {
+        k->turn(to, width, a.data, a.rows, n, (size_t)depth);
+        return;
+    }
     for (int64_t j = 0; j < depth; j += STRIP) {
         const int64_t m = depth - j < STRIP ? depth - j : STRIP;
         float *at = to + j * width;
@@ -47,8 +52,6 @@ static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, in
             const float *row = row_of(k, a, i, j, (size_t)m, room);
             for (int64_t x = 0; x < m; x++) at[x * width + i] = row[x];
         }
-        for (int64_t i = n; i < width; i++)
-            for (int64_t x = 0; x < m; x++) at[x * width + i] = 0;
     }
 }
 
@@ -67,5 +70,29 @@ void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to
             const uint16_t *row = i < n ? matrix_at(a, i, j).data : NULL;
             for (int64_t x = 0; x < m; x++) at[x * width + i] = row ? row[x * a.cols] : 0;
         }
+    }
+}
+
+bool pack_crowds(const Kernels *k, int64_t apart)
+{
+    enum { LINE = 16, SETS = 64, MOST = 4 };
+    int in_set[SETS] = { 0 };
+    for (int64_t i = 0; i < k->mr; i++)
+        if (++in_set[i * apart / LINE % SETS] > MOST) return true;
+    return false;
+}
+
+int64_t pack_apart(const Kernels *k, int64_t n)
+{
+    int64_t apart = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    while (pack_crowds(k, apart)) apart += ELEM_PAD;
+    return apart;
+}
+
+void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart, float *to)
+{
+    for (int64_t i = 0; i < n; i++, to += apart) {
+        const float *row = row_of(k, a, i, 0, (size_t)depth, to);
+        if (row != to) memcpy(to, row, (size_t)depth * sizeof *to);
     }
 }

@@ -30,6 +30,15 @@ static inline Matrix matrix_at(Matrix m, int64_t i, int64_t j)
 void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to);
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
+/* Whether the left side's rows are read as they lie, where there are so many and their elements lie
+ * `cols` apart: a few are packed, and each has its sum in parts. */
+static inline bool pack_is_straight(int64_t m, int64_t cols) { return cols == 1 && m > 4; }
+/* Whether rows so far apart would drive each other out of a cache while a tile reads them. */
+bool pack_crowds(const Kernels *k, int64_t apart);
+/* How far apart copies of rows of n elements are to lie. */
+int64_t pack_apart(const Kernels *k, int64_t n);
+/* Rows [0, n) by depth of a as they are, `apart` apart; fp32. */
+void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart, float *to);
 /* A product of matrices as a step (flat_gemm.c). */
 typedef struct {
     int64_t batch, m, n, k;
@@ -38,6 +47,9 @@ typedef struct {
     int64_t *a_at, *b_at; /* by batch: elements from there */
     const void *packed;   /* b in panels of all of k; NULL: it is packed by who needs it */
     bool half;
+    bool straight;         /* rows of a are read as they lie, */
+    bool copied;           /* once they are floats at good distances */
+    int64_t depth;         /* of the summed index at a time */
     int64_t rows, columns; /* of a part */
     int64_t mparts, nparts;
 } Gemm;

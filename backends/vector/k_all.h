@@ -8,6 +8,7 @@
 #include "k_end.h"
 #include "k_depth.h"
 #include "k_gemm.h"
+#include "k_runs.h"
 #include "k_rows.h"
 #include "k_window.h"
 #include "k_wino.h"
@@ -24,6 +25,8 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .mr = VEC_ROWS,
     .nr = NR,
     .tile = gemm_tile,
+    .runs = runs_tile,
+    .turn = turn,
     .end = sums_end,
     .elem = elem_loops,
     .gather = gemm_gather,

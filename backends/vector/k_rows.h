@@ -84,9 +84,9 @@ static void row_softmax(float *x, size_t n)
         v_store_part(x + i, e, n - i);
         sum += v_load_part(x + i, n - i, 0);
     }
-    const V by = v_set(v_sum(sum));
-    for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) / by);
-    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) / by, n - i);
+    const V by = v_set(1 / v_sum(sum));
+    for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) * by);
+    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
 }
 
 static void row_standardise(float *x, size_t n, float eps)

@@ -50,6 +50,27 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
+/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a panel
+ * of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of `run` elements,
+ * the last of `last`, run g at off[g]. Then col[j] is added, and the sum held between two numbers. */
+typedef struct {
+    int rows;
+    bool half;   /* b is fp16 */
+    bool narrow; /* j < nr / 2; b is fp32 */
+    int64_t runs, run, last;
+    const float *a;
+    int64_t apart;
+    const int64_t *off; /* NULL: there is one run, at a */
+    const void *b;
+    const float *from; /* NULL: nothing */
+    int64_t ldf;
+    const float *col; /* NULL: none */
+    bool bounded;
+    float low, high;
+    float *c;
+    int64_t ldc, second; /* second: from column 0 to column nr / 2 */
+} RunTile;
+
 /* What becomes of sums c[i][j], in this order: rounded to fp16, a number for each row or column
  * added, rounded, an element of another matrix added, rounded, held between two numbers. Where
  * it goes and the other matrix have rows `apart` elements apart. */
@@ -81,6 +102,10 @@ typedef struct Kernels {
     int lanes;
     int mr, nr; /* of a GemmTile: the most rows, and the columns */
     void (*tile)(const GemmTile *t);
+    void (*runs)(const RunTile *t);
+    /* to[l * width + i] = x[i * apart + l] of i < rows and l < n */
+    void (*turn)(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,
+                 size_t n);
     /* c is read in whole vectors */
     void (*end)(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows, int64_t cols);
     ElemFn *const *elem;

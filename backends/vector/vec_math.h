@@ -7,20 +7,37 @@
 
 #include "vec.h"
 
-/* 2^n of whole n from -252 to 254, by two factors, so that results below the normal numbers are
- * rounded once. */
-INLINE V v_scale(V x, VI n)
+/* x times 2^n, of whole n from -252 to 254 or NaN, rounded once below the normal numbers too: where
+ * no instruction does so, by two factors. */
+#if defined(VEC_AVX512)
+INLINE V v_scale_by(V x, V n) { return (V)_mm512_scalef_ps((__m512)x, (__m512)n); }
+#else
+INLINE V v_scale_by(V x, V n)
 {
-    const VI half = n >> 1;
-    const V a = v_from_bits((half + 127) << 23), b = v_from_bits((n - half + 127) << 23);
+    const VI whole = v_to_ints(v_pick((VI)(n == n), n, v_set(0))), half = whole >> 1;
+    const V a = v_from_bits((half + 127) << 23), b = v_from_bits((whole - half + 127) << 23);
     return x * a * b;
+}
+#endif
+
+/* x between two numbers, and NaN as it is. */
+INLINE V v_held(V x, float least, float most)
+{
+#if defined(VEC_AVX512)
+    const __m512 low = _mm512_max_ps((__m512)v_set(least), (__m512)x);
+    return (V)_mm512_min_ps((__m512)v_set(most), low);
+#elif defined(VEC_AVX2)
+    const __m256 low = _mm256_max_ps((__m256)v_set(least), (__m256)x);
+    return (V)_mm256_min_ps((__m256)v_set(most), low);
+#else
+    return v_pick((VI)(x > most), v_set(most), v_pick((VI)(x < least), v_set(least), x));
+#endif
 }
 
 /* exp(x + low), where low is what x lost to rounding. */
 INLINE V v_exp_of(V x, V low)
 {
-    const V most = v_set(89), least = v_set(-104);
-    const V in = v_pick((VI)(x > most), most, v_pick((VI)(x < least), least, x));
+    const V in = v_held(x, -104, 89);
     const V n = v_nearest(in * 1.44269504f);
     V r = v_fma(n, v_set(-0.693145752f), in);
     r = v_fma(n, v_set(-1.42860677e-6f), r) + low;
@@ -31,8 +48,7 @@ INLINE V v_exp_of(V x, V low)
     p = v_fma(p, r, v_set(4.99999851e-1f));
     p = v_fma(p, r, v_set(1));
     p = v_fma(p, r, v_set(1));
-    const V y = v_scale(p, v_to_ints(v_pick((VI)(n == n), n, v_set(0))));
-    return v_pick((VI)(x != x), x, y);
+    return v_scale_by(p, n);
 }
 
 INLINE V v_exp(V x) { return v_exp_of(x, v_set(0)); }
@@ -52,13 +68,11 @@ INLINE V v_expm1(V x)
 
 INLINE V v_exp2(V x)
 {
-    const V most = v_set(129), least = v_set(-151);
-    const V in = v_pick((VI)(x > most), most, v_pick((VI)(x < least), least, x));
+    const V in = v_held(x, -151, 129);
     const V n = v_nearest(in), r = in - n;
     const V e = v_exp_of(r * 0.693147182f, v_fma(r, v_set(0.693147182f), -(r * 0.693147182f))
                                                + r * -1.90465421e-9f);
-    const V y = v_scale(e, v_to_ints(v_pick((VI)(n == n), n, v_set(0))));
-    return v_pick((VI)(x != x), x, y);
+    return v_scale_by(e, n);
 }
 
 /* log(x), of a number above 0; low is what x lost to rounding, small beside it. */

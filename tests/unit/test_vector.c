@@ -1,6 +1,6 @@
 /* test_vector.c -- functions of vectors against C's in double precision, by each kind of kernels
  * that this processor has: how many units in the last place of an fp32 they are off, over all
- * magnitudes and both signs, and what infinities and NaN give. */
+ * magnitudes and both signs, and what infinities and NaN give; tiles against their definition. */
 #include "unit.h"
 
 #include "../../backends/vector/kernels.h"
@@ -166,12 +166,99 @@ static void test_halves(void **state)
         }
 }
 
+/* ---- tiles ------------------------------------------------------------------------------- */
+
+enum { TILE_DEPTH = 37, TILE_RUN = 10, TILE_ROOM = 4096 };
+
+static float tile_number(int i) { return (float)(i * 29 % 23 - 11); }
+
+/* A tile of so many rows from rows that lie in runs, of whole numbers: what it gives is exact. */
+static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
+{
+    enum { RUNS = (TILE_DEPTH + TILE_RUN - 1) / TILE_RUN, APART = TILE_RUN + 3 };
+    static float a[TILE_ROOM], b[TILE_ROOM], from[TILE_ROOM], c[TILE_ROOM];
+    static uint16_t small[TILE_ROOM];
+    int64_t off[RUNS];
+    for (int i = 0; i < TILE_ROOM; i++) {
+        a[i] = tile_number(i);
+        b[i] = from[i] = tile_number(i + 7);
+        c[i] = 0.5f;
+    }
+    k->narrow(small, b, TILE_ROOM);
+    for (int r = 0; r < RUNS; r++) off[r] = (RUNS - 1 - r) * 300;
+    const int n = narrow ? k->lanes : k->nr;
+    const RunTile t = { .rows = rows,
+                        .half = half,
+                        .narrow = narrow,
+                        .runs = RUNS,
+                        .run = TILE_RUN,
+                        .last = TILE_DEPTH - (RUNS - 1) * TILE_RUN,
+                        .a = a,
+                        .apart = APART,
+                        .off = off,
+                        .b = half ? (const void *)small : b,
+                        .from = from,
+                        .ldf = k->nr,
+                        .col = from + 5,
+                        .bounded = true,
+                        .low = -300,
+                        .high = 400,
+                        .c = c,
+                        .ldc = k->lanes,
+                        .second = TILE_ROOM / 2 };
+    k->runs(&t);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = from[i * k->nr + j];
+            for (int l = 0; l < TILE_DEPTH; l++)
+                sum += a[off[l / TILE_RUN] + i * APART + l % TILE_RUN] * b[l * k->nr + j];
+            sum = fminf(fmaxf(sum + from[5 + j], -300), 400);
+            const int at = i * k->lanes + j % k->lanes + j / k->lanes * (TILE_ROOM / 2);
+            if (c[at] < sum || c[at] > sum)
+                fail_msg("%s, %d rows: column %d of row %d is %g, not %g", k->name, rows, j, i,
+                         (double)c[at], (double)sum);
+            c[at] = 0.5f;
+        }
+    for (int i = 0; i < TILE_ROOM; i++) assert_true(c[i] == 0.5f); /* and nothing beside it */
+}
+
+static void test_runs(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (int rows = 1; rows <= k->mr; rows++) {
+            check_runs(k, rows, false, false);
+            check_runs(k, rows, true, false);
+            check_runs(k, rows, false, true);
+        }
+}
+
+static void test_turn(void **state)
+{
+    enum { MOST = 40, APART = 50, WIDTH = 45 };
+    static float x[MOST * APART], to[MOST * WIDTH];
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; i < MOST * APART; i++) x[i] = (float)i;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (int rows = 1; rows <= MOST; rows++)
+            for (int n = 1; n <= MOST; n++) {
+                for (int j = 0; j < MOST * WIDTH; j++) to[j] = -1;
+                k->turn(to, WIDTH, x, APART, rows, (size_t)n);
+                for (int j = 0; j < MOST * WIDTH; j++) {
+                    const int l = j / WIDTH, r = j % WIDTH;
+                    assert_true(to[j] == (r < rows && l < n ? x[r * APART + l] : -1));
+                }
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_within_units),
-        cmocka_unit_test(test_infinities),
-        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_within_units), cmocka_unit_test(test_infinities),
+        cmocka_unit_test(test_halves),       cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,160 @@
+/* k_runs.h -- tiles of products whose left rows are read where they lie, and matrices turned. */
+
+/* Three rows are reached from one address, so that the addresses of all stay in registers. */
+enum { RUNS_EACH = 3, RUNS_BASES = (VEC_ROWS + RUNS_EACH - 1) / RUNS_EACH };
+
+typedef struct {
+    const float *base[RUNS_BASES];
+    int64_t one, two; /* to the next row, and the one after it */
+} RunsLeft;
+
+INLINE V runs_left(const RunsLeft *a, int i)
+{
+    const float *p = a->base[i / RUNS_EACH];
+    return v_set(i % RUNS_EACH == 0 ? *p : i % RUNS_EACH == 1 ? p[a->one] : p[a->two]);
+}
+
+/* The panel's row b, of `wide` vectors. */
+INLINE V runs_right(const RunTile *t, const bool half, int64_t l, int j)
+{
+    const int64_t at = l * NR + j * VEC_LANES;
+    return half ? v_load16((const uint16_t *)t->b + at) : v_load((const float *)t->b + at);
+}
+
+/* One run: n products for each sum, of row l of the panel on. */
+INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (*sum)[2],
+                     const int rows, const int wide, const bool half)
+{
+    RunsLeft left = { .one = t->apart, .two = 2 * t->apart };
+    for (int k = 0; k < RUNS_BASES; k++) left.base[k] = a + k * RUNS_EACH * t->apart;
+    for (const int64_t end = l + n; l < end; l++) {
+        const V b0 = runs_right(t, half, l, 0);
+        const V b1 = wide == 2 ? runs_right(t, half, l, 1) : b0;
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+        {
+            const V v = runs_left(&left, i);
+            sum[i][0] = v_fma(v, b0, sum[i][0]);
+            if (wide == 2) sum[i][1] = v_fma(v, b1, sum[i][1]);
+        }
+        for (int k = 0; k < RUNS_BASES; k++) left.base[k]++;
+    }
+}
+
+/* What becomes of the sums of one vector of columns. */
+INLINE void runs_end(const RunTile *t, V (*sum)[2], const int rows, const int j)
+{
+    if (t->col) {
+        const V by = v_load(t->col + j * VEC_LANES);
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) sum[i][j] += by;
+    }
+    if (t->bounded) {
+        const V low = v_set(t->low), high = v_set(t->high);
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+            sum[i][j] = v_min(v_max(sum[i][j], low), high);
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+        v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
+}
+
+/* The same tile, read again: what is kept of it from run to run would take the place of sums. */
+INLINE const RunTile *runs_again(const RunTile *t)
+{
+    __asm__("" : "+r"(t));
+    return t;
+}
+
+/* `rows`, `wide` and `half` are constants wherever this is inlined. */
+INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bool half)
+{
+    V sum[VEC_ROWS][2];
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) for (int j = 0; j < wide; j++)
+        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * VEC_LANES) : v_set(0);
+    for (int64_t g = 0; g < t->runs; g++) {
+        const RunTile *u = runs_again(t);
+        const int64_t n = g + 1 < u->runs ? u->run : u->last;
+        runs_add(u, u->a + (u->off ? u->off[g] : 0), g * u->run, n, sum, rows, wide, half);
+    }
+    for (int j = 0; j < wide; j++) runs_end(t, sum, rows, j);
+}
+
+#define RUNS_CASE(n) \
+    case n: \
+        if (n <= VEC_ROWS) runs_rows(t, n <= VEC_ROWS ? n : 1, wide, half); \
+        break;
+
+INLINE void runs_of(const RunTile *t, const int wide, const bool half)
+{
+    switch (t->rows) {
+        RUNS_CASE(1)
+        RUNS_CASE(2)
+        RUNS_CASE(3)
+        RUNS_CASE(4)
+        RUNS_CASE(5)
+        RUNS_CASE(6)
+        RUNS_CASE(7)
+        RUNS_CASE(8)
+        RUNS_CASE(9)
+        RUNS_CASE(10)
+        RUNS_CASE(11)
+        RUNS_CASE(12)
+        RUNS_CASE(13)
+        RUNS_CASE(14)
+    }
+}
+
+static void runs_full(const RunTile *t) { runs_of(t, 2, false); }
+static void runs_half(const RunTile *t) { runs_of(t, 2, true); }
+static void runs_narrow(const RunTile *t) { runs_of(t, 1, false); }
+
+static void runs_tile(const RunTile *t)
+{
+    if (t->half) runs_half(t);
+    else if (t->narrow) runs_narrow(t);
+    else runs_full(t);
+}
+
+/* A square of rows becomes one of columns: the first half and the second by turns, as often as it
+ * takes. */
+INLINE void turn_square(V *r)
+{
+    V t[VEC_LANES];
+    for (int n = 1; n < VEC_LANES; n *= 2) {
+        _Pragma("GCC unroll 16") for (int i = 0; i < VEC_LANES / 2; i++)
+        {
+            t[2 * i] = v_turns_low(r[i], r[i + VEC_LANES / 2]);
+            t[2 * i + 1] = v_turns_high(r[i], r[i + VEC_LANES / 2]);
+        }
+        _Pragma("GCC unroll 16") for (int i = 0; i < VEC_LANES; i++) r[i] = t[i];
+    }
+}
+
+/* Some rows of a matrix, up to a vector of them. */
+INLINE void turn_rows(float *to, int64_t width, const float *x, int64_t apart, int rows,
+                      size_t n)
+{
+    V r[VEC_LANES];
+    size_t l = 0;
+    for (; l + VEC_LANES <= n; l += VEC_LANES) {
+        _Pragma("GCC unroll 16") for (int i = 0; i < VEC_LANES; i++)
+            r[i] = i < rows ? v_load(x + i * apart + (int64_t)l) : v_set(0);
+        turn_square(r);
+        float *at = to + (int64_t)l * width;
+        if (rows == VEC_LANES)
+            _Pragma("GCC unroll 16") for (int i = 0; i < VEC_LANES; i++)
+                v_store(at + i * width, r[i]);
+        else
+            for (int i = 0; i < VEC_LANES; i++)
+                v_store_part(at + i * width, r[i], (size_t)rows);
+    }
+    for (; l < n; l++)
+        for (int i = 0; i < rows; i++) to[(int64_t)l * width + i] = x[i * apart + (int64_t)l];
+}
+
+static void turn(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,
+                 size_t n)
+{
+    for (int64_t i = 0; i < rows; i += VEC_LANES) {
+        const int64_t left = rows - i < VEC_LANES ? rows - i : VEC_LANES;
+        turn_rows(to + i, width, x + i * apart, apart, (int)left, n);
+    }
+}
