@@ -103,6 +103,18 @@ void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape);
 bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int64_t *shape,
                const void *data, size_t bytes);
 
+/* Blocks of a .gguf's tensors as numbers (gguf_blocks.c): 32 each, those with a K 256. */
+void gguf_q4_0(const unsigned char *block, float *out);
+void gguf_q4_1(const unsigned char *block, float *out);
+void gguf_q5_0(const unsigned char *block, float *out);
+void gguf_q5_1(const unsigned char *block, float *out);
+void gguf_q8_0(const unsigned char *block, float *out);
+void gguf_q2_k(const unsigned char *block, float *out);
+void gguf_q3_k(const unsigned char *block, float *out);
+void gguf_q4_k(const unsigned char *block, float *out);
+void gguf_q5_k(const unsigned char *block, float *out);
+void gguf_q6_k(const unsigned char *block, float *out);
+
 /* ---- .safetensors files ------------------------------------------------------------------ */
 
 typedef struct {
@@ -126,10 +138,13 @@ typedef struct {
  * none). */
 bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
                        SafeTensors *out);
-/* NULL: no such tensor (an error at loc, with the name that was probably meant). */
+/* The same of a .gguf file; dtype is "F16", "Q4_K" .. */
+bool gguf_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                SafeTensors *out);
 /* Into the header of a file that is written: a tensor of so many bytes at *at, which goes on. */
 void safetensors_entry(struct cJSON *header, const char *name, const char *dtype, int rank,
                        const int64_t *shape, uint64_t bytes, uint64_t *at);
+/* NULL: no such tensor (an error at loc, with the name that was probably meant). */
 const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name);
 
 /* The index of a checkpoint in several files: model.safetensors.index.json. */

@@ -181,7 +181,7 @@ static bool input_dtype(Lower *l, const Node *arg, DType *out)
 static bool input_type(Inputs *x, const Node *arg, int input, const Type **out)
 {
     Lower *l = x->l;
-    DType dtype;
+    DType dtype = DT_NONE;
     Shape s = { .rank = 0 }, most = { .rank = 0 };
     InputSpans *in = &x->in[input];
     if (!input_dtype(l, arg, &dtype)) return false;

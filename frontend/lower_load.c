@@ -1,4 +1,4 @@
-/* lower_load.c -- tensors of .npy and .safetensors files as weights. No byte is read before the
+/* lower_load.c -- tensors of .npy, .safetensors and .gguf files as weights. No byte is read before the
  * model is written or run, but for numbers of a wider type that fp16 cannot hold: these are
  * looked for at once. */
 #include "lower.h"
@@ -125,13 +125,14 @@ bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out)
     Mapped map;
     if (!file_map(l->diag, full, &map)) return false;
     keep_map(l, map);
-    return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
+    return (file_has_suffix(full, ".gguf") ? gguf_parse : safetensors_parse)(
+        &l->arena, l->diag, loc, full, &map, out);
 }
 
 const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
                               const SafeTensor *s, const char *file, const char *as)
 {
-    const ByteFloat *coded = byte_float_of_safetensors(s->dtype);
+    const ByteFloat *coded = byte_float_of_file(s->dtype);
     FileElements e = { coded ? coded->as : dtype_of_safetensors(s->dtype), coded };
     const char *where = text_arg(l, "%s of %s", s->name, file_base(file));
     /* every type that safetensors_parse gives is in one of these tables */

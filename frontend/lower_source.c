@@ -101,7 +101,8 @@ static bool add_files(Lower *l, Loc loc, const char *dir, const char *ending, si
     return true;
 }
 
-/* The files of the index where there is one, else all .safetensors, or else all .npy. */
+/* The files of the index where there is one, else all .safetensors, or else all .gguf, or all
+ * .npy. */
 static bool add_folder(Lower *l, Loc loc, const char *dir)
 {
     size_t n, files = 0;
@@ -119,15 +120,17 @@ static bool add_folder(Lower *l, Loc loc, const char *dir)
         return full && add_index(l, loc, full);
     }
     if (!add_files(l, loc, dir, ".safetensors", &files)) return false;
+    if (!files && !add_files(l, loc, dir, ".gguf", &files)) return false;
     if (!files && !add_files(l, loc, dir, ".npy", &files)) return false;
     return files > 0
-        || diag_error(l->diag, loc, "there is no .safetensors or .npy file in the folder %s",
-                      dir);
+        || diag_error(l->diag, loc,
+                      "there is no .safetensors, .gguf or .npy file in the folder %s", dir);
 }
 
 static bool names_file(const char *name)
 {
-    return file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".index.json");
+    return file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".gguf")
+        || file_has_suffix(name, ".index.json");
 }
 
 static bool add_path(Lower *l, Loc loc, const char *full)
@@ -150,10 +153,11 @@ void open_named_weights(Lower *l)
             s->failed = !diag_error(l->diag, (Loc){ 0 },
                                     "--weights: there is no file or folder %s", path);
         else if (!file_is_dir(path) && !names_file(path))
-            s->failed = !diag_error(l->diag, (Loc){ 0 },
-                                    "--weights takes a .safetensors file, the .index.json of "
-                                    "several, or a folder of them, not %s",
-                                    path);
+            s->failed = !diag_error(
+                l->diag, (Loc){ 0 },
+                "--weights takes a .safetensors or .gguf file, the .index.json of "
+                "several, or a folder of them, not %s",
+                path);
         else s->failed = !add_path(l, (Loc){ 0 }, path);
         s->path = i ? text_arg(l, "%s and %s", s->path, path) : path;
     }
@@ -174,7 +178,7 @@ static bool open_source(Lower *l, const Node *n, const char *name)
     if (!names_file(name) && !file_is_dir(full))
         return lower_error(
             l, loc,
-            "weights come from a .safetensors file, the .index.json of several, a "
+            "weights come from a .safetensors or .gguf file, the .index.json of several, a "
             "folder of them, or .npy files");
     if (!file_exists(full)) return lower_error(l, loc, "there is no file %s", full);
     s->path = file_is_dir(full) ? name : file_base(full);
@@ -221,6 +225,31 @@ static const char *torch_path(Lower *l, const char *path)
     for (size_t i = 0; i < COUNT(torch_names); i++)
         if (!strcmp(torch_names[i][0], last))
             return text_arg(l, "%.*s%s", (int)(last - path), path, torch_names[i][1]);
+    return NULL;
+}
+
+/* What a .gguf of a Llama calls the weights of examples/stories110m.anedsl: in a block, or
+ * beside the blocks. */
+static const char *const gguf_names[][2] = {
+    { "attn.wq", "attn_q" },        { "attn.wk", "attn_k" },    { "attn.wv", "attn_v" },
+    { "attn.wo", "attn_output" },   { "mlp.w1", "ffn_gate" },   { "mlp.w2", "ffn_down" },
+    { "mlp.w3", "ffn_up" },         { "rms_att", "attn_norm" }, { "rms_ffn", "ffn_norm" },
+    { "g1", "attn_norm" },          { "g2", "ffn_norm" },       { "embedding", "token_embd" },
+    { "rms_final", "output_norm" }, { "head.w", "output" },
+};
+
+/* "blocks.3.attn.wq" is "blk.3.attn_q.weight"; NULL: it has no such name. */
+static const char *gguf_path(Lower *l, const char *path)
+{
+    const char *number = strchr(path, '.'), *rest = path, *block = "";
+    const size_t n = number ? strspn(number + 1, "0123456789") : 0;
+    if (n && number[n + 1] == '.') {
+        rest = number + n + 2;
+        block = text_arg(l, "blk.%.*s.", (int)n, number + 1);
+    }
+    for (size_t i = 0; i < COUNT(gguf_names); i++)
+        if (!strcmp(gguf_names[i][0], rest))
+            return text_arg(l, "%s%s.weight", block, gguf_names[i][1]);
     return NULL;
 }
 
@@ -304,15 +333,17 @@ static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch, 
     s->missed++;
 }
 
-/* The tensor of this path, or of the path in torch's words where there is only that; NULL: an
- * error. */
+/* The tensor of this path, or of the path in torch's or a .gguf's words where there is only
+ * that; NULL: an error. */
 static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *type)
 {
     const WeightSource *s = &l->source;
     const char *name = weight_name(l, s->as, path), *torch = torch_path(l, path);
+    const char *gguf = gguf_path(l, path);
     StoredTensor *t = stored_find(l, name);
     if (torch) torch = weight_name(l, s->as, torch);
     if (!t && torch) t = stored_find(l, torch);
+    if (!t && gguf) t = stored_find(l, weight_name(l, s->as, gguf));
     if (!t) tell_missed(l, loc, name, torch, type);
     return t;
 }

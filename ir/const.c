@@ -138,17 +138,34 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
     }
 }
 
-static void put_coded(const ByteFloat *f, const unsigned char *from, size_t n, void *to)
+/* n elements from the first on, of which a block may hold more. */
+static void put_blocks(const ByteFloat *f, const unsigned char *from, size_t first, size_t n,
+                       float *to)
+{
+    float block[MAX_BLOCK];
+    for (size_t i = 0; i < n;) {
+        const size_t at = (first + i) % f->count, left = f->count - at;
+        const size_t k = n - i < left ? n - i : left;
+        f->block(from + (first + i) / f->count * f->bytes, block);
+        memcpy(to + i, block + at, k * sizeof *to);
+        i += k;
+    }
+}
+
+static void put_coded(const ByteFloat *f, const unsigned char *from, size_t first, size_t n,
+                      void *to)
 {
     uint16_t *wide = to;
-    for (size_t i = 0; i < n; i++) wide[i] = f->widen(from[i]);
+    if (f->block) put_blocks(f, from, first, n, to);
+    else
+        for (size_t i = 0; i < n; i++) wide[i] = f->widen(from[first + i]);
 }
 
 static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
 {
     const size_t bits = (size_t)dtypes[c->src].bits, each = bits / 8;
     const unsigned char *from = (const unsigned char *)c->src_data;
-    from += c->coded ? first : first * bits / 8;
+    if (!c->coded) from += first * bits / 8;
     if (c->src == out->dtype && !c->coded) { /* packed below a byte too */
         memcpy(out->data, from, out->bytes);
         return;
@@ -158,7 +175,7 @@ static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
     for (size_t i = 0; i < n;) {
         size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
         const Shape part_shape = SHAPE((int64_t)k);
-        if (c->coded) put_coded(c->coded, from + i, k, aligned);
+        if (c->coded) put_coded(c->coded, from, first + i, k, aligned);
         else memcpy(aligned, from + i * each, k * each);
         Tensor t = tensor_view(c->src, &part_shape, aligned);
         if (dtype_is_float(c->src) || dtype_is_float(out->dtype)) {

@@ -45,29 +45,49 @@ DType dtype_of_spec(uint64_t number) { DTYPE_OF(number && (uint64_t)dtypes[i].sp
 
 DType dtype_of_array(uint64_t number) { DTYPE_OF(number && dtypes[i].array == number); }
 
+#define BYTE(name, stored, as, widen) \
+    { \
+        name, stored, as, widen, 1, 1, NULL \
+    }
+#define BLOCK(name, count, bytes, block) \
+    { \
+        name, name, DT_FP32, NULL, count, bytes, block \
+    }
 static const ByteFloat byte_floats[] = {
-    { "fp8_e4m3", "F8_E4M3", DT_FP16, f8_e4m3_to_f16 },
-    { "fp8_e5m2", "F8_E5M2", DT_FP16, f8_e5m2_to_f16 },
-    { "fp8_e8m0", "F8_E8M0", DT_BF16, f8_e8m0_to_bf16 },
+    BYTE("fp8_e4m3", "F8_E4M3", DT_FP16, f8_e4m3_to_f16),
+    BYTE("fp8_e5m2", "F8_E5M2", DT_FP16, f8_e5m2_to_f16),
+    BYTE("fp8_e8m0", "F8_E8M0", DT_BF16, f8_e8m0_to_bf16),
+    BLOCK("Q4_0", 32, 18, gguf_q4_0),
+    BLOCK("Q4_1", 32, 20, gguf_q4_1),
+    BLOCK("Q5_0", 32, 22, gguf_q5_0),
+    BLOCK("Q5_1", 32, 24, gguf_q5_1),
+    BLOCK("Q8_0", 32, 34, gguf_q8_0),
+    BLOCK("Q2_K", 256, 84, gguf_q2_k),
+    BLOCK("Q3_K", 256, 110, gguf_q3_k),
+    BLOCK("Q4_K", 256, 144, gguf_q4_k),
+    BLOCK("Q5_K", 256, 176, gguf_q5_k),
+    BLOCK("Q6_K", 256, 210, gguf_q6_k),
 };
+#undef BLOCK
+#undef BYTE
 
 const ByteFloat *byte_float_find(const char *name)
 {
-    for (size_t i = 0; i < COUNT(byte_floats); i++)
+    for (size_t i = 0; i < COUNT(byte_floats) && byte_floats[i].widen; i++)
         if (!strcmp(byte_floats[i].name, name)) return &byte_floats[i];
     return NULL;
 }
 
-const ByteFloat *byte_float_of_safetensors(const char *name)
+const ByteFloat *byte_float_of_file(const char *stored)
 {
     for (size_t i = 0; i < COUNT(byte_floats); i++)
-        if (!strcmp(byte_floats[i].safetensors, name)) return &byte_floats[i];
+        if (!strcmp(byte_floats[i].stored, stored)) return &byte_floats[i];
     return NULL;
 }
 
 const char *byte_float_name(int i)
 {
-    return (size_t)i < COUNT(byte_floats) ? byte_floats[i].name : NULL;
+    return (size_t)i < COUNT(byte_floats) && byte_floats[i].widen ? byte_floats[i].name : NULL;
 }
 
 /* ---- shapes ------------------------------------------------------------------------------ */

@@ -52,14 +52,18 @@ DType dtype_of_npy(const char *descr);
 DType dtype_of_safetensors(const char *name);
 DType dtype_of_spec(uint64_t number);
 DType dtype_of_array(uint64_t number);
-/* Floats of a byte, which files have and MIL does not: each is one of type `as`, exactly. */
+/* Floats that files have and MIL does not: of a byte, each one of type `as`, exactly; or of a
+ * block of `count` in `bytes` bytes, which are fp32. */
 typedef struct {
-    const char *name, *safetensors;
+    const char *name, *stored; /* as the file calls them */
     DType as;
     uint16_t (*widen)(uint8_t v);
+    size_t count, bytes;
+    void (*block)(const unsigned char *from, float *out);
 } ByteFloat;
-const ByteFloat *byte_float_find(const char *name); /* NULL: it is none */
-const ByteFloat *byte_float_of_safetensors(const char *name);
+enum { MAX_BLOCK = 256 };
+const ByteFloat *byte_float_find(const char *name); /* of a byte; NULL: it is none */
+const ByteFloat *byte_float_of_file(const char *stored);
 const char *byte_float_name(int i); /* of each; NULL behind the last */
 static inline bool dtype_is_float(DType t) { return dtypes[t].cls == CLASS_FLOAT; }
 static inline bool dtype_is_int(DType t)

@@ -35,12 +35,16 @@ static bool read_npy(Diag *d, const unsigned char *data, size_t size, Buf *out)
     return true;
 }
 
-static bool read_safetensors(Diag *d, const unsigned char *data, size_t size, Buf *out)
+typedef bool TensorsReader(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                           SafeTensors *out);
+
+static bool read_tensors(TensorsReader *read, Diag *d, const unsigned char *data, size_t size,
+                         const char *path, Buf *out)
 {
     Arena a = { 0 };
     SafeTensors s;
     const Mapped m = { .data = data, .size = size };
-    const bool ok = safetensors_parse(&a, d, (Loc){ 0 }, "x.safetensors", &m, &s);
+    const bool ok = read(&a, d, (Loc){ 0 }, path, &m, &s);
     for (size_t i = 0; ok && i < s.count; i++) {
         buf_printf(out, "%s %s ", s.tensor[i].name, s.tensor[i].dtype);
         for (int k = 0; k < s.tensor[i].rank; k++)
@@ -49,6 +53,16 @@ static bool read_safetensors(Diag *d, const unsigned char *data, size_t size, Bu
     }
     arena_free(&a);
     return ok;
+}
+
+static bool read_safetensors(Diag *d, const unsigned char *data, size_t size, Buf *out)
+{
+    return read_tensors(safetensors_parse, d, data, size, "x.safetensors", out);
+}
+
+static bool read_gguf(Diag *d, const unsigned char *data, size_t size, Buf *out)
+{
+    return read_tensors(gguf_parse, d, data, size, "x.gguf", out);
 }
 
 static bool read_shards(Diag *d, const unsigned char *data, size_t size, Buf *out)
@@ -276,6 +290,7 @@ static const struct {
     { read_coremldata, "coremldata/state" },
     { read_coremldata, "coremldata/two-functions" },
     { read_dsl, "dsl/net.anedsl" },
+    { read_gguf, "gguf/plain" },
     { read_mil, "mil/short.mil" },
     { read_mil, "mil/verbose.mil" },
     { read_mlmodel, "mlmodel/cond" },

@@ -1,0 +1,224 @@
+/* test_gguf.c -- .gguf files: where tensors lie, each thing that a file may say wrong, and every
+ * place where it may be cut off. What blocks hold is tests/gguf.py's. */
+#include "unit.h"
+
+#include <string.h>
+
+typedef struct {
+    Arena a;
+    Diag d;
+    Buf file;
+    SafeTensors s;
+} Gguf;
+
+static void gguf_put(Gguf *g, uint64_t v, int bytes)
+{
+    for (int i = 0; i < bytes; i++) buf_putc(&g->file, (char)(v >> 8 * i));
+}
+
+static void gguf_text(Gguf *g, const char *s)
+{
+    gguf_put(g, strlen(s), 8);
+    buf_puts(&g->file, s);
+}
+
+static void gguf_begin(Gguf *g, uint64_t tensors, uint64_t values)
+{
+    memset(g, 0, sizeof *g);
+    buf_puts(&g->file, "GGUF");
+    gguf_put(g, 3, 4);
+    gguf_put(g, tensors, 8);
+    gguf_put(g, values, 8);
+}
+
+static void gguf_tensor(Gguf *g, const char *name, uint64_t rows, uint64_t row, uint32_t type,
+                        uint64_t offset)
+{
+    gguf_text(g, name);
+    gguf_put(g, 2, 4);
+    gguf_put(g, row, 8);
+    gguf_put(g, rows, 8);
+    gguf_put(g, type, 4);
+    gguf_put(g, offset, 8);
+}
+
+static void gguf_data(Gguf *g, size_t align, size_t n)
+{
+    while (g->file.len % align) gguf_put(g, 0, 1);
+    for (size_t i = 0; i < n; i++) gguf_put(g, i, 1);
+}
+
+static bool gguf_read(Gguf *g, size_t size)
+{
+    const Mapped m = { .data = (const unsigned char *)g->file.s, .size = size };
+    return gguf_parse(&g->a, &g->d, (Loc){ 0 }, "m.gguf", &m, &g->s);
+}
+
+static void gguf_end(Gguf *g)
+{
+    buf_free(&g->file);
+    diag_free(&g->d);
+    arena_free(&g->a);
+}
+
+static void gguf_refused(Gguf *g, const char *why)
+{
+    assert_false(gguf_read(g, g->file.len));
+    assert_int_equal(g->d.errors, 1);
+    expect_says(&g->d, why);
+    gguf_end(g);
+}
+
+/* Two tensors behind a value of each kind. */
+static void gguf_good(Gguf *g)
+{
+    gguf_begin(g, 2, 4);
+    gguf_text(g, "name");
+    gguf_put(g, 8, 4);
+    gguf_text(g, "a model");
+    gguf_text(g, "general.alignment");
+    gguf_put(g, 4, 4);
+    gguf_put(g, 8, 4);
+    gguf_text(g, "list");
+    gguf_put(g, 9, 4);
+    gguf_put(g, 8, 4);
+    gguf_put(g, 2, 8);
+    gguf_text(g, "x");
+    gguf_text(g, "y");
+    gguf_text(g, "number");
+    gguf_put(g, 12, 4);
+    gguf_put(g, 1, 8);
+    gguf_tensor(g, "halves", 2, 3, 1, 0);
+    gguf_tensor(g, "eights", 2, 32, 8, 16);
+    gguf_data(g, 8, 16 + 68);
+}
+
+static void test_tensors(void **state)
+{
+    Gguf g;
+    (void)state;
+    gguf_good(&g);
+    assert_true(gguf_read(&g, g.file.len));
+    assert_int_equal(g.s.count, 2);
+    const SafeTensor *h = &g.s.tensor[0], *e = &g.s.tensor[1];
+    assert_string_equal(h->name, "halves");
+    assert_string_equal(h->dtype, "F16");
+    assert_int_equal(h->rank, 2);
+    assert_int_equal(h->shape[0], 2);
+    assert_int_equal(h->shape[1], 3);
+    assert_int_equal(h->bytes, 12);
+    assert_string_equal(e->dtype, "Q8_0");
+    assert_int_equal(e->bytes, 68);
+    assert_int_equal(*(const unsigned char *)e->data, 16);
+    gguf_end(&g);
+}
+
+/* It ends behind its last tensor: anywhere before that it is cut. */
+static void test_cut_anywhere(void **state)
+{
+    Gguf g;
+    (void)state;
+    gguf_good(&g);
+    for (size_t n = 0; n < g.file.len; n++) {
+        assert_false(gguf_read(&g, n));
+        assert_int_equal(g.d.errors, 1);
+        expect_says(&g.d, n < 4 ? "m.gguf: not a .gguf file" : "cut off");
+    }
+    assert_true(gguf_read(&g, g.file.len));
+    gguf_end(&g);
+}
+
+static void test_headers(void **state)
+{
+    Gguf g;
+    (void)state;
+    gguf_begin(&g, 0, 0);
+    assert_true(gguf_read(&g, g.file.len));
+    g.file.s[4] = 1;
+    gguf_refused(&g, "m.gguf: a .gguf of version 1; 2 and 3 are read, little endian");
+    gguf_begin(&g, UINT64_MAX, 0);
+    gguf_refused(&g, "the file is cut off");
+    gguf_begin(&g, 0, UINT64_MAX);
+    gguf_refused(&g, "the file is cut off");
+}
+
+/* A value by key: its type, and behind it numbers of 8 bytes. */
+static void gguf_bad_value(const char *key, uint32_t type, int n, const uint64_t *v,
+                           const char *why)
+{
+    Gguf g;
+    gguf_begin(&g, 0, 1);
+    gguf_text(&g, key);
+    gguf_put(&g, type, 4);
+    for (int i = 0; i < n; i++) gguf_put(&g, v[i], 8);
+    gguf_refused(&g, why);
+}
+
+static void test_values(void **state)
+{
+    Gguf g;
+    (void)state;
+    gguf_bad_value("k", 13, 0, NULL, "is of the unknown type 13");
+    gguf_bad_value("k", 8, 1, (uint64_t[]){ UINT64_MAX }, "cut off");
+    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 0 }, "an alignment of 0 bytes");
+    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 12 }, "an alignment of 12 bytes");
+    gguf_begin(&g, 0, 1);
+    gguf_text(&g, "k");
+    gguf_put(&g, 9, 4);
+    gguf_put(&g, 12, 4);
+    gguf_put(&g, UINT64_MAX / 2, 8);
+    gguf_refused(&g, "cut off");
+    gguf_begin(&g, 0, 1);
+    gguf_text(&g, "k");
+    gguf_put(&g, 9, 4);
+    for (int i = 0; i < 20; i++) {
+        gguf_put(&g, 9, 4);
+        gguf_put(&g, 1, 8);
+    }
+    gguf_refused(&g, "is of the unknown type 9");
+    gguf_begin(&g, 0, 1);
+    gguf_put(&g, 1 << 20, 8);
+    gguf_refused(&g, "m.gguf: the name at byte 24 has 1048576 bytes");
+    gguf_begin(&g, 0, 1);
+    gguf_put(&g, 2, 8);
+    gguf_put(&g, 0, 4);
+    gguf_refused(&g, "m.gguf: the name at byte 24 has a 0 in it");
+}
+
+static void gguf_bad_tensor(uint64_t rows, uint64_t row, uint32_t type, uint64_t offset,
+                            const char *why)
+{
+    Gguf g;
+    gguf_begin(&g, 1, 0);
+    gguf_tensor(&g, "w", rows, row, type, offset);
+    gguf_data(&g, 32, 64);
+    gguf_refused(&g, why);
+}
+
+static void test_places(void **state)
+{
+    Gguf g;
+    (void)state;
+    gguf_bad_tensor(2, 16, 8, 0, "'w' has rows of 16 elements, but Q8_0 has 32 in a block");
+    gguf_bad_tensor(2, 32, 16, 0, "tensor 'w' is of type 16, which is not read");
+    gguf_bad_tensor(UINT64_MAX, 1, 0, 0, "tensor 'w' is too large");
+    gguf_bad_tensor((uint64_t)1 << 62, 32, 0, 0, "tensor 'w' is too large");
+    gguf_bad_tensor(1, 4, 0, 4, "begins at byte 4, which is no multiple of 32");
+    gguf_bad_tensor(1, 17, 0, 0, "tensor 'w' ends behind the file's");
+    gguf_bad_tensor(1, 4, 0, UINT64_MAX - 31, "tensor 'w' ends behind the file's");
+    gguf_begin(&g, 1, 0);
+    gguf_text(&g, "w");
+    gguf_put(&g, 17, 4);
+    gguf_data(&g, 32, 64);
+    gguf_refused(&g, "tensor 'w' has more than 16 dimensions");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_places),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
