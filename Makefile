@@ -361,17 +361,18 @@ $(M9)/libanesim.so: $(STANDIN_OBJ) $(M9_OBJ) $(LIB)
 # archive is one object whose other names are its own.
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 VERSION := 0.1
 .PHONY: install
 install: all man completions $(BUILD)/install/libanec.a
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBDIR)/pkgconfig $(PREFIX)/include $(PREFIX)/share/man/man1)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 include/anec.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(BUILD)/install/libanec.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(notdir $(SHARED))$(if $(filter %.so,$(SHARED)),.0)
-	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(PREFIX)/lib/libanec.so)
-	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|; s|@RPATH@|$(if $(FOR_MAC),-Wl$(comma)-rpath$(comma)$${libdir})|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
+	install -m 644 $(BUILD)/install/libanec.a $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))$(if $(filter %.so,$(SHARED)),.0)
+	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(LIBDIR)/libanec.so)
+	install -m 755 $(STANDIN) $(DESTDIR)$(LIBDIR)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|; s|@RPATH@|$(if $(FOR_MAC),-Wl$(comma)-rpath$(comma)$${libdir})|' include/anec.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/anec.pc
 	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETED))
 	install -m 644 $(COMPLETIONS)/bash/* $(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETED))
@@ -382,6 +383,32 @@ $(BUILD)/install/libanec.a: $(OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call say,$@)ld -r $(OBJ) -o $(@D)/anec.o $(if $(filter %.so,$(SHARED)),&& objcopy -w --keep-global-symbol='anec_*' $(@D)/anec.o) && $(AR) rcs $@ $(@D)/anec.o
+
+# ---- packages -----------------------------------------------------------------------------------------
+# make dist: the sources of this checkout as a tar file. make deb: Debian packages of them, in build/deb. make formula:
+# what brew installs them by, from URL, where the tar file is to be.
+
+DIST := $(BUILD)/dist
+DEB := $(BUILD)/deb
+TARBALL := $(DIST)/anec-$(VERSION).tar.gz
+URL ?= file://$(abspath $(TARBALL))
+HOMEPAGE ?= https://localhost/anec
+.PHONY: dist deb formula
+dist: $(TARBALL)
+.PHONY: $(TARBALL)
+$(TARBALL):
+	@mkdir -p $(DIST)
+	$(call say,$@)git ls-files -z | tar --null -T - --transform 's|^|anec-$(VERSION)/|' --sort=name --owner=0 --group=0 --numeric-owner -c | gzip -n > $@
+
+deb: $(TARBALL)
+	@.ci/deps deb
+	@rm -rf $(DEB) && mkdir -p $(DEB) && tar -xzf $(TARBALL) -C $(DEB)
+	@cp -r packaging/debian $(DEB)/anec-$(VERSION)
+	$(call say,$(DEB))cd $(DEB)/anec-$(VERSION) && dpkg-buildpackage -b -us -uc > ../log 2>&1 || { tail -n 40 ../log; exit 1; }
+	@rm -rf $(DEB)/anec-$(VERSION) && cd $(DEB) && ls *.deb
+
+formula: $(TARBALL)
+	$(call say,$(DIST)/anec.rb)sed "s|@URL@|$(URL)|; s|@HOMEPAGE@|$(HOMEPAGE)|; s|@SHA256@|$$(sha256sum < $(TARBALL) | cut -d' ' -f1)|" packaging/homebrew/anec.rb.in > $(DIST)/anec.rb
 
 # ---- the demo and the bench ---------------------------------------------------------------------------
 
@@ -516,6 +543,7 @@ help:
 	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages, completions below PREFIX (/usr/local), for packagers in DESTDIR'
+	@echo 'make deb        Debian packages, in $(BUILD)/deb; make formula: what brew installs by; make dist: the sources'
 	@echo 'make macos      tools and library for Macs, $(BUILD)/macos-arm64, -x86_64 and -universal, by a cross compiler'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'

@@ -71,6 +71,8 @@ char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *
 char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
                        bool follow);
 char *file_dir(Arena *a, const char *path); /* "." when there is none */
+/* The folder of what is kept from run to run: ANEC_CACHE_DIR, which may be empty, else ~/.cache/anec, else NULL. */
+const char *file_cache_dir(Arena *a);
 const char *file_base(const char *path);
 /* Every regular file below dir, with its path relative to it; links are not followed. False: fn
  * said so, or dir could not be read or is more than eight folders deep. In order of names. */

@@ -293,6 +293,13 @@ char *file_dir(Arena *a, const char *path)
     return n ? arena_strndup(a, path, n) : arena_strdup(a, ".");
 }
 
+const char *file_cache_dir(Arena *a)
+{
+    const char *named = getenv("ANEC_CACHE_DIR"), *home = getenv("HOME");
+    if (named) return named;
+    return home && *home ? arena_printf(a, "%s/.cache/anec", home) : NULL;
+}
+
 const char *file_base(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -1,10 +1,13 @@
 """Builds the wheel: the package and libanec, which is built by make first where it is not there. As pip asks for it
-(PEP 517), without anything that would have to be downloaded."""
+(PEP 517), without anything that would have to be downloaded.
+
+usage: backend.py FOLDER      installs the package there without the library, as a package of the system has it"""
 import base64
 import hashlib
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import zipfile
 
@@ -35,13 +38,18 @@ def library():
     return path
 
 
-def files():
-    """Names in the wheel, and what they hold."""
+def modules():
+    """Names of the package's own files, and what they hold."""
     folder = os.path.join(HERE, "anec")
     for name in sorted(os.listdir(folder)):
         if name.endswith((".py", ".typed")):
             with open(os.path.join(folder, name), "rb") as f:
                 yield "anec/" + name, f.read()
+
+
+def files():
+    """Names in the wheel, and what they hold."""
+    yield from modules()
     with open(library(), "rb") as f:
         yield "anec/libanec.so.0", f.read()
 
@@ -71,3 +79,17 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 
 def build_sdist(sdist_directory, config_settings=None):
     raise RuntimeError("anec is built from its checkout: pip install ./python")
+
+
+def install(folder):
+    for name, data in [*modules(), (f"anec-{version()}.dist-info/METADATA", metadata())]:
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__.splitlines()[-1])
+    install(sys.argv[1])

@@ -1,11 +1,10 @@
 /* vault.c -- where the system keeps what it compiled (facts 10.3): apart by build of the
  * system, by code identity of the process and by what the model is called, which is a hash over
  * its text, its weights and its options. Entries are a day old at most. A folder of empty files
- * stands for it: ANESIM_VAULT, else one beside this library. */
+ * stands for it: ANESIM_VAULT, else one beside the library's cache of programs. */
 #include "standin.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +17,9 @@ enum { DAY = 24 * 60 * 60 };
 static const char *vault_folder(Arena *a)
 {
     const char *named = getenv("ANESIM_VAULT");
-    Dl_info self;
     if (named && *named) return named;
-    if (!dladdr((void *)(uintptr_t)&vault_has, &self)) standin_abort("where does this lie?");
-    return arena_printf(a, "%s/anesim-vault", file_dir(a, self.dli_fname));
+    const char *cache = file_cache_dir(a);
+    return cache && *cache ? arena_printf(a, "%s/anesim-vault", cache) : "anesim-vault";
 }
 
 const char *vault_identity(Arena *a)

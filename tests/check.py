@@ -69,6 +69,7 @@ SUITES = [
     Suite("struck", "what can go wrong on the stand-in: sources, page, and what tests have met with",
           "tests/struck.sh {build}", after=("units", "golden", "train", "first")),
     Suite("python", "the Python package, installed by pip and used from an empty folder", "tests/python.sh {build}"),
+    Suite("packages", "Debian packages and the formula of Homebrew, installed and used", "tests/packages.sh {build}"),
     Suite("lsp", "a client speaks with anec --lsp as an editor does", "tests/lsp.py {build}"),
     Suite("mutate", "the mutation runner itself", "tests/mutate/selftest.py"),
 ]

@@ -138,7 +138,10 @@ void tool_man(const Tool *t, Buf *out)
     buf_puts(out, ".TH ");
     for (const char *s = t->name; *s; s++)
         buf_putc(out, (char)(*s == ' ' ? '-' : *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
-    buf_printf(out, " 1\n.SH NAME\n%s \\- ", t->name);
+    // The page's own name is one word, by which man finds it.
+    buf_puts(out, " 1\n.SH NAME\n");
+    for (const char *s = t->name; *s; s++) buf_putc(out, *s == ' ' ? '-' : *s);
+    buf_puts(out, " \\- ");
     put_roff_z(out, t->summary);
     buf_printf(out, "\n.SH SYNOPSIS\n.B %s\n[options] %s\n.SH DESCRIPTION\n", t->name,
                t->operand ? t->operand : "");

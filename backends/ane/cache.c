@@ -51,10 +51,9 @@ static void make_own(Cache *c, Arena *a, const char *dir)
 
 void cache_open(Cache *c, Arena *a, const char *dir)
 {
-    const char *home = getenv("HOME"), *limit = getenv("ANEC_CACHE_LIMIT");
+    const char *limit = getenv("ANEC_CACHE_LIMIT");
     Diag d = { 0 };
-    if (!dir) dir = getenv("ANEC_CACHE_DIR");
-    if (!dir && home && *home) dir = arena_printf(a, "%s/.cache/anec", home);
+    if (!dir) dir = file_cache_dir(a);
     *c = (Cache){ .top = dir ? dir : "", .limit = (uint64_t)CACHE_LIMIT_GB << 30, .arena = a };
     if (limit && *limit) c->limit = strtoull(limit, NULL, 10);
     if (!dir || !*dir) {
