@@ -83,7 +83,7 @@ typedef struct {
     bool lean;            /* memory that only a run needs is not kept for the next one */
     /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
-    /* bracket each statement that runs, those of nested blocks inside their owner's; result is
+    /* bracket each op that runs, those of nested blocks inside their owner's; result is
      * its first, NULL without one or after an error; both may be NULL, end is called where
      * begin was */
     void (*begin)(void *ctx, const Op *op);
@@ -95,7 +95,7 @@ typedef struct {
 
 /* ---- where a system would run a program, as it says itself ------------------------------- */
 
-/* A statement. All texts live where the list does. */
+/* An op. All texts live where the list does. */
 typedef struct {
     const char *op, *name; /* "conv"; its first result, or "" */
     const char *prefers;   /* "engine", "gpu", "processor", "another device"; NULL: not said */
@@ -104,11 +104,11 @@ typedef struct {
     double cost;           /* its part of the whole run, 0 to 1; NaN: not said */
 } Placing;
 
-/* A step that a backend of ours makes of statements: what the processor does at once. */
+/* A step that a backend of ours makes of ops: what the processor does at once. */
 typedef struct {
-    const char *how;    /* "gemm, packed weights"; "reference": the op's own meaning */
-    const char *name;   /* the first result of the last statement in it, or "" */
-    const char *ops;    /* the statements in it: "linear relu" */
+    const char *how;    /* "gemm, packed weights"; "reference": the op's reference kernel */
+    const char *name;   /* the first result of the last op in it, or "" */
+    const char *ops;    /* the ops in it: "linear relu" */
     double bytes, flop; /* of values that it reads and writes; two for each multiply-add */
 } PlanStep;
 
@@ -133,7 +133,7 @@ struct Backend {
     int compiles;
     const Target *target; /* that programs of the language are compiled for; NULL: its chip is
                              not known, and they are for all */
-    bool engine;          /* runs no statement that is the processor's (split.c) */
+    bool engine;          /* runs no op that is the processor's (split.c) */
     const void *row;      /* what sets it apart from others with the same calls: the Target of a
                              sim:CHIP; of      an opened one, its own */
     Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);
@@ -154,7 +154,7 @@ struct Backend {
      * had in one that did not begin. `undone`: the last run went well, and is taken back since
      * it was a part of one that broke. tensor_free's. */
     bool (*given)(Program *p, int param, bool undone, Diag *d, Tensor *out);
-    /* where the system would run p's statements; in the arena */
+    /* where the system would run p's ops; in the arena */
     bool (*place)(Program *p, Arena *a, Diag *d, Placings *out);
     void (*close)(const Backend *self); /* of one that backend_open made */
 };
@@ -206,7 +206,7 @@ int program_states(Program *p, Binding **out);
  * given; after, it need not be. from NULL: the input is given again. Types must be equal (an
  * error). */
 bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
-/* Where the statements would run, as the system plans it; false: reported, as it is of a backend
+/* Where the ops would run, as the system plans it; false: reported, as it is of a backend
  * that has no such plans. */
 bool program_place(Program *p, Arena *a, Diag *d, Placings *out);
 void program_reset(Program *p); /* states to zero, random draws anew */

@@ -185,7 +185,7 @@ static bool add_state(Carried *c, const Func *f, int param, Diag *d)
     const Type *t = v->type;
     Arena a = { 0 };
     const bool known = shape_known(&t->shape)
-                    || diag_error(d, value_loc(v), "the state %s has an unknown extent: %s",
+                    || diag_error(d, value_loc(v), "the state %s has an unknown dimension: %s",
                                   v->name, shape_text(&a, &t->shape));
     arena_free(&a);
     if (!known || !tensor_alloc(&s->value, d, t->dtype, &t->shape)) return false;

@@ -43,7 +43,7 @@ bool form_write(const Form *form, const char *tag, const Module *from, const cha
 bool boundary_has(const Func *f, DType t);
 /* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */
 const char *boundary_text(const Func *f);
-/* The same of what its statements compute; casts, which compute nothing, do not count. */
+/* The same of what its ops compute; casts, which compute nothing, do not count. */
 const char *precision_text(const Func *f);
 
 #endif

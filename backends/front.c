@@ -21,7 +21,7 @@ typedef struct {
 static Value *ahead_find(void *ctx, Value *v)
 {
     Value *made = ptrmap_get(&((Ahead *)ctx)->made, v);
-    return made ? made : v; /* a literal in the statement */
+    return made ? made : v; /* a literal in the op */
 }
 
 static void ahead_copy(Ahead *a, const Op *op);
@@ -75,7 +75,7 @@ static Module *front_ahead(const Func *f)
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-/* A statement that nothing needs any more, and constants and casts that it alone used. */
+/* An op that nothing needs any more, and constants and casts that it alone used. */
 static void rest_drop(Func *f, Op *op)
 {
     Arena scratch = { 0 };

@@ -80,7 +80,7 @@ static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
         for (int k = 0; k < given; k++) have |= !strcmp(all[k].name, b->param[i]->name);
         if (have) continue;
         if (!l->tensor.owned && !make_default(p, i, d)) return false;
-        if (!l->tensor.owned) continue; /* of unknown extents: it has to be given */
+        if (!l->tensor.owned) continue; /* of unknown dimensions: it has to be given */
         all[*n] = (Binding){ .name = b->param[i]->name, .value = l->tensor };
         all[(*n)++].value.owned = false;
     }

@@ -2,7 +2,7 @@
  * chooses.
  *
  * Two functions are made of one: the engine's, whose results are what `classify` reads and
- * all other results; and the processor's, of the classify statements alone, whose inputs are
+ * all other results; and the processor's, of the classify ops alone, whose inputs are
  * those. */
 #include "composed.h"
 
@@ -54,7 +54,7 @@ static int index_of(Value *const *v, int n, const Value *x)
     return -1;
 }
 
-/* The statements that choose, and what they alone need. */
+/* The ops that choose, and what they alone need. */
 static void drop_choice(Func *f, Op *op)
 {
     Op *classes = op_value(op, P_classes)->def; /* a list, which no engine's text has */
@@ -64,7 +64,7 @@ static void drop_choice(Func *f, Op *op)
     if (cast && cast->kind == OP_cast && !func_count_uses(f, cast->out[0])) op_unlink(cast);
 }
 
-/* The engine's: no statement chooses, and each value that one read is a result. */
+/* The engine's: no op chooses, and each value that one read is a result. */
 static void cut_front(Func *f)
 {
     Arena a = { 0 };
@@ -88,7 +88,7 @@ static void cut_front(Func *f)
 
 typedef struct {
     Func *func;
-    /* by value of the whole: its input here, or its cast; by statement that chooses: its copy */
+    /* by value of the whole: its input here, or its cast; by op that chooses: its copy */
     PtrMap made;
 } Back;
 
@@ -119,7 +119,7 @@ static Op *back_copy(Back *b, const Op *op)
     return op_clone(op, b->func->body, NULL, back_find, b);
 }
 
-/* The processor's: the statements that choose, whose inputs have the names of the engine's
+/* The processor's: the ops that choose, whose inputs have the names of the engine's
  * results. */
 static Module *make_back(const Func *f)
 {

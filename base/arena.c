@@ -1,4 +1,4 @@
-/* arena.c -- allocations that die together, and the sizes they are made of. */
+/* arena.c -- arenas: allocations that are freed together; and checked products of sizes. */
 #include "base.h"
 
 #include <errno.h>

@@ -1,13 +1,14 @@
-/* base.h -- what every room stands on: memory, text, diagnostics, files, numbers, arrays.
+/* base.h -- files, and the one header that other folders include of base: it brings memory
+ * (mem.h), text and diagnostics (text.h), numbers and arrays on disk (arrays.h) along.
  *
  * Nothing here knows of compilers. Conventions of the whole project:
  *   - A function that can fail returns bool (false: failed and reported to the Diag it was
  *     given) or a pointer (NULL: the same). Nothing in a library calls exit or prints.
  *   - Memory has three kinds of owner: an Arena (freed at once, never piecemeal), a Buf
  *     (buf_free), or a Mapped file (file_unmap). A header says which.
- *   - Running out of memory is a condition of the world: arena and buf calls return to the
- *     Guard of the call that is under way, which releases what the call has allocated.
- *   - Sizes are size_t bytes, extents int64_t elements, products checked by size_mul(). */
+ *   - Allocation never returns NULL to an ordinary caller: where memory runs out, control goes
+ *     back to the Guard of the call under way (mem.h), which releases what it had allocated.
+ *   - Sizes are size_t bytes, dimensions int64_t elements, products checked by size_mul(). */
 #ifndef ANEC_BASE_H
 #define ANEC_BASE_H
 
@@ -22,6 +23,7 @@
 
 /* ---- files ------------------------------------------------------------------------------- */
 
+/* Identifies the contents of a file: two equal ids mean that nobody has written to it. */
 typedef struct {
     uint64_t device, inode, size;
     int64_t written, changed; /* mtime and ctime, nanoseconds since 1970 */
@@ -33,156 +35,171 @@ typedef struct {
     /* read-only, a NUL after the last byte; NULL for an empty file */
     const unsigned char *data;
     size_t size;
-    bool mapped;      /* munmap or free */
-    FileId id;        /* of what is mapped or was read, at that time */
-    MappedFile *file; /* of what is mapped: mapped.c */
+    bool mapped;      /* true: pages of the file; false: a copy in memory */
+    FileId id;        /* of the file when it was opened */
+    MappedFile *file; /* bookkeeping of mapped.c; NULL for a copy */
 } Mapped;
 
 enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refused */
 
-/* A regular file: a small one is read, as file_read does, a large one mapped. Whoever uses what
- * may be mapped asks file_stayed afterwards, before anything comes of it. A Git LFS pointer is
- * refused by that name: it stands for a file that was never fetched, whatever was going to be
- * read. */
+/* Opens a regular file: one below FILE_MAPPED bytes is read into memory, a larger one is
+ * mapped. A mapped file can be cut by somebody else while it is in use, so callers ask
+ * file_stayed after using the bytes and before handing on a result. A Git LFS pointer (a small
+ * text that stands for a file which was never fetched) is refused and named as one. */
 bool file_map(Diag *d, const char *path, Mapped *out);
-/* whole, into memory: texts */
+/* Reads a text of FILE_MAX_TEXT bytes at most into memory, whatever its size. */
 bool file_read(Diag *d, const char *path, Mapped *out);
-/* False, a failure that names the file: it is not any more what was mapped; what was read from
- * it is of no use. True for what is not mapped. */
+/* True: the file is still what was mapped, or it was not mapped. False: it was cut or written
+ * to, the failure is reported, and what was read from it must not be used. */
 bool file_stayed(Diag *d, const Mapped *m);
-/* All of it as the text of src, whose name is left; the file must outlive it. */
+/* Sets src->text and src->len to the whole file, which must outlive src. The name stays. */
 void file_as_text(const Mapped *m, Source *src);
-/* What lies between these in a mapped file takes no memory until it is read again. */
+/* Gives the pages between two addresses of a mapped file back to the system: they take no
+ * memory until they are read again. */
 void file_let_go(const void *from, const void *to);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out); /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
-bool file_id(const char *path, FileId *out); /* quietly false */
-/* realpath; NULL: cannot be told, errno says why. mem_free's */
+bool file_id(const char *path, FileId *out); /* false, and nothing reported: cannot be told */
+/* The absolute path without links (realpath), to be freed by mem_free. NULL: errno says why. */
 char *file_real(const char *path);
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
-bool file_is_empty(const char *dir);            /* a folder with nothing in it */
+bool file_is_empty(const char *dir);            /* whether it is a folder without entries */
 bool file_make_dirs(Diag *d, const char *path); /* like mkdir -p */
-/* Joins, then refuses (error at loc) what leaves `dir`: absolute, "..", NUL, a link that
- * escapes. */
+/* dir/rel, in the arena. NULL, with an error at loc, where `rel` would leave `dir`: it is
+ * absolute, has a "..", or a link on the way leads out. */
 char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel);
-/* The same for what is read. Model hubs lay files out as links into a store of theirs: with
- * `follow` a link may lead anywhere; without, the refusal names --follow-links. */
+/* The same for files that are only read. Model hubs keep files in a store and links to them in
+ * the model's folder: with `follow` a link may lead anywhere, without it the error names the
+ * option --follow-links. */
 char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
                        bool follow);
 char *file_dir(Arena *a, const char *path); /* "." when there is none */
 /* The folder of what is kept from run to run: ANEC_CACHE_DIR, which may be empty, else ~/.cache/anec, else NULL. */
 const char *file_cache_dir(Arena *a);
 const char *file_base(const char *path);
-/* Every regular file below dir, with its path relative to it; links are not followed. False: fn
- * said so, or dir could not be read or is more than eight folders deep. In order of names. */
+/* Calls fn for every regular file below dir, in the order of names, with the path relative to
+ * dir. Links are not followed. False: fn returned false, dir could not be read, or it is more
+ * than eight folders deep. */
 typedef bool FileVisitor(void *ctx, const char *rel);
 bool file_walk(const char *dir, FileVisitor *fn, void *ctx);
 /* The names in a folder, sorted, in the arena; NULL: it cannot be read. */
 const char **folder_names(Arena *a, const char *dir, size_t *n);
-/* what is not there is removed; links are, not their targets */
+/* Removes a file or a folder with all that is in it; a link is removed, not its target. True
+ * too where there was nothing. */
 bool file_remove_tree(const char *path);
-/* without memory: a handler of signals may call it */
+/* The same without allocating, so that a signal handler may call it. */
 bool file_remove_tree_now(const char *path);
 bool file_has_suffix(const char *path, const char *suffix);
-DIR *dir_open(const char *path); /* opendir and closedir, */
-void dir_close(DIR *dir);        /* with the guard seeing to it; NULL is allowed */
+DIR *dir_open(const char *path); /* opendir; the guard closes it when memory runs out */
+void dir_close(DIR *dir);        /* NULL is allowed */
 
-/* While a thread is between these two, a mapped file that is cut under it reads as zeros from
- * there on and file_stayed tells, in place of a SIGBUS. The process's handler of that signal is
- * replaced for as long, and called for what is no mapped file of ours; a thread that blocks the
- * signal does not for as long. */
+/* Brackets the use of mapped files. Reading behind the end of a file that somebody has cut
+ * raises SIGBUS; between these two calls such a read gives zeros, and file_stayed reports it.
+ * The process's handler of SIGBUS is replaced meanwhile, and called for addresses that are in
+ * none of our files. A thread that blocks the signal has it unblocked meanwhile. */
 typedef struct {
     sigset_t before;
 } FileUse;
 void file_use_begin(FileUse *u);
 void file_use_end(const FileUse *u);
 
-bool file_sync_folder(Diag *d, const char *dir); /* its entries are on disk */
+bool file_sync_folder(Diag *d, const char *dir); /* fsync: its entries are on disk */
 
-/* Temporary files and folders: `.tmp-PID-` and 16 digits. */
-/* dir ends in a slash, or is "" */
+/* ---- temporary files and folders, named `.tmp-PID-` and 16 digits -------------------------
+ *
+ * The process keeps a list of those that it has, so that they can be removed when it is ended
+ * by a signal. */
+
+/* Appends a fresh name behind dir, which ends in a slash or is "". */
 void temp_name(Buf *out, const char *dir, size_t dirlen, int attempt);
-/* The name is one, older than a day, and its process is gone. */
+/* Whether the name is that of a temporary older than a day whose process is gone. */
 bool temp_is_stale(const char *dir, const char *name);
-/* removes all of these; once a folder and process, later calls do nothing */
+/* Removes the stale ones in a folder; only the first call for a folder does anything. */
 void temp_sweep(const char *dir);
-/* this process has it, in a place that temp_drop frees; -1: no place */
+/* Puts a path on the list; the number returned is for temp_drop. -1: the list is full. */
 int temp_add(const char *path);
-void temp_drop(int place);
-bool temp_covers(const char *path);    /* it lies in a folder that was added */
-void temp_drop_below(const char *top); /* all that lies in this one */
-/* Removes all that was added and not dropped. May be called by a handler of signals, after
- * which the process ends: a tool has one (tools/main.c), the library installs none. */
+void temp_drop(int place);             /* off the list; the file stays */
+bool temp_covers(const char *path);    /* whether it lies in a folder of the list */
+void temp_drop_below(const char *top); /* takes off all that lie in this folder */
+/* Removes everything on the list. A signal handler may call it before it ends the process: the
+ * tools have such a handler (tools/main.c), the library installs none. */
 void temp_remove_all(void);
-void temp_remove_below(const char *top); /* those in this folder, without a need for memory */
-/* Folders into which other hands write too. What is held is removed whole by temp_remove_all,
- * and when memory runs out before the guard of the call ends; `path` must stay until
- * temp_tree_end or temp_tree_let. */
+void temp_remove_below(const char *top); /* those in this folder; allocates nothing */
+/* A folder into which others write too (a compiler that is run). While it is held,
+ * temp_remove_all removes it with all that is in it, and so does the guard when memory runs
+ * out. `path` must stay until temp_tree_end or temp_tree_let. */
 void temp_tree_hold(const char *path);
-bool temp_in_tree(const char *path);  /* it lies in one that is held: it needs no place */
-bool temp_tree_end(const char *path); /* removes it; needs no memory; NULL is allowed */
-void temp_tree_let(const char *path); /* it stays, or is another's */
-/* A new folder, of this user's alone, in TMPDIR or else in /tmp; held, its path in the arena.
- * What killed processes left there is swept. NULL, reported: none can be made. */
+bool temp_in_tree(const char *path); /* whether it lies in a folder that is held */
+bool temp_tree_end(
+    const char *path); /* removes the folder; allocates nothing; NULL is allowed */
+void temp_tree_let(const char *path); /* ends the hold; the folder stays */
+/* Makes a folder that this user alone may enter, in TMPDIR or else in /tmp, and holds it; the
+ * path is in the arena. Stale ones there are swept. NULL: none can be made, reported. */
 char *temp_folder(Arena *a, Diag *d);
-/* SIGINT, SIGTERM and SIGHUP wait, for this thread, while two changes must not be parted. */
+/* Delays SIGINT, SIGTERM and SIGHUP for this thread, around two changes on disk of which
+ * neither may happen alone. */
 typedef struct {
     sigset_t before;
-    GuardTask lost; /* they wait no more when memory runs out */
+    GuardTask lost; /* ends the delay when memory runs out */
 } SignalHold;
 void temp_hold_signals(SignalHold *h);
 void temp_let_signals(SignalHold *h);
 
-/* Room of `size` zeros for what is made in large: a file without a name where it is a MiB or
- * more, so that it may be larger than memory; else memory. Never NULL. */
+/* `size` bytes of zeros for large results. From a MiB on they lie in a file without a name, so
+ * that they may be more than fits into memory. Never NULL. */
 typedef struct Scratch {
     void *data;
     size_t size;
     bool mapped;
-    struct Scratch *next; /* of its owner's */
+    struct Scratch *next; /* for the owner's list */
 } Scratch;
 Scratch *scratch_new(size_t size);
 void scratch_free(Scratch *s); /* NULL is allowed */
 
-/* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and
- * renames, abort (or a failed call) removes it, so that a reader sees the old file or the whole
- * new one. */
+/* Atomic output: bytes go to a temporary file in the folder of `path`. out_commit syncs and
+ * renames it; out_abort, or a call that failed, removes it. So a reader sees either the old
+ * file or the whole new one. */
 typedef struct {
     int fd;
-    bool device, unnamed; /* unnamed: temp is NULL until the file gets its name */
+    bool device;  /* a terminal, pipe or the like: written directly */
+    bool unnamed; /* the file gets its name, and temp, at commit */
     char *path, *temp;
-    int place;           /* of temp: temp_add */
-    unsigned char *room; /* bytes on their way */
-    size_t used;
+    int place;            /* what temp_add returned for temp */
+    unsigned char *room;  /* buffer of bytes not yet written, */
+    size_t used;          /* and how many there are */
     uint64_t written, at; /* the file's length and the place of the next byte */
-    bool failed;          /* reported; later calls do nothing and return false */
+    bool failed;          /* an error was reported: later calls do nothing and return false */
     Diag *diag;
     GuardTask lost; /* aborts it when memory runs out */
 } OutFile;
 
 bool out_open(OutFile *o, Diag *d, const char *path);
 bool out_write(OutFile *o, const void *p, size_t n);
-bool out_seek(OutFile *o, uint64_t at); /* to patch a header; written is not changed */
+bool out_seek(OutFile *o, uint64_t at); /* to patch a header; `written` is not changed */
 bool out_flush(OutFile *o);
-bool out_read(OutFile *o, uint64_t at, void *p, size_t n); /* what was written; of no device */
-bool out_same(OutFile *o, const char *path); /* the file there holds these bytes */
-/* another name in the same folder, before commit */
+bool out_read(OutFile *o, uint64_t at, void *p,
+              size_t n);                     /* what was written; not of a device */
+bool out_same(OutFile *o, const char *path); /* whether that file holds these very bytes */
+/* Chooses another name in the same folder; only before commit. */
 void out_name(OutFile *o, const char *path);
 bool out_commit(OutFile *o);
 void out_abort(OutFile *o);
-/* atomic, in one call */
+/* out_open, out_write and out_commit in one call. */
 bool file_write_all(Diag *d, const char *path, const void *p, size_t n);
 
-/* What file.c and mapped.c share; not for outside. */
+/* The rest is shared by file.c and mapped.c alone. */
 struct stat;
-enum { FILE_MAPPED = 4 << 20 }; /* from this size on: to read 4 MiB takes a millisecond */
+enum {
+    FILE_MAPPED = 4 << 20
+}; /* bytes from which on a file is mapped: reading less is quick */
 
 FileId file_id_of(const struct stat *st);
-/* device, inode, size, time of writing */
+/* Compares device, inode, size and time of writing. */
 bool file_id_same(const FileId *id, const struct stat *st);
 
-/* Maps the open file, whose size and id `out` has, and keeps fd; false: it should be read. */
+/* Maps the open file, whose size and id are in `out`, and takes fd over. False: it cannot be
+ * mapped, and the caller should read it. */
 bool mapped_open(const char *path, int fd, Mapped *out);
 void mapped_close(Mapped *m);
 

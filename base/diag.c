@@ -1,4 +1,5 @@
-/* diag.c -- reports: message, source line, caret; counted, limited, promoted. */
+/* diag.c -- diagnostics: formats a message with its source line and caret, counts it, and
+ * decides by limit, -W and -q whether it is shown. */
 #include "base.h"
 
 #include <string.h>

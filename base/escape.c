@@ -1,9 +1,9 @@
-/* escape.c -- text of others inside of messages: what a terminal would obey, or is no text, is
- * spelled out.
+/* escape.c -- foreign text in messages: characters that a terminal would obey, and bytes that
+ * are no text, are written as escapes.
  *
- * File names, values of options and names of a model come from anybody. A message prints them
- * through a format's %s, and this is the one place where that happens: buf_vmessage. What the
- * format itself says stays as it is. */
+ * File names, option values and names in a model can come from anybody. Every message
+ * inserts them by the %s of its format, and buf_vmessage is the one place that does so. The
+ * format's own text is not changed. */
 #include "base.h"
 
 #include <string.h>

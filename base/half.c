@@ -1,4 +1,4 @@
-/* half.c -- fp16 and bf16 as bits: exact widening, one rounding when narrowing. */
+/* half.c -- conversion of fp16 and bf16: widening is exact, narrowing rounds once. */
 #include "base.h"
 
 #include <string.h>

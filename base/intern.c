@@ -1,5 +1,5 @@
-/* intern.c -- tables by hash: interned strings, pointers by pointer; and the name that was
- * probably meant. */
+/* intern.c -- hash tables (interned strings, pointer to pointer), and the search for the name
+ * that was probably meant. */
 #include "base.h"
 
 #include <string.h>

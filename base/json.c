@@ -1,4 +1,5 @@
-/* json.c -- cJSON's trees and texts, with a guard seeing to them and to memory. */
+/* json.c -- cJSON's trees and texts on the guard's list, so that they are freed when memory
+ * runs out. */
 #include "base.h"
 
 #include <cjson/cJSON.h>

@@ -1,12 +1,11 @@
-/* mapped.c -- files that are mapped, and what happens when somebody cuts them.
+/* mapped.c -- files that are mapped into memory, and what happens when somebody cuts them.
  *
- * A page behind the new end of a file that was cut raises SIGBUS where it is read, which can be
- * in the middle of a kernel that computes. There the handler puts zero pages in the place of
- * the file's, notes it, and lets the kernel go on with zeros; who asked for the result asks
- * file_stayed before anything comes of it. Nothing is unwound, so no lock is left and nothing
- * leaks; nothing is copied, so that weights of any size cost what mapping costs. file_stayed
- * looks at size and time of writing too: what is cut within a page, or written over, raises no
- * signal.
+ * Reading a page behind the new end of a file that was cut raises SIGBUS, possibly in the
+ * middle of a kernel that computes. The handler then replaces the file's pages by zeros, notes
+ * it, and lets the kernel go on; the caller asks file_stayed before it uses the result. Nothing
+ * is unwound, so no lock is left held and nothing leaks; nothing is copied, so that weights of
+ * any size cost what mapping them costs. file_stayed compares size and time of writing too,
+ * since a file that is cut within a page, or written over, raises no signal.
  *
  * A handler can be given nothing, so its table is the process's. It is installed while somebody
  * is between file_use_begin and file_use_end and something is mapped, passes on what is not

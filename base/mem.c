@@ -1,4 +1,5 @@
-/* mem.c -- memory that a guarded call owns, and what happens when there is none. */
+/* mem.c -- the guard's list of what a call has allocated, and its release when memory runs
+ * out. */
 #include "base.h"
 
 #include <errno.h>

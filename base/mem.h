@@ -1,4 +1,4 @@
-/* mem.h -- memory: whose it is, how it grows, and what happens where there is none. */
+/* mem.h -- memory: who owns it, how arrays grow, and what happens when none is left. */
 #ifndef ANEC_MEM_H
 #define ANEC_MEM_H
 
@@ -14,33 +14,34 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* ---- bug: a broken promise of ours, never of the input -------------------------------------
+/* ---- bug: a fault of this program, never of its input --------------------------------------
  *
- * Ends the process, or, inside of a call of the library, the call alone: see Guard.said. */
+ * Ends the process; inside of a call of the library it ends that call alone (Guard.keeps). */
 
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 
-/* ---- memory, and where it is not to be had --------------------------------------------------
+/* ---- memory, and what happens when it runs out ----------------------------------------------
  *
- * A call of the library and the main of a tool have a guard:
+ * Every call of the library, and the main function of every tool, has a guard:
  *
  *     Guard g;
  *     if (guard_begin(&g)) return ANEC_WORLD; // memory has run out: the call came back here
  *     ...
  *     guard_end(&g);
  *
- * What this thread allocates from there on (arenas, texts, mem_ calls, mapped files) is on the
- * guard's list until it is freed or the guard ends. mem_out runs the tasks, then releases what
- * is on the list, each the latest first, and returns from guard_begin a second time, with true.
- * So no function has to free what it holds for when memory runs out in what it calls. It has to
- * see to these alone:
- *   - what is no memory (a lock, a temporary file): a task, or mem_own with its own release;
- *   - what it hangs into an object that is older than the call, and would be released under it:
- *     mem_follow, or a task that takes it off there. An arena that has memory from before the
- *     call keeps what it gets in it. */
+ * Whatever this thread allocates after guard_begin (arenas, texts, mem_ calls, mapped files) is
+ * on the guard's list until it is freed or the guard ends. When memory runs out, mem_out runs
+ * the tasks, releases what is on the list, both in reverse order, and returns from guard_begin
+ * a second time, with true. So a function need not free what it holds in case a function that
+ * it calls runs out of memory. Two kinds of things are its own to care for:
+ *   - what is no memory (a lock, a temporary file): it sets a GuardTask, or calls mem_own with
+ *     a release function;
+ *   - memory that it hangs into an object which is older than the call: mem_follow, or a task
+ *     that takes it off there. An arena that has memory from before the call keeps what is
+ *     allocated in it. */
 typedef struct GuardTask GuardTask;
-struct GuardTask { /* in the frame or object that it is about */
+struct GuardTask { /* lies in the stack frame or object that it is about */
     void (*run)(void *ctx);
     void *ctx;
     GuardTask *before;
@@ -57,42 +58,44 @@ struct Guard {
     uint64_t serial;
     GuardTask *task;
     bool released;
-    Guard *paused;  /* of a call that calls back */
-    size_t wanted;  /* bytes that were not to be had */
-    bool keeps;     /* a bug ends the guarded call and not the process */
-    char said[256]; /* of the bug that ended it; else empty */
+    Guard *paused;  /* the guard that guard_pause has set aside */
+    size_t wanted;  /* bytes that could not be allocated */
+    bool keeps;     /* a bug() ends the guarded call and not the process */
+    char said[256]; /* message of the bug that ended the call; else "" */
     uint64_t first[4 * GUARD_FIRST];
 };
 
 #define guard_begin(g) (guard_push(g), _setjmp((g)->back) != 0)
 void guard_push(Guard *g);
-void guard_end(Guard *g); /* what is on its list is no more its business */
-/* Around what a call calls back: what is allocated there is not the call's. */
+void guard_end(Guard *g); /* what is still on the list stays allocated */
+/* Around a callback of the user's: what is allocated in it is not on the call's list. */
 Guard *guard_pause(void);
 void guard_resume(Guard *g);
-/* Runs `run` if memory runs out before guard_task_end or the guard's end. */
+/* Has `run` called if memory runs out before guard_task_end or the guard's end. */
 void guard_task(GuardTask *t, void (*run)(void *ctx), void *ctx);
 void guard_task_end(GuardTask *t);
 /* Holds the lock until guard_unlock, or until memory runs out; t is in the same frame. */
 void guard_lock(GuardTask *t, pthread_mutex_t *lock);
 void guard_unlock(GuardTask *t, pthread_mutex_t *lock);
 
-/* bytes that this process may have: of memory and swap, or less where it is limited */
+/* The most bytes that this process may have: memory and swap, or its limit. */
 size_t mem_most(void);
-/* as malloc: NULL when there is none, or it is more than mem_most */
+/* malloc, calloc, realloc, strdup and free of memory that is on the guard's list. mem_alloc is
+ * the one that returns NULL: where there is no memory, or more than mem_most is asked for.
+ * mem_free also takes what malloc gave. */
 void *mem_alloc(size_t size);
-void *mem_zero(size_t count, size_t size); /* as calloc */
-void *mem_resize(void *p, size_t size);    /* as realloc */
+void *mem_zero(size_t count, size_t size);
+void *mem_resize(void *p, size_t size);
 char *mem_strdup(const char *s);
-void mem_free(void *p);                /* of these, and of anything malloc'd */
-_Noreturn void mem_out(size_t wanted); /* without a guard: says so and exits with 3 */
-/* Puts what is no block on the list; without room there it is released, and memory has run
- * out. */
+void mem_free(void *p);
+_Noreturn void mem_out(size_t wanted); /* without a guard it reports and exits with 3 */
+/* Puts an object on the list that `release` gives back. Where the list itself cannot grow the
+ * object is released and mem_out called. */
 void mem_own(void *p, size_t size, MemRelease *release);
-/* off the list, as it is; false: it was not on it */
+/* Takes it off the list and leaves it as it is. False: it was not on the list. */
 bool mem_disown(const void *p);
 bool mem_owned(const void *p);
-/* p is on the list only where its owner is */
+/* Takes p off the list unless its owner is on it, so that both are released or none. */
 void mem_follow(const void *owner, const void *p);
 
 /* ---- arena: allocations that die together ------------------------------------------------ */
@@ -112,8 +115,8 @@ char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) PRINTF(2, 3);
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 void arena_free(Arena *a); /* everything; a is empty again */
-/* What was allocated since a mark can be given back, as far as it is in the chunk of the
- * mark. */
+/* arena_back gives back what was allocated since the mark, as far as it lies in the same chunk
+ * as the mark; the rest stays until arena_free. */
 typedef struct {
     const ArenaChunk *chunk;
     char *at;
@@ -133,7 +136,7 @@ void arena_back(Arena *a, ArenaMark mark);
  * Room doubles, from ARRAY_FIRST elements on. */
 
 enum { ARRAY_FIRST = 16 };
-/* An array of twice `cap` elements of that size, which begins as this one does. */
+/* A copy of the array with twice `cap` elements, `size` bytes each. */
 void *arena_grow(Arena *a, const void *array, size_t cap, size_t size);
 void *mem_grow(void *array, size_t cap, size_t size);
 

@@ -1,5 +1,5 @@
-/* npy.c -- .npy arrays: versions 1 to 3, both orders, both byte orders in; version 1, C order
- * out. */
+/* npy.c -- .npy arrays: reads versions 1 to 3, both element orders and both byte orders; writes
+ * version 1 in C order. */
 #include "base.h"
 
 #include <stdlib.h>
@@ -106,9 +106,9 @@ static bool read_npy_dim(Header *h, int64_t *out)
     const char *start = h->at;
     for (; h->at < h->end && *h->at >= '0' && *h->at <= '9'; h->at++)
         if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *h->at - '0', &v))
-            return WRONG(h, "an extent of the array is too large");
+            return WRONG(h, "a dimension of the array is too large");
     if (h->at == start)
-        return WRONG(h, "the .npy header is malformed: an extent is no whole number");
+        return WRONG(h, "the .npy header is malformed: a dimension is no whole number");
     if (h->at < h->end && *h->at == 'L') h->at++; /* Python 2 wrote so */
     *out = v;
     return true;
@@ -295,7 +295,7 @@ void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape)
         buf_printf(&dict, rank == 1 ? "%lld," : i ? ", %lld" : "%lld", (long long)shape[i]);
     buf_puts(&dict, "), }");
     while ((MAGIC + 2 + dict.len + 1) % ALIGN) buf_putc(&dict, ' ');
-    buf_putc(&dict, '\n'); /* at most 16 extents: far below the 65535 bytes of version 1 */
+    buf_putc(&dict, '\n'); /* at most 16 dimensions: far below the 65535 bytes of version 1 */
     buf_puts(out, magic);
     buf_add(out, (const char[]){ 1, 0, (char)(dict.len & 0xff), (char)(dict.len >> 8) }, 4);
     buf_add(out, dict.s, dict.len);

@@ -1,4 +1,4 @@
-/* option.c -- finding an option in its table, and looking at its value. */
+/* option.c -- finds an option in its table and checks its value. */
 #include "option.h"
 
 #include <errno.h>

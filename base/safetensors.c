@@ -1,5 +1,5 @@
-/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header,
- * data; and writes its header. */
+/* safetensors.c -- .safetensors files: 8 bytes with the length of a JSON header, the header,
+ * then the data. Finds the tensors of one, and makes headers for the writers. */
 #include "base.h"
 
 #include <math.h>
@@ -58,7 +58,7 @@ static bool read_shape(const SafetensorsReader *r, const cJSON *shape, SafeTenso
             return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path, t->name,
                          ARRAY_MAX_RANK);
         if (!safetensors_whole(dim, &t->shape[t->rank++]))
-            return WRONG(r, "%s: an extent of tensor '%s' is no whole number", r->path,
+            return WRONG(r, "%s: a dimension of tensor '%s' is no whole number", r->path,
                          t->name);
     }
     return true;

@@ -1,9 +1,9 @@
-/* scratch.c -- room for what is made in large and kept until it is written: pages of a file
- * without a name, which the system writes out when memory is short. What is small, or on a
- * machine where no such file can be had, is memory as any other.
+/* scratch.c -- memory for large results that are kept until they are written: the pages of a
+ * file without a name, which the system can write out when memory is short. Small ones, and all
+ * on a machine where no such file can be made, are ordinary memory.
  *
- * The file's blocks are asked for before anybody writes to its pages: a full disk is a failure
- * here, and no signal later. */
+ * The file's blocks are reserved before anybody writes to its pages, so that a full disk is an
+ * error here and not a signal later. */
 #include "base.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* stage.c -- a folder that appears whole: made beside its place, and exchanged with what is
- * there. */
+/* stage.c -- a folder that appears whole: it is made beside its place, then exchanged with what
+ * is there. */
 #include "base.h"
 
 #include <errno.h>

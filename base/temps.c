@@ -1,9 +1,9 @@
-/* temps.c -- temporary files and folders: named after the process that they belong to, so
- * that a handler of signals can remove those of this one, and the next write what a killed
- * one left.
+/* temps.c -- temporary files and folders. Their names carry the number of their process, so
+ * that a signal handler can remove those of this process, and a later run those of a process
+ * that was killed.
  *
- * The table is the process's, because a handler can be given nothing: that is the reason why it
- * has file scope. Who takes a name out of it, by an exchange, is the one who may free it. */
+ * The list has file scope because a signal handler cannot be given an argument. An entry is
+ * taken out by an atomic exchange, and whoever took it out frees it. */
 #include "base.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
-/* text.h -- texts: names, growing text, text of others in messages, sources and what is said of
- * them. */
+/* text.h -- text: hashes, interned names, growing buffers, escaping of foreign text in
+ * messages, and diagnostics with a place in a source. */
 #ifndef ANEC_TEXT_H
 #define ANEC_TEXT_H
 
@@ -14,40 +14,41 @@
 
 /* ---- hashes: of words and bytes, for tables and names of files --------------------------- */
 
-/* One more word. The multiplication carries each bit into all higher ones, the shift into the
- * low. */
+/* Adds a word to the hash h. The multiplication spreads each bit to all higher ones, the shift
+ * to the lower. */
 static inline uint64_t hash_mix(uint64_t h, uint64_t v)
 {
     h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
     return h ^ h >> 32;
 }
-uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* eight at a time */
+uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* adds n bytes, eight at a time */
 
 /* ---- names: interned strings, so that equal names are equal pointers --------------------- */
 
 typedef struct {
     Arena *arena;
-    uint32_t *slot; /* where a name is, 0: free; */
-    uint8_t *bits;  /* and some bits of its hash */
+    uint32_t *slot; /* hash table: the place of a name, 0 where the slot is free, */
+    uint8_t *bits;  /* and some bits of the name's hash */
     size_t cap, count;
-    char **page; /* what the names are in: intern.c */
+    char **page; /* the texts themselves, packed (intern.c) */
     size_t pages, page_cap;
     uint32_t next, end; /* free room in the last page */
 } Names; /* { .arena = a } is an empty set: names live in the arena, the table until
           * names_free */
 
+/* The one pointer for this text; it is copied where it is new. */
 const char *name_intern(Names *n, const char *s, size_t len);
 const char *name_intern_z(Names *n, const char *s);
 const char *name_find(const Names *n, const char *s); /* NULL: it was never interned */
-/* all, one a call, from *at = 0; then NULL */
+/* Goes through all names, one a call, beginning with *at = 0. NULL: there are no more. */
 const char *name_each(const Names *n, size_t *at);
-/* the table; names stay as long as the arena */
+/* Frees the table. The names stay as long as the arena. */
 void names_free(Names *n);
 
-/* What who owns a set keeps with each name, which spares tables: all zero at first. A program
- * has more names than anything else, so they are packed. */
+/* A few bytes that the owner of a set may keep with each name in place of a table of its own;
+ * all zero at first. A program has more names than anything else, hence packed. */
 typedef struct {
-    void *tag; /* of who is at work; NULL again when he has done */
+    void *tag; /* for one walk at a time, which sets it to NULL again when it is done */
     uint16_t owner, count;
 } __attribute__((packed, aligned(4))) NameNote;
 NameNote *name_note(const char *name); /* of an interned name */
@@ -55,13 +56,13 @@ NameNote *name_note(const char *name); /* of an interned name */
  * suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 
-bool name_is_choice(const char *choices, const char *name); /* one of "a|b|c" */
-/* What follows the first name of a list "a,b"; NULL: nothing. */
+bool name_is_choice(const char *choices, const char *name); /* whether it is in "a|b|c" */
+/* The rest of a list "a,b" behind its first name; NULL: there is none. */
 const char *list_next(const char *list);
-/* pattern, of n characters, in which * stands for any characters */
+/* Whether the whole name matches a pattern of n characters, in which * stands for any text. */
 bool name_matches(const char *pattern, size_t n, const char *name);
 
-/* ---- ptrmap: pointers by pointer, like values by interned name --------------------------- */
+/* ---- ptrmap: a hash map from pointer to pointer, as from interned name to value ---------- */
 
 typedef struct {
     struct PtrSlot {
@@ -71,9 +72,9 @@ typedef struct {
     size_t cap, count;
 } PtrMap; /* {0} is empty; its memory is malloc'd */
 
-void *ptrmap_get(const PtrMap *m, const void *key);      /* NULL: nothing was set */
-void *ptrmap_set(PtrMap *m, const void *key, void *val); /* what was there before */
-void ptrmap_clear(PtrMap *m);                            /* its memory stays for more */
+void *ptrmap_get(const PtrMap *m, const void *key);      /* NULL: the key has no value */
+void *ptrmap_set(PtrMap *m, const void *key, void *val); /* returns the value before */
+void ptrmap_clear(PtrMap *m);                            /* empties it and keeps its memory */
 void ptrmap_free(PtrMap *m);
 
 /* ---- buf: growing text ------------------------------------------------------------------- */
@@ -84,7 +85,7 @@ typedef struct {
 } Buf; /* {0} is empty */
 
 void buf_add(Buf *b, const void *p, size_t n);
-void buf_room(Buf *b, size_t n); /* for n more bytes and a NUL; what all others call first */
+void buf_room(Buf *b, size_t n); /* makes room for n more bytes and a NUL */
 static inline void buf_puts(Buf *b, const char *s) { buf_add(b, s, strlen(s)); }
 static inline void buf_putc(Buf *b, char c)
 {
@@ -97,29 +98,28 @@ void buf_vprintf(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_quote(Buf *b, const char *s); /* s between double quotes, with \" and \\ */
 void buf_free(Buf *b);
 
-/* ---- text of others in messages ---------------------------------------------------------- */
+/* ---- foreign text in messages ------------------------------------------------------------ */
 
-/* Like buf_printf, for messages: what %s and %c print is escaped, so that a file's name, an
- * option's value or a model's name reaches no terminal as a command and looks like no line of
- * ours. */
+/* Like buf_printf, for messages: what %s and %c insert is escaped. So the name of a file or a
+ * model can neither send commands to a terminal nor pretend to be a message of its own. */
 void buf_message(Buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vmessage(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
-/* Control characters as \n, \x1b, bytes that are not UTF-8 as \xff, what turns the direction of
- * text as \u202e; everything else, a backslash too, as it is. */
+/* Writes control characters as \n or \x1b, bytes that are not UTF-8 as \xff, and characters
+ * that turn the direction of text as \u202e; everything else, a backslash too, as it is. */
 void buf_escape(Buf *b, const char *s, size_t n);
 enum { TEXT_NOT_UTF8 = 0x110000 };
-/* at s; its length in bytes */
+/* The code point at s, or TEXT_NOT_UTF8; *len is its length in bytes. */
 uint32_t text_code_point(const char *s, const char *end, int *len);
-/* buf_escape spells it out */
+/* Whether buf_escape writes this character otherwise than it is. */
 bool text_is_odd(uint32_t c);
 
 /* ---- source text and diagnostics --------------------------------------------------------- */
 
 typedef struct {
     const char *name; /* as the user gave it; "<stdin>" */
-    const char *text; /* not owned; may be NULL when a file has no text (a container, a .npy) */
+    const char *text; /* not owned; NULL for a file that is no text (a container, a .npy) */
     size_t len;
-    bool mapped; /* text is of a mapped file: what was read of it may be given back */
+    bool mapped; /* the text lies in a mapped file: pages may be given back (file_let_go) */
 } Source;
 
 /* A span of a source. {0} means nowhere: the message is printed with no place. */
@@ -131,38 +131,38 @@ typedef struct {
 Loc loc_join(Loc first, Loc last);
 void loc_line_col(Loc loc, int *line, int *col); /* both from 1; col counts code points */
 
+/* An error is a fault of what was given (exit code 1), a failure one of the world: a file that
+ * cannot be read, a full disk (exit code 3). */
 typedef enum { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR, DIAG_FAIL } DiagKind;
 
-/* A report in its parts. */
+/* A message in its parts, for output that is no text (JSON, an editor). */
 typedef struct {
     DiagKind kind;
     Loc loc;
-    const char *message; /* the text alone, its first line */
-    const char *warning; /* the name of one, promoted or not; or NULL */
+    const char *message; /* without place and kind; its first line */
+    const char *warning; /* the name of the warning, also where it became an error; or NULL */
 } DiagItem;
 
-/* Where reports go. One per command or library call, never shared between threads.
- *   error: what was given is wrong (exit 1). fail: the world is (exit 3).
- * After max_errors the rest is counted, not kept. `emit` receives each finished message at once
- * when set (the tools print there); otherwise the text gathers in `text`. With `item` set neither
- * happens: it gets the parts. */
+/* Where messages go: one for each command or call of the library, never shared by threads.
+ * A message goes to `item` where that is set, else as a line to `emit` (the tools print there),
+ * else it is appended to `text`. Behind max_errors errors the rest is only counted. */
 typedef struct Diag Diag;
 struct Diag {
     Buf text; /* the messages, formatted, when emit is NULL */
     void (*emit)(void *ctx, DiagKind kind, const char *message);
     void (*item)(void *item_ctx, const DiagItem *item);
     void *item_ctx;
-    /* as a file grows, or NULL */
+    /* called while a large file is written; may be NULL */
     void (*progress)(void *ctx, const char *path, uint64_t written);
-    void *ctx;                   /* of both */
+    void *ctx;                   /* for emit and progress */
     int errors, fails, warnings; /* counts so far */
     int max_errors;              /* 0: 20 */
     uint64_t off, promoted;      /* bit i: warning i of warnings.def is silent / an error */
-    bool quiet;                  /* no warnings or notes at all (-q) */
-    DiagKind last;               /* a note follows its message, or vanishes with it */
-    bool dropped;                /* the last message was not shown */
-    const void *once[8];         /* what diag_error_once has said already */
-    bool ended;                  /* diag_end has said how many were not */
+    bool quiet;                  /* neither warnings nor notes (-q) */
+    DiagKind last;               /* kind of the last message, which a note belongs to */
+    bool dropped;                /* the last message was not shown, so its notes are not */
+    const void *once[8];         /* what diag_error_once was already called for */
+    bool ended;                  /* diag_end has been called */
 };
 
 typedef enum {
@@ -174,19 +174,19 @@ extern const char *const warning_names[WARN_COUNT];
 extern const char *const warning_texts[WARN_COUNT];
 int warning_find(const char *name); /* -1 when unknown */
 
-bool diag_error(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4); /* always false */
-/* An error about `what` as a whole, a file that many literals refer to: a second one is not
- * said. */
-/* always false */
+/* These three always return false, so that a function can end with `return diag_error(..)`.
+ * diag_error_once reports one error for each `what`: a file that many literals refer to is
+ * reported once. */
+bool diag_error(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);
 bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...) PRINTF(4, 5);
-bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3); /* always false */
+bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3);
 void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
-/* to the last message */
+/* Adds a note to the last message; it is not shown where that was not. */
 void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);
 int diag_exit(const Diag *d);  /* 0, 1 or 3: the exit code that the counts call for */
 bool diag_ok(const Diag *d);   /* neither errors nor fails */
-bool diag_full(const Diag *d); /* one more error would be counted and not shown */
-void diag_end(Diag *d);        /* says once how many messages past the limit were not shown */
-void diag_free(Diag *d);       /* with emit set, diag_end first */
+bool diag_full(const Diag *d); /* max_errors is reached: one more would not be shown */
+void diag_end(Diag *d);        /* reports, once, how many errors were not shown */
+void diag_free(Diag *d);       /* where emit is set, after diag_end */
 
 #endif

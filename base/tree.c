@@ -1,4 +1,4 @@
-/* tree.c -- folders with all that is in them. */
+/* tree.c -- folders with all that is in them: walking, listing, removing. */
 #include "base.h"
 
 #include <dirent.h>

@@ -486,7 +486,7 @@ bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
         if (!any) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)
-                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld",
+                return lower_error(l, n->loc, "a dimension must be from 1 to %d, not %lld",
                                    INT32_MAX, (long long)dim);
         }
         out->dim[out->rank++] = dim;

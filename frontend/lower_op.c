@@ -57,7 +57,7 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
     return true;
 }
 
-/* The extents of a list of lists, which must be regular, and what its elements are at most. */
+/* The dimensions of a list of lists, which must be regular, and what its elements are at most. */
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf)
 {
     *s = (Shape){ .rank = 0 };

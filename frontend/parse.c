@@ -176,7 +176,7 @@ static const char *parse_hint(const Parser *r, const Token *t)
         return "the line before ends with an operator, so that this one belongs to it";
     if (t->kind == TK_ASSIGN && parse_takes(r->lemon, TK_EQ)) return "`==` compares";
     if (t->kind == TK_LBRACE && parse_takes(r->lemon, TK_FLOAT)) return "a list stands in [ ]";
-    if (t->kind == TK_LPAREN && parse_is_type(r)) return "extents stand in [ ]";
+    if (t->kind == TK_LPAREN && parse_is_type(r)) return "dimensions stand in [ ]";
     return NULL;
 }
 

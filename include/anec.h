@@ -180,10 +180,10 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size,
  * (of MIL: float constants of more than one element). Its inputs are the model's, then
  * d_<result> for each float result that is no scalar, what that is multiplied with; a scalar
  * has 1. Its results are the model's (with `only`: none of them), then d_<name> of the type and
- * extents of what it is the gradient of, _ standing for what a name may not have. What no
+ * dimensions of what it is the gradient of, _ standing for what a name may not have. What no
  * result depends on has zeros, and the warning zero-gradient. An operation without a gradient
- * on the way, extents that are not known and names that are taken are errors (ANEC_WRONG). The
- * model stays as it is; of a container the files are read again. */
+ * on the way, dimensions that are not known and names that are taken are errors (ANEC_WRONG).
+ * The model stays as it is; of a container the files are read again. */
 anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
                       anec_error *error);
 /* A model of the language once more as a step of training: its declared weights of floats are
@@ -195,7 +195,7 @@ typedef struct {
     size_t size;          /* set by the caller: sizeof (anec_step_options) */
     const char *function; /* NULL: main */
     int scaled;  /* not 0: the gradients are multiplied with one more input, loss_scale, of the
-                    type and extents of that result */
+                    type and dimensions of that result */
     int forward; /* not 0: no gradients, weights are inputs and that is all */
     int baked;   /* not 0: the weights are constants all the same: what they are now is compiled
                     into the program, of which anec_weight tells the paths and gradients */
@@ -355,7 +355,7 @@ typedef struct {
 /* What a program computes, while it runs; valid as long as the model, and the same for all its
  * kernels. */
 typedef struct anec_value anec_value;
-typedef struct anec_statement anec_statement;
+typedef struct anec_op anec_op;
 const char *anec_value_name(const anec_value *value);
 const char *anec_value_op(const anec_value *value); /* "add", or NULL */
 /* Of what type's tolerance it is to be compared: its own, or fp16 where it is only cast from
@@ -364,8 +364,8 @@ const char *anec_value_precision(const anec_value *value);
 /* "net.mil:3:7", or "" where there is no text; cut to `size` bytes. */
 void anec_value_where(const anec_value *value, char *out, size_t size);
 /* of its first result; else its op */
-const char *anec_statement_name(const anec_statement *statement);
-const char *anec_statement_op(const anec_statement *statement);
+const char *anec_op_name(const anec_op *op);
+const char *anec_op_type(const anec_op *op);
 /* of the i-th result, or NULL */
 const anec_value *anec_result_value(const anec_kernel *kernel, int i);
 
@@ -377,10 +377,10 @@ typedef struct {
      * the caller knows. On the engine results alone are seen. No call of this kernel or model
      * may be made. */
     int (*value)(void *ctx, const anec_value *value, const anec_tensor *tensor);
-    /* Bracket each statement, those of nested blocks inside of their owner's. result: its
+    /* Bracket each op, those of nested blocks inside of their owner's. result: its
      * first, or NULL. Both or none. */
-    void (*begin)(void *ctx, const anec_statement *statement);
-    void (*end)(void *ctx, const anec_statement *statement, const anec_tensor *result);
+    void (*begin)(void *ctx, const anec_op *op);
+    void (*end)(void *ctx, const anec_op *op, const anec_tensor *result);
     void *ctx;
     anec_phase phase; /* of the backend; with it results are copied out before the run ends */
     /* Of the backend cpu, the calling one among them: 0: as many as there are processors, where
@@ -403,7 +403,7 @@ typedef struct {
     size_t size; /* set by the caller: sizeof (anec_macs_info) */
     double count;
     int blocks; /* not 0: loop bodies and both branches of conds are counted once */
-    /* the first statement that is not counted, its extents being unknown; NULL: none */
+    /* the first op that is not counted, its dimensions being unknown; NULL: none */
     const char *open;
 } anec_macs_info;
 void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
@@ -479,7 +479,7 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
                              anec_tensor *out, anec_error *error);
 /* Elements that are a function of seed, name and shape alone, the same on all backends and
  * platforms, as docs/runtime.md writes it out. `?` takes its default, else the first enumerated
- * extent. */
+ * dimension. */
 anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed,
                                anec_tensor *out, anec_error *error);
 /* What the i-th weight of a step (anec_step) begins as, in the type that it was declared in. */

@@ -1,4 +1,4 @@
-/* build.c -- how passes and front ends make statements: built, inferred and linked in at
+/* build.c -- how passes and front ends make ops: built, inferred and linked in at
  * once. */
 #include "ir.h"
 #include "ops/ops.h"
@@ -91,7 +91,7 @@ bool build_infer(Builder *b, const char *name, Op *op)
     return ok;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static Op *finish_op(Builder *b, const char *name, Op *op)
 {

@@ -1,4 +1,4 @@
-/* build.h -- building: the only doors through which Values and Ops enter a Block. */
+/* build.h -- building programs: the only functions by which Values and Ops enter a Block. */
 #ifndef ANEC_BUILD_H
 #define ANEC_BUILD_H
 
@@ -6,22 +6,22 @@
 
 /* ---- builders ---------------------------------------------------------------------------- */
 
-/* A Builder puts new ops before `before` (NULL: at the end of block). Ops it makes are
- * inferred at once: their result types come from the op's row; a failure is reported and
- * gives poison. */
+/* A Builder inserts new ops before `before` (NULL: at the end of the block). The types of their
+ * results are inferred at once, from the op's row; where that fails, the error is reported and
+ * the results are poison (TY_POISON). */
 typedef struct {
     Module *m;
     Block *block;
     Op *before;
     Diag *diag;
     Loc loc;
-    Opset opset; /* whose versions of the ops hold; the function's by default */
-    /* scalars that build_float has made in this block and finds again, or NULL */
+    Opset opset; /* by which ops are inferred; by default that of the function */
+    /* scalars that build_float has made and uses again, or NULL for none */
     struct BuiltScalars *scalars;
 } Builder;
 
-/* Of one walk over a function in order: what was built in front of a statement of a block is in
- * scope for all that is built in front of later ones. {0} is empty. */
+/* The scalars built so far by a walk over a function in order. What was built in front of an op
+ * is in scope for everything built in front of later ops of the block. {0} is empty. */
 enum { BUILT_SCALARS = 64 };
 typedef struct BuiltScalars {
     const Block *block;
@@ -35,104 +35,104 @@ typedef struct BuiltScalars {
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
-/* a nested block of owner */
-Block *block_new(Op *owner, const char *name);
+Block *block_new(Op *owner, const char *name); /* a nested block of owner */
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
-/* one that nothing uses */
-void block_drop_param(Block *b, const Value *v);
-/* yields one more value */
-void block_result(Block *b, Value *v);
-/* returns v in that place */
-void func_set_result(Func *f, int i, Value *v);
-void func_drop_results(Func *f, int n); /* those from n on */
-/* Low level: an op without arguments or results, linked in; then its pieces. */
+void block_drop_param(Block *b, const Value *v); /* removes a parameter that nothing uses */
+void block_result(Block *b, Value *v);           /* appends v to what the block yields */
+void func_set_result(Func *f, int i, Value *v);  /* makes v the function's i-th result */
+void func_drop_results(Func *f, int n);          /* keeps the first n results */
+
+/* Low level: op_new links in an op without arguments and results, which the calls below it
+ * add. The name may be one that the op table lacks; op_new_of takes a row of the table. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
-/* The same of a row of the op table. */
 Op *op_new_of(Module *m, Block *b, Op *before, int kind, Loc loc);
-/* An empty one in room that is there already; name is interned. */
+/* Initialises an argument without values in memory of the caller's; name is interned. */
 void op_arg_begin(Module *m, Arg *a, const char *name, ParamId p);
-/* One more, empty, under a name that a text has. */
+/* Adds an argument without values, by the name that a text has for it. */
 Arg *op_arg_new(Module *m, Op *op, const char *name);
-/* one more value of it */
+/* Adds a value to an argument of op. */
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
-/* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
+/* Adds a value to the argument for p. That op's row lacks the parameter is a bug(). */
 void op_arg(Module *m, Op *op, ParamId p, Value *v);
-/* arg_reserve: n values in the place of those that it has, each to be set by arg_put. arg_cut: of
- * those that it has the first n stay. arg_add: one more. arg_put: value k. The statement's
- * function takes no note of these, which are for who makes statements and who redirects all. */
+/* Changes an argument without telling the index of uses (ir/uses.c): for who makes ops, and
+ * who redirects all uses. arg_reserve gives it n values, each to be set by arg_put; arg_cut
+ * keeps the first n; arg_add appends one; arg_put sets value k. */
 void arg_reserve(Module *m, Arg *a, int n);
 void arg_cut(Arg *a, int n);
 void arg_add(Module *m, Arg *a, Value *v);
 void arg_put(Arg *a, int k, Value *v);
-/* replaces it; NULL removes it */
+/* Replaces the argument for p by v; NULL removes it. */
 void op_set_arg(Module *m, Op *op, ParamId p, Value *v);
-/* value k of its argument arg */
+/* Sets value k of the argument with the number arg. */
 void op_put_arg(Op *op, int arg, int k, Value *v);
+/* Adds a result of type t. */
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
 void op_unlink(Op *op);
 void op_move_before(Op *op, Block *b, Op *before);
-/* A copy of all that op is, before `before` (NULL: at the end) of b: arguments, attributes,
- * nested blocks, opset, place, whether it is kept; results of the same types under new names.
- * Who gives other arguments infers it anew. map says what stands for a value in the copy; NULL:
- * itself. */
+/* A copy of op in b, before `before` (NULL: at the end): arguments, attributes, nested blocks,
+ * opset, place and marks are the same, results have the same types and new names. map returns
+ * what stands for a value in the copy (NULL: the value itself); where types change by that, the
+ * caller infers the copy anew. */
 typedef Value *ValueMap(void *ctx, Value *v);
 Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
-/* A copy of f alone, with its names, as the only function of a module of its own, which is
- * returned: passes may rewrite it and f stays. Types, literals and weight files are those of
- * f's module, which must outlive the copy; of what a container says beyond the program it has
- * nothing. */
+/* A new module with a copy of f as its only function, names included, which passes may rewrite
+ * while f stays. Types, literals and weight files are those of f's module, which must outlive
+ * the copy. The description of a container (Module.about) is not copied. */
 Module *func_extract(const Func *f);
-/* The same of n functions, f and those that follow it; f is the default one. */
+/* The same for n functions, f and those that follow it; f becomes the default one. */
 Module *func_extract_all(const Func *f, int n);
-/* The same of all functions of a module that has one. */
+/* The same for all functions of a module, which must have one. */
 Module *module_clone(const Module *m);
 
-/* High level, for C: builders.h (ir/ops/ops.h), whose parameters the compiler checks.
+/* High level. C code makes an op by the functions of builders.h (included by ir/ops/ops.h), so
+ * that the compiler checks its parameters:
  *   Value *y = mil_matmul(&b, "y", .x = x, .y = w, .transpose_y = build_bool(&b, true));
- * Here with arguments as an array, each by its param; what is missing is reported, since they
- * may come from a text. `name` is a wish: made unique in the function. */
+ * The functions below take arguments as an array; one that is missing is reported, since they
+ * may come from a text. `name` and `wish` are made unique in the function. */
 typedef struct {
     ParamId param;
     Value *const *val;
     int count;
 } BuildArg;
-static inline BuildArg arg_given(const Arg *a) /* what a statement has */
+static inline BuildArg arg_given(const Arg *a) /* an argument that another op has */
 {
     return (BuildArg){ (ParamId)a->param, a->val, arg_count(a) };
 }
-/* The values of a parameter that takes several: .values = &(Values){ n, part }. */
+/* For a parameter that takes several values: .values = &(Values){ n, part }. */
 typedef struct {
     int n;
     Value *const *v;
 } Values;
-/* What builders.h calls: args is the op's struct of arguments, a NULL in it is absent, which of
- * a parameter that the op needs is a bug. The first result (NULL: it has none), or the op. */
+/* Called by builders.h: args is the op's struct of arguments. A NULL in it is an argument that
+ * is not given; where the op needs it that is a bug(). Returns the first result (NULL: the op
+ * has none), or the op. */
 Value *build_args(Builder *b, const char *wish, int kind, const void *args);
 Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int narg);
-/* Of an op that is not known before: a ParamId and its Value each, until P_NONE. The first
- * result. */
+/* For an op whose kind is only known at run time: pairs of ParamId and Value, then P_NONE.
+ * Returns the first result. */
 Value *build_of(Builder *b, const char *name, int kind, ...);
 typedef struct Call Call; /* ir/ops/ops.h */
-/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false
- * when an argument's type is poison. */
+/* Makes the Call of op, checks its arguments and infers: c->out has the types of the
+ * results, in scratch. False: wrong, and reported; or, without a message, an argument's type
+ * is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
-/* (re)makes the results of op from its row */
+/* Makes the results of op anew, as its row infers them. */
 bool build_infer(Builder *b, const char *name, Op *op);
-/* const statements */
+/* const ops; build_int and build_ints make int32 */
 Value *build_const(Builder *b, const char *name, const Const *c);
-Value *build_int(Builder *b, int64_t v); /* int32 */
+Value *build_int(Builder *b, int64_t v);
 Value *build_bool(Builder *b, bool v);
 Value *build_string(Builder *b, const char *s);
-/* one that b->scalars has, or a new one: no statement may take it over for its result */
+/* May be a scalar that was built before (b->scalars), so it must not be renamed to a result. */
 Value *build_float(Builder *b, DType t, double v);
 Value *build_ints(Builder *b, int n, const int64_t *v);
 Value *value_literal(Module *m, const Const *c, Loc loc); /* an inline literal */
-/* legal, unused in f, interned */
+/* The wish as a legal MIL name that f does not use yet; interned. */
 const char *func_unique_name(Func *f, const char *wish);
 
-/* Names taken in f: claim is false when the name is taken; next_suffix counts 0, 1, .. per
- * base. */
+/* func_claim_name takes a name for f; false: it is taken already. func_next_suffix counts 0, 1,
+ * .. for each base. */
 bool func_claim_name(Func *f, const char *name);
 int func_next_suffix(Func *f, const char *base);
 

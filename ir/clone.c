@@ -1,4 +1,4 @@
-/* clone.c -- copies of statements and functions: all that one is, in another place. */
+/* clone.c -- copies of ops, functions and modules. */
 #include "ir.h"
 
 typedef struct {
@@ -28,7 +28,7 @@ static Value *clone_mapped(Cloning *c, Value *v)
     return made;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void copy_attrs(Cloning *c, Op *to, const Op *op)
 {

@@ -1,4 +1,5 @@
-/* const.c -- literals: where their bytes are, and how they are read a piece at a time. */
+/* const.c -- literals: making them, and reading their elements, a piece at a time, from
+ * wherever they are. */
 #include "ir.h"
 
 #include <math.h>
@@ -94,7 +95,7 @@ static size_t const_elements(const Const *c)
 {
     size_t n;
     if (c->type->kind != TY_TENSOR || !shape_count(&c->type->shape, &n))
-        bug("a literal of type kind %d has no known extent", (int)c->type->kind);
+        bug("a literal of type kind %d has no known size", (int)c->type->kind);
     return n;
 }
 

@@ -1,4 +1,4 @@
-/* constant.c -- what a constant is: a literal, or what a constexpr decodes, and its
+/* constant.c -- values that are constants (literals, and results of constexpr ops) and their
  * elements. */
 #include "ops/ops.h"
 

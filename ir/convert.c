@@ -1,5 +1,5 @@
-/* convert.c -- parts of literals, and literals in another float type: without their bytes where
- * those are read later, which writers and runs do a run at a time. */
+/* convert.c -- literals made of others: a part of one, or one in another float type.
+ * Elements are not copied; they are converted when somebody reads them, a piece at a time. */
 #include "ir.h"
 
 #include <math.h>

@@ -1,10 +1,9 @@
 /* edge.c -- where the engine's part of a function begins and ends.
  *
- * Around it stands what is the processor's: before it what inputs of integers look up (the rows
- * of a table, by the ids of tokens), since no engine takes these; behind it the choice of a
- * class (classify), and at inputs and results that are images outside the casts between the
- * numbers of their pixels, which are fp32, and fp16. Core ML runs these on the processor,
- * whatever runs the rest. */
+ * The processor runs what lies outside: in front of it ops on integer inputs (the rows of a
+ * table, by token ids), which no engine takes; behind it the op classify; and at inputs and
+ * results that are images the casts between fp32, which pixels have there, and fp16. Core ML
+ * runs these on the processor too, whatever runs the rest. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -59,7 +58,7 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
 
 /* ---- what integers look up --------------------------------------------------------------- */
 
-/* Statements looked at to find one out; integers are computed by few. Past so many nothing is
+/* Ops looked at to find one out; integers are computed by few. Past so many nothing is
  * taken for the processor's, so that asking costs the same in a chain of any length. */
 typedef struct {
     const Op *op[32];
@@ -88,7 +87,7 @@ static bool edge_is_input(const Value *v)
     return !v->def && v->type->kind == TY_TENSOR;
 }
 
-/* Most statements have no argument of such a type, and are done with here. */
+/* Most ops have no argument of such a type, and are done with here. */
 static bool edge_has_numbers(const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
@@ -167,7 +166,7 @@ static bool visit_reader(void *ctx, const Op *op)
 
 typedef struct {
     Arena *arena;
-    PtrMap ahead; /* values that statements before the engine read */
+    PtrMap ahead; /* values that ops before the engine read */
     PtrMap read;  /* values of before the engine that it reads itself */
     const Value **made;
     int count, room;
@@ -254,7 +253,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
     return edge_takes_numbers(f) ? ahead_inputs(f, a, out, b->nparam) : b->nparam;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 bool op_on_processor(const Op *op)
 {

@@ -1,4 +1,4 @@
-/* elements.c -- values at run time: packed elements of any type, read and written as numbers. */
+/* elements.c -- tensors: packed elements of any type, read and written as numbers. */
 #include "ir.h"
 
 #include <stdlib.h>
@@ -73,7 +73,7 @@ Tensor tensor_view(DType dtype, const Shape *s, const void *data)
 {
     Tensor t = { .dtype = dtype, .shape = *s, .data = (void *)(uintptr_t)data };
     const Type type = { .kind = TY_TENSOR, .dtype = dtype, .shape = *s };
-    if (!shape_count(s, &t.count)) bug("a view of unknown extent");
+    if (!shape_count(s, &t.count)) bug("a view of unknown dimension");
     t.bytes = type_bytes(&type);
     return t;
 }

@@ -1,5 +1,6 @@
-/* made.c -- literals that a statement of literals makes: their elements are computed when they
- * are read, so that a program of many large weights holds one of them at a time. */
+/* made.c -- literals that are the result of an op on other literals. Their elements are
+ * computed when they are read, and those of the last one are kept, so that a program with
+ * many large weights holds one of them at a time. */
 #include "ir.h"
 #include "ops/ops.h"
 
@@ -10,7 +11,7 @@ struct Made {
     Module *m;
     const Op *op;  /* in no block; its arguments are literals of its own */
     int index;     /* of the result */
-    int cost;      /* statements that are computed for it, each as often as it is */
+    int cost;      /* ops that are computed for it, each as often as it is */
     size_t leaves; /* bytes of the literals that they are computed from */
     bool told;     /* that it is not finite */
 };
@@ -22,7 +23,7 @@ struct MadeRoom {
 
 /* ---- making ------------------------------------------------------------------------------ */
 
-/* More statements than that are computed when the program runs. It bounds recursion too, and
+/* More ops than that are computed when the program runs. It bounds recursion too, and
  * what is computed again and again where a value is used twice. */
 enum { MOST = 64 };
 
@@ -39,7 +40,7 @@ static bool is_decoded(const Value *v)
     return v->def && v->def->kind != OP_NONE && ops[v->def->kind].flags & F_CONSTEXPR;
 }
 
-/* Whether all arguments have literals, which nearly all statements lack: asked before anything
+/* Whether all arguments have literals, which nearly all ops lack: asked before anything
  * is made. */
 static bool has_literals(const Making *g, const Op *op)
 {

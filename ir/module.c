@@ -1,4 +1,4 @@
-/* module.c -- the program: modules and functions. */
+/* module.c -- modules and functions: making and freeing them, names, types, named weights. */
 #include "ir.h"
 #include "ops/ops.h"
 

@@ -1,5 +1,4 @@
-/* op.c -- statements and what they are made of: attributes, places, blocks, arguments,
- * results. */
+/* op.c -- ops and their parts: attributes, places in the source, blocks, arguments, results. */
 #include "ir.h"
 #include "ops/ops.h"
 
@@ -53,7 +52,7 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
     a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
 }
 
-/* Those of a statement that has other attributes than `val`, or blocks. */
+/* Those of an op that has other attributes than `val`, or blocks. */
 static OpMore *op_more(Module *m, Op *op)
 {
     if (!op->plain && op->more) return op->more;
@@ -139,7 +138,7 @@ void value_rename(Value *v, const char *name)
 
 /* ---- places ------------------------------------------------------------------------------ */
 
-/* Statements say in two bytes which source they stand in; 0 is none. */
+/* Ops say in two bytes which source they stand in; 0 is none. */
 static uint16_t known_source(Module *m, const Source *src)
 {
     int i = m->nknown;
@@ -168,7 +167,7 @@ void op_set_loc(Op *op, Loc loc)
     op->len = short_len(loc.len);
 }
 
-/* Values without a statement have their source before them. */
+/* Values without an op have their source before them. */
 typedef struct {
     const Source *src;
     Literal of; /* a value alone where it is none */
@@ -219,7 +218,7 @@ Loc value_loc(const Value *v)
     return v->def ? op_loc(v->def) : value_lit(v) ? value_lit(v)->loc : (Loc){ .src = NULL };
 }
 
-/* Of a value that stands in the source of its statement or literal; else nowhere of its own. */
+/* Of a value that stands in the source of its op or literal; else nowhere of its own. */
 static void value_set_loc(Value *v, Loc loc)
 {
     const bool own = loc.src && loc.src == source_of_value(v);
@@ -301,7 +300,7 @@ void func_drop_results(Func *f, int n)
     f->body->nresult = n;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void op_link(Op *op, Block *b, Op *before)
 {

@@ -1,4 +1,4 @@
-/* query.c -- asking about values and arguments, and walking. */
+/* query.c -- questions about values and arguments, and walks over a function. */
 #include "ops/ops.h"
 #include "ir.h"
 

@@ -1,6 +1,5 @@
-/* query.h -- what is asked of a program and rewritten in it: arguments and constants, uses,
- * walks, what somebody knows of values, the engine's part, notes in buildInfo, and whether it
- * is right. */
+/* query.h -- reading and rewriting programs: arguments and constants, uses and walks, tables
+ * beside values, which part of a function an engine runs, notes in buildInfo, the verifier. */
 #ifndef ANEC_QUERY_H
 #define ANEC_QUERY_H
 
@@ -8,73 +7,74 @@
 
 /* ---- asking and rewriting ---------------------------------------------------------------- */
 
-/* NULL: it is not given; what an op has no parameter for is never given, so that a rule or a
- * pass may ask before it looks at the kind. */
+/* The argument for a parameter. NULL: it is not given, or an op of this kind has no such
+ * parameter; so a rule or pass may ask before it looks at the kind. */
 const Arg *op_find_arg(const Op *op, ParamId p);
-/* By a name that a text has; NULL: it is not given. */
+/* The same by the name that a text has. NULL: it is not given. */
 const Arg *op_named_arg(const Op *op, const char *name);
-/* The argument of the same name as one of another op. */
+/* The argument of op for the same parameter as `like`, which is another op's. */
 const Arg *op_same_arg(const Op *op, const Arg *like);
-/* the statement's where it has none */
+/* The place of an argument; where it has none, that of its op. */
 Loc arg_loc(const Op *op, const Arg *a);
-/* of the statement's source; else none */
+/* Sets the place; where loc is in another source than op, the argument gets none. */
 void arg_set_loc(const Op *op, Arg *a, Loc loc);
-/* the (first) value of an argument or NULL */
+/* The first value of the argument for p; NULL: it is not given. */
 Value *op_value(const Op *op, ParamId p);
-/* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of
- * such. */
+/* Whether v is a constant: a literal, wherever its bytes are, or the result of a constexpr op
+ * on such. */
 bool value_is_const(const Value *v);
-/* A constant whose elements can be had: no file that they are in is absent. */
+/* Whether it is a constant whose elements can be read: no file of theirs is absent. */
 bool value_at_hand(const Value *v);
-/* The elements of any constant: a view where they are in memory or mapped, else a copy,
- * which is what a constexpr decodes to. False: none, or one that cannot be read, which is
- * reported. */
+/* The elements of a constant: a view where they are in memory or mapped, else a copy (decoded,
+ * of a constexpr). False: v is none, or cannot be read, which is reported. */
 bool value_tensor(const Value *v, Diag *d, Tensor *out);
-/* of a scalar or one-element literal */
+/* The number in a literal of one element; value_float takes several that are all equal too.
+ * False: v is no such literal. */
 bool value_int(const Value *v, int64_t *out);
 bool value_bool(const Value *v, bool *out);
-bool value_float(const Value *v, double *out);             /* every element equal, or scalar */
-const char *value_string(const Value *v);                  /* NULL when it is none */
-int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when unknown */
-/* Whether the results of op follow from its arguments alone, and this build can compute them;
- * no const, no constexpr and no block. */
+bool value_float(const Value *v, double *out);
+const char *value_string(const Value *v);                  /* NULL: v is no string literal */
+int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* their count; -1: not known */
+/* Whether the results of op follow from its arguments alone and this build can compute them;
+ * false for const, constexpr and ops with blocks. */
 bool op_is_computable(const Op *op);
-/* What a statement of constants at hand (value_at_hand) alone results in, by its reference
- * meaning: *n tensors (MAX_RESULT at most), the caller's to free, as all of res are when it
- * fails. What cannot be computed is reported to d. */
+/* Computes an op, all of whose arguments are constants at hand (value_at_hand), by its
+ * reference kernel. res receives *n tensors, MAX_RESULT at most, which the caller frees.
+ * False: it cannot be computed, which is reported, and res holds nothing. */
 bool op_compute(const Op *op, Diag *d, Tensor *res, int *n);
-/* Warns when t, which is result `index` of such a statement, has an element that is not finite
- * though all that it is computed from is. True: t has one, warned of or not. */
+/* True: t, which is result `index` of op, has an element that is not finite. Warns of it where
+ * everything that it was computed from is finite. */
 bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d);
-/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they
- * cannot be computed, are not all tensors of the types that op has, or are more than `most`
- * bytes together. */
+/* op_compute with the results as literals of m; `out` has op->nout of them. False, and nothing
+ * reported: they cannot be computed, are not all tensors of the types that op has, or have more
+ * than `most` bytes together. */
 bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out);
-/* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of
- * uses. */
+/* Replaces every use of `from` in f (arguments, nested blocks, results) by `to`, and returns
+ * how many there were. */
 int func_replace_uses(Func *f, Value *from, Value *to);
 int func_count_uses(Func *f, const Value *v);
-/* one of the values that its function returns */
-bool is_result(const Value *v);
-/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is
- * given. Who replaces uses meanwhile changes arguments and the results of nested blocks by the
- * doors above alone. */
+bool is_result(const Value *v); /* whether its function returns it */
+/* Calls fn for every op of f in order, for those in nested blocks after their owner. fn may
+ * unlink the op that it is given. During a walk arguments and the results of nested blocks are
+ * changed by the functions of build.h and by func_replace_uses alone, which keep the index of
+ * uses. */
 typedef bool OpVisitor(void *ctx, Op *op); /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
-/* The same of a function that stays as it is: it marks nothing in it, so that several threads
- * may read one function at once. */
+/* The same for a function that stays as it is. Nothing in it is marked, so several threads may
+ * read one function at once. */
 typedef bool OpReader(void *ctx, const Op *op);
 bool func_read(const Func *f, OpReader *fn, void *ctx);
-/* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each
- * then costs what it changes and not the size of f. */
-void func_walk_begin(Func *f, GuardTask *lost); /* lost: the caller's, until the end */
+/* Brackets another kind of loop that calls func_replace_uses often, so that, as in func_walk, a
+ * replacement costs in proportion to what it changes and not to the size of f. `lost` is memory
+ * of the caller's, used until func_walk_end. */
+void func_walk_begin(Func *f, GuardTask *lost);
 void func_walk_end(Func *f, GuardTask *lost);
 
-/* ---- what somebody knows of values ------------------------------------------------------- */
+/* ---- tables and sets of values ----------------------------------------------------------- */
 
-/* A pointer for each value of one module; {0} has none. Whoever works on a program keeps what
- * he finds out about values here, and not in the program: pages of pointers by id, so that a
- * table for a few values of a large module is small. */
+/* A pointer for each value of one module, by its id; {0} is empty. Passes and backends keep
+ * what they find out about values in such tables, not in the program. It consists of pages,
+ * so that a table for a few values of a large module is small. */
 enum { VALUE_PAGE = 256 };
 typedef struct {
     void ***page;
@@ -86,10 +86,10 @@ static inline void *values_get(const ValueTable *t, const Value *v) /* NULL: not
     const uint32_t page = v->id / VALUE_PAGE;
     return page < t->npage && t->page[page] ? t->page[page][v->id % VALUE_PAGE] : NULL;
 }
-void values_set(ValueTable *t, const Value *v, void *p); /* of a value that has an id */
+void values_set(ValueTable *t, const Value *v, void *p); /* v must have an id */
 void values_free(ValueTable *t);
 
-/* Values of one module, a bit each, in pages as well; {0} is empty. */
+/* A set of values of one module: a bit for each, in pages as well; {0} is empty. */
 enum { VALUE_SET_PAGE = 64 * 64 };
 typedef struct {
     uint64_t **page;
@@ -97,85 +97,88 @@ typedef struct {
 } ValueSet;
 
 bool value_set_has(const ValueSet *s, const Value *v);
-/* It is in the set, or out of it, from here on; it has an id. */
+/* Puts v, which must have an id, into the set or takes it out. */
 void value_set_put(ValueSet *s, const Value *v, bool in);
 void value_set_free(ValueSet *s);
 
-/* ---- the engine's part of a function --------------------------------------------------------
+/* ---- the engine's part of a function (edge.c) -----------------------------------------------
  *
- * What the processor does around it is what integers look up before it, the choice of a class
- * behind it, and casts of images. */
+ * Where an engine runs a function, the processor runs what the engine has no form for: in front
+ * of it ops on integer inputs (such as the rows of a table by token ids), behind it the op
+ * `classify`, and on both sides casts of images. */
 
-/* The float type of an input or result that is an image outside, which no pass may change; else
- * DT_NONE. */
+/* The float type that an image input or result has in the program, which no pass may change.
+ * DT_NONE: v is no image. */
 DType func_fixed(const Func *f, const Value *v);
-bool op_on_processor(const Op *op);
-/* Of inputs whose types engines do not take, or what is computed of them, and beside them
- * constants and other inputs alone: the processor's, before the engine begins. */
+bool op_on_processor(const Op *op); /* whether it is outside of the engine's part */
+/* Whether op is in front of the engine's part: it takes an input of a type that engines do not
+ * take, or a value computed from such, and besides only constants and other inputs. */
 bool op_is_ahead(const Op *op);
-/* An input of such a type, or what is computed of those and is of one itself. */
+/* Whether v is an input of such a type, or is computed from such and has such a type itself. */
 bool value_is_number(const Value *v);
-/* What is made there and read by other statements, in their order; the count. In the arena. */
+/* The values that ops in front of the engine's part make and others read, in order, in the
+ * arena; returns their count. */
 int func_ahead_values(const Func *f, Arena *a, const Value ***out);
-/* All of f but casts at its edge is, and some of it for that reason: an engine has nothing to
- * do. */
+/* Whether, casts at its edges aside, nothing of f is left for an engine. */
 bool func_on_processor(const Func *f);
-bool op_chooses(const Op *op); /* a class by its probabilities */
-/* What v, a label or the probabilities by label, was chosen from; NULL: it is no choice. */
+bool op_chooses(const Op *op); /* whether it is `classify` */
+/* The probabilities that v, a label or a dictionary by label, was made from; NULL: it is
+ * neither. */
 Value *value_chosen_from(const Value *v);
-/* What goes into the engine's part, in the function's order (states too), and what comes out of
- * it: the probabilities in the place of label and dictionary. In the arena; the count. */
+/* The inputs of the engine's part, states included, in the function's order, and its results,
+ * with the probabilities in the place of label and dictionary. In the arena; the count is
+ * returned. */
 int func_engine_inputs(const Func *f, Arena *a, const Value ***out);
 int func_engine_results(const Func *f, Arena *a, const Value ***out);
 
 /* ---- buildInfo, and inputs that stand for states (build_info.c) -------------------------- */
 
-/* What stands in a program's attribute buildInfo, a dictionary of texts that
- * every container keeps: versions of the compiler, without which the engine's framework gives
- * no descriptor, and notes of ours, each under a key of its own.
+/* A program's attribute buildInfo is a dictionary of texts that every container keeps. It has
+ * the versions of the compiler, without which the engine's framework makes no descriptor, and
+ * notes of this project, each under a key of its own.
  *
- * One of them says which inputs stand for states. An engine has no states: what one holds comes
- * in as the input of its name, and goes out as a result. Whoever runs the program hands that
- * result to the next run, and begins with zeros, as a state does. */
+ * One note says which inputs stand for states. An engine has no states, so what a state holds
+ * comes in as the input of its name and goes out as a result; whoever runs the program hands
+ * that result to the next run, and begins with zeros, as a state does. */
 
-const char *build_info_get(const Module *m, const char *key); /* NULL: it is not there */
-/* Makes the attribute where there is none; value NULL takes the key away. */
+const char *build_info_get(const Module *m, const char *key); /* NULL: there is no such key */
+/* Makes the attribute where there is none; the value NULL removes the key. */
 void build_info_set(Module *m, const char *key, const char *value);
-/* The versions of a compiler, where there is no attribute yet. Whether that was so. */
+/* Makes the attribute with a compiler's versions. False: there is one already. */
 bool build_info_make(Module *m);
 
-/* result NULL: what the state holds is never changed. */
+/* Notes that an input stands for a state, which `result` holds after a run; NULL: no run
+ * changes it. */
 void carried_add(Func *f, const char *input, const char *result);
-/* Whether param stands for a state. A note that fits no result of its type counts for none. */
+/* Whether param stands for a state. A note whose result has another type does not count. */
 bool carried_is(const Func *f, const Value *param);
-/* Which result the next run has in its place; -1: none, it stays as it is. */
+/* The number of the result that the next run takes for it; -1: it stays as it is. */
 int carried_result(const Func *f, const Value *param);
-void carried_forget(Module *m); /* they are inputs like others from now on */
+void carried_forget(Module *m); /* removes the notes: they are inputs like others */
 
 /* ---- verifying --------------------------------------------------------------------------- */
 
-/* SSA (each use after one definition, in scope), each op against its row (arguments present,
- * known, of allowed types for the opset), result types as inferred, results and names sound.
- * Reports all it finds at the statements; true when nothing is wrong. `after` names the pass
- * just run (NULL: the input is being checked, and what is wrong is the user's; otherwise it is
- * a bug of ours, and ends the process: a pass refuses what it cannot do itself). */
+/* Checks SSA form (every use is in scope of one definition), every op against its row
+ * (arguments are known, present, and of a type that the opset allows), the types of results
+ * against inference, and names. Reports all that is wrong, each at its op; true when nothing
+ * is. `after` names the pass that was just run, whose fault is a bug() that ends the
+ * process; NULL means that an input is checked, and faults are the user's. */
 bool module_verify(Module *m, Diag *d, const char *after);
-/* re-infer all; retype: store the results */
+/* Infers every op of f anew; `retype`: stores the types of the results. */
 bool func_infer(Func *f, Diag *d, bool retype);
 
-/* ---- what the files of ir share; not for outside ----------------------------------------- */
+/* ---- shared by the files of ir alone ----------------------------------------------------- */
 
-/* The index of users (uses.c, query.c, module.c). */
+/* The index of uses (uses.c, query.c, module.c). */
 typedef struct Uses Uses;
 
-/* op has v among its arguments, or a block of it yields v, from now on. */
+/* Notes that op has v among its arguments, or that a block of op yields v. */
 void func_note_use(Func *f, Value *v, Op *op);
-bool func_visit(Func *f, OpVisitor *fn, void *ctx); /* func_walk, without an index at its end */
+bool func_visit(Func *f, OpVisitor *fn, void *ctx); /* func_walk without an index of uses */
 
-/* Literals that are computed: const_made (made.c). */
-/* As const_read and const_tensor; the tensor is a copy. */
+/* const_read and const_tensor of CONST_MADE literals (made.c); the tensor is a copy. */
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 bool made_tensor(const Const *c, Diag *d, Tensor *out);
-void made_free(Module *m); /* what was computed last */
+void made_free(Module *m); /* frees the elements that were computed last */
 
 #endif

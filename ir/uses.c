@@ -1,14 +1,15 @@
-/* uses.c -- who uses a value: counted and replaced, by an index while a function is being
+/* uses.c -- uses of a value: counting and replacing them, by an index while a function is being
  * walked.
  *
- * A pass that rewrites statements replaces one result after the other; looking through the
+ * A pass that rewrites ops replaces one result after the other; looking through the
  * whole function for each made passes quadratic. The first replacement of a walk makes an index
- * of users, which the doors of module.c keep up (func_note_use) until the walk ends. An entry
- * only says where to look: an op that does not use the value any more is no harm.
+ * of uses, which the functions of build.h keep current (func_note_use) until the walk ends. An
+ * entry only says where to look: one of an op that no longer uses the value does no harm.
  *
- * What a pass replaces was mostly there before it: values that are made after the index are not
- * in it, so that what an expansion builds costs nothing here. When one of them is replaced all
- * the same the index is made anew; where that happens again and again it takes in all. */
+ * What a pass replaces was mostly there before the pass: values that are made after the
+ * index are not in it, so that building an expansion costs nothing here. When such a value
+ * is replaced nevertheless, the index is made anew; where that happens repeatedly it covers
+ * all values. */
 #include "ir.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* values.c -- side tables by a value's number in its module. */
+/* values.c -- tables and sets of values, by the id that each has in its module. */
 #include "ir.h"
 
 /* Pointers to pages with room for one more, at least `page`: the new ones are NULL. */

@@ -1,4 +1,5 @@
-/* verify.c -- what every Module must fulfil: SSA form, and each op as its row says. */
+/* verify.c -- checks what holds of every Module: SSA form, and each op as its row defines
+ * it. */
 #include "ir.h"
 #include "ops/ops.h"
 
@@ -61,7 +62,7 @@ static void check_names(Verify *v, const Block *b)
         for (int i = 0; i < op->nout; i++) name_note(op->out[i]->name)->tag = NULL;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void check_unknown(Verify *v, const Op *op)
 {
@@ -97,7 +98,7 @@ static void check_dim(Verify *v, const Const *c, Loc loc)
         check_dim(v, c->elem[i], loc);
     if (!c || c->type->kind != TY_TENSOR || shape_known(&c->type->shape)) return;
     diag_error(v->diag, c->loc.src ? c->loc : loc,
-               "a constant of type %s: its extents must be known",
+               "a constant of type %s: its dimensions must be known",
                type_text(v->scratch, c->type));
     verify_wrong(v);
 }
@@ -277,7 +278,7 @@ bool module_verify(Module *m, Diag *d, const char *after)
 {
     bool ok = true;
     const int fails = d->fails;
-    /* before any pass: the author's own statements */
+    /* before any pass: the author's own ops */
     const bool first = !after || !strcmp(after, "lower");
     if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {

@@ -5,9 +5,10 @@
  *                      u64 bits of padding at its end (types below a byte), zeros; the data
  *                      follow
  *
- * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still
- * be read (a count that stayed 1, records without alignment, data elsewhere) is the warning
- * weight-file, once per file; what would read wrong bytes is an error. All is little endian. */
+ * All numbers are little endian. The offset of a BLOBFILE is that of the record. Deviations
+ * that existing writers have and that can still be read (a count that stayed 1, records that
+ * are not aligned, data elsewhere) give the warning weight-file, once for each file; what
+ * would make us read wrong bytes is an error. */
 #include "ir.h"
 
 #include <string.h>

@@ -358,7 +358,7 @@ bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, 
     for (int i = 0; i < t->rank; i++) fits = fits && t->shape[i] >= 0;
     fits = fits && shape_count(&s, &count) && count < SIZE_MAX / 8;
     if (!fits)
-        return wrong(d, "%s: an extent is less than 0, or all are too large%s", name, "");
+        return wrong(d, "%s: a dimension is less than 0, or all are too large%s", name, "");
     *out = tensor_view(type, &s, t->data);
     if (type == DT_STRING) out->bytes = out->count * sizeof(char *);
     if (out->bytes != t->bytes)

@@ -56,7 +56,7 @@ static anec_model *part_model(anec_parts *p, anec_device *device, Module *module
     return m;
 }
 
-/* On an engine what goes over its edge is in extents that it takes. */
+/* On an engine what goes over its edge is in dimensions that it takes. */
 static anec_status part_fold(anec_parts *p, anec_model *m, ApiCall *c)
 {
     Pipeline line;

@@ -35,16 +35,16 @@ void anec_value_where(const anec_value *value, char *out, size_t size)
     snprintf(out, size, "%s:%d:%d", loc.src->name, line, col);
 }
 
-const char *anec_statement_op(const anec_statement *statement)
+const char *anec_op_type(const anec_op *op)
 {
-    return statement ? op_name(((const Op *)statement)) : NULL;
+    return op ? op_name((const Op *)op) : NULL;
 }
 
-const char *anec_statement_name(const anec_statement *statement)
+const char *anec_op_name(const anec_op *op)
 {
-    const Op *op = (const Op *)statement;
-    if (!op) return NULL;
-    return op->nout ? op->out[0]->name : op_name(op);
+    const Op *o = (const Op *)op;
+    if (!o) return NULL;
+    return o->nout ? o->out[0]->name : op_name(o);
 }
 
 const anec_value *anec_result_value(const anec_kernel *kernel, int i)
@@ -68,7 +68,7 @@ static void see_begin(void *ctx, const Op *op)
 {
     const anec_run_options *o = ctx;
     Guard *g = guard_pause();
-    o->begin(o->ctx, (const anec_statement *)op);
+    o->begin(o->ctx, (const anec_op *)op);
     guard_resume(g);
 }
 
@@ -78,7 +78,7 @@ static void see_end(void *ctx, const Op *op, const Tensor *result)
     anec_tensor told;
     if (result) tell_tensor(result, &told);
     Guard *g = guard_pause();
-    o->end(o->ctx, (const anec_statement *)op, result ? &told : NULL);
+    o->end(o->ctx, (const anec_op *)op, result ? &told : NULL);
     guard_resume(g);
 }
 
@@ -205,7 +205,7 @@ void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
     call_end(&c, true);
     r.count = m.count;
     r.blocks = m.blocks;
-    if (m.open) r.open = anec_statement_name((const anec_statement *)m.open);
+    if (m.open) r.open = anec_op_name((const anec_op *)m.open);
     memcpy(out, &r, r.size);
 }
 

@@ -1,4 +1,4 @@
-/* bisect.c -- which statements an engine refuses or gets wrong: parts are tried, smaller and
+/* bisect.c -- which ops an engine refuses or gets wrong: parts are tried, smaller and
  * smaller ones. */
 #include "bisect.h"
 
@@ -21,7 +21,7 @@ typedef struct {
     const Bisect *b;
     const Func *f;
     const Binding *in;
-    int nin, n; /* n: statements */
+    int nin, n; /* n: ops */
     PartVerdict whole;
     Boundary *boundary;
     BisectResult *out;
@@ -216,7 +216,7 @@ static int bisect_count(const bool *in, int n)
     return k;
 }
 
-/* Whether these statements fail as the whole does; what does becomes the result. */
+/* Whether these ops fail as the whole does; what does becomes the result. */
 static bool bisect_fails(BisectSearch *s, const bool *in)
 {
     BisectResult *out = s->out;
@@ -250,7 +250,7 @@ static bool bisect_fails(BisectSearch *s, const bool *in)
 
 /* ---- delta debugging --------------------------------------------------------------------- */
 
-/* Of the statements in `in` the k-th of `of` runs alone, or all without it. */
+/* Of the ops in `in` the k-th of `of` runs alone, or all without it. */
 static void bisect_choose(const bool *in, int n, int k, int of, bool without, bool *out)
 {
     const int all = bisect_count(in, n), from = (int)((int64_t)all * k / of),
@@ -291,7 +291,7 @@ static void bisect_minimize(BisectSearch *s, bool *in)
 /* ---- as text ----------------------------------------------------------------------------- */
 
 /* A part is printed in one spelling, whatever the model's was: literals with their types, every
- * statement with its name. What was refused for its spelling does not fail so. */
+ * op with its name. What was refused for its spelling does not fail so. */
 static bool runs_as_printed(BisectSearch *s)
 {
     BisectResult *out = s->out;

@@ -1,10 +1,10 @@
 /* bisect.h -- the smallest part of a program that an engine refuses or gets wrong, found from
  * what compiling and running parts of it gives, and from nothing else.
  *
- * A part is some statements of the function's body. What they take from statements that are not
+ * A part is some ops of the function's body. What they take from ops that are not
  * in it are parameters, whose values the reference has recorded in a run of the whole program;
  * what others take from them are its results. Constants go along. A part fails as the whole
- * does: it is refused, or runs and differs from the reference given the same inputs. Statements
+ * does: it is refused, or runs and differs from the reference given the same inputs. Ops
  * are left out by delta debugging (Zeller, Hildebrandt 2002) until none can be.
  *
  * A part must not fail for what the cut made of it, so that each type and shape that comes to
@@ -29,7 +29,7 @@ typedef struct {
     double rtol, atol; /* |got - want| <= atol + rtol |want| is no difference */
     int most;          /* programs that the engine may be asked to compile; 0: any number */
     double pause;      /* seconds after one that it refused */
-    /* hears of each part before it is tried: statements in it, of how many; may be NULL */
+    /* hears of each part before it is tried: ops in it, of how many; may be NULL */
     void (*step)(void *ctx, int n, int all);
     void *ctx;
     uint64_t max_steps; /* of one loop; 0: any number */
@@ -72,14 +72,14 @@ bool record_run(Record *r, const Backend *reference, const Func *f, const Bindin
 const Tensor *record_find(const Record *r, const char *name); /* NULL: it was not recorded */
 void record_free(Record *r);
 
-/* Statements of f's body that compute something at run time, in order; in the arena, the
+/* Ops of f's body that compute something at run time, in order; in the arena, the
  * count. */
 int part_ops(const Func *f, Arena *a, const Op ***out);
-/* Only the statements that `in` says, by their place in that order; `given` are the inputs of
+/* Only the ops that `in` says, by their place in that order; `given` are the inputs of
  * the whole. NULL: what comes to stand at the cut is no tensor, or the part is no program. */
 Module *part_new(const Func *f, const bool *in, const Record *r, const Binding *given,
                  int ngiven);
-/* A program of one statement whose input and result have this type and shape, the i-th that is
+/* A program of one op whose input and result have this type and shape, the i-th that is
  * known for it; NULL past the last. */
 Module *part_control(const Func *f, const Type *t, int i);
 /* The values for its inputs, out of r or of those given; in the arena, the count. */

@@ -1,4 +1,4 @@
-/* part.c -- some statements of a function as a program of their own. */
+/* part.c -- some ops of a function as a program of their own. */
 #include "bisect.h"
 
 #include "../ir/ops/ops.h"
@@ -70,7 +70,7 @@ void record_free(Record *r)
     *r = (Record){ .n = 0 };
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 /* A constant, or what is computed from constants for the program's whole life: a weight. */
 static bool is_constant(const Op *op)
@@ -122,7 +122,7 @@ static void mark_all(ValueTable *marks, const Func *g, Op *const *op, int n, con
         part_mark(marks, g->body->result[i], USED_OUTSIDE);
 }
 
-/* What others take; of a statement that nobody takes anything of, all. */
+/* What others take; of an op that nobody takes anything of, all. */
 static bool make_results(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in)
 {
     func_drop_results(g, 0);
@@ -150,7 +150,7 @@ static bool make_parameter(Func *g, Value *v, const Record *r)
     return true;
 }
 
-/* From the last to the first: who uses a statement that goes has gone, or stays. */
+/* From the last to the first: who uses an op that goes has gone, or stays. */
 static bool drop_ops(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in,
                      const Record *r)
 {
@@ -165,7 +165,7 @@ static bool drop_ops(const ValueTable *marks, Func *g, Op *const *op, int n, con
     return ok;
 }
 
-/* Constants and parameters that no statement takes any more. */
+/* Constants and parameters that no op takes any more. */
 static void drop_unused(Func *g)
 {
     Block *b = g->body;
@@ -258,7 +258,7 @@ int part_inputs(const Func *part, Arena *a, const Record *r, const Binding *in, 
 
 /* ---- a type by itself -------------------------------------------------------------------- */
 
-/* Statements that take two equal tensors, or one, and give such a one: one of them must run. */
+/* Ops that take two equal tensors, or one, and give such a one: one of them must run. */
 static const struct {
     DClass cls;
     int op;

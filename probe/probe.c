@@ -61,7 +61,7 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     for (size_t i = 0; i < b->value.count; i++) {
         double x = given ? probe_element(&fill, i, b->value.count)
                          : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
-        if (given && x == PLACE) x = (double)t->extent;
+        if (given && x == PLACE) x = (double)t->size;
         if (dtype_is_float(b->value.dtype)) tensor_set_float(&b->value, i, x);
         else tensor_set_int(&b->value, i, (int64_t)x);
     }
@@ -101,7 +101,7 @@ static bool micro_open(Micro *x, Prober *p, Diag *d, const Trial *t)
     if (!f) return false;
     if (!t->spelled && p->version[0]) x->m->version = module_name(x->m, p->version);
     x->m->missing = 2;
-    if (t->stretch && !t->stretch(f, t->extent, d)) return false;
+    if (t->stretch && !t->stretch(f, t->size, d)) return false;
     x->in = NEW_ARRAY(&x->arena, f->body->nparam + 1, Binding);
     for (int i = 0; i < f->body->nparam; i++) {
         if (param_is_state(f->body->param[i])) continue;

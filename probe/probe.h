@@ -36,14 +36,14 @@ Verdict probe_op(Prober *p, int i); /* HOLDS: refused */
  *   Search s;
  *   for (search_begin(&s, i); search_next(&s) > 0 && search_step(&s, &prober);) ..save s..
  *
- * A program is tried at one extent after the other, doubled or halved until one extent runs as
+ * A program is tried at one size after the other, doubled or halved until one size runs as
  * the reference and another does not, then in the middle between them. Two numbers are all
  * there is to know of a search, so that one which was cut short goes on from them. An engine
- * that takes some larger extents again shows one of its edges. */
+ * that takes some larger sizes again shows one of its edges. */
 
 typedef struct {
     int row;           /* of the table */
-    int64_t good, bad; /* extents that run as the reference, and that do not; 0: none yet */
+    int64_t good, bad; /* sizes that run as the reference, and that do not; 0: none yet */
     bool stuck;        /* the world's fault: nothing can be said */
 } Search;
 
@@ -54,7 +54,7 @@ bool search_is_heavy(int row);    /* its programs have weights of gigabytes */
 void search_begin(Search *s, int row);
 /* At the two numbers of one that was cut short; false: they cannot be this row's. */
 bool search_restore(Search *s, int row, int64_t good, int64_t bad);
-int64_t search_next(const Search *s);   /* the extent to try next; 0: the search is over */
+int64_t search_next(const Search *s);   /* the size to try next; 0: the search is over */
 bool search_step(Search *s, Prober *p); /* tries it; false: stuck */
 /* no search takes more trials, whatever the engine does */
 int search_trials(int row);
@@ -67,15 +67,15 @@ typedef enum {
 /* Of a search that is over, in the limit's unit. */
 Found search_result(const Search *s, int64_t *value);
 
-/* ---- one program at one extent (shared by probe.c and search.c) -------------------------- */
+/* ---- one program at one size (shared by probe.c and search.c) ---------------------------- */
 
-enum { PLACE = 77777 }; /* stands in a program's text and fill for the extent */
+enum { PLACE = 77777 }; /* stands in a program's text and fill for the size */
 
 typedef struct {
     const char *text, *fill;
     bool spelled;     /* it keeps its version */
     double tolerance; /* absolute; 0: what two orders of summation differ by */
-    int64_t extent;
+    int64_t size;
     /* Makes the program as large as n says; NULL: it is as it should be. */
     bool (*stretch)(Func *f, int64_t n, Diag *d);
 } Trial;

@@ -7,7 +7,7 @@
 
 /* ---- programs that grow ------------------------------------------------------------------ */
 
-/* t with the extent where PLACE stands; itself where it does not. */
+/* t with the size where PLACE stands; itself where it does not. */
 static const Type *sized_type(Arena *a, const Type *t, int64_t n)
 {
     if (t->kind != TY_TENSOR) return t;
@@ -95,7 +95,7 @@ static bool stretch_inputs(Func *f, int64_t n, Diag *d)
     return true;
 }
 
-/* The last statement again for each file more, on its own result and a weight of that file. */
+/* The last op again for each file more, on its own result and a weight of that file. */
 static bool stretch_files(Func *f, int64_t n, Diag *d)
 {
     Builder b = builder_at(f->body, NULL, d, f->loc);
@@ -114,10 +114,10 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
     return diag_ok(d);
 }
 
-typedef enum { GROWS_EXTENT, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
+typedef enum { GROWS_SIZE, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
 
 static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
-    [GROWS_EXTENT] = stretch_dim,  [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
+    [GROWS_SIZE] = stretch_dim,    [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
     [GROWS_FILES] = stretch_files, [GROWS_VALUE] = NULL, /* the fill alone */
 };
 
@@ -125,12 +125,12 @@ static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
 
 typedef enum { SIDE_LARGEST, SIDE_SMALLEST } LimitSide;
 
-/* Limits of limits.def, each with a program of limits/ at the extents least .. most, the first
- * tried at `first`. PLACE stands for the extent in its types, int literals and fill; `grows`:
- * EXTENT sets it there, AXES sets the rank of the inputs, INPUTS their number, FILES the number
- * of weight files, VALUE the fill alone. `side`: the LARGEST or SMALLEST extent that runs; the
- * limit is scale * extent + more, a scale of 0 being 1. The first extents fill the largest
- * surface minimum that was reported, where they can.
+/* Limits of limits.def, each with a program of limits/ at the sizes least .. most,
+ * the first tried at `first`. PLACE stands for the size in its types, int literals and
+ * fill; `grows`: SIZE sets it there, AXES sets the rank of the inputs, INPUTS their number,
+ * FILES the number of weight files, VALUE the fill alone. `side`: the LARGEST or SMALLEST
+ * size that runs; the limit is scale * size + more, a scale of 0 being 1. The first
+ * sizes fill the largest surface minimum that was reported, where they can.
  *
  * Not here: what costs time alone (reduce-route, working-set, fan-in), what the caller's
  * binding hides (row-alignment), and what no single program shows (loaded-programs, compiles). */
@@ -142,25 +142,25 @@ static const struct {
     int64_t first, least, most, scale, more;
     const char *fill, *program;
 } table[] = {
-    { LIMIT_width, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_width },
-    { LIMIT_height, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_height },
-    { LIMIT_channels, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_channels },
-    { LIMIT_batch, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_batch },
+    { LIMIT_width, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .program = limits_width },
+    { LIMIT_height, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .program = limits_height },
+    { LIMIT_channels, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .program = limits_channels },
+    { LIMIT_batch, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .program = limits_batch },
     { LIMIT_rank, GROWS_AXES, SIDE_LARGEST, 4, 1, 8, .program = limits_rank },
     { LIMIT_matmul_rank, GROWS_AXES, SIDE_LARGEST, 3, 2, 8, .fill = "a=0,1", .program = limits_matmul_rank },
     { LIMIT_linear_rank, GROWS_AXES, SIDE_LARGEST, 2, 1, 8, .program = limits_linear_rank },
-    { LIMIT_matmul_inner, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .fill = "a=0,1", .program = limits_matmul_inner },
-    { LIMIT_conv_channels, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_conv_channels },
-    { LIMIT_kernel_width, GROWS_EXTENT, SIDE_LARGEST, 8, 1, 64, .program = limits_kernel_width },
-    { LIMIT_kernel_height, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 64, .program = limits_kernel_height },
-    { LIMIT_pool_window, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 64, .program = limits_pool_window },
-    { LIMIT_arg_axis, GROWS_EXTENT, SIDE_LARGEST, 1024, 1, 16384, .fill = "a=0,0,1", .program = limits_arg_axis },
-    { LIMIT_lrn_channels, GROWS_EXTENT, SIDE_LARGEST, 8, 1, 256, .program = limits_lrn_channels },
+    { LIMIT_matmul_inner, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .fill = "a=0,1", .program = limits_matmul_inner },
+    { LIMIT_conv_channels, GROWS_SIZE, SIDE_LARGEST, 8192, 1, 131072, .program = limits_conv_channels },
+    { LIMIT_kernel_width, GROWS_SIZE, SIDE_LARGEST, 8, 1, 64, .program = limits_kernel_width },
+    { LIMIT_kernel_height, GROWS_SIZE, SIDE_LARGEST, 16, 1, 64, .program = limits_kernel_height },
+    { LIMIT_pool_window, GROWS_SIZE, SIDE_LARGEST, 16, 1, 64, .program = limits_pool_window },
+    { LIMIT_arg_axis, GROWS_SIZE, SIDE_LARGEST, 1024, 1, 16384, .fill = "a=0,0,1", .program = limits_arg_axis },
+    { LIMIT_lrn_channels, GROWS_SIZE, SIDE_LARGEST, 8, 1, 256, .program = limits_lrn_channels },
     { LIMIT_weight_files, GROWS_FILES, SIDE_LARGEST, 8, 1, 64, .program = limits_weight_files },
-    { LIMIT_weights_total, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 1536, .scale = 2097152, .program = limits_weights_total },
+    { LIMIT_weights_total, GROWS_SIZE, SIDE_LARGEST, 16, 1, 1536, .scale = 2097152, .program = limits_weights_total },
     { LIMIT_buffers, GROWS_INPUTS, SIDE_LARGEST, 32, 1, 255, .more = 1, .program = limits_buffers },
     { LIMIT_slice_max, GROWS_VALUE, SIDE_LARGEST, 1024, 1, 65504, .fill = "a=77777", .program = limits_slice_max },
-    { LIMIT_surface_min, GROWS_EXTENT, SIDE_SMALLEST, 8192, 1, 32768, .scale = 8, .program = limits_surface_min },
+    { LIMIT_surface_min, GROWS_SIZE, SIDE_SMALLEST, 8192, 1, 32768, .scale = 8, .program = limits_surface_min },
 };
 // clang-format on
 
@@ -170,7 +170,7 @@ bool search_is_smallest(int row) { return table[row].side == SIDE_SMALLEST; }
 
 static int64_t search_scale(int row) { return table[row].scale ? table[row].scale : 1; }
 
-/* An extent of one is megabytes. */
+/* A size of one is megabytes. */
 bool search_is_heavy(int row) { return search_scale(row) >= 1 << 20; }
 
 /* ---- searching --------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ bool search_restore(Search *s, int row, int64_t good, int64_t bad)
     return true;
 }
 
-/* An extent twice or half as large as `from`; 0: there is none. */
+/* A size twice or half as large as `from`; 0: there is none. */
 static int64_t search_farther(int row, int64_t from, bool up)
 {
     const int64_t to = up ? from * 2 : from / 2, least = table[row].least,
@@ -216,15 +216,15 @@ bool search_step(Search *s, Prober *p)
 {
     const Trial t = { .text = table[s->row].program,
                       .fill = table[s->row].fill,
-                      .extent = search_next(s),
+                      .size = search_next(s),
                       .stretch = stretches[table[s->row].grows] };
     switch (probe_trial(p, &t)) {
     case RAN_SAME:
-        s->good = t.extent;
+        s->good = t.size;
         break;
     case RAN_OTHER:
     case RAN_NOT:
-        s->bad = t.extent;
+        s->bad = t.size;
         break;
     case RAN_UNKNOWN:
         s->stuck = true;

@@ -79,7 +79,7 @@ static int take_numbers(Id list, int64_t *v, Sel sel)
     if (!a->count || a->count > ARRAY_RANK) standin_abort("%s: %zu dimensions", sel, a->count);
     for (size_t i = 0; i < a->count; i++) {
         v[i] = ((StandinNumber *)expect(a->item[i], &number_class, sel))->value;
-        if (v[i] < 1) standin_abort("%s: an extent or stride of %lld", sel, (long long)v[i]);
+        if (v[i] < 1) standin_abort("%s: a dimension or stride of %lld", sel, (long long)v[i]);
     }
     return (int)a->count;
 }

@@ -30,7 +30,7 @@ class Suite:
 SUITES = [
     Suite("format", "every C file is laid out as .clang-format says", "tests/format.sh"),
     Suite("layers", "which folder includes which", "tests/layers.sh"),
-    Suite("order", "no expression makes two statements in an order that C leaves open", "tests/order.py"),
+    Suite("order", "no expression makes two ops in an order that C leaves open", "tests/order.py"),
     Suite("names", "files, functions and types have names of their own, in their own rooms", "tests/measure.py --check"),
     Suite("params", "what does not fit an op's row does not compile", "tests/params.sh {build}"),
     Suite("pages", "pages of docs/ that tables write are what the tables say", "tests/pages.sh {build}"),
@@ -47,7 +47,7 @@ SUITES = [
     Suite("opset", "conformance cases in other opsets", "tests/opset.py {build}"),
     Suite("writers", "equal runs write equal bytes, whatever memory held", "tests/writers.sh {build}"),
     Suite("memory", "memory that runs out at any request", "tests/memory.sh {build}"),
-    Suite("constants", "both precisions of a net become the same statements",
+    Suite("constants", "both precisions of a net become the same ops",
           "tests/constants.py {build} ../shared/packages/cases"),
     Suite("legal", "programs made legal for each chip give the numbers that they gave", "tests/legal.sh {build}"),
     Suite("vad", "the voice activity example hears speech", "tests/vad.sh {build}"),

@@ -64,7 +64,7 @@ def packed(values, bits):
 
 
 class Weights:
-    """Emits the statements of one storage. Elements are k / 8, k below 8, so that each holds them exactly."""
+    """Emits the ops of one storage. Elements are k / 8, k below 8, so that each holds them exactly."""
 
     def __init__(self, storage, t):
         self.storage, self.t, self.blobs, self.text = storage, t, Blobs(), []

@@ -1,6 +1,6 @@
 #!/bin/sh
 # growth.sh -- what a program has many of may cost time and memory in proportion, and no more: inputs,
-# results, functions, undefined names, statements, terms of a sum, turns of a loop.
+# results, functions, undefined names, ops, terms of a sum, turns of a loop.
 # usage: growth.sh BUILD            a suite of `make check`: 32,000 of them against 4,000, and memory
 #        growth.sh --bench BUILD    a part of `make bench`: 8,000 and 16,000 against 4,000
 # (of sines an eighth of that)
@@ -73,8 +73,8 @@ compare() {
     "$build/pair" "$4" "$1: $2" "$(command "$1" "$work/many.$end")" "$3" "$(command "$1" "$work/few.$end")"
 }
 
-for kind in inputs results functions names statements integers sines sum loop; do
-    case $kind in sines | integers) few=500 ;; *) few=4000 ;; esac # 24 statements become of a sine
+for kind in inputs results functions names ops integers sines sum loop; do
+    case $kind in sines | integers) few=500 ;; *) few=4000 ;; esac # 24 ops become of a sine
     if [ "$bench" ]; then
         for times in 2 4; do compare "$kind" $((few * times)) $few 3; done
         continue
@@ -100,7 +100,7 @@ most() {
 
 # Memory: of texts that are read and verified, as tenths of their bytes; and of what sines become,
 # as tenths of 1,000 bytes each.
-for kind in statements constants; do
+for kind in ops constants; do
     text $kind 1000000 > "$work/many.mil"
     most "$kind: memory" "$(peak "$build/anec -q --check $work/many.mil")" \
         "$(wc -c < "$work/many.mil" | tr -d ' ')" 25

@@ -95,7 +95,7 @@ def check_sarif(text, folder, name):
     check(len({r["id"] for r in rules}) == len(rules), "%s: a rule stands there twice" % name)
     check(all(r["shortDescription"]["text"] for r in rules), "%s: a rule without words" % name)
     helped = [r for r in rules if "help" in r]
-    check(all("The way out: " in r["help"]["text"] and "Evidence: " in r["help"]["text"] for r in helped),
+    check(all("The fix: " in r["help"]["text"] and "Evidence: " in r["help"]["text"] for r in helped),
           "%s: a rule without its help" % name)
     wrong = [(r, result_wrong(r, rules, folder)) for r in sarif["results"]]
     wrong = [(r, w) for r, w in wrong if w]

@@ -5,7 +5,7 @@ usage: opset.py BUILD [part of a case's path]
 
 Each case of ../shared/conformance and ../shared/packages (a folder with case.json, a model, inputs and
 expected results) is written for ios15 to ios18 and ios26: what comes out computes what the case expects, or one
-error names the opset and the way out. For each chip it is written, or refused with exit 1. A crash,
+error names the opset and the fix. For each chip it is written, or refused with exit 1. A crash,
 which is how a pass that leaves a wrong program ends, is a failure everywhere.
 Every EVERY-th case is taken, which is 40; EVERY=1 takes all."""
 import ast

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""order.py -- no expression makes statements in two of its operands.
+"""order.py -- no expression makes ops in two of its operands.
 
 C leaves open which operand of a call, of an operator or of an initializer is computed first, and compilers
-differ: where two of them make statements, the program that gcc's build writes has another order than that
-of clang's. So what makes statements is a statement of its own, or alone in its expression.
+differ: where two of them make ops, the program that gcc's build writes has another order than that
+of clang's. So what makes ops is an op of its own, or alone in its expression.
 
 usage: tests/order.py [FILE..]     from the top folder; ends with `order: N passed, N failed`
 
-A function makes statements, or takes names, when it calls one that does; ROOTS do, and `mil_OP` of an op's
+A function makes ops, or takes names, when it calls one that does; ROOTS do, and `mil_OP` of an op's
 row, and calls through pointers whose type takes one of CONTEXTS. `;`, `&&`, `||`, `?:` and the commas of
 declarations are sequenced; arguments of a call, elements of an initializer, and what other operators join
 are not."""
@@ -96,7 +96,7 @@ class Source:
 
 
 class Builders:
-    """Whose calls make statements: found from ROOTS through all sources, until no more are found."""
+    """Whose calls make ops: found from ROOTS through all sources, until no more are found."""
 
     def __init__(self, sources, ops):
         self.everywhere = set(ROOTS) | {'mil_' + op for op in ops}
@@ -293,7 +293,7 @@ def main():
         if path in asked:
             failed += bool(lines)
             for line in lines:
-                print(f'{path}:{line}: makes statements in two operands of one expression')
+                print(f'{path}:{line}: makes ops in two operands of one expression')
     wrong = selftest()
     passed = len(asked) - failed + len(BAD) + len(GOOD) - wrong
     print(f'order: {passed} passed, {failed + wrong} failed')

@@ -9,7 +9,7 @@ build=${1:-build}
 cc=$(command -v gcc || command -v cc || command -v clang)
 passed=0 failed=0
 
-# compiles LINE: as a statement of a function that has a builder, values, an op and a call
+# compiles LINE: as an op of a function that has a builder, values, an op and a call
 compiles() {
     printf '#include "ir/ops/ops.h"\nvoid f(Builder *b, Value *x, Value *y, Op *op, Call *c);\n%s%s%s' \
         'void f(Builder *b, Value *x, Value *y, Op *op, Call *c) { (void)b, (void)x, (void)y, (void)op, (void)c; ' \
@@ -64,7 +64,7 @@ RUN backends/ref/ref_run.c
 SIGN frontend/lower_expr.c
 FORM ir/passes/legal_forms.c
 OPSETS ir/passes/opset.c
-SIM backends/sim/statement.c
+SIM backends/sim/sim_op.c
 FAST backends/cpu/flat.c
 END
 

@@ -25,7 +25,7 @@ static const Example examples[] = {
     { "anec --target CHIP -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
     { "anec --check --target CHIP model.mil",
-      "say what that chip would refuse or get wrong, and the way out" },
+      "say what that chip would refuse or get wrong, and the fix" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --format -o model.anedsl model.anedsl", "lay a source out as all are" },
     { "anec --export-weights numpy model.anedsl", "its weights as .npy files, for Python" },

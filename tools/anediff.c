@@ -15,7 +15,7 @@ static const Option options[] = {
 };
 
 static const Example examples[] = {
-    { "anediff old.mil new.mil", "the first statement that differs, with both places" },
+    { "anediff old.mil new.mil", "the first op that differs, with both places" },
     { "anediff --ignore names old.mil new.mil", "whether they are one program up to renaming" },
     { "anediff --rtol 1e-2 --atol 1e-3 --model model.mil cpu-dump ane-dump",
       "the first value that two runs (anerun --dump) computed differently" },
@@ -27,7 +27,7 @@ static const Tool tool = {
     .operand = "A B",
     .two = true,
     .about =
-        "A and B are two models, which are compared statement by statement, or two folders "
+        "A and B are two models, which are compared op by op, or two folders "
         "of .npy files, whose elements are compared. Prints nothing when they are the "
         "same; exits with 1 when they differ.\n\n"
         "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "

@@ -17,7 +17,7 @@ static const Example examples[] = {
     { "anegen run --prompt \"The licenses for most\" -n 80", "80 tokens more" },
     { "anegen run/step-00000300.safetensors -t 0", "always the most probable token" },
     { "anegen stories.bin --model llama.anedsl --vocab tokenizer.bin -p \"Once\"",
-      "weights of llama2.c, and a program of the same extents" },
+      "weights of llama2.c, and a program of the same dimensions" },
     { "anegen run --seed 2 --top-k 40 --stop \"END\"",
       "of the 40 most probable ones, up to END" },
 };

@@ -22,7 +22,7 @@ static const Example examples[] = {
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
     { "aneprobe --limits --only tensor-width,buffers", "search for some numbers" },
     { "aneprobe --bisect model.mlpackage -o part.mil",
-      "which statements this machine's engine refuses or gets wrong" },
+      "which ops this machine's engine refuses or gets wrong" },
     { "aneprobe --backend sim:CHIP --bisect model.mil", "or a simulated one" },
     { "anec --target CHIP --profile my.profile -o m.mil m.anedsl",
       "compile by what was measured" },
@@ -51,7 +51,7 @@ typedef struct {
     Buf profile;        /* as it stands */
     const char *trying; /* of a profile that ends in the middle: what was being tried */
     Search cut;         /* and the search that was cut short, at good and bad; row -1: none */
-    int64_t fatal;      /* the extent of it that the process did not come back from; 0: none */
+    int64_t fatal;      /* the size of it that the process did not come back from; 0: none */
     int holds, absent, unknown, surprises, found;
 } ProbeJob;
 
@@ -101,23 +101,23 @@ static bool done_already(const ProbeJob *j, const char *kind, const char *name)
         && memmem(j->profile.s, j->profile.len, line, (size_t)n) != NULL;
 }
 
-/* Where a search stands: "limit NAME EXTENT GOOD BAD", EXTENT being tried or 0. */
-static const char *search_text(ProbeJob *j, const Search *s, int64_t extent)
+/* Where a search stands: "limit NAME SIZE GOOD BAD", SIZE being tried or 0. */
+static const char *search_text(ProbeJob *j, const Search *s, int64_t size)
 {
     return arena_printf(&j->arena, "limit %s %lld %lld %lld", limits[search_limit(s->row)].name,
-                        (long long)extent, (long long)s->good, (long long)s->bad);
+                        (long long)size, (long long)s->good, (long long)s->bad);
 }
 
-/* The extent during which the process died is one that does not run. */
+/* The size during which the process died is one that does not run. */
 static void search_resume(ProbeJob *j)
 {
     char name[64];
-    long long extent, good, bad;
-    if (sscanf(j->trying, "limit %63s %lld %lld %lld", name, &extent, &good, &bad) != 4) return;
+    long long size, good, bad;
+    if (sscanf(j->trying, "limit %63s %lld %lld %lld", name, &size, &good, &bad) != 4) return;
     for (int i = 0; search_limit(i) >= 0; i++)
         if (!strcmp(limits[search_limit(i)].name, name)
-            && search_restore(&j->cut, i, good, extent ? extent : bad)) {
-            j->fatal = extent;
+            && search_restore(&j->cut, i, good, size ? size : bad)) {
+            j->fatal = size;
             return;
         }
     j->cut.row = -1;
@@ -294,10 +294,10 @@ static bool search_one(ProbeJob *j, int row, int64_t declared)
     if (j->cut.row == row && j->fatal)
         snprintf(refusal, sizeof refusal, "the process did not come back from %lld",
                  (long long)j->fatal);
-    for (int64_t extent; (extent = search_next(&s)) != 0;) {
+    for (int64_t size; (size = search_next(&s)) != 0;) {
         const int before = j->prober.failures;
         if (!may_compile(j)) return aneprobe_save(j, search_text(j, &s, 0)) && false;
-        if (!aneprobe_save(j, search_text(j, &s, extent))) return false;
+        if (!aneprobe_save(j, search_text(j, &s, size))) return false;
         progress_count(j->progress, name, trials++, (uint64_t)search_trials(row));
         search_step(&s, &j->prober);
         if (j->prober.said[0]) memcpy(refusal, j->prober.said, sizeof refusal);

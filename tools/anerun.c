@@ -21,13 +21,13 @@ static const Example examples[] = {
     { "anerun --random 1 model.mil",
       "run on made-up inputs and print a summary of each result" },
     { "anerun --random 1 --trace t.json model.mil",
-      "how long each statement took, for chrome://tracing or Perfetto" },
+      "how long each op took, for chrome://tracing or Perfetto" },
     { "anerun --backend coreml --plan model.mlpackage",
       "where Core ML would run each operation" },
     { "anerun --describe --json model.mil",
       "what the model takes and gives, for another program" },
     { "anerun --random 1 --compare sim:CHIP -b ref model.mil",
-      "where an M1 would overflow or lose accuracy: the first statement that does" },
+      "where an M1 would overflow or lose accuracy: the first op that does" },
     { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
       "two steps of a model with states: out/it0_NAME.npy, out/it1_NAME.npy" },
 };
@@ -65,7 +65,7 @@ typedef struct {
     anec_run_options run;
     Trace trace;
     const char *dump, *prefix; /* prefix: "it3_" or "" */
-    Watch watch;               /* --compare's, of each statement */
+    Watch watch;               /* --compare's, of each op */
     bool differs, missing;
 } RunJob;
 
@@ -120,14 +120,14 @@ static void take_inner(void *ctx, const char *name, int begins)
     trace_inner(&j->trace, name, begins);
 }
 
-static void trace_op_begins(void *ctx, const anec_statement *s)
+static void trace_op_begins(void *ctx, const anec_op *s)
 {
     RunJob *j = ctx;
     (void)s;
     trace_begin(&j->trace);
 }
 
-static void trace_op_ends(void *ctx, const anec_statement *s, const anec_tensor *result)
+static void trace_op_ends(void *ctx, const anec_op *s, const anec_tensor *result)
 {
     RunJob *j = ctx;
     trace_end(&j->trace, s, result);

@@ -57,7 +57,7 @@ void report_rate(Buf *out, const anec_macs_info *macs, double seconds);
 
 /* For chrome://tracing and Perfetto. */
 
-/* One complete event ("ph": "X") a statement and a phase; phases of the tool follow each other
+/* One complete event ("ph": "X") an op and a phase; phases of the tool follow each other
  * without a gap, so that beginning one ends the one before; those of a backend lie inside them.
  * Calls on a trace that is not open do nothing. */
 typedef struct {
@@ -76,11 +76,11 @@ void trace_phase(Trace *t, const char *name);
 /* A phase of a backend (anec_phase, with the Trace as ctx), inside a phase of the tool. */
 void trace_inner(void *trace, const char *name, int begins);
 void trace_begin(Trace *t);
-void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result);
+void trace_end(Trace *t, const anec_op *s, const anec_tensor *result);
 bool trace_close(Trace *t); /* the file appears */
 void trace_abort(Trace *t); /* it does not */
 
-/* ---- --compare, statement by statement: where two backends first part (watch.c) ---------- */
+/* ---- --compare, op by op: where two backends first part (watch.c) ------------------------ */
 
 /* The first run's float values are kept until the second run has computed them too, at most
  * WATCH_BYTES of them: what comes after is counted, not compared. */
@@ -108,7 +108,7 @@ typedef struct {
 /* Values as they come (anec_run_options.value, with the Watch as ctx); not 0 after an error. */
 int watch_keep(void *watch, const anec_value *v, const anec_tensor *t); /* of the first run */
 int watch_meet(void *watch, const anec_value *v, const anec_tensor *t); /* of the second */
-/* Lines that name the statement where a value first is infinite or NaN on one side only, and
+/* Lines that name the op where a value first is infinite or NaN on one side only, and
  * the one where it is first out of tolerance; nothing when there is none. Then w is ready
  * again. */
 void watch_report(Watch *w, Buf *out, const char *prefix, const char *first,

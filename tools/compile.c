@@ -49,7 +49,7 @@ static int promote_weights(CompilerJob *j)
     return code ? code : diag_exit(j->diag);
 }
 
-/* Before any pass: what a target made of a statement is not differentiated. */
+/* Before any pass: what a target made of an op is not differentiated. */
 static int add_gradients(CompilerJob *j)
 {
     const OptValue *grad = compiler_opt(j, ANEC_grad);

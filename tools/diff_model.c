@@ -249,7 +249,7 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
     return true;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b);
 

@@ -1,4 +1,4 @@
-/* graph.c -- --emit json: functions with parameters, statements and results. */
+/* graph.c -- --emit json: functions with parameters, ops and results. */
 #include "views.h"
 
 #include "../ir/ops/ops.h"
@@ -70,7 +70,7 @@ static void json_attrs(GraphJob *j, cJSON *o, const Attrs *attrs, const char *na
     }
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void json_values(GraphJob *j, cJSON *o, const char *key, Value *const *val, int n)
 {
@@ -129,7 +129,7 @@ static cJSON *json_op(GraphJob *j, const Op *op)
 static void json_block(GraphJob *j, cJSON *o, const Block *b)
 {
     json_values(j, o, "parameters", b->param, b->nparam);
-    cJSON *list = json_item(o, "statements", cJSON_CreateArray());
+    cJSON *list = json_item(o, "ops", cJSON_CreateArray());
     for (const Op *op = b->first; op; op = op->next) {
         cJSON *s = json_op(j, op);
         Attr one;

@@ -30,7 +30,7 @@ typedef struct {
     int line, column, length;      /* line 0: the file has no text; length in code points */
     const char *func, *value, *op; /* or NULL */
     const char *notes;             /* lines, or NULL */
-    const char *left;              /* why no pass takes the way out, or NULL */
+    const char *left;              /* why no pass applies the fix, or NULL */
     const char **target;           /* for which it holds */
     int ntarget;
 } Finding;

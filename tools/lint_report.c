@@ -23,7 +23,7 @@ static void put_finding(Buf *out, const Finding *f)
     for (int i = 0; i < f->ntarget; i++) buf_printf(out, " %s", f->target[i]);
     buf_puts(out, "]\n");
     if (f->rule >= 0 && f->level > LINT_NOTE)
-        buf_printf(out, "    the way out: %s\n", rules[f->rule].fix);
+        buf_printf(out, "    fix: %s\n", rules[f->rule].fix);
     for (const char *s = f->notes; s && *s;) {
         const size_t n = strcspn(s, "\n");
         buf_printf(out, "    note: %.*s\n", (int)n, s);
@@ -144,7 +144,7 @@ static void add_rule(cJSON *list, const Finding *f)
     cJSON *help = add_object(o, "help");
     json_word(help, "text",
               arena_printf(&a,
-                           "The way out: %s.\nEvidence: %s.%s%s\nNot verified on a device "
+                           "The fix: %s.\nEvidence: %s.%s%s\nNot verified on a device "
                            "by this project.",
                            r->fix, r->evidence, r->against ? "\nAgainst it: " : "",
                            r->against ? r->against : ""));
@@ -217,7 +217,7 @@ static void add_result(cJSON *list, Arena *a, const Finding *f, int index)
     for (int i = 0; i < f->ntarget; i++)
         buf_printf(&text, "%s%s", i ? ", " : "for ", f->target[i]);
     buf_puts(&text, ")");
-    if (f->rule >= 0) buf_printf(&text, "; the way out: %s", rules[f->rule].fix);
+    if (f->rule >= 0) buf_printf(&text, "; fix: %s", rules[f->rule].fix);
     if (f->notes) buf_printf(&text, "; %s", f->notes);
     add_message(o, "message", text.s);
     add_location(o, a, f);

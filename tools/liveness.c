@@ -2,15 +2,15 @@
 #include "../ir/ops/ops.h"
 #include "views.h"
 
-/* A block at work: what dies after each of its statements. */
+/* A block at work: what dies after each of its ops. */
 typedef struct Living Living;
 struct Living {
     const Block *block;
     Living *parent;
     size_t at;     /* of the owner, in the parent */
-    double *dies;  /* by statement */
+    double *dies;  /* by op */
     double first;  /* bytes of the parameters */
-    double *inner; /* peak of the statement's blocks */
+    double *inner; /* peak of the op's blocks */
 };
 
 typedef struct {
@@ -30,7 +30,7 @@ static double bytes_of(const Type *t)
     return t->kind != TY_TENSOR ? 0 : shape_known(&t->shape) ? (double)type_bytes(t) : -1;
 }
 
-/* A value begins to live at statement `at`, and dies there unless something reads it later. */
+/* A value begins to live at op `at`, and dies there unless something reads it later. */
 static double liveness_define(Run *r, Living *f, size_t at, const Value *v)
 {
     double bytes = bytes_of(v->type);

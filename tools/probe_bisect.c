@@ -138,7 +138,7 @@ static bool save_part(BisectJob *j)
     return ok;
 }
 
-static void put_statements(BisectJob *j, cJSON *to)
+static void put_ops(BisectJob *j, cJSON *to)
 {
     const Op **op;
     const int n = part_ops(j->found.module->first, &j->arena, &op);
@@ -158,13 +158,13 @@ static void print_json(BisectJob *j)
     json_item(root, "backend", cJSON_CreateString(j->engine->name));
     json_item(root, "function", cJSON_CreateString(j->func->name));
     json_item(root, "verdict", cJSON_CreateString(verdict_text(r->verdict)));
-    json_item(root, "statements", cJSON_CreateNumber(r->all));
+    json_item(root, "ops", cJSON_CreateNumber(r->all));
     json_item(root, "compilations", cJSON_CreateNumber(r->compiles));
     if (r->module) {
         json_item(root, "said", cJSON_CreateString(r->said));
         if (r->spelling) json_item(root, "spelling", cJSON_CreateBool(true));
         json_item(root, "smallest", cJSON_CreateBool(!r->stopped));
-        put_statements(j, json_item(root, "part", cJSON_CreateArray()));
+        put_ops(j, json_item(root, "part", cJSON_CreateArray()));
         if (o->count) json_item(root, "file", json_path(o->text));
         Buf text = { 0 };
         if (!o->count && !mil_needs_weights(r->module, false)) mil_print(r->module, &text);
@@ -181,8 +181,8 @@ static void print_part(BisectJob *j)
 {
     BisectResult *r = &j->found;
     const char *what = r->verdict == PART_REFUSED ? "refuses" : "gets wrong";
-    fprintf(stderr, "aneprobe: %s %s %d of %d statement%s: %s\n", j->engine->name, what,
-            r->statements, r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
+    fprintf(stderr, "aneprobe: %s %s %d of %d op%s: %s\n", j->engine->name, what, r->statements,
+            r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
     if (r->spelling)
         fprintf(stderr, "aneprobe: as it is printed it runs: what is refused is how the model "
                         "writes its text\n");
@@ -235,7 +235,7 @@ static int probe_bisect_report(BisectJob *j)
 static void probe_bisect_step(void *ctx, int n, int all)
 {
     BisectJob *j = ctx;
-    progress_count(j->progress, "statements", (uint64_t)n, (uint64_t)all);
+    progress_count(j->progress, "ops", (uint64_t)n, (uint64_t)all);
 }
 
 static int probe_bisect_find(BisectJob *j)

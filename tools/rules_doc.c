@@ -26,8 +26,8 @@ static void put_intro(Buf *out)
         "what others reported, with who saw it where, and what contradicts it. A machine of your own can settle "
         "it: `aneprobe`\n"
         "measures rules and writes a profile that `anec --profile` uses instead of the tables.\n\n"
-        "    anec --check --target %s model.mil     what that chip would refuse or get wrong, and the way out\n"
-        "    anec --target %s -o new.mil model.mil  the ways out taken\n"
+        "    anec --check --target %s model.mil     what that chip would refuse or get wrong, and the fix\n"
+        "    anec --target %s -o new.mil model.mil  the fixes applied\n"
         "    anec --explain width-slice             one rule, a finding (C100) or an operation, with its evidence\n"
         "    anec --list-rules --target %s          those of one chip; --json for tools\n"
         "    anec -Wno-RULE, -Werror=RULE           silence or promote one; -Wno-error=RULE makes it a warning\n\n"
@@ -40,7 +40,7 @@ static void put_intro(Buf *out)
         "several, `m` by one,\n"
         "`d` derived from the compiler's tables or the generation, `r` reported, `c` contradicted, `.` seen not to "
         "hold, `?` nothing\n"
-        "known; behind them the releases of macOS it was seen on, `27.2+`: it holds from that one on. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
+        "known; behind them the releases of macOS it was seen on, `27.2+`: it holds from that one on. `generic` takes the strongest of them. A pass applies the fix where the rule stands as reported or "
         "better; `*`: where\n"
         "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n",
         chip, chip, chip, generation_list(&a));
@@ -87,10 +87,9 @@ static void put_pass(Buf *out, const Rule *r)
 
 static void put_rules(Buf *out, bool checked)
 {
-    buf_puts(
-        out,
-        "| rule | says | happens | chips, macOS | way out | evidence | against | findings |\n"
-        "|---|---|---|---|---|---|---|---|\n");
+    buf_puts(out,
+             "| rule | says | happens | chips, macOS | fix | evidence | against | findings |\n"
+             "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         if ((r->on != ON_RUN) != checked) continue;

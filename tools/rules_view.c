@@ -113,7 +113,7 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
     buf_printf(out, "%s: %s\n", r->name, r->says);
     put_field(out, "effect", effect_names[r->effect]);
     put_field(out, "happens", r->happens);
-    put_field(out, "way out", r->fix);
+    put_field(out, "fix", r->fix);
     put_field(out, "no pass", r->left);
     if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, fixed[r->fixes]);
     if (rs) {

@@ -227,9 +227,9 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
     buf_printf(out, "  %-*s  %7s  %18s\n", width, "all", number_text(a, s->nop),
                number_text(a, s->macs));
     if (s->open)
-        buf_printf(out,
-                   "  not counted     the multiply-adds of %s, whose extents are not known\n",
-                   s->open->nout ? s->open->out[0]->name : op_name(s->open));
+        buf_printf(
+            out, "  not counted     the multiply-adds of %s, whose dimensions are not known\n",
+            s->open->nout ? s->open->out[0]->name : op_name(s->open));
     buf_printf(out, "  constants       %s\n", number_text(a, s->kind[OP_const].count));
     buf_printf(out, "  parameters      %s\n", number_text(a, s->elements));
     buf_puts(out, "  weights         ");

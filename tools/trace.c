@@ -46,7 +46,7 @@ void report_rate(Buf *out, const anec_macs_info *macs, double seconds)
     if (macs->blocks)
         buf_puts(out, "; loop bodies and both branches of conds are counted once");
     if (macs->open)
-        buf_printf(out, "; those of %s are not counted, whose extents are not known",
+        buf_printf(out, "; those of %s are not counted, whose dimensions are not known",
                    macs->open);
     buf_putc(out, '\n');
 }
@@ -68,7 +68,7 @@ bool trace_open(Trace *t, Diag *d, const char *path)
     return t->open && out_write(&t->out, head, sizeof head - 1);
 }
 
-/* Phases are thread 0, statements thread 1: each has a row of its own. */
+/* Phases are thread 0, ops thread 1: each has a row of its own. */
 static void put_event(Trace *t, const char *name, const char *kind, int thread, double from,
                       double to, cJSON *args)
 {
@@ -114,19 +114,18 @@ void trace_inner(void *trace, const char *name, int begins)
     else put_event(t, name, "backend", 0, t->begun[--t->depth], trace_now(), NULL);
 }
 
-void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result)
+void trace_end(Trace *t, const anec_op *s, const anec_tensor *result)
 {
     double at = trace_now();
     cJSON *args = json_root(cJSON_CreateObject());
-    json_item(args, "op", cJSON_CreateString(anec_statement_op(s)));
+    json_item(args, "op", cJSON_CreateString(anec_op_type(s)));
     if (result && strcmp(result->dtype, "list") != 0) {
         json_item(args, "dtype", cJSON_CreateString(result->dtype));
         cJSON *shape = json_item(args, "shape", cJSON_CreateArray());
         for (int i = 0; i < result->rank; i++)
             json_item(shape, NULL, cJSON_CreateNumber((double)result->shape[i]));
     }
-    put_event(t, anec_statement_name(s), anec_statement_op(s), 1, t->begun[--t->depth], at,
-              args);
+    put_event(t, anec_op_name(s), anec_op_type(s), 1, t->begun[--t->depth], at, args);
 }
 
 bool trace_close(Trace *t)

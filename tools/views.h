@@ -22,11 +22,11 @@ bool literal_is_small(const Const *c);
 typedef struct {
     /* at once in values, inputs counted, constants and states not; -1: not known */
     double bytes;
-    const Op *at;      /* the statement during which; NULL: none computes anything */
+    const Op *at;      /* the op during which; NULL: none computes anything */
     const Value *open; /* bytes is -1: a value whose size is not known */
 } Peak;
 
-/* The largest sum of values that are still needed, statement by statement in the order written;
+/* The largest sum of values that are still needed, op by op in the order written;
  * a loop counts with the larger of its blocks. */
 Peak liveness_peak(const Func *f);
 

@@ -55,21 +55,21 @@ static const char *shape_of_port(Arena *a, int rank, const int64_t *shape)
     return s;
 }
 
-/* The extents behind the first axis of the file are those of the input, or of one along its
+/* The dimensions behind the first axis of the file are those of the input, or of one along its
  * first axis. */
 static bool data_fit(TrainData *t, TrainColumn *c, const anec_tensor *port)
 {
     const NpyArray *a = &c->array;
     const int64_t *rest = a->shape + 1;
     const int rank = a->rank - 1;
-    const size_t extents = sizeof *rest;
-    c->whole = rank == port->rank && !memcmp(rest, port->shape, (size_t)rank * extents);
+    const size_t dims = sizeof *rest;
+    c->whole = rank == port->rank && !memcmp(rest, port->shape, (size_t)rank * dims);
     const bool rows = port->rank && rank == port->rank - 1
-                   && !memcmp(rest, port->shape + 1, (size_t)rank * extents);
+                   && !memcmp(rest, port->shape + 1, (size_t)rank * dims);
     if (!c->whole && !rows)
         return diag_error(t->diag, (Loc){ 0 },
                           "%s is %s: for the input %s %s it must be [samples, ..] with the "
-                          "input's extents, or with those behind its first",
+                          "input's dimensions, or with those behind its first",
                           c->file, shape_of_port(&t->arena, a->rank, a->shape), c->input,
                           shape_of_port(&t->arena, port->rank, port->shape));
     c->sample = a->shape[0] ? a->count / (size_t)a->shape[0] : 0;

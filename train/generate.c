@@ -112,7 +112,7 @@ static const SafeTensor *weight_of(TrainWriter *w, const SafeTensors *s, const c
         && !strcmp(t->dtype, "F32") && !strcmp(port->dtype, "fp32"))
         return t;
     diag_error(w->diag, (Loc){ 0 },
-               "%s: the weight %s has %zu bytes of %s there, and is %s of other extents or "
+               "%s: the weight %s has %zu bytes of %s there, and is %s of other dimensions or "
                "type in `next`",
                s->path, path, t->bytes, t->dtype, port->dtype);
     return NULL;

@@ -240,7 +240,7 @@ void inputs_give(TrainInputs *in, const char *name, const char *origin, const an
     memcpy(to->shape, t->shape, sizeof to->shape);
 }
 
-/* Of a scalar that is the loss's, in its extents. */
+/* Of a scalar that is the loss's, in its dimensions. */
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale)
 {
     anec_tensor port;

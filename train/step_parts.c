@@ -47,7 +47,7 @@ static bool segments_port(const anec_kernel *k, anec_kind kind, const char *name
 }
 
 /* What goes from part to part on the device does so without the processor, once and for all;
- * what it has in another type or extents there goes by segments_take. */
+ * what it has in another type or dimensions there goes by segments_take. */
 static bool segments_hand(TrainPrograms *e, TrainPart *p)
 {
     bool ok = true;
@@ -107,7 +107,7 @@ void segments_close(TrainSegments *s) { anec_parts_free(s->parts); }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* In the extents of the port, which may be others of as many elements. */
+/* In the dimensions of the port, which may be others of as many elements. */
 static void segments_give(TrainInputs *in, const TrainWire *w, const char *origin,
                           anec_tensor v)
 {

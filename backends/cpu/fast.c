@@ -284,7 +284,7 @@ static bool fast_show(const Going *g, const Step *s, Tensor *first)
     return true;
 }
 
-/* Statement by statement, each with its result. */
+/* Op by op, each with its result. */
 static bool run_shown(Going *g)
 {
     const Steps *b = g->p->plan->body;

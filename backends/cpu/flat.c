@@ -1,5 +1,5 @@
-/* flat.c -- a function of known shapes as steps: what is known beforehand is computed, views are
- * places, elementwise statements join the step that makes what they read. */
+/* flat.c -- a function of known shapes as steps: what is known beforehand is computed,
+ * views are places, elementwise ops join the step that makes what they read. */
 #include "flat.h"
 
 #include <limits.h>
@@ -118,7 +118,7 @@ static bool worth_knowing(const Step *s, const Call *c)
     return bytes <= KNOWN_MOST;
 }
 
-/* Results of what is known, computed now by their reference meaning. */
+/* Results of what is known, computed now by their reference kernel. */
 static bool know_results(Make *m, const Step *s, Call *c)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
@@ -248,7 +248,7 @@ void make_close(Make *m, const Step *s, int but)
         }
 }
 
-/* The step that an elementwise statement joins; -1: none. A value of it that is seen otherwise
+/* The step that an elementwise op joins; -1: none. A value of it that is seen otherwise
  * than whole would have to be there before. */
 static int flat_joined(const Make *m, const Step *s, size_t count)
 {
@@ -470,7 +470,7 @@ static void drop_steps(FlatPlan *p, Arena *scratch)
     }
 }
 
-/* Numbers of statements become those of steps: the first that is not before. */
+/* Numbers of ops become those of steps: the first that is not before. */
 static int step_at(const FlatPlan *p, int at)
 {
     int low = 0, high = p->nstep;

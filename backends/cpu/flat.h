@@ -1,14 +1,14 @@
 /* flat.h -- how `cpu` runs a function: steps over memory whose places are known beforehand.
  *
  *   FlatPlan   a function whose inputs have the shapes of one run, lowered: what can be computed
- *              from constants is, views are places in what they view, elementwise statements are
+ *              from constants is, views are places in what they view, elementwise ops are
  *              one pass together, or the end of the step before them; everything else is a
- *              kernel's step or the op's reference meaning
+ *              kernel's step or the op's reference kernel
  *   FlatStep   a kernel, what it reads and writes, and an ElemProgram for its results
  *   FlatRun    a run under way: where each value is, the threads, room for the kernels
  *
  * Values are slots of a Plan (plan.h). A value of an fp16 tensor is fp16 in memory and fp32 in
- * registers, rounded where its statement's result is: a fused pass gives what its statements
+ * registers, rounded where its op's result is: a fused pass gives what its ops
  * would, one after the other. */
 #ifndef ANEC_FLAT_H
 #define ANEC_FLAT_H
@@ -22,7 +22,7 @@
 
 enum { ELEM_REGS = 48, ELEM_STEPS = 64, ELEM_INS = 24, ELEM_OUTS = 8 };
 
-/* Where a register is loaded from. Dimensions are those of the statement that reads it, merged
+/* Where a register is loaded from. Dimensions are those of the op that reads it, merged
  * where they can be; rank 0: one number for all. */
 typedef struct {
     int slot;           /* -1: `table` */
@@ -73,19 +73,19 @@ typedef enum {
 } FlatWay;
 
 struct FlatStep {
-    const Step *step; /* the last statement in it */
+    const Step *step; /* the last op in it */
     int at;           /* its number in the body */
     /* NULL: the elementwise program alone */
     void (*run)(const FlatStep *s, FlatRun *r);
     const void *data;  /* the kernel's own */
     ElemProgram *elem; /* NULL: there is none */
-    Call *refers;      /* the op's reference meaning: its call; NULL: kernels */
+    Call *refers;      /* the op's reference kernel: its call; NULL: kernels */
     FlatWay way;       /* GO_ON: what is above; else where the run goes on */
     int test, turns;   /* slot whose truth it asks; number of the loop, -1: none */
-    int to;            /* statement, and after ordering step, that it goes to */
+    int to;            /* op, and after ordering step, that it goes to */
     bool open;         /* while the plan is made: what follows may join elem */
     const char *how;   /* the algorithm, for --plan, */
-    const char *ops;   /* and the statements in it */
+    const char *ops;   /* and the ops in it */
     int nread, *read;  /* roots that it reads and writes */
     int nwrite, *write;
     size_t lane_room, room; /* bytes of scratch: of each lane, of all together */
@@ -124,12 +124,12 @@ typedef struct {
 
 /* What is there when a loop begins and read in it stays until it ends. */
 typedef struct {
-    int first, end; /* statements, and after ordering steps */
+    int first, end; /* ops, and after ordering steps */
 } FlatLoop;
 
 /* What a plan is wanted for. */
 typedef struct {
-    bool fused; /* else statement by statement */
+    bool fused; /* else op by op */
     bool exact; /* without what is faster than a sum of products and further from it */
 } FlatHow;
 
@@ -165,7 +165,7 @@ struct FlatRun {
     Team *team;
     Diag *diag;
     char *lanes, *room;           /* scratch */
-    uint64_t seed, epoch, *draws; /* of random statements: plan.h */
+    uint64_t seed, epoch, *draws; /* of random ops: plan.h */
 };
 
 static inline char *flat_at(const FlatRun *r, int slot) { return r->p->base[slot]; }
@@ -176,7 +176,7 @@ static inline void *flat_lane(const FlatRun *r, int lane)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-/* A statement about to be lowered: its call, inferred, with all that is known of its
+/* An op about to be lowered: its call, inferred, with all that is known of its
  * arguments. */
 typedef struct {
     FlatPlan *p;
@@ -208,7 +208,7 @@ LowerFn lower_lstm, lower_move;
 
 /* ---- what is fast: the column FAST of the op table ----------------------------------------
  *
- * One of elem, rows and whole, or none of them: the reference meaning is run. */
+ * One of elem, rows and whole, or none of them: the reference kernel is run. */
 typedef struct {
     int elem;        /* 1 + the ElemOp that it is, element by element; 0: none */
     ParamId x, y, w; /* the operands of that */
@@ -229,7 +229,7 @@ bool cast_of(const FlatLower *l, ElemOp *op);
 int add_batch_norm(const FlatLower *l, ElemProgram *e, int x);
 int add_prelu(const FlatLower *l, ElemProgram *e, int x);
 
-/* Adds an elementwise statement to e. False: it is none, or there is no room; e is then as it
+/* Adds an elementwise op to e. False: it is none, or there is no room; e is then as it
  * was. reg_of(ctx, slot): a register of e that has the value, or -1. */
 bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
 /* A register that is loaded from a table of the plan, [outer, n, inner] repeated: element i is
@@ -239,7 +239,7 @@ int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64
 bool lower_then(FlatLower *l, ElemOp op, int y);
 /* The same for the parameter bias, [n] along [outer, n, inner]; false: it is not known. */
 bool lower_bias(FlatLower *l, int64_t n, int64_t inner);
-/* Ends what a kernel makes: rounded, it is result `index` of the statement. */
+/* Ends what a kernel makes: rounded, it is result `index` of the op. */
 bool lower_result(FlatLower *l, int index);
 /* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: what register 0 holds;
  * it is overwritten. */
@@ -270,16 +270,16 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-/* False, and nothing is reported: this function has values of unknown shapes, lists or strings, or
- * blocks and is wanted statement by statement (not fused).
- * `in`: shapes of the parameters. *out holds the plan from the start, so that it can be freed
- * when memory runs out under it; owner: what memory of it follows (mem_follow). */
+/* False, and nothing is reported: this function has values of unknown shapes, lists or
+ * strings, or blocks and is wanted op by op (not fused). `in`: shapes of the parameters. *out
+ * holds the plan from the start, so that it can be freed when memory runs out under it;
+ * owner: what memory of it follows (mem_follow). */
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
               const Kernels *k, const Shape *in, FlatHow how);
 void flat_free(FlatPlan *p);
 /* Gives roots of the arena their places, by the steps that read and write them. */
 void flat_place(FlatPlan *p);
-/* The reference meaning of a statement as a step, and running it. */
+/* The reference kernel of an op as a step, and running it. */
 void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
 
@@ -289,19 +289,19 @@ typedef struct {
     FlatPlan *p;
     const Func *f;
     Diag quiet; /* what cannot be lowered is said by the run that walks it */
-    int now;    /* the number of the statement at work, those in blocks counted along */
+    int now;    /* the number of the op at work, those in blocks counted along */
     int nstep, cap;
     int settled; /* steps before this one are no more open */
     Arena scratch;
 } Make;
 
-/* All statements of a block. False: there is something that no plan can have. */
+/* All ops of a block. False: there is something that no plan can have. */
 bool make_block(Make *m, const Steps *b);
-/* Statement i of b, where it is no call; its number is m->now. */
+/* Op i of b, where it is no call; its number is m->now. */
 typedef bool MakeFn(Make *m, const Steps *b, int i);
 extern MakeFn *const make_others[OP_COUNT];
 
-/* A new step, of statement s. */
+/* A new step, of op s. */
 FlatStep *make_step(Make *m, const Step *s);
 /* A literal's value is known from here on. */
 bool make_literal(Make *m, int slot);

@@ -23,7 +23,7 @@ typedef struct {
     int mask;                /* slot; -1: none */
     DType mask_type;
     int64_t batch, rows, keys, size, width;
-    /* of an attention that is written as statements: what is done to scores before and after the
+    /* of an attention that is written as ops: what is done to scores before and after the
      * softmax, in place of scale and mask; NULL: it is an op of its own */
     const ElemProgram *scored, *weighed;
     int64_t *mask_at; /* by batch: its first element */
@@ -348,7 +348,7 @@ bool lower_attention(FlatLower *l, FlatStep *s)
 
 /* ---- what is written as products and a softmax --------------------------------------------- */
 
-/* The step that makes all of a slot, which one statement alone reads; NULL: there is none. */
+/* The step that makes all of a slot, which one op alone reads; NULL: there is none. */
 static const FlatStep *made_for_one(const FlatPlan *p, int slot)
 {
     const FlatSlot *f = &p->slot[slot];

@@ -110,7 +110,7 @@ static bool one_truth(Make *m, int slot)
     return t && t->dtype == DT_BOOL && shape_count(&t->shape, &n) && n == 1;
 }
 
-/* The block, and its results brought to the statement's; they have their types by the first. */
+/* The block, and its results brought to the op's; they have their types by the first. */
 static bool make_branch(Make *m, const Step *s, const Steps *b, bool first)
 {
     FlatPlan *p = m->p;
@@ -212,7 +212,7 @@ typedef struct {
     bool uses, writes;
 } BlockLook;
 
-/* What a statement, and those in its blocks, do with the memory under watch. */
+/* What an op, and those in its blocks, do with the memory under watch. */
 static void look_at(BlockLook *k, const Step *s)
 {
     const bool carries = (ops[s->op->kind].flags & F_MOVES) || s->op->kind == OP_write_state;
@@ -229,8 +229,8 @@ static void look_at(BlockLook *k, const Step *s)
     }
 }
 
-/* Whether nobody reads slot, which is the state's memory, after the next write to the state that
- * comes after statement i of the body. */
+/* Whether nobody reads slot, which is the state's memory, after the next write to the
+ * state that comes after op i of the body. */
 static bool is_read_in_time(Make *m, const Steps *b, int i, int state, int slot)
 {
     BlockLook k = { .p = m->p, .state = state };

@@ -1,4 +1,4 @@
-/* flat_call.c -- a step that is an op's reference meaning: the same call as ref's, on values
+/* flat_call.c -- a step that is an op's reference kernel: the same call as ref's, on values
  * where the plan has them. */
 #include "flat.h"
 

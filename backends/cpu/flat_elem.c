@@ -1,4 +1,4 @@
-/* flat_elem.c -- elementwise programs: what their statements are, and running them block by
+/* flat_elem.c -- elementwise programs: what their ops are, and running them block by
  * block. */
 #include "flat.h"
 
@@ -26,7 +26,7 @@ static int elem_rounded(ElemProgram *e, int reg, DType t)
     return t == DT_FP16 ? add_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
 }
 
-/* Merges dimensions that are walked as one; drops those of extent 1. */
+/* Merges dimensions that are walked as one; drops those of size 1. */
 static void merge_dims(ElemIn *in)
 {
     int n = 0;
@@ -135,7 +135,7 @@ bool lower_result(FlatLower *l, int index)
     return true;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 /* x to the power of a constant that is made of products, quotients and roots. The roots are
  * those of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
@@ -219,8 +219,8 @@ static float elem_number(const FlatLower *l, ParamId p)
     return p ? (float)call_float_like(l->c, p, P_x) : 0;
 }
 
-static bool add_statement(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
-                          void *ctx)
+static bool elem_add_op(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
+                        void *ctx)
 {
     const FastRow *row = fast_of(l->s->op);
     const ParamId from[] = { row->x, row->y, row->w };
@@ -254,7 +254,7 @@ static bool add_statement(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx,
 bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx)
 {
     const int nin = e->nin, nstep = e->nstep, nout = e->nout, nreg = e->nreg;
-    if (add_statement(l, e, reg_of, ctx)) return true;
+    if (elem_add_op(l, e, reg_of, ctx)) return true;
     e->nin = nin;
     e->nstep = nstep;
     e->nout = nout;

@@ -104,7 +104,7 @@ static void move_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-/* Dimensions of extent 1 go, and neighbours that both sides walk as one are one. */
+/* Dimensions of size 1 go, and neighbours that both sides walk as one are one. */
 static void move_merge(Copy *c)
 {
     int n = 0;

@@ -23,7 +23,7 @@ static int slot_define(Plan *p, Steps *owner, const Value *v)
     return s;
 }
 
-/* A use at step `at` of block b: in nested blocks it counts for the statement that owns
+/* A use at step `at` of block b: in nested blocks it counts for the op that owns
  * them. */
 static int slot_use(Plan *p, Steps *b, int at, const Value *v)
 {

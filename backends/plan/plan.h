@@ -66,7 +66,7 @@ typedef struct {
     int nslot, cap;
     Steps *body;
     PtrMap slot_of;    /* by Value: its number + 1, while the plan is made */
-    size_t compressed; /* bytes of the literals that constexpr statements decode */
+    size_t compressed; /* bytes of the literals that constexpr ops decode */
 } Plan;
 
 /* Makes the steps of a verified function, which live in p->arena. */

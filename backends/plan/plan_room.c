@@ -7,7 +7,7 @@ typedef struct {
     size_t most; /* bytes that the machine has */
 } Room;
 
-/* Bytes of a slot's value; an extent that is not known counts nothing. */
+/* Bytes of a slot's value; a dimension that is not known counts nothing. */
 static size_t slot_bytes(const Room *r, int slot)
 {
     const Value *v = r->plan->slot[slot].value;
@@ -39,7 +39,7 @@ static bool too_many(const Room *r, const Op *op, size_t bytes)
 
 static bool steps_fit(const Room *r, const Steps *b, size_t live);
 
-/* A weight that is decoded lives for a statement at a time: it counts alone. */
+/* A weight that is decoded lives for an op at a time: it counts alone. */
 static bool step_fits(const Room *r, const Step *s, size_t *live)
 {
     for (int i = 0; i < s->op->nout; i++) {

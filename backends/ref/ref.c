@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ROOM_FIRST = 32 << 10
-}; /* bytes that a statement has without asking the system for any */
+enum { ROOM_FIRST = 32 << 10 }; /* bytes that an op has without asking the system for any */
 
 const Plan *ref_plan(const Program *p) { return &((const Ref *)p)->plan; }
 
@@ -20,9 +18,8 @@ static bool check_op(void *ctx, const Op *op)
     const OpInfo *info = &ops[op->kind];
     if (op->kind == OP_const || info->eval || ref_is_special(op->kind)) return true;
     diag_error(d, op_loc(op),
-               info->flags & F_UNSUPPORTED
-                   ? "%s is read and printed, but cannot be run"
-                   : "%s has no reference meaning yet: it cannot be run",
+               info->flags & F_UNSUPPORTED ? "%s is read and printed, but cannot be run"
+                                           : "%s has no reference kernel yet: it cannot be run",
                op_name(op));
     return true;
 }
@@ -44,7 +41,7 @@ static bool check_weights(const Ref *r, Diag *d)
         ok = diag_error(d, s->lit->loc,
                         "the weight file %s is absent, and %s needs it; --missing-weights "
                         "random or zero stands in for it",
-                        w->path, s->value->name ? s->value->name : "this statement");
+                        w->path, s->value->name ? s->value->name : "this op");
     }
     return ok;
 }
@@ -60,8 +57,8 @@ static bool make_states(Ref *r, Diag *d)
         if (!param_is_state(v)) continue;
         const Type *t = param_type(v);
         if (!shape_known(&t->shape))
-            ok = diag_error(d, value_loc(v), "the state %s has an unknown extent: %s", v->name,
-                            shape_text(&r->arena, &t->shape));
+            ok = diag_error(d, value_loc(v), "the state %s has an unknown dimension: %s",
+                            v->name, shape_text(&r->arena, &t->shape));
         Binding *s = &r->state[r->nstate];
         s->name = v->name;
         ok = ok && tensor_alloc(&s->value, d, t->dtype, &t->shape);

@@ -1,4 +1,4 @@
-/* ref.h -- `ref`, the reference interpreter: every statement runs by its op's meaning
+/* ref.h -- `ref`, the reference interpreter: every op runs by its reference kernel
  * (ir/ops). */
 #ifndef ANEC_REF_H
 #define ANEC_REF_H
@@ -16,8 +16,8 @@ typedef struct {
 } CallHook;
 void ref_hook(Program *p, CallHook hook);
 
-/* Of the weights that constexpr statements decode: how many bytes are held now, at most were,
- * and stay between uses. A decoded weight lives while a statement reads it; it stays afterwards
+/* Of the weights that constexpr ops decode: how many bytes are held now, at most were,
+ * and stay between uses. A decoded weight lives while an op reads it; it stays afterwards
  * as long as all that stay are at most DECODED_KEEP or a quarter of the compressed bytes,
  * whichever is more. */
 enum { DECODED_KEEP = 8 << 20 };

@@ -16,7 +16,7 @@ void ref_release(Ref *r, Held *h)
     *h = (Held){ 0 };
 }
 
-/* The value goes; small memory stays for what the statement results in next. Another's meanings
+/* The value goes; small memory stays for what the op results in next. Another's kernels
  * (CallHook) allocate for themselves. */
 void ref_drop(Ref *r, Held *h)
 {
@@ -97,7 +97,7 @@ const Tensor *ref_value(RefRun *run, int slot)
 
 /* ---- decoded weights ---------------------------------------------------------------------
  *
- * What a constexpr statement results in lives while a step reads it, and longer where it may
+ * What a constexpr op results in lives while a step reads it, and longer where it may
  * stay (cpu.h says how much may): so memory stays near the size of the compressed weights.
  * Those that came first stay. Evicting the oldest would decode every weight in every run, since
  * each run asks for all in the same order. */

@@ -1,12 +1,12 @@
-/* ref_run.c -- statements run: by the meaning of their op, or, where blocks and states are involved, by
- * the run itself. */
+/* ref_run.c -- ops run: by their reference kernels, or, where blocks and states are
+ * involved, by the run itself. */
 #include "ref_run.h"
 
 #include <string.h>
 
-enum { ROOM_MOST = 16 << 20 }; /* bytes, once statements have asked for more than they had */
+enum { ROOM_MOST = 16 << 20 }; /* bytes, once ops have asked for more than they had */
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 /* A value computed at run time must be of the type that the program declares for it. */
 static bool check_declared(RefRun *run, const Step *s, int i, const Tensor *t, Arena *scratch)
@@ -82,7 +82,7 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Arena *rough, 
     return ok;
 }
 
-/* The next statement that wants as much has it without asking the system. */
+/* The next op that wants as much has it without asking the system. */
 static void room_more(Ref *r, RefRoom *room, const Arena *used)
 {
     const size_t wanted = room->size + used->total;
@@ -252,7 +252,7 @@ static bool run_while(RefRun *run, const Step *s, Arena *scratch)
     return ok;
 }
 
-/* Statements that are not calls: their meaning is in the run itself. */
+/* Ops that are not calls: they are carried out by the run itself. */
 static bool (*const special[OP_COUNT])(RefRun *, const Step *, Arena *) = {
 #define run_CALL NULL
 #define run_LITERAL NULL

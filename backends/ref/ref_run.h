@@ -31,10 +31,10 @@ typedef struct {
     CallHook hook;  /* run NULL: call_run */
     DecodedBytes decoded;
     size_t spare; /* bytes that slots keep for the next run */
-    /* what statements need while they run, as much as one has asked for so far: zero but for the
-     * statement at work, and of any bytes */
+    /* what ops need while they run, as much as one has asked for so far: zero but for the
+     * op at work, and of any bytes */
     RefRoom room, rough;
-    Tensor *res; /* MAX_RESULT of that statement, empty otherwise */
+    Tensor *res; /* MAX_RESULT of that op, empty otherwise */
     bool busy;   /* room and res are in use */
 } Ref;
 
@@ -42,13 +42,13 @@ typedef struct {
     Ref *ref;
     Diag *diag;
     const RunOptions *opt;
-    int decoding; /* constexpr statements under way, each for the one before it */
+    int decoding; /* constexpr ops under way, each for the one before it */
 } RefRun;
 
 /* ---- values (ref_held.c) ----------------------------------------------------------------- */
 
 void ref_release(Ref *r, Held *h); /* and its memory */
-/* The value goes; small memory stays for what the statement results in next. */
+/* The value goes; small memory stays for what the op results in next. */
 void ref_drop(Ref *r, Held *h);
 void ref_drop_range(Ref *r, int first, int end); /* of slots, but for what is constant */
 Tensor ref_spare(Ref *r, Held *h);               /* memory that stayed, or nothing */
@@ -62,10 +62,10 @@ bool ref_show_decoded(RefRun *run, const Step *s);
 /* The i-th result of a block, which outlives the block's slots. */
 bool ref_take_result(RefRun *run, const Steps *b, int i, Tensor *out);
 
-/* ---- statements (ref_run.c) -------------------------------------------------------------- */
+/* ---- ops (ref_run.c) -------------------------------------------------------------- */
 
-bool ref_call(RefRun *run, const Step *s); /* by its op's meaning */
+bool ref_call(RefRun *run, const Step *s); /* by its reference kernel */
 bool ref_steps(RefRun *run, const Steps *b);
-bool ref_is_special(int kind); /* an op whose statements are no calls */
+bool ref_is_special(int kind); /* a kind of op that is no call */
 
 #endif

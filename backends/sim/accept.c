@@ -3,7 +3,7 @@
  *
  * What is refused is said in the words that users of the engine see, which tell nothing; the
  * notes tell what our rules know. A rule counts when it is reported or better, so that a
- * contradicted one refuses nothing. Rules of silent faults do not refuse: their statement's
+ * contradicted one refuses nothing. Rules of silent faults do not refuse: their op's
  * results are spoiled. */
 #include "sim.h"
 
@@ -76,7 +76,7 @@ static void accept_spoil(Judge *j, const RuleBreak *b)
 }
 
 /* Silent faults that are simulated as what they are, or that running through surfaces avoids.
- * A number about the statements that a rule names is for them alone (statement.c). */
+ * A number about the ops that a rule names is for them alone (sim_op.c). */
 static bool accept_simulated(const char *rule)
 {
     if (rule_find(rule) == RULE_transposed_products) return false;

@@ -1,5 +1,5 @@
 /* sim.c -- the simulated engine as a Backend: ref walks the program, engine_call runs its
- * statements, and tensors come and go through surfaces. */
+ * ops, and tensors come and go through surfaces. */
 #include "sim.h"
 
 #include "../ref/ref.h"

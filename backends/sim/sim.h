@@ -3,7 +3,7 @@
  *   numbers.c   a chip's numbers, as a profile leaves them
  *   mac.c       sums of products as the engine forms them
  *   tables.c    activations that are looked up
- *   statement.c one statement: operands and result as the engine has them
+ *   sim_op.c one op: operands and result as the engine has them
  *   accept.c    whether the chip's compiler takes a program
  *   layout.c    surfaces
  *   sim.c       the Backend
@@ -70,14 +70,14 @@ enum {
 void tables_make(Table t[TABLE_COUNT]);
 double table_at(const Table *t, double x);
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 typedef struct {
     const Op *op;
     int rule;
 } Spoiled;
 
-/* What a program's statements need; `spoiled` holds the statements that rules say go wrong
+/* What a program's ops need; `spoiled` holds the ops that rules say go wrong
  * silently. */
 typedef struct {
     Numbers numbers;

@@ -1,4 +1,4 @@
-/* about.c -- what a container says beyond its program: features, functions, metadata. */
+/* about.c -- the description of a model in its container: features, functions, metadata. */
 #include "spec.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* beside.c -- FILE.json: what a form cannot hold, kept beside it and read back. */
+/* beside.c -- FILE.json: the parts of a model that its container cannot hold, kept beside
+ * it. */
 #include "spec.h"
 
 #include <stdlib.h>

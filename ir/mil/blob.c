@@ -1,5 +1,5 @@
-/* blob.c -- weight files, written as a stream: the format is that of ir/weight_file.c, which
- * reads them. */
+/* blob.c -- writes weight files, a piece at a time; ir/weight_file.c describes the format and
+ * reads it. */
 #include "mil_text.h"
 
 #include <string.h>

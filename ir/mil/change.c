@@ -1,10 +1,10 @@
-/* change.c -- FILE.json changes with its model, which is another file and changes by another
- * rename.
+/* change.c -- replaces FILE.json together with its model. The two are files of their own, so
+ * there are two renames, and a reader or a crash may come between them.
  *
- * For the time between the two it holds both: what goes with the new model, under "text" that
- * model's SHA-256, and under "before" what goes with the old one, likewise. A reader takes
- * "before" as long as the old model is there (beside_now). When both are in place what is for
- * the old one goes. */
+ * Meanwhile FILE.json therefore has the content for both models: that for the new one, with
+ * its SHA-256 under "text", and under "before" that for the old one, likewise. A reader
+ * takes "before" as long as the old model is there (beside_now). When both files are in
+ * place "before" is removed. */
 #include "spec.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* container.c -- a model by its path: what an ending means, a row each (text, compiled folder,
- * package, the file inside of one). */
+/* container.c -- the table of containers, by the ending of a path: text, compiled folder,
+ * package, and the specification file in a package. */
 #include "mil.h"
 #include "mil_read.h"
 #include "spec.h"

@@ -1,5 +1,4 @@
-/* described.c -- features that are more than arrays: images, labels, inputs that may be left
- * out. */
+/* described.c -- features that are more than arrays: images, labels, optional inputs. */
 #include "described.h"
 
 #include "spec.h"

@@ -1,4 +1,4 @@
-/* feature.c -- FeatureType messages and flexible shapes, in both of their forms. */
+/* feature.c -- FeatureType messages: reading and writing them, and flexible shapes in them. */
 #include "spec.h"
 
 #include <stdlib.h>

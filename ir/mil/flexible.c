@@ -1,5 +1,5 @@
-/* flexible.c -- the attribute FlexibleShapeInformation, read for whoever runs a program or
- * writes a description of it, and made of what a description says. */
+/* flexible.c -- the attribute FlexibleShapeInformation: read to run a program or to write its
+ * description, and made from a description. */
 #include "described.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* foreign.c -- what people bring that is no ML program: what it is, and what to do with it. */
+/* foreign.c -- files that people bring and that are no ML program: an error tells what the file
+ * is and what can be done. */
 #include "spec.h"
 
 #include <string.h>

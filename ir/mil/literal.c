@@ -1,12 +1,12 @@
-/* literal.c -- types and values of MIL text: elements go from the text straight to their
- * bytes. */
+/* literal.c -- reads types and literals of MIL text. Elements become bytes at once, so that a
+ * long literal needs no list of tokens. */
 #include "mil_read.h"
 #include "mil_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- extents ----------------------------------------------------------------------------- */
+/* ---- dimensions -------------------------------------------------------------------------- */
 
 void mil_dims_begin(MilReader *r) { r->dims = (Shape){ .rank = 0 }; }
 
@@ -24,7 +24,7 @@ static int64_t literal_dim(MilReader *r, MilToken t)
     uint64_t bits = 0;
     const NumberStatus got = number_parse(t.s, t.len, DT_INT64, &bits);
     if (got == NUMBER_OK && !(bits >> 63)) return (int64_t)bits;
-    mil_error(r, t, "%.*s is not an extent: a whole number, 0 or more, or ?",
+    mil_error(r, t, "%.*s is not a dimension: a whole number, 0 or more, or ?",
               t.len > 40 ? 40 : (int)t.len, t.s);
     return 1;
 }
@@ -152,7 +152,7 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
     }
     for (int i = 0; i < t->shape.rank; i++) open += t->shape.dim[i] == DIM_ANY;
     if (open > 1) {
-        mil_error(r, at, "a literal of type %s: at most one extent may be ?", text_of(r, t));
+        mil_error(r, at, "a literal of type %s: at most one dimension may be ?", text_of(r, t));
         return literal_bad(r);
     }
     l->leaf = t;
@@ -164,7 +164,7 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
         mil_error(r, at, "%s has more elements than memory can hold", text_of(r, t));
         return literal_bad(r);
     }
-    memcpy(l->extent, t->shape.dim, sizeof l->extent);
+    memcpy(l->dims, t->shape.dim, sizeof l->dims);
     return true;
 }
 
@@ -260,8 +260,8 @@ static void wrong_count(MilReader *r, MilToken at, int64_t has, int axis)
         mil_error(r, at, "%s has %zu elements, but %lld are given", text_of(r, l->leaf),
                   l->want, (long long)has);
     else
-        mil_error(r, at, "%s has extent %lld along axis %d, but this list has %lld",
-                  text_of(r, l->leaf), (long long)l->extent[axis], axis, (long long)has);
+        mil_error(r, at, "%s has size %lld along axis %d, but this list has %lld",
+                  text_of(r, l->leaf), (long long)l->dims[axis], axis, (long long)has);
     literal_bad(r);
 }
 
@@ -276,13 +276,13 @@ void mil_close(MilReader *r, MilToken bracket)
     const int axis = --l->depth;
     const int64_t has = l->flat ? (int64_t)l->count : l->seen[axis];
     if (l->flat && !l->known) {
-        mil_error(r, bracket, "%s: one list for all axes needs every extent known",
+        mil_error(r, bracket, "%s: one list for all axes needs every dimension known",
                   text_of(r, l->leaf));
         literal_bad(r);
         return;
     }
-    if (!l->flat && l->extent[axis] == DIM_ANY) l->extent[axis] = has;
-    if (has != (l->flat ? (int64_t)l->want : l->extent[axis])) {
+    if (!l->flat && l->dims[axis] == DIM_ANY) l->dims[axis] = has;
+    if (has != (l->flat ? (int64_t)l->want : l->dims[axis])) {
         wrong_count(r, bracket, has, axis);
         return;
     }

@@ -1,22 +1,22 @@
-/* mil.h -- the door to MIL text and weight files.
+/* mil.h -- reading and writing MIL text, model containers and weight files.
  *
- * Text: both spellings, program(1.0) with rank-0 tensors and program(1.3) with scalars, are one
- * language; a reader accepts either anywhere, the printer writes the one of the module's
- * version, laid out as Apple's compiler does, arguments and attributes in alphabetical order.
- * mil_print(mil_read(t)) == t for every text that Apple's compiler wrote. */
+ * There are two spellings of MIL text, program(1.0) with rank-0 tensors and program(1.3) with
+ * scalars. The reader accepts either anywhere; the printer writes the one of the module's
+ * version, laid out as Apple's compiler does, with arguments and attributes in alphabetical
+ * order. mil_print(mil_read(t)) == t for every text that Apple's compiler wrote. */
 #ifndef ANEC_MIL_H
 #define ANEC_MIL_H
 
 #include "../ir.h"
 
-/* Reads a program. src and its text must outlive the module; dir is what @model_path stands for
- * (NULL: weights cannot be found). NULL after errors, all reported; warnings do not fail it.
- * Checks syntax, names and literals against their types; not the ops (module_verify does). */
+/* Reads a program. src and its text must outlive the module; dir is the folder that @model_path
+ * stands for (NULL: there is none, so weights cannot be found). NULL: there were errors, which
+ * are reported. Syntax, names and literals are checked, ops are not (module_verify does). */
 Module *mil_read(Diag *d, const Source *src, const char *dir);
-/* How a model is read, where that is not the default, which is all zero. */
+/* Options of reading; all zero is the default. */
 typedef struct {
     bool follow_links; /* --follow-links: files may be links that leave the model's folder */
-    /* --part: which model of a pipeline; "a/b" is part b of the pipeline a */
+    /* --part: the model of a pipeline to read; "a/b" is part b of the pipeline a */
     const char *part;
 } MilReading;
 Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how);
@@ -25,84 +25,83 @@ Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReadin
 const Const *mil_read_literal(Module *m, Diag *d, const Source *src);
 
 void mil_print(const Module *m, Buf *out);
-/* The same in pieces of some 64 KiB, so that a long text takes no memory of its own; false once
- * the sink said so, which is then given no more. */
+/* The same in pieces of about 64 KiB, so that a long text needs little memory. Ends with false
+ * when the sink returns false. */
 typedef bool MilSink(void *ctx, const void *text, size_t n);
 bool mil_print_to(const Module *m, MilSink *sink, void *ctx);
 void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);
 
-/* Words that text keeps for itself, `tensor` or `fp16`, which no value in it may be called.
- * mil_rename_word gives a value another name, and its statement where that repeats it.
- * mil_free_words does so for all inner values that are called so; false, reported, where an
- * input, a result or a function is. */
+/* Reserved words of the text, like `tensor` or `fp16`, which no value may have as its name.
+ * mil_rename_word gives a value, and an op that is named after it, another name. mil_free_words
+ * does so for all values inside of the functions; false: an input, a result or a function has
+ * such a name, which is reported. */
 bool mil_is_word(const char *name);
 void mil_rename_word(Func *f, Value *v);
 bool mil_free_words(Module *m, Diag *d);
 
-/* Literals of arguments that are in a weight file, or go to one, become const statements before
- * the op. */
+/* Turns inline literals that are, or will be, in a weight file into const ops in front. */
 void mil_hoist(Module *m);
-/* Writes PATH (.mil) and the weights it needs beside it, all atomically; of the module nothing
- * is changed but what mil_hoist and mil_free_words do.
- *   - A BLOBFILE of a file that is in PATH's folder stays as it is, offset and all.
+/* Writes PATH (.mil) and the weights it needs beside it, all atomically. The module is changed
+ * by mil_hoist and mil_free_words alone.
+ *   - A BLOBFILE of a file in PATH's folder stays as it is, with its offset.
  *   - When the only other weights are BLOBFILEs of another folder, their files are copied
  *     whole, so that paths and offsets stay.
- *   - Otherwise these, literals that are made (CONST_INIT) or mapped (CONST_FILE), and literals
- *     of at least 10 elements that no text spelled out go to weights/weight.bin, if a weight
- *     file can hold their type in the function's opset; identical ones share a record. Where
- *     weight.bin has other bytes and another .mil of the folder uses it, to
+ *   - Otherwise these, generated (CONST_INIT) and mapped (CONST_FILE) literals, and literals of
+ *     at least 10 elements that no text spelled out go to weights/weight.bin, if a weight file
+ *     can hold their type in the function's opset. Equal ones share a record. Where weight.bin
+ *     exists with other bytes and another .mil of the folder uses it, they go to
  *     weights/<stem>.bin, with a note.
  *   - BLOBFILEs of absent files stay references, unless --missing-weights stands in for them.
  * Paths that leave the folder are refused. */
 bool mil_save(Module *m, Diag *d, const char *path);
-/* The module holds literals that belong in a file: text alone would be no place for them. Small
- * ones that a pass has marked (Const.in_file) count when `marked`: text can hold them, but a
- * chip refuses it. */
+/* Whether the module has literals that belong in a weight file, so that text alone is not
+ * enough. Small ones that a pass has marked (Const.in_file) count only with `marked`: text
+ * can hold them, though a chip refuses it. */
 bool mil_needs_weights(const Module *m, bool marked);
 
 /* ---- containers -------------------------------------------------------------------------- */
 
-/* PATH is .mil, .mlmodelc, .mlpackage or .mlmodel by its ending (a slash after it is no
- * matter). What a container says beyond the program comes along (Module.about) and is written
- * again into the next one; what the form at PATH cannot hold goes to PATH.json beside it and is
- * read back. The module is checked for syntax and names, not its ops (module_verify does). NULL
- * after errors, all reported. */
+/* Reads a model; PATH is .mil, .mlmodelc, .mlpackage or .mlmodel by its ending (slashes
+ * behind it do not count). The description of a container is kept (Module.about) and written
+ * into the next container; what the form at PATH cannot hold is kept in PATH.json beside it.
+ * Syntax and names are checked, ops are not (module_verify does). NULL: there were errors,
+ * which are reported. */
 Module *container_read(Diag *d, const char *path);
 Module *container_read_as(Diag *d, const char *path, const MilReading *how);
-/* an .mlmodel alone is not written */
+/* Writes a model: any of these but an .mlmodel by itself. */
 bool container_save(Module *m, Diag *d, const char *path);
-/* true, and an error; NULL: it is named so */
+/* Whether the file is a ZIP archive (file NULL: by its name), which is then an error. */
 bool container_is_zip(Diag *d, const char *path, const Mapped *file);
-bool container_writes(const char *path); /* .mil, .mlmodelc or .mlpackage */
-/* PATH.json into m, read from the .mil PATH */
+bool container_writes(const char *path); /* whether it is .mil, .mlmodelc or .mlpackage */
+/* Reads PATH.json, which lies beside the .mil PATH, into m. */
 bool container_beside(Module *m, Diag *d, const char *path);
 
-/* What a path's ending means: a row of container.c. */
+/* A kind of container: a row of container.c. */
 typedef struct {
     const char *ending; /* ".mil" */
-    bool text;          /* one text: it may come from the standard input */
-    bool folder;        /* its ending alone tells it from another folder */
+    bool text;          /* it is one text, which may come from the standard input */
+    bool folder;        /* it is a folder, known by its ending alone */
     Module *(*read)(Diag *d, const char *path, const MilReading *how);
-    bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it is read alone */
+    bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it cannot be written */
 } Container;
-const Container *container_find(const char *path); /* NULL: none; slashes behind do not count */
-/* ".mil, .mlmodelc or .mlpackage", for messages: what is written, or folders alone; in a. */
+const Container *container_find(const char *path); /* NULL: no container has this ending */
+/* ".mil, .mlmodelc or .mlpackage", for messages: those that can be written, or with `folders`
+ * the folders among them. In the arena. */
 const char *container_endings(Arena *a, bool folders);
 
 /* ---- weight files (MILBlob storage, version 2) ------------------------------------------- */
 
-/* What blob_add writes appears under `path` with blob_commit; the writer lives in the arena.
- * After a failure, reported, only blob_abort is left to call (blob_create's NULL needs
- * nothing). */
+/* Writes a weight file: blob_create, blob_add for each literal, blob_finish, blob_commit, with
+ * which the file appears under `path`. The writer lives in the arena. A failure is reported;
+ * after it only blob_abort may be called (and nothing where blob_create returned NULL). */
 typedef struct BlobWriter BlobWriter;
 BlobWriter *blob_create(Arena *a, Diag *d, const char *path);
-/* streams; offset of its record */
+/* Writes the elements of c, a piece at a time; *offset is that of its record, for BLOBFILE. */
 bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset);
-/* the header: how many records */
-bool blob_finish(BlobWriter *b);
-bool blob_commit(BlobWriter *b); /* after blob_finish */
+bool blob_finish(BlobWriter *b); /* writes the number of records into the header */
+bool blob_commit(BlobWriter *b);
 void blob_abort(BlobWriter *b);
 
 #endif

@@ -1,9 +1,10 @@
 /* mil_grammar.y -- the syntax of MIL text: program(1.0) and program(1.3), as one language.
  *
- * The rules are the language's reference; what they mean is in read.c (the program's frame) and
- * literal.c (types and values). Every action is one call. There are no conflicts. */
+ * The rules are a reference of the syntax. Every action is one call, of a function in
+ * mil_read.c (functions, blocks, ops) or literal.c (types and values). There are no
+ * conflicts. */
 
-/* ---- directives ------------------------------------------------------------------------------ */
+/* ---- directives -------------------------------------------------------------------------- */
 
 %name MilParse                  // MilParseAlloc, MilParse, MilParseFree
 %token_prefix MT_
@@ -36,7 +37,7 @@ static void syntax_error(MilReader *r, int state, int token, MilToken found);
 // has reported.
 %token BEGIN_LITERAL ILLEGAL.
 
-/* ---- program --------------------------------------------------------------------------------- */
+/* ---- program ----------------------------------------------------------------------------- */
 
 text ::= head LBRACE funcs RBRACE.
 text ::= BEGIN_LITERAL value(V).                        { r->result = V; }
@@ -44,7 +45,7 @@ text ::= BEGIN_LITERAL value(V).                        { r->result = V; }
 head ::= version attrs.                                 { mil_read_head(r); }
 version ::= PROGRAM LPAREN NUMBER(V) RPAREN.            { mil_read_version(r, V); }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 funcs ::= .
 funcs ::= funcs func.
@@ -69,7 +70,7 @@ results ::= LPAREN names RPAREN.                        { mil_read_results(r); }
 names ::= ID(N).                                        { mil_read_name(r, N); }
 names ::= names COMMA ID(N).                            { mil_read_name(r, N); }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- ops ------------------------------------------------------------------------------ */
 
 statements ::= .
 statements ::= statements statement.
@@ -78,7 +79,7 @@ statement ::= op(O) SEMI.                               { mil_read_op_end(r, O);
 statement ::= owner(O) SEMI.                            { mil_read_op_end(r, O); }
 statement ::= error SEMI.                               { mil_read_skip(r); }
 
-// Nested blocks follow their statement, separated by commas.
+// Nested blocks follow their op, separated by commas.
 %type op {Op *}
 %type owner {Op *}
 %type owner_head {Op *}
@@ -97,7 +98,7 @@ outs ::= out.
 outs ::= outs COMMA out.
 out ::= type(T) ID(N).                                  { mil_read_out(r, T, N); }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 args ::= LPAREN RPAREN.
 args ::= LPAREN arg_list RPAREN.
@@ -127,7 +128,7 @@ attr_list ::= attr.
 attr_list ::= attr_list COMMA attr.
 attr ::= ID(N) EQ value(V).                             { mil_read_attr(r, N, V); }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 // The type comes first, so that elements go straight to their bytes.
 %type value {const Const *}
@@ -160,7 +161,7 @@ pair ::= LBRACE literal COMMA literal RBRACE.
 plain(V) ::= type LPAREN STRING(S) RPAREN.              { V = S; }
 plain(V) ::= type LPAREN NUMBER(N) RPAREN.              { V = N; }
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 %type type {MilType}
 type(T) ::= ELEM(E).                                    { T = mil_type_elem(E); }
@@ -187,7 +188,7 @@ dim_list ::= dim_list COMMA dim.
 dim ::= NUMBER(N).                                      { mil_dim(r, N); }
 dim ::= ANY(A).                                         { mil_dim_any(r, A); }
 
-/* ---- what a syntax error says, and the loop over the tokens ---------------------------------- */
+/* ---- what a syntax error says, and the loop over the tokens ------------------------------ */
 
 %code {
 /* How messages call a token; tokens that share a text are one in a list of what is expected. */
@@ -209,9 +210,9 @@ static const struct { int found, expected; const char *text; } hints[] = {
     { MT_COMMA, MT_EQ, "arguments have names: f(x = a, y = b)" },
     { MT_RPAREN, MT_EQ, "arguments have names: f(x = a, y = b)" },
     { MT_LBRACKET, MT_ELEM, "a list needs its type: tensor<int32, [3]>([0, 2, 3])" },
-    { MT_RBRACE, MT_SEMI, "a statement ends with ;" },
-    { MT_ELEM, MT_SEMI, "a statement ends with ;" },
-    { MT_TENSOR, MT_SEMI, "a statement ends with ;" },
+    { MT_RBRACE, MT_SEMI, "an op ends with ;" },
+    { MT_ELEM, MT_SEMI, "an op ends with ;" },
+    { MT_TENSOR, MT_SEMI, "an op ends with ;" },
     { MT_ELEM, MT_ID, reserved }, { MT_TENSOR, MT_ID, reserved }, { MT_LIST, MT_ID, reserved },
     { MT_DICT, MT_ID, reserved }, { MT_TUPLE, MT_ID, reserved }, { MT_STATE, MT_ID, reserved },
     { MT_BOOL, MT_ID, reserved },

@@ -1,5 +1,5 @@
-/* mil_lexer.re -- the words of MIL text. Reads (pointer, length): no terminating NUL is
- * needed. */
+/* mil_lexer.re -- the tokens of MIL text. The text is given by pointer and length and needs no
+ * NUL at its end. */
 #include "mil_read.h"
 #include "mil_grammar.h"
 

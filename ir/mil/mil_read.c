@@ -1,4 +1,4 @@
-/* mil_read.c -- MIL text becomes a Module: functions, blocks, statements and the names they use. */
+/* mil_read.c -- reads MIL text into a Module: functions, blocks, ops and their names. */
 #include "mil.h"
 #include "mil_read.h"
 #include "mil_text.h"
@@ -63,7 +63,7 @@ void mil_too_deep(MilReader *r)
     r->stop = true;
 }
 
-/* A statement that could not be read is left out; names that it may define are not missed. */
+/* An op that could not be read is left out; names that it may define are not missed. */
 void mil_read_skip(MilReader *r)
 {
     r->nout = r->narg = r->nitem = r->nparam = r->nname = r->nfield = 0;
@@ -136,7 +136,7 @@ static const char *near_name(const MilReader *r, const char *name)
 
 static void mil_undefined(MilReader *r, MilToken t, const char *name)
 {
-    if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
+    if (r->syntax) return; /* the op that defines it may be the one that was skipped */
     const char *near = near_name(r, name);
     if (near) mil_error(r, t, "%s is not defined; did you mean %s?", name, near);
     else mil_error(r, t, "%s is not defined", name);
@@ -167,7 +167,7 @@ static bool is_word(MilToken t, const char *word)
     return t.len == strlen(word) && !memcmp(t.s, word, t.len);
 }
 
-/* Nearly every statement has the name of its first result once more, and what has another keeps
+/* Nearly every op has the name of its first result once more, and what has another keeps
  * its letters alone: the literal that they were read as is gone. */
 static bool says_name(MilReader *r, MilToken t, const Const *c)
 {
@@ -301,7 +301,7 @@ void mil_read_block_end(MilReader *r)
     r->block = owner->parent;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 void mil_read_out(MilReader *r, MilType t, MilToken name)
 {
@@ -348,7 +348,7 @@ void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
     add_item(r, (MilItem){ .bare = kind, .at = t });
 }
 
-/* ---- a statement is complete ------------------------------------------------------------- */
+/* ---- an op is complete ------------------------------------------------------------------- */
 
 static void add_args(MilReader *r, Op *op)
 {
@@ -358,7 +358,7 @@ static void add_args(MilReader *r, Op *op)
         const MilArg *from = &r->arg[i];
         const char *name = mil_name(r, from->name);
         if (op->narg == OP_ARGS) {
-            mil_error(r, from->name, "a statement has %d arguments at the most", OP_ARGS);
+            mil_error(r, from->name, "an op has %d arguments at the most", OP_ARGS);
             break;
         }
         if (op_named_arg(op, name)) {
@@ -395,8 +395,7 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
     r->val = NULL;
     op_take_attrs(r->m, op, taken_attrs(r));
     if (r->nout > OP_RESULTS) {
-        mil_error(r, r->out[OP_RESULTS].name, "a statement has %d results at the most",
-                  OP_RESULTS);
+        mil_error(r, r->out[OP_RESULTS].name, "an op has %d results at the most", OP_RESULTS);
         r->nout = OP_RESULTS;
     }
     for (int i = 0; i < r->nout; i++)

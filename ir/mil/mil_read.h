@@ -1,8 +1,8 @@
-/* mil_read.h -- what the lexer, the grammar and the reader of MIL text share; not for outside.
+/* mil_read.h -- shared by the lexer, the grammar and the reader of MIL text, for ir/mil alone.
  *
- * The grammar recognises, the reader builds: each action of mil_grammar.y is one call of a
- * function declared here. What a list gathers waits in the reader until the statement it
- * belongs to is complete; numbers stay text until the type of their literal is known. */
+ * Each action of the grammar (mil_grammar.y) is one call of a function declared here. The
+ * elements of a list are kept in the reader until the op that they belong to is complete;
+ * numbers stay text until the type of their literal is known. */
 #ifndef ANEC_MIL_READ_H
 #define ANEC_MIL_READ_H
 
@@ -33,24 +33,24 @@ typedef struct {
     MilToken at;
 } MilGroup;
 
-/* The literal being read: the groups it is inside of, and the tensor elements it has so far. */
+/* The literal that is being read: the groups around it, and its elements so far. */
 typedef struct {
     const Type *type;
     Const *done;
     MilToken at;
-    bool bad; /* reported; the rest of it is skipped */
+    bool bad; /* an error in it was reported; the rest of it is skipped */
     MilGroup *group;
     int ngroup, group_cap;
     const Type *leaf;           /* tensor type whose elements are being read, or NULL */
     int depth;                  /* open brackets of the leaf */
-    bool flat;                  /* one list for all axes */
-    bool known;                 /* the type says how many */
+    bool flat;                  /* one list has the elements of all axes */
+    bool known;                 /* the type tells the number of elements */
     int64_t seen[MAX_RANK + 1]; /* elements or lists so far at each depth */
-    int64_t extent[MAX_RANK];   /* the type's; for `?` the first list's */
+    int64_t dims[MAX_RANK]; /* those of the type; in place of a `?`, that of the first list */
     size_t count, want;
-    ArenaMark mark;       /* where the arena stood before it */
-    ArenaMark behind;     /* and behind the letters of its last string */
-    unsigned char *bytes; /* malloc'd, used again by the next literal */
+    ArenaMark mark;       /* of the arena before the literal, */
+    ArenaMark behind;     /* and behind the text of its last string */
+    unsigned char *bytes; /* its elements; the memory is used again by the next literal */
     size_t size;
 } MilLiteral;
 
@@ -78,10 +78,10 @@ typedef struct {
     Value *val;
 } MilBinding;
 
-/* Small literals that were read, each where its bytes lead to. */
+/* A hash table of the small literals that were read, so that equal ones are shared. */
 typedef struct {
     const Const *lit;
-    Value *val; /* of an inline one */
+    Value *val; /* of an inline literal */
 } MilKnown;
 
 typedef struct {
@@ -94,11 +94,11 @@ typedef struct {
     Diag *d;
     const Source *src;
     const char *at, *end; /* the lexer's place */
-    const char *held;     /* of a mapped text: what lies before it was given back */
-    int errors;           /* of the diagnostics, when reading began */
+    const char *held;     /* of a mapped text: pages before this were given back */
+    int errors;           /* count of errors when reading began */
     int syntax;           /* syntax errors so far */
     bool stop;
-    const Const *result; /* mil_read_literal */
+    const Const *result; /* of mil_read_literal */
 
     Func *func;
     Block *block;
@@ -107,7 +107,7 @@ typedef struct {
     struct TypeField field[MAX_RANK];
     int nfield;
 
-    /* Lists that wait for their statement: count and capacity beside each. */
+    /* Lists of the op that is being read, each with its count and capacity. */
     MilNamed *param, *out;
     int nparam, param_cap, nout, out_cap;
     MilItem *item;
@@ -117,20 +117,20 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
-    const Const *val;          /* the attribute of that name, while it is alone */
-    bool has_attrs, named;     /* named: Op.named of the statement to come */
-    const char *said;          /* the name that it has else */
-    MilShared shared, inlined; /* small constants that statements share; inline literals */
+    const Const *val;          /* the attribute `val`, where it is the only one */
+    bool has_attrs, named;     /* named: for Op.named */
+    const char *said;          /* its attribute `name`, where that is not its result's name */
+    MilShared shared, inlined; /* small constants of ops; inline literals */
 
-    /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks
-     * hid. */
+    /* Values in scope are found by the NameNote of their names; `undo` has the values that
+     * names in nested blocks hide, to be restored at the end of the block. */
     MilBinding *undo;
     int nundo, undo_cap;
     int *mark;
     int nmark, mark_cap;
 } MilReader;
 
-/* mil_read, into a module that was made before: for a source that it owns. */
+/* mil_read into a module that exists already, for a source that the module owns. */
 bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir);
 
 /* ---- mil_lexer.re ------------------------------------------------------------------------ */
@@ -147,7 +147,7 @@ Loc mil_loc(const MilReader *r, MilToken t);
 /* Always false. */
 #define mil_error(r, token, ...) diag_error((r)->d, mil_loc(r, token), __VA_ARGS__)
 const char *mil_name(MilReader *r, MilToken t); /* interned */
-/* Of a mapped text what lies before `at` is given back, now and then. */
+/* Gives back, now and then, the pages of a mapped text that lie before `at`. */
 void mil_let_go(MilReader *r, const char *at);
 void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
                       const char *hint);
@@ -177,13 +177,13 @@ void mil_read_skip(MilReader *r);
 
 /* ---- mil_shared.c: literals that are said again, or without a type ----------------------- */
 
-/* What was read before and says the same, else c. */
+/* An equal literal that was read before, else c. */
 const Const *mil_shared_const(MilReader *r, const Const *c);
-/* The same of inline literals. One that several statements have stands nowhere: each has it as
- * an argument, which stands somewhere. */
+/* The same for inline literals. One that is shared has no place in the source; the arguments
+ * that it is given to have. */
 Value *mil_shared_literal(MilReader *r, const Const *c);
-/* An argument of op that a text says without a type (warning bare-literal). p NULL: the row
- * does not know it. */
+/* The value of an argument that is written without its type (warning bare-literal). p is NULL
+ * where the row has no such parameter. */
 Value *mil_bare_value(MilReader *r, const Op *op, const char *name, const Param *p,
                       const MilItem *item);
 
@@ -211,7 +211,7 @@ void mil_string(MilReader *r, MilToken t);
 void mil_bool(MilReader *r, MilToken t);
 void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
               MilToken offset_name, MilToken offset);
-/* A literal of a type that the op table chose. */
+/* The literal for a token without a type, as the type that the op table says. */
 const Const *mil_bare_const(MilReader *r, DType t, MilBare kind, MilToken at);
 
 #endif

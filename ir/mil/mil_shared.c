@@ -1,11 +1,11 @@
-/* mil_shared.c -- literals of a text: those that many statements say, kept once, and those
- * without a type, which the op's row gives one. */
+/* mil_shared.c -- literals of a text: equal small ones are kept once, and those without a type
+ * get the one that the op's row says. */
 #include "mil_read.h"
 #include "mil_text.h"
 
 #include <string.h>
 
-/* ---- literals that many statements say --------------------------------------------------- */
+/* ---- literals that many ops say --------------------------------------------------- */
 
 /* fp16 has all of them, so no warning about their range will show where they stand. */
 static bool fits_half(const Const *c)
@@ -107,7 +107,7 @@ Value *mil_shared_literal(MilReader *r, const Const *c)
 
 /* ---- literals without a type ------------------------------------------------------------- */
 
-/* The element type that an argument with the same type variable has, or the statement's
+/* The element type that an argument with the same type variable has, or the op's
  * result. */
 static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p, DTypes allowed)
 {

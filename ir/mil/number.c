@@ -1,5 +1,5 @@
-/* number.c -- the numbers of MIL text: one rounding from digits to bits, shortest digits
- * back. */
+/* number.c -- numbers of MIL text: digits to bits with one rounding, and bits to the shortest
+ * digits. */
 #include "mil_text.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* print.c -- a Module becomes MIL text, laid out as Apple's compiler does. */
+/* print.c -- prints a Module as MIL text, laid out as Apple's compiler does. */
 #include "mil.h"
 #include "mil_text.h"
 
@@ -12,7 +12,7 @@ typedef struct {
     Buf *out;
     const MilPlaces *places;
     bool brief;    /* scalars are `int32`, not `tensor<int32, []>` */
-    MilSink *sink; /* takes what `out` has after each statement that fills it; NULL: it grows */
+    MilSink *sink; /* takes what `out` has after each op that fills it; NULL: it grows */
     void *ctx;
     bool failed; /* the sink did */
 } Printer;
@@ -184,7 +184,7 @@ static void print_elements(Printer *p, const Const *c, bool in_dict)
     const Shape s = literal_shape(c);
     size_t at = 0;
     Elements e = { .c = c, .dtype = c->type->dtype, .in_dict = in_dict };
-    if (!shape_count(&s, &e.total)) bug("a literal of unknown extent");
+    if (!shape_count(&s, &e.total)) bug("a literal of unknown dimension");
     if (c->kind == CONST_DATA) {
         e.run = c->data;
         e.count = e.total;
@@ -239,7 +239,7 @@ static void print_const(Printer *p, const Const *c)
     buf_putc(p->out, ')');
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static int by_arg_name(const void *a, const void *b)
 {
@@ -362,7 +362,7 @@ static void print_drain(Printer *p)
     p->out->len = 0;
 }
 
-/* From the statements to the results; the opening brace stands. */
+/* From the ops to the results; the opening brace stands. */
 static void print_block(Printer *p, const Block *b, int at)
 {
     for (const Op *op = b->first; op; op = op->next) {

@@ -1,4 +1,4 @@
-/* program_read.c -- a Program message of Core ML's MIL.proto as a Module. */
+/* program_read.c -- reads a Program message of Core ML's MIL.proto into a Module. */
 #include "spec.h"
 
 #include <ctype.h>
@@ -81,7 +81,7 @@ static void read_attr(ProgramReader *r, PbIn in, Attrs *a)
     if (!in.file->wrong && !r->failed) attr_set(r->m, a, e.key, c);
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a)
 {
@@ -110,7 +110,7 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     Entry e = read_entry(r, in);
     if (in.file->wrong) return;
     if (op->narg == OP_ARGS) {
-        pb_wrong(&in, in.at, "a statement has too many arguments");
+        pb_wrong(&in, in.at, "an op has too many arguments");
         return;
     }
     if (op_named_arg(op, e.key)) {
@@ -175,7 +175,7 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     {
         const Named n = read_named(r, pb_sub(&each, &f));
         if (program_going(r, &each) && op->nout == OP_RESULTS)
-            pb_wrong(&each, each.at, "a statement has too many results");
+            pb_wrong(&each, each.at, "an op has too many results");
         if (program_going(r, &each))
             program_bind(r, op_out(r->m, op, n.name, n.type, op_loc(op)));
     }

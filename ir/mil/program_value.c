@@ -1,4 +1,4 @@
-/* program_value.c -- types and literals of MIL.proto, read into a Module. */
+/* program_value.c -- reads types and literals of MIL.proto. */
 #include "spec.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static bool read_size(PbIn in, int64_t *out)
     while (pb_next(&in, &f))
         if (f.num == 1) {
             const uint64_t v = pb_number(&in, &f);
-            if (v > INT64_MAX) return pb_wrong(&in, f.start, "an extent is too large");
+            if (v > INT64_MAX) return pb_wrong(&in, f.start, "a dimension is too large");
             *out = (int64_t)v;
         }
     return true;

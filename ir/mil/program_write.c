@@ -1,4 +1,4 @@
-/* program_write.c -- a Module as a Program message of Core ML's MIL.proto. */
+/* program_write.c -- writes a Module as a Program message of Core ML's MIL.proto. */
 #include "spec.h"
 
 #include <string.h>
@@ -117,7 +117,7 @@ static void put_immediate(Writer *w, const Const *c)
     size_t n;
     if (c->kind != CONST_GROUP) {
         if (!shape_known(&c->type->shape)) n = (size_t)c->nelem;
-        else if (!shape_count(&c->type->shape, &n)) bug("a literal of unknown extent");
+        else if (!shape_count(&c->type->shape, &n)) bug("a literal of unknown dimension");
         put_elements(w, c, n);
     } else if (c->type->kind == TY_DICT) {
         for (int64_t i = 0; i + 1 < c->nelem; i += 2) {
@@ -154,7 +154,7 @@ static void put_value(Writer *w, uint32_t num, const Const *c)
     pb_end(b, at);
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static void put_attrs(Writer *w, uint32_t num, const Attrs *a, const char *without)
 {

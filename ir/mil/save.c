@@ -1,4 +1,5 @@
-/* save.c -- a Module into a folder: its text, and the weights that the text refers to. */
+/* save.c -- writes a Module into a folder: its text, and the weights that the text refers
+ * to. */
 #include "mil_text.h"
 #include "spec.h"
 

@@ -1,5 +1,5 @@
-/* words.c -- what cannot stand in MIL's text though other containers and the language may have
- * it: names that are words of the text itself, and large data inside of an argument. */
+/* words.c -- what MIL text cannot express though other containers and the language can: values
+ * named like a reserved word, and large data inside of an argument. */
 #include "mil.h"
 
 #include <string.h>

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* As near to the first as Core ML asks for. */
 static bool all_near(const Tensor *t)
@@ -50,7 +51,7 @@ bool infer_gelu(Call *c)
     return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x));
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 static double activation_sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double activation_softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); }
@@ -177,7 +178,8 @@ bool eval_softmax(Call *c)
     return true;
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of activations: of their definition, whatever table a chip has
  * for them. */

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 static Shape attention_leading(const Shape *s)
 {
@@ -90,7 +91,7 @@ double macs_attention(Call *c)
     return n;
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* Scores are made for some rows of the query at a time: all of them may be far more than the
  * operands and the result. */
@@ -192,7 +193,8 @@ bool eval_attention(Call *c)
     return true;
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* The mask as what is added to the scores; NULL: there is none. */
 static Value *added_mask(Builder *b, Value *mask, const Value *like)

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* The shape that the arguments have in common, after numpy's rules; none is reported. */
 static bool binary_broadcast(Call *c, const char *a, ParamId b, const Shape *x, Shape *out)
@@ -38,7 +39,7 @@ bool infer_select(Call *c)
         && call_out(c, call_dtype(c, P_a), out);
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* ---- division ---------------------------------------------------------------------------- */
 
@@ -205,7 +206,8 @@ bool eval_select(Call *c)
     return true;
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of functions of two numbers, and of select. What an argument was
  * repeated along, its gradient is summed over. */

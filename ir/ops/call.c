@@ -1,4 +1,4 @@
-/* call.c -- an op about to happen: its arguments checked against the row, asked for by
+/* call.c -- calls: setting arguments, checking them against the row, and reading them by
  * parameter. */
 #include "ops.h"
 

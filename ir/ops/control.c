@@ -1,11 +1,13 @@
-/* control.c -- blocks, lists and choices, and the E5 dialect's boundary. */
+/* control.c -- control flow (cond, while_loop), lists, classify, and the ops at the boundary of
+ * an E5 program. */
 #include "move.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of classify, and of the list and state ops.
  * 
@@ -46,7 +48,7 @@ static const Type *list_elem(Call *c)
     return NULL;
 }
 
-/* An extent of elem_shape: an integer, or a string, which names one that is not known. */
+/* A dimension of elem_shape: an integer, or a string, which names one that is not known. */
 static bool append_dims(Call *c, Shape *s, const CallArg *a)
 {
     const Tensor *t = a->val;
@@ -54,7 +56,7 @@ static bool append_dims(Call *c, Shape *s, const CallArg *a)
         return shape_append(c, s, DIM_ANY);
     if (!t || t->shape.rank > 1 || !dtype_is_int(t->dtype))
         return call_error(
-            c, "elem_shape must hold integer constants, or strings for open extents");
+            c, "elem_shape must hold integer constants, or strings for open dimensions");
     for (size_t i = 0; i < t->count; i++) {
         int64_t dim = tensor_int(t, i);
         if (dim < -1) return call_error(c, "elem_shape holds %lld", (long long)dim);
@@ -97,7 +99,7 @@ bool infer_list_read(Call *c)
     return elem && check_index(c, P_index, 0) && call_out_type(c, elem);
 }
 
-/* `count` in front of the element's extents. */
+/* `count` in front of the element's dimensions. */
 static bool control_stacked(Call *c, const Type *elem, int64_t count, Shape *s)
 {
     *s = (Shape){ .rank = 0 };
@@ -163,7 +165,7 @@ bool infer_write_state(Call *c)
                       type_text(c->arena, elem));
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* The meaning of classify and of the list ops.
  * 
@@ -236,7 +238,7 @@ static bool read_place(Call *c, int64_t i, int64_t *out)
 }
 
 /* The elements named by `ix`, one after the other, into result 0: list_read has one,
- * list_gather an axis of them. Where the element's extents are open, the elements decide. */
+ * list_gather an axis of them. Where the element's dimensions are open, the elements decide. */
 static bool read_items(Call *c, const Tensor *ix, bool stack)
 {
     const Tensor *ls = call_val(c, P_ls);
@@ -249,7 +251,7 @@ static bool read_items(Call *c, const Tensor *ix, bool stack)
         if (ls->item[k]) shape = ls->item[k]->shape;
     }
     if (!shape_known(&shape))
-        return call_error(c, "nothing was written, so the extents of %s are not known",
+        return call_error(c, "nothing was written, so the dimensions of %s are not known",
                           type_text(c->arena, elem));
     if (!r->data) {
         Shape all = { .rank = 0 };
@@ -320,7 +322,8 @@ static bool write_items(Call *c, const Tensor *ix, bool stack)
 bool eval_list_write(Call *c) { return write_items(c, call_val(c, P_index), false); }
 bool eval_list_scatter(Call *c) { return write_items(c, call_val(c, P_indices), true); }
 
-/* ==== the E5 dialect's boundary ============================================================= */
+/* ==== the E5 dialect's boundary
+ * ============================================================= */
 
 /* Result types at the boundary of E5 programs: buffers with strides. */
 

@@ -1,10 +1,11 @@
-/* conv.c -- convolutions; their gradients stand in conv_grad.c. */
+/* conv.c -- convolutions: inference and reference kernels; gradients are in conv_grad.c. */
 #include "geometry.h"
 #include "eval.h"
 
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of the convolutions. */
 
@@ -128,7 +129,7 @@ static double conv_macs(Call *c, bool transposed)
 double macs_conv(Call *c) { return conv_macs(c, false); }
 double macs_conv_transpose(Call *c) { return conv_macs(c, true); }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* Convolution as a product of matrices: patches of x times weights, both as
  * doubles.

@@ -1,10 +1,10 @@
 /* conv_grad.c -- gradients of convolutions and pools.
  *
- * The patches that a kernel meets are a convolution themselves: with a constant kernel of one
- * element a tap (`taps`), each channel by itself, under the layer's own strides, padding and
- * dilations. Adding patches back into an image is the transposed convolution of the same
- * constant. So no strides or paddings are special, and nothing is sliced: every chip takes
- * both. */
+ * Extracting the patches that a kernel meets (im2col) is itself a convolution: depthwise,
+ * with a constant kernel that has one element for each tap (`taps`), and the strides,
+ * padding and dilations of the layer. Adding patches back into an image (col2im) is the
+ * transposed convolution with the same kernel. So no strides or paddings are special cases,
+ * nothing is sliced, and every chip takes both. */
 #include "geometry.h"
 #include "grad.h"
 
@@ -29,7 +29,7 @@ static void open_slide(GradSlide *s, Builder *b, const Window *w, const Shape *i
                       .places = window_out(w) };
 }
 
-/* kernel [outputs, 1, extents..], each element a function of its output and its place in the
+/* kernel [outputs, 1, dimensions..], each element a function of its output and its place in the
  * window */
 static Value *conv_grad_kernel(const GradSlide *s, DType t, int64_t outputs, bool one_hot,
                                double v)
@@ -246,12 +246,12 @@ Value *grad_by_taps(Builder *b, const Op *op, Value *weight)
 static bool open_pool(Grad *g, GradSlide *s)
 {
     Arena scratch = { 0 };
-    int64_t extents[MAX_SPATIAL];
+    int64_t window[MAX_SPATIAL];
     Window w;
     const Shape *x = &grad_arg(g, P_x)->type->shape;
     Call *c = grad_call(g, &scratch);
-    const bool ok = c && call_ints_or(c, P_kernel_sizes, x->rank - 2, 1, extents)
-                 && window_of(c, WINDOW_POOL, x, extents, &w);
+    const bool ok = c && call_ints_or(c, P_kernel_sizes, x->rank - 2, 1, window)
+                 && window_of(c, WINDOW_POOL, x, window, &w);
     for (int i = 0; ok && i < MAX_SPATIAL; i++) {
         const int64_t end = (w.out[i] - 1) * w.stride[i] + w.kernel[i] - w.before[i];
         if (end > w.in[i] + w.after[i]) w.after[i] = end - w.in[i];

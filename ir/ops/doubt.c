@@ -1,5 +1,5 @@
-/* doubt.c -- what Core ML itself is known to refuse or to get wrong, though it has a
- * meaning. */
+/* doubt.c -- warnings about calls that are valid, but that Core ML itself is known to refuse or
+ * to compute wrongly. */
 #include "geometry.h"
 
 #include <string.h>

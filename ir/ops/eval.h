@@ -1,5 +1,5 @@
-/* eval.h -- what the reference kernels share: walks over strided elements, products of
- * matrices.
+/* eval.h -- shared by the reference kernels: walks over strided elements, conversions to
+ * numbers, products of matrices.
  *
  * Strides and offsets count elements, never bytes. A walk goes through the elements of one
  * shape in C order and keeps, for each of up to WALK_MAX operands, the offset of its
@@ -43,9 +43,9 @@ typedef struct {
 } Walk;
 
 void walk_init(Walk *w, const Shape *s);
-/* by strides; the operand's number */
+/* Add an operand and return its number: one with given strides, or a packed one of this shape,
+ * broadcast to the shape of the walk. */
 int walk_add(Walk *w, const int64_t *stride, int64_t first);
-/* a packed operand of this shape */
 int walk_broadcast(Walk *w, const Shape *operand);
 bool walk_start(Walk *w); /* false: there are no elements */
 bool walk_next(Walk *w);  /* false: that was the last run */
@@ -67,8 +67,8 @@ typedef struct {
     int64_t stride[MAX_RANK]; /* theirs in the tensor */
 } AxisRows;
 
-AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* a copy */
-void axis_rows_put(const AxisRows *r, void *words); /* back into the order of s */
+AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* copies */
+void axis_rows_put(const AxisRows *r, void *words); /* writes them back in the order of s */
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
@@ -76,18 +76,19 @@ void axis_rows_put(const AxisRows *r, void *words); /* back into the order of s 
  * absent. */
 int64_t *call_int64s(Call *c, ParamId param);
 int64_t *call_int64s_of(Call *c, const Tensor *t);
-/* wraps into the type */
+/* Stores n integers from element i on, each wrapped modulo 2^bits of the type. */
 void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src);
-/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes that are none, or
- * twice. */
+/* A vector of axes as a set, in[MAX_RANK]; absent: all axes. One that is out of range or twice
+ * in it is an error. */
 bool call_axes_or_all(Call *c, ParamId param, int rank, bool *in);
-/* Absent, or one number for each channel, the second dimension of x; reports another shape. */
+/* True where it is absent or has one number for each channel (the second dimension of x);
+ * another shape is an error. */
 bool call_channels(Call *c, ParamId param);
-/* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
+/* A scalar float parameter; its default is rounded to the element type of x. */
 double call_float_like(Call *c, ParamId param, ParamId x);
-/* toward zero, into the range of t */
+/* v truncated toward zero and clamped to the range of integer type t. */
 int64_t int_from_double(DType t, double v);
-/* v as an element of float type t */
+/* v rounded to float type t. */
 double round_to(DType t, double v);
 /* The larger (smaller) one, and NaN when either is. */
 static inline double num_max(double x, double y) { return x != x || x > y ? x : y; }
@@ -102,27 +103,28 @@ void softmax_of(double *x, int64_t n, int64_t step);
  * is m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
 void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
                  int64_t ldb, double *c, int64_t ldc);
-/* The same of b turned: n by k, and b[j][l] above. */
+/* The same with b transposed: it is n by k, and the sum is over a[i][l] * b[j][l]. */
 void gemm_double_turned(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                         const double *b, int64_t ldb, double *c, int64_t ldc);
 void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
               int64_t ldb, int64_t *c, int64_t ldc);
 
-/* Who runs a call may form sums of products as an engine does; what gemm_double promises of its
- * arguments holds, c is zero at first. */
+/* Replaces gemm_double in a call, so that products are summed as a simulated engine does. The
+ * arguments are those of gemm_double, and c is zero. */
 typedef struct Products Products;
 struct Products {
     void (*gemm)(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
                  int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc);
 };
-/* The products of matmul, linear, einsum and the convolutions. */
+/* The product that matmul, linear, einsum and the convolutions use: call->products, or
+ * gemm_double. */
 void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                const double *b, int64_t ldb, double *c, int64_t ldc);
 
 /* ---- functions of one element and two numbers (unary.c) ---------------------------------- */
 
-/* `number` is used for floats, `whole` for ints and bools; the op's domain tells which it
- * needs. a and b name the parameters that become the second and third argument (P_NONE: 0). */
+/* z = number(x, a, b) for floats, whole(x, a, b) for integers and bools; the domain of the op
+ * tells which is needed. `a` and `b` are the parameters that are passed (P_NONE: 0). */
 typedef struct {
     double (*number)(double x, double a, double b);
     int64_t (*whole)(int64_t x, int64_t a, int64_t b);

@@ -1,4 +1,5 @@
-/* eval_util.c -- walks over strided elements, and elements as numbers. */
+/* eval_util.c -- shared by the reference kernels: walks over strided elements, and elements as
+ * numbers. */
 #include "eval.h"
 
 #include <math.h>

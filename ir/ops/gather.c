@@ -1,11 +1,12 @@
-/* gather.c -- what indices name. */
+/* gather.c -- gather and scatter in all their forms: elements that indices name. */
 #include "grad.h"
 #include "move.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of the ops that read or update places which indices name. */
 
@@ -41,7 +42,7 @@ static bool plan_nd(Call *c, ParamId param, const Shape *data, const Shape *ix, 
         return call_error(c, "indices is %s: it needs an axis after its %d batch axes",
                           call_text(c, ix), p->batch);
     if (depth == DIM_ANY)
-        return call_error(c, "the last extent of indices, which is %s, must be known",
+        return call_error(c, "the last dimension of indices, which is %s, must be known",
                           call_text(c, ix));
     if (depth > data->rank - p->batch)
         return call_error(c, "an index of %lld numbers is too long for %s, which is %s",
@@ -63,7 +64,8 @@ static bool plan_batch(Call *c, ParamId param, const Shape *data, const Shape *i
                           param_names[param], call_text(c, data));
     for (int i = 0; i < b; i++)
         if (!dim_fits(data->dim[i], ix->dim[i]))
-            return call_error(c, "the first %d extents must agree; indices is %s and %s is %s",
+            return call_error(c,
+                              "the first %d dimensions must agree; indices is %s and %s is %s",
                               (int)b, call_text(c, ix), param_names[param], call_text(c, data));
     p->batch = (int)b;
     return true;
@@ -140,7 +142,7 @@ bool infer_scatters(Call *c)
     return call_out(c, call_dtype(c, P_data), *data);
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* The meaning of gather and scatter: rows of elements where indices point. */
 
@@ -229,7 +231,7 @@ static bool rows_of(Call *c, ParamId param, GatherRows *r)
               : p.kind == ROWS_ND   ? p.batch + p.depth
                                     : data->rank;
     r->size = shape_elements(data, inner, data->rank);
-    if (!shape_count(&rows, &count)) bug("%s has rows of unknown extent", c->info->name);
+    if (!shape_count(&rows, &count)) bug("%s has rows of unknown dimension", c->info->name);
     r->n = r->size ? count / (size_t)r->size : 0;
     r->at = call_scratch(c, r->n + 1, sizeof *r->at);
     if (!r->n) return true;
@@ -318,7 +320,8 @@ bool eval_scatters(Call *c)
     return true;
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of gathering, which is scattering, and of scattering. They run on
  * the processor: the engine has no scatter. */

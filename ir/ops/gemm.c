@@ -1,4 +1,5 @@
-/* gemm.c -- products of matrices for the reference: wide elements, one order of summation. */
+/* gemm.c -- matrix products of the reference kernels: in double or int64, summed in one fixed
+ * order. */
 #include "eval.h"
 
 /* A tile of ROWS by COLS sums stays in registers (two numbers each on every processor of note)

@@ -1,5 +1,5 @@
-/* grad_util.c -- what the functions of the gradient column share: asking, answering,
- * building. */
+/* grad_util.c -- shared by the functions of the gradient column: reading arguments, giving
+ * gradients, building ops. */
 #include "grad.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* image.c -- resizing and sampling of images; the meaning stands in image_eval.c. */
+/* image.c -- inference of the image ops; the reference kernels are in image_eval.c. */
 #include "eval.h"
 #include "grad.h"
 #include "image.h"
@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of the image ops. */
 
@@ -49,7 +50,7 @@ bool infer_crop(Call *c)
 
 /* ---- resizing ---------------------------------------------------------------------------- */
 
-/* A target extent; DIM_ANY when the value is not known. */
+/* A target dimension; DIM_ANY when the value is not known. */
 static bool image_target(Call *c, ParamId param, int64_t *out)
 {
     *out = call_known(c, param) ? call_int(c, param) : DIM_ANY;
@@ -69,7 +70,7 @@ static bool image_scaled(Call *c, ParamId param, int64_t in, int64_t *out)
         return call_error(c, "%s is %g; it must be above 0", param_names[param], f);
     if (in == DIM_ANY) return true;
     if (v < 1 || v > 1 << 30)
-        return call_error(c, "x is %s; scaled by %s = %g an extent of %lld becomes %.0f",
+        return call_error(c, "x is %s; scaled by %s = %g a dimension of %lld becomes %.0f",
                           shape_text(c->arena, call_shape(c, P_x)), param_names[param], f,
                           (long long)in, v);
     *out = (int64_t)v;
@@ -99,7 +100,7 @@ static bool named_grid(Call *c, Resize *r)
     return g >= 0;
 }
 
-/* The last resized_dims numbers of `shape`; 0 keeps x's extent. */
+/* The last resized_dims numbers of `shape`; 0 keeps the size of x. */
 static bool target_shape(Call *c, const Shape *x, Resize *r)
 {
     const Shape *s = call_shape(c, P_shape);
@@ -117,7 +118,7 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
     for (int i = 0; i < r->n; i++) {
         int64_t want = count < 0 ? DIM_ANY : v[count - r->n + i], at = x->rank - r->n + i;
         if (count >= 0 && (want < 0 || want > 1 << 30))
-            return call_error(c, "shape asks for an extent of %lld", (long long)want);
+            return call_error(c, "shape asks for a dimension of %lld", (long long)want);
         if (count < 0) r->out[at] = DIM_ANY;
         else if (want > 0) r->out[at] = want;
     }
@@ -296,7 +297,8 @@ bool infer_crop_resize(Call *c)
     return call_has(c, P_roi) ? infer_roi(c, x, h, w) : infer_boxes(c, x, h, w);
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of cropping and resizing. A resize is a product with a constant
  * matrix along each axis, and so is its gradient: with the transposed one. */

@@ -1,16 +1,17 @@
-/* image.h -- reading an image between its pixels, one engine for all image ops, and what
- * inference and meaning of these share.
+/* image.h -- sampling an image between its pixels, shared by inference and kernels of all image
+ * ops.
  *
- * Along an axis every result element is a Tap: a mix of two elements, or one. Ops differ in how
- * they come by taps: resizing spreads a grid over the axis (or over a box), resample and affine
- * are given coordinates. The names of each kind of choice are those of choices.def. */
+ * Along each axis an element of the result is a Tap: a mix of two elements of x, or one of
+ * them. The ops differ in where the taps come from: resizing lays a grid over the axis (or
+ * over a box), resample and affine are given coordinates. Grid, Edge and Coord are enums of
+ * choices.def. */
 #ifndef ANEC_IMAGE_H
 #define ANEC_IMAGE_H
 
 #include "ops.h"
 
 typedef struct {
-    int64_t a, b; /* elements; below 0: the padding value */
+    int64_t a, b; /* indices of elements; below 0: the padding value */
     double t;     /* (1 - t) * x[a] + t * x[b]; exactly x[a] when 0 */
 } Tap;
 
@@ -18,22 +19,22 @@ typedef struct {
 
 double grid_point(Grid g, double len, int64_t n, int64_t i); /* inside [0, len - 1] */
 
-/* ---- which elements a coordinate reads --------------------------------------------------- */
+/* ---- the elements that a coordinate reads ------------------------------------------------ */
 
 typedef enum { PICK_LINEAR, PICK_ROUND, PICK_FLOOR } Pick;
 Tap tap_at(Pick p, Edge e, int64_t len, double at);
 
-/* ---- what coordinates mean --------------------------------------------------------------- */
+/* ---- coordinates to pixels, and back ----------------------------------------------------- */
 
 double coord_to_pixel(Coord m, bool align, int64_t len, double v);
 double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i);
 
 /* ---- sampling ---------------------------------------------------------------------------- */
 
-/* The point of x, of extents in[0..rank), that one tap an axis names. */
+/* One sample of x, whose dimensions are in[0..rank), by one tap for each axis. */
 double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad,
                     const double *x);
-/* All of z, of extents out[0..rank), from out[i] taps of each axis i. */
+/* All of z, whose dimensions are out[0..rank), by out[i] taps for each axis i. */
 void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap, double pad,
                  const double *x, double *z);
 
@@ -43,10 +44,10 @@ typedef struct {
     Grid grid;
     Pick pick;
     int n;                 /* axes that are resized, the last of x */
-    int64_t out[MAX_RANK]; /* x's extents with those replaced; DIM_ANY where not known */
+    int64_t out[MAX_RANK]; /* x's dimensions with those replaced; DIM_ANY where not known */
 } Resize;
 
-bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports */
+bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports errors */
 
 /* ---- points: resample and affine --------------------------------------------------------- */
 

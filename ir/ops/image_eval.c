@@ -1,4 +1,4 @@
-/* image_eval.c -- the meaning of the image ops: planes of doubles sampled by taps. */
+/* image_eval.c -- reference kernels of the image ops: planes of doubles sampled by taps. */
 #include "eval.h"
 #include "image.h"
 

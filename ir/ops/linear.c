@@ -1,4 +1,5 @@
-/* linear.c -- inference of matmul, linear and einsum, each of them an equation. */
+/* linear.c -- inference of matmul, linear and einsum, each of which is an equation
+ * (geometry.h). */
 #include "geometry.h"
 #include "move.h"
 
@@ -8,22 +9,22 @@
 
 static void linear_label(Labels *l, int id) { l->label[l->rank++] = id; }
 
-/* Extents that share a label: equal, or 1, or not known. */
-static bool linear_unify(int64_t *extent, int64_t dim)
+/* Dimensions that share a label: equal, or 1, or not known. */
+static bool linear_unify(int64_t *axis, int64_t dim)
 {
-    Shape a = { .rank = 1, .dim = { *extent } }, b = { .rank = 1, .dim = { dim } }, out;
+    Shape a = { .rank = 1, .dim = { *axis } }, b = { .rank = 1, .dim = { dim } }, out;
     if (!shape_broadcast(&a, &b, &out)) return false;
-    *extent = out.dim[0];
+    *axis = out.dim[0];
     return true;
 }
 
-static bool dims_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS], int *bad)
+static bool dims_of(const Equation *e, const Shape *const *in, int64_t dims[LABELS], int *bad)
 {
-    for (int i = 0; i < LABELS; i++) extent[i] = 1;
+    for (int i = 0; i < LABELS; i++) dims[i] = 1;
     for (int t = 0; t < e->n; t++)
         for (int i = 0; i < e->in[t].rank; i++) {
             *bad = e->in[t].label[i];
-            if (!linear_unify(&extent[*bad], in[t]->dim[i])) return false;
+            if (!linear_unify(&dims[*bad], in[t]->dim[i])) return false;
         }
     return true;
 }
@@ -31,23 +32,23 @@ static bool dims_of(const Equation *e, const Shape *const *in, int64_t extent[LA
 /* One product (of n operands: n - 1) for each combination of all dimensions. */
 static double equation_macs(const Equation *e, const Shape *const *in)
 {
-    int64_t extent[LABELS];
+    int64_t dims[LABELS];
     int bad;
     double n = e->n - 1;
-    if (!dims_of(e, in, extent, &bad)) return -1;
+    if (!dims_of(e, in, dims, &bad)) return -1;
     for (int i = 0; i < LABELS; i++) {
-        if (extent[i] == DIM_ANY) return -1;
-        n *= (double)extent[i];
+        if (dims[i] == DIM_ANY) return -1;
+        n *= (double)dims[i];
     }
     return n;
 }
 
 bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *bad)
 {
-    int64_t extent[LABELS];
-    if (!dims_of(e, in, extent, bad)) return false;
+    int64_t dims[LABELS];
+    if (!dims_of(e, in, dims, bad)) return false;
     *out = (Shape){ .rank = e->out.rank };
-    for (int i = 0; i < e->out.rank; i++) out->dim[i] = extent[e->out.label[i]];
+    for (int i = 0; i < e->out.rank; i++) out->dim[i] = dims[e->out.label[i]];
     return true;
 }
 
@@ -81,7 +82,7 @@ bool equation_matmul(Call *c, Equation *e)
     return true;
 }
 
-/* The inner extent does not broadcast: 1 against n is an error too. */
+/* The inner dimension does not broadcast: 1 against n is an error too. */
 static int64_t linear_inner(const Labels *l, const Shape *s)
 {
     for (int i = 0; i < l->rank; i++)
@@ -300,7 +301,7 @@ const Equation *op_equation(const Op *op, Arena *a)
     return ok ? e : NULL;
 }
 
-/* Of the forms that Core ML defines the sum's extents must be equal: 1 does not broadcast
+/* Of the forms that Core ML defines the sum's dimensions must be equal: 1 does not broadcast
  * there. */
 static bool sum_agrees(Call *c)
 {

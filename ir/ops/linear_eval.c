@@ -1,4 +1,5 @@
-/* linear_eval.c -- the reference meaning of matmul, linear and einsum, by labels. */
+/* linear_eval.c -- reference kernels of matmul, linear and einsum, by the labels of their
+ * equation. */
 #include "geometry.h"
 #include "move.h"
 
@@ -6,8 +7,8 @@
 
 /* ---- terms ------------------------------------------------------------------------------- */
 
-/* A packed array of 8-byte numbers whose dimensions have labels, each once. Extents of 1 carry
- * none: they repeat wherever a partner is longer, so broadcasting needs no code. */
+/* A packed array of 8-byte numbers whose dimensions have labels, each once. Dimensions of
+ * 1 carry none: they repeat wherever a partner is longer, so broadcasting needs no code. */
 typedef struct {
     Labels l;
     Shape s;

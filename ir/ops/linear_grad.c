@@ -180,7 +180,7 @@ static Value *linear_grad_contract(Builder *b, Value *d, const Labels *ld, Value
     d = grad_as(b, d, ds);
     Value *z = grad_matmul(b, d, grad_as(b, y, ys), false, false);
     z = linear_grad_align(b, grad_as(b, z, whole), &made, lx);
-    Shape summed = x->type->shape; /* of an extent that x alone has, one element for all */
+    Shape summed = x->type->shape; /* of a dimension that x alone has, one element for all */
     for (int i = 0; i < summed.rank; i++)
         if (z->type->shape.dim[i] == 1) summed.dim[i] = 1;
     return grad_spread(b, grad_sum_to(b, z, &summed), &x->type->shape);

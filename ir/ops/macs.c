@@ -1,4 +1,4 @@
-/* macs.c -- multiply-adds of an op and of a function, by the rows' own count. */
+/* macs.c -- multiply-adds of an op and of a function, counted by the column MACS. */
 #include "ops.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* move.c -- the strided copy under every op that only carries elements, and checked extents. */
+/* move.c -- strided copies for ops that only move elements, and checked dimensions. */
 #include "move.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ void move_fill(const Tensor *elem, Tensor *dst)
     move_run(&m, elem, dst);
 }
 
-/* ---- extents ----------------------------------------------------------------------------- */
+/* ---- dimensions -------------------------------------------------------------------------- */
 
 static bool too_large(Call *c) { return call_error(c, "the result has too many elements"); }
 

@@ -1,10 +1,10 @@
-/* move.h -- what the families that carry elements share: one strided copy, and checked
- * extents.
+/* move.h -- shared by the ops that move elements without computing: a strided copy, arithmetic
+ * with dimensions that may be unknown, and vectors of axes and sizes.
  *
- * A Move is a loop nest over `dim`; in each step source and destination advance by their own
- * strides (in elements, negative to run backwards, 0 to repeat). Transpose, slice, reverse,
- * concat, split, tile, pad and their kin only differ in the numbers they put into one. Elements
- * are copied by size (copy_strided), so every type of whole bytes moves bit for bit. */
+ * A Move is a loop nest over `dim`, in which source and destination advance by strides of
+ * their own, in elements (negative: backwards; 0: the element is repeated). Transpose,
+ * slice, reverse, concat, split, tile and pad differ only in these numbers. Elements are
+ * copied by their size, so any type of whole bytes is copied bit for bit. */
 #ifndef ANEC_MOVE_H
 #define ANEC_MOVE_H
 
@@ -21,20 +21,18 @@ typedef struct {
 void move_axis(Move *m, int64_t dim, int64_t src, int64_t dst); /* appends an inner axis */
 /* Source and destination may be the same tensor when no element is both read and written. */
 void move_run(const Move *m, const Tensor *src, Tensor *dst);
-/* same bytes, whatever the shape */
-void move_all(const Tensor *src, Tensor *dst);
-/* element 0 of elem, everywhere */
-void move_fill(const Tensor *elem, Tensor *dst);
+void move_all(const Tensor *src, Tensor *dst);   /* copies all bytes; shapes may differ */
+void move_fill(const Tensor *elem, Tensor *dst); /* every element becomes element 0 of elem */
 
-/* ---- extents that may be unknown --------------------------------------------------------- */
+/* ---- dimensions that may be unknown ------------------------------------------------------ */
 
 bool dim_mul(Call *c, int64_t a, int64_t b, int64_t *out); /* DIM_ANY stays; reports overflow */
 bool dim_add(Call *c, int64_t a, int64_t b, int64_t *out);
 bool dim_fits(int64_t a, int64_t b); /* DIM_ANY fits anything */
-/* reports a rank above MAX_RANK */
+/* Append dimensions; a rank above MAX_RANK is an error. */
 bool shape_append(Call *c, Shape *s, int64_t dim);
 bool shape_append_some(Call *c, Shape *s, const Shape *from, int first, int end);
-const char *call_text(Call *c, const Shape *s); /* of a shape, for messages */
+const char *call_text(Call *c, const Shape *s); /* the shape as text, for messages */
 
 /* ---- arguments that are vectors ---------------------------------------------------------- */
 
@@ -51,18 +49,19 @@ bool call_per_axis(Call *c, ParamId param, const Shape *s, int64_t fill, Vector 
 /* Axes of a tensor of that rank, negative ones from the end, none twice: set[axis] is true. */
 bool call_axes(Call *c, ParamId param, int rank, bool set[MAX_RANK], bool *known);
 
-/* ---- plans that inference and evaluation both need --------------------------------------- */
+/* ---- plans that inference and kernels both use ------------------------------------------- */
 
 typedef struct {
-    int64_t start, step; /* of the source; start is only right when count is known */
+    int64_t start, step; /* in the source; start is valid only where count is known */
     int64_t count;       /* DIM_ANY when it is not known */
     bool squeeze;
 } SliceAxis;
-/* begin, end, stride and the masks of slice_by_index and slice_update, for x of shape s. */
+/* From begin, end, stride and the masks of slice_by_index and slice_update, for x of shape
+ * s. */
 bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK]);
 
 typedef struct {
-    int64_t factor[6];   /* extents of the six parts of x */
+    int64_t factor[6];   /* dimensions of the six parts of x */
     const uint8_t *perm; /* their order in the result */
 } BlockPlan;
 bool block_plan(Call *c, BlockPlan *p); /* depth_to_space, space_to_depth, pixel_(un)shuffle */
@@ -76,7 +75,7 @@ typedef struct {
 /* Checks axis, batch_dims and the shapes; *rows is the shape that the indices address. */
 bool row_plan(Call *c, ParamId data, RowPlan *p, Shape *rows);
 
-/* every value of a variadic is a tensor */
+/* Whether every value of a variadic parameter is a tensor; another is an error. */
 bool call_tensors(Call *c, ParamId param);
 
 #endif

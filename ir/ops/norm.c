@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 static bool like_x(Call *c) { return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x)); }
 
@@ -52,7 +53,7 @@ bool infer_local_response_norm(Call *c)
     return check_rank(c, 3, 5) && like_x(c);
 }
 
-/* Absent, or of the extents of x along the axes: in x's order, or in the order they are
+/* Absent, or of the dimensions of x along the axes: in x's order, or in the order they are
  * named. */
 static bool check_scale(Call *c, ParamId param, const bool *in)
 {
@@ -77,7 +78,7 @@ bool infer_layer_norm(Call *c)
         && check_scale(c, P_gamma, in) && check_scale(c, P_beta, in) && like_x(c);
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 static bool norm_put(Call *c, const double *x)
 {
@@ -210,7 +211,8 @@ bool eval_local_response_norm(Call *c)
     return norm_put(c, y);
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of normalisations, in the closed form: for n = (x - mean) * r, where
  * r is one over the deviation, r * (h - mean(h) - n * mean(h * n)) with h = d * gamma. */

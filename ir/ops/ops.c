@@ -1,4 +1,4 @@
-/* ops.c -- the op table itself, and looking things up in it. */
+/* ops.c -- the op table, and looking up ops and parameters in it. */
 #include "ops.h"
 
 #include <string.h>

@@ -1,15 +1,16 @@
-/* ops.h -- the door to the op table: what every MIL operation takes, results in, and means.
+/* ops.h -- the op table: parameters, result types, reference kernel and gradient of every MIL
+ * operation.
  *
- * ops.def holds the rows. From a row alone work: the reader and verifier (names, types,
- * constness), the printer, the DSL's calls, docs/ops.md, the coverage test, constant folding
- * and `ref`.
+ * ops.def holds the rows. The reader, the verifier, the printer, the language's calls,
+ * docs/ops.md, constant folding, `ref` and the test of coverage need nothing but the row.
  *
- * Both column functions take a Call, which is an op about to happen, seen from no IR at all:
+ * The functions of a row take a Call: one execution of an op, its arguments given as types and
+ * tensors, so that they need no Module:
  *   infer  sets the result types from the argument types and from those argument values that
  *          are known; at run time all values are, so shapes come out exact
- *   eval   the reference meaning: reads argument tensors, fills result tensors that were
- *          allocated by the inferred type. Floats accumulate in double and round once into the
- *          result. */
+ *   eval   the reference kernel: reads argument tensors and fills result tensors, which are
+ *          allocated by the inferred types. Floats are summed in double and rounded once, into
+ *          the element type of the result. */
 #ifndef ANEC_OPS_H
 #define ANEC_OPS_H
 
@@ -25,16 +26,17 @@ typedef enum {
     DOM_COUNT
 } Domain;
 
-/* The words that a domain of choices.def has, each an enumerator. */
+/* The words that each domain of choices.def allows, as an enum. */
 #define CHOICE(type, prefix, any, ...) typedef enum { __VA_ARGS__, prefix##_COUNT } type;
 #define WORD(prefix, name, word) prefix##_##name
 #include "choices.def"
 
-/* Which word of the domain this is; -1: none, or the domain has none. Of TypeName a DType. */
+/* The number of a word in its domain; for the domain TypeName a DType. -1: the domain does not
+ * have the word, or has no words. */
 int domain_choice(Domain d, const char *word);
-const char *domain_words(Arena *a, Domain d); /* all of them, for messages */
+const char *domain_words(Arena *a, Domain d); /* a list of all words, for messages */
 DTypes domain_types(Domain d, Opset o);
-/* the type that holds all its values where an opset lacks it; DT_NONE: none */
+/* The type that holds all numbers of t where an opset lacks t; DT_NONE: there is none. */
 DType dtype_wider(DType t);
 
 enum {              /* Param.flags */
@@ -53,7 +55,7 @@ typedef struct {
                         type; a second letter is the one from ios17 on ("TU") */
     Domain dom;
     unsigned flags;
-    /* default as text ("1", "valid", "1e-05"); NULL: none, or made by infer */
+    /* default as text ("1", "valid", "1e-05"); NULL: none, or infer computes it */
     const char *def;
     int since, until; /* opsets it exists in; 0: no bound */
 } Param;
@@ -61,39 +63,40 @@ typedef struct {
 enum { MAX_PARAM = 20, MAX_RESULT = 64 };
 
 enum { /* OpInfo.flags */
-       /* result element i depends on (broadcast) argument elements i alone */
+       /* element i of the result depends on element i of the (broadcast) arguments alone */
        F_ELEMENTWISE = 1,
        F_COMMUTES = 2, /* x and y may be exchanged */
        F_MOVES = 4,    /* copies elements without computing */
-       /* has an effect, or gives another result each time: never folded or merged */
+       /* has an effect, or another result at each execution: never folded or merged */
        F_IMPURE = 8,
        F_CONSTEXPR = 16,    /* decodes a compressed weight; runs before anything else */
        F_BLOCKS = 32,       /* has nested blocks */
-       F_UNSUPPORTED = 128, /* read and printed; running it is an error that says so */
+       F_UNSUPPORTED = 128, /* can be read and printed; to run it is an error */
        F_PRIVATE = 256,     /* of the E5 dialect, not of public Core ML */
-       F_CHOICE = 512 /* names what was chosen: the processor's part, behind the engine's */
+       F_CHOICE = 512       /* picks a class; runs on the processor, behind the engine's part */
 };
 
 typedef struct Call Call;
 typedef struct Grad Grad;
 
-/* What an op is sure to do (the column LAWS). */
+/* The algebraic laws that hold for an op (the column LAWS). */
 typedef struct {
-    bool relabels; /* x's elements in x's order, in another shape */
-    /* y (x) that is this number everywhere leaves x (y) as it is */
+    bool relabels; /* the result has x's elements in x's order, in another shape */
+    /* neutral elements: where y (for `left`: x) is this number, the result is x (y) */
     struct {
         bool is;
         double number;
     } right, left;
-    /* It is its x where its result has x's type, and .. */
+    /* When the op does nothing: the result has x's type, and besides nothing (SAME_TYPE), known
+     * dimensions (SAME_SHAPE), `param` is 0, 1, 2 .. (COUNTS_UP), or `param` is `number`
+     * everywhere (ALL_ARE). */
     struct {
         enum { IDLE_NEVER, IDLE_SAME_TYPE, IDLE_SAME_SHAPE, IDLE_COUNTS_UP, IDLE_ALL_ARE } when;
-        ParamId
-            param; /* .. of known extents; or this one counts up from 0; or is this number */
+        ParamId param;
         int64_t number;
     } idle;
-    bool round_trip; /* twice, by way of a type that holds all values, it is its x */
-    bool of_one;     /* of one value it is that value */
+    bool round_trip; /* there and back through a type that holds all values it does nothing */
+    bool of_one;     /* given one value, it does nothing */
 } Laws;
 
 typedef struct {
@@ -103,17 +106,17 @@ typedef struct {
     const char *doc;
     Opset since;
     const Param *param; /* ends with a NULL name */
-    /* by ParamId: 1 and where it stands in param; 0: the op has no such parameter */
+    /* by ParamId: 1 + its index in param; 0: the op has no such parameter */
     const unsigned char *place;
     bool (*infer)(Call *);
-    bool (*eval)(Call *); /* NULL: no reference meaning (says the run) */
-    /* multiply-adds of a checked call; -1: not known. NULL: none */
+    bool (*eval)(Call *); /* NULL: it cannot be run, which is an error of the run */
+    /* multiply-adds of a checked call, -1 where not known; NULL: it has none */
     double (*macs)(Call *);
     Laws laws;
-    /* what flows back (grad.h); NULL: the op has no gradient. grad_zero: nothing does,
-     * grad_expansion, grad_blocks: it does by what the op stands for or holds. */
+    /* the gradient (grad.h); NULL: the op has none. grad_zero: it is zero; grad_expansion: that
+     * of the ops which it is decomposed into; grad_blocks: that of its nested blocks. */
     bool (*grad)(Grad *);
-    const char *example, *expect; /* an argument list, and the literals it results in: a test */
+    const char *example, *expect; /* a test: an argument list, and the results it must give */
     int example_opset;
 } OpInfo;
 
@@ -125,24 +128,22 @@ enum {
 };
 extern const OpInfo ops[OP_COUNT];
 
-/* The generated side of the table (ir/ops/table/params.c): how parameters are spelt, and
- * OpInfo.place. */
+/* Generated from the table (ir/ops/table/params.c): names of parameters, and OpInfo.place. */
 extern const char *const param_names[PARAM_COUNT];
 extern const unsigned char param_places[OP_COUNT][PARAM_COUNT];
 
-/* Where text comes in: NULL and OP_NONE are what it may hold that the table does not. */
+/* By name, for readers of text: the row of an op (OP_NONE: the table lacks it), and a parameter
+ * of one (NULL: the op has none of that name). */
 int op_find(const char *name);
 const Param *op_param(const OpInfo *info, const char *name);
-/* By its id; NULL: the op has no such parameter. */
+/* By id; NULL: the op has no such parameter. */
 static inline const Param *op_param_of(const OpInfo *info, ParamId p)
 {
     return info->place[p] ? &info->param[info->place[p] - 1] : NULL;
 }
-bool param_in(const Param *p, Opset o);
-/* with P_CONST_UNTIL_17 resolved */
-unsigned param_flags(const Param *p, Opset o);
-/* the letter of its type variable; 0: none */
-char param_var(const Param *p, Opset o);
+bool param_in(const Param *p, Opset o);        /* whether the opset has it */
+unsigned param_flags(const Param *p, Opset o); /* P_CONST_UNTIL_17 becomes P_CONST or 0 */
+char param_var(const Param *p, Opset o);       /* letter of its type variable; 0: none */
 
 /* ---- a call ------------------------------------------------------------------------------ */
 
@@ -156,7 +157,7 @@ struct Call {
     const OpInfo *info;
     Opset opset;
     Arena *arena; /* for types and for what infer and eval need until the call is over */
-    /* the same with any bytes in it, for what is written whole (call_rough); NULL: arena */
+    /* an arena whose memory is not zeroed, for call_rough; NULL: arena is used */
     Arena *rough;
     Diag *diag;
     Loc loc;
@@ -166,111 +167,115 @@ struct Call {
         CallArg *v;
     } p[MAX_PARAM];
     int nout;
-    const Type *out[MAX_RESULT]; /* infer's */
-    Tensor *res[MAX_RESULT];     /* eval's: allocated to out[i] when that is fully known */
-    uint64_t random_seed;        /* what seed -1 of a random op stands for */
-    uint64_t random_draw;        /* executions of this statement so far: a loop draws anew */
-    /* of all random statements, which seed -1 tells apart by it */
-    uint64_t random_serial;
-    /* by index in info->param: which word of its domain a parameter has, its default where it is absent,
-     * -1 where it has none; NULL: not looked up yet, call_choice does then */
+    const Type *out[MAX_RESULT]; /* set by infer */
+    Tensor *res[MAX_RESULT];     /* filled by eval; allocated where out[i] is fully known */
+    uint64_t random_seed;        /* the seed of a random op whose parameter `seed` is -1 */
+    uint64_t random_draw;        /* executions of this op so far: in a loop each draws anew */
+    uint64_t random_serial;      /* number of this op among the random ops, for seed -1 */
+    /* by index in info->param: the number of its word in its domain, that of the default
+     * where it is absent, -1 where it has none. NULL: not looked up yet, then call_choice
+     * does so */
     const signed char *choice;
-    /* of einsum, likewise; NULL: read from its text then */
+    /* of einsum: its equation; NULL: not parsed yet, then equation_einsum does so */
     const struct Equation *equation;
-    /* how sums of products are formed (eval.h); NULL: in double */
+    /* how sums of products are computed (eval.h); NULL: in double */
     const struct Products *products;
 };
 
-/* Asking. The row must have the parameter (a bug otherwise), which call_takes tells. */
+/* Reading arguments. To ask for a parameter that the row lacks is a bug(); where several rows
+ * share a function, call_takes tells. */
 bool call_takes(const Call *c, ParamId p);
-int call_has(const Call *c, ParamId p); /* how many values; 0: absent */
+int call_has(const Call *c, ParamId p); /* number of values given; 0: absent */
 const CallArg *call_arg(const Call *c, ParamId p, int i);
-DType call_dtype(const Call *c, ParamId p); /* DT_NONE when absent */
-/* of a tensor argument; NULL when absent */
-const Shape *call_shape(const Call *c, ParamId p);
-const Tensor *call_val(const Call *c, ParamId p); /* NULL: absent or not known */
-/* Scalars: the argument's value, else the row's default. A value that is not known at compile
- * time (infer only) gives the default too; ask call_known first where that matters. */
-/* absent, or present with a value */
+DType call_dtype(const Call *c, ParamId p);        /* DT_NONE: absent */
+const Shape *call_shape(const Call *c, ParamId p); /* of a tensor argument; NULL: absent */
+const Tensor *call_val(const Call *c, ParamId p);  /* NULL: absent or not known */
+/* A scalar argument's value, else the row's default. While compiling, a value that is not
+ * known gives the default too; where that matters call_known tells: it is true for an
+ * argument that is absent or has a value. call_str is NULL for an absent one without a
+ * default. */
 bool call_known(const Call *c, ParamId p);
 int64_t call_int(const Call *c, ParamId p);
 double call_float(const Call *c, ParamId p);
 bool call_bool(const Call *c, ParamId p);
-/* NULL when absent without default */
 const char *call_str(const Call *c, ParamId p);
-/* Of a parameter whose domain is a list of words (choices.def) which one it has, as its enum; -1:
- * none of them, which call_choice reports. */
+/* For a parameter whose domain is a list of words (choices.def): the word as its enum. -1: it
+ * is none of them, which call_choice reports. */
 int call_chosen(const Call *c, ParamId p);
 int call_choice(Call *c, ParamId p);
-/* Of one whose domain is TypeName; DT_NONE: no such type. */
+/* For a parameter whose domain is TypeName; DT_NONE: no such type. */
 DType call_type_named(const Call *c, ParamId p);
-/* All of a statement's, for Call.choice; NULL: it has none, or not all are known. */
+/* The words of all parameters of op, for Call.choice; NULL: it has none, or not all are
+ * known. */
 const signed char *op_choices(const Op *op, Opset o, Arena *a);
-/* An einsum's, for Call.equation; NULL: it is none, or has an error, which whoever runs it reports. */
+/* The equation of an einsum, for Call.equation. NULL: it is another op, or the equation has an
+ * error, which its inference reports. */
 const struct Equation *op_equation(const Op *op, Arena *a);
-/* Vectors: count, or -1 when absent or not known. A scalar counts as one element. */
+/* The elements of a vector, or a scalar as one element, into out; returns their count. -1:
+ * absent or not known. */
 int call_ints(const Call *c, ParamId p, int64_t *out, int max);
 int call_bools(const Call *c, ParamId p, bool *out, int max);
-/* A parameter of n numbers that defaults to `fill` each; reports a wrong length. */
+/* The same for a vector of n numbers, each `fill` where it is absent; another length is an
+ * error. */
 bool call_ints_or(Call *c, ParamId p, int n, int64_t fill, int64_t *out);
-/* An axis, negative ones counted from the end of `rank`; reports one out of range. */
+/* An axis of a tensor of that rank, from 0; negative ones count from the end. One that is
+ * out of range is an error. */
 bool call_axis(Call *c, ParamId p, int rank, int *out);
 bool call_norm_axis(Call *c, ParamId p, int64_t axis, int rank, int *out);
 
-/* Answering. */
-/* appends a tensor result; always true */
-bool call_out(Call *c, DType t, Shape s);
-bool call_out_type(Call *c, const Type *t); /* appends any; always true */
-/* "<op>: <message>" at the call; always false */
+/* Setting results. The first two always return true. */
+bool call_out(Call *c, DType t, Shape s);   /* appends a tensor to the result types */
+bool call_out_type(Call *c, const Type *t); /* appends any type */
+/* Reports "<op>: <message>" at the call; always false. */
 bool call_error(Call *c, const char *fmt, ...) PRINTF(2, 3);
-/* For eval: gives result i a shape that infer could not know. */
+/* For eval: allocates result i, whose shape infer could not know. */
 bool call_alloc(Call *c, int i, DType t, const Shape *s);
-/* A float tensor's elements as doubles, from the call's arena; NULL when absent. */
+/* The elements of a float tensor as doubles, in the call's arena; NULL: absent. */
 double *call_doubles(Call *c, ParamId p);
 double *call_doubles_of(Call *c, const Tensor *t);
-void *call_scratch(Call *c, size_t count, size_t size); /* zeroed, dies with the call */
-void *call_rough(Call *c, size_t count, size_t size);   /* the same with any bytes in it */
+void *call_scratch(Call *c, size_t count, size_t size); /* zeroed memory until the call ends */
+void *call_rough(Call *c, size_t count, size_t size);   /* the same, not zeroed */
 
 /* ---- making calls ------------------------------------------------------------------------ */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
-/* The argument of a parameter that the row has. */
+/* Sets the n values of an argument, whose parameter the row must have. */
 void call_give(Call *c, ParamId p, int n, CallArg *v);
-/* The same for a name out of a text; reports one that the row has not. */
+/* The same by a name from a text; one that the row lacks is reported. */
 bool call_set(Call *c, const char *name, int n, CallArg *v);
-/* Presence, types, type variables, constness and scalars of the arguments against the row. */
+/* Checks the arguments against the row: presence, types, type variables, constness, scalars. */
 bool call_check(Call *c);
-/* Checks, infers, allocates, evaluates. res[] are `max` empty tensors, or what such a call has
- * made before, whose memory is used again where it fits. */
+/* Checks, infers, allocates and evaluates. res has `max` tensors, empty ones or the results
+ * of an earlier call, whose memory is used again where it fits. */
 bool call_run(Call *c, Tensor *res, int max);
-/* The call that an op of the IR is: arguments by name, values of literals filled in. */
+/* Makes the call of an op, with its literals as known values. */
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
 
-/* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred
- * asks for. */
+/* Warns where Core ML itself is known to refuse an inferred call, or to compute it wrongly. */
 void call_doubt(const Call *c);
 
 /* ---- multiply-adds ----------------------------------------------------------------------- */
 
-/* Of one execution of an op: of products of matrices, convolutions, attention and recurrent
- * layers, products with padding too; 0 for all others. -1: extents that it depends on are not
- * known. */
+/* Multiply-adds of one execution of an op: a matrix product, convolution, attention or
+ * recurrent layer, products with padding included; 0 for all others. -1: dimensions that
+ * they depend on are not known. */
 double op_macs(const Op *op);
 
 typedef struct {
-    double count;   /* of all statements; a loop's body and both branches of a cond once */
-    const Op *open; /* the first whose extents are not known: it is not counted; NULL: none */
-    bool blocks;    /* there are loops or conds: what runs may be more or less */
+    double count; /* of all ops; the body of a loop and both branches of a cond once */
+    const Op
+        *open;   /* the first op that is not counted, its dimensions being unknown; or NULL */
+    bool blocks; /* there are loops or conds, so that a run may compute more or less */
 } Macs;
-/* Of a verified function whose parameters have the types of `param` (of full extents; NULL,
- * or NULL in it: as declared): what they bind is followed through the statements. */
+/* Of a verified function whose parameters have the types `param`, of known dimensions (NULL, or
+ * NULL in it: as declared). Dimensions are inferred from these through the ops. */
 Macs func_macs(const Func *f, const Type *const *param);
 
 /* ---- building ---------------------------------------------------------------------------- */
 
 #include "builders.h"
 
-/* ---- shared by families (not for outside) ------------------------------------------------ */
+/* ---- functions of the rows, declared from the table; for ir/ops alone -------------------- */
 
 #define OP(name, ...)
 #define IR(f) bool f(Call *c);

@@ -1,11 +1,12 @@
-/* pool.c -- pooling; its gradients stand in conv_grad.c, with those of what else slides
- * windows. */
+/* pool.c -- pooling: inference and reference kernels; gradients are in conv_grad.c, with those
+ * of the other ops that slide windows. */
 #include "eval.h"
 #include "geometry.h"
 
 #include <math.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of the poolings. */
 
@@ -34,7 +35,7 @@ bool infer_pool(Call *c)
         && call_out(c, call_dtype(c, P_x), window_shape(&w, x->dim[0], x->dim[1]));
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* Pooling: a window of a plane reduced to one number. */
 

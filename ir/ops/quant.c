@@ -1,10 +1,12 @@
-/* quant.c -- compressed weights and quantised numbers; the meaning stands in quant_eval.c. */
+/* quant.c -- inference of compressed weights and quantised numbers; the reference kernels
+ * are in quant_eval.c. */
 #include "geometry.h"
 #include "grad.h"
 
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of quantisation and of the compressed weights. */
 
@@ -45,7 +47,7 @@ int64_t blocks_at(const Blocks *b, int64_t element)
     return at;
 }
 
-/* data's extents must be multiples of those of `by`, which has `more` further dimensions. */
+/* data's dimensions must be multiples of those of `by`, which has `more` further dimensions. */
 static bool quant_divides(Call *c, ParamId data, const Shape *d, ParamId by, int more)
 {
     const Shape *s = call_shape(c, by);
@@ -55,7 +57,7 @@ static bool quant_divides(Call *c, ParamId data, const Shape *d, ParamId by, int
             || (s->dim[i] > 0 && d->dim[i] % s->dim[i] == 0);
     if (good) return true;
     return call_error(c,
-                      "%s is %s and %s is %s: %s must have %s, and each extent must divide "
+                      "%s is %s and %s is %s: %s must have %s, and each dimension must divide "
                       "that of %s",
                       param_names[data], shape_text(c->arena, d), param_names[by],
                       shape_text(c->arena, s), param_names[by],
@@ -335,7 +337,8 @@ bool infer_constexpr_lut_to_sparse(Call *c)
     return call_out(c, call_dtype(c, P_lut), data);
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* The gradient of dequantize, whose only float is its scale. */
 

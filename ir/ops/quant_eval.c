@@ -1,7 +1,7 @@
-/* quant_eval.c -- what quantised, palettised and sparse tensors stand for.
+/* quant_eval.c -- reference kernels that decode quantised, palettised and sparse tensors.
  *
- * Everything goes from the packed elements to the result's type by small chunks: no array of
- * doubles or of whole indices is ever made, since a weight may fill most of the memory. */
+ * Packed elements are converted to the result's type in small chunks. No array of doubles or of
+ * indices is made for a whole tensor, since a weight may fill most of the memory. */
 #include "geometry.h"
 #include "eval.h"
 

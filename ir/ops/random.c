@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of the random ops. */
 
@@ -34,7 +35,7 @@ static bool random_shaped(Call *c, DType t)
     for (int i = 0; i < out.rank; i++) {
         if (!known) out.dim[i] = DIM_ANY;
         else if (out.dim[i] < 0)
-            return call_error(c, "shape asks for an extent of %lld", (long long)out.dim[i]);
+            return call_error(c, "shape asks for a dimension of %lld", (long long)out.dim[i]);
     }
     return call_out(c, t, out);
 }
@@ -57,10 +58,10 @@ bool infer_random_categorical(Call *c)
     return call_out(c, call_dtype(c, P_x), s);
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
-/* Random ops: element i of a statement's n-th execution is a function of
- * (seed, n, i), so two statements with one seed draw the same; those without a seed count among
+/* Random ops: element i of an op's n-th execution is a function of
+ * (seed, n, i), so two ops with one seed draw the same; those without a seed count among
  * themselves. */
 
 static uint64_t stream_of(const Call *c)

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 /* Result types of lstm, gru and rnn. */
 
@@ -140,7 +141,7 @@ double macs_recurrent(Call *c)
          * (double)(r.width + r.hidden);
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* Lstm, gru and rnn: one walk over the steps, one function a cell.
  * 

@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 bool call_axes_or_all(Call *c, ParamId param, int rank, bool *in)
 {
@@ -58,7 +59,7 @@ bool infer_argreduce(Call *c)
     return call_out(c, t, reduce_dims(x, in, call_bool(c, P_keep_dims)));
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* ---- of a row of floats ------------------------------------------------------------------ */
 
@@ -243,7 +244,8 @@ static bool arg_reduce(Call *c, bool want_max)
 bool eval_reduce_argmax(Call *c) { return arg_reduce(c, true); }
 bool eval_reduce_argmin(Call *c) { return arg_reduce(c, false); }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of reductions. x is the argument, y the result and d what flows
  * back into it, both with the axes that were reduced as 1. */

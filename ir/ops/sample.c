@@ -1,4 +1,4 @@
-/* sample.c -- grids, taps and edges: how image ops find their pixels. */
+/* sample.c -- sampling of images (image.h): grids, coordinates, taps and edges. */
 #include "image.h"
 
 #include <math.h>

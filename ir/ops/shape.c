@@ -1,19 +1,18 @@
-/* shape.c -- result types of the ops that give a tensor another shape or take a part of
- * it. */
+/* shape.c -- inference of the ops that give a tensor another shape or take a part of it. */
 #include "move.h"
 
 #include <string.h>
 
 /* ---- reshape ----------------------------------------------------------------------------- */
 
-/* 0 inherits an extent: up to ios16 the one at its own place, from ios17 on counted from the
+/* 0 inherits a dimension: up to ios16 the one at its own place, from ios17 on counted from the
  * right, where there is none it is 1. */
 static bool inherit_dim(Call *c, const Shape *x, const Vector *shape, int i, int64_t *dim)
 {
     if (c->opset < OPSET_IOS17 && shape->n != x->rank)
         return call_error(
             c,
-            "a 0 in shape copies the extent of x at its place, so shape must have as "
+            "a 0 in shape copies the dimension of x at its place, so shape must have as "
             "many elements as x has axes: it has %d, x is %s",
             shape->n, call_text(c, x));
     int from = c->opset < OPSET_IOS17 ? i : x->rank - shape->n + i;
@@ -30,7 +29,7 @@ static bool check_same_size(Call *c, const Shape *x, const Shape *r)
                       call_text(c, r));
 }
 
-/* The extent that -1 stands for. */
+/* The dimension that -1 stands for. */
 static bool solve_dim(Call *c, const Shape *x, Shape *r, int wild)
 {
     size_t have, rest;
@@ -39,7 +38,7 @@ static bool solve_dim(Call *c, const Shape *x, Shape *r, int wild)
     r->dim[wild] = DIM_ANY;
     if (!known) return true;
     if (!rest || have % rest)
-        return call_error(c, "x is %s, %zu elements; no extent in place of ? makes them %s",
+        return call_error(c, "x is %s, %zu elements; no dimension in place of ? makes them %s",
                           call_text(c, x), have, call_text(c, r));
     r->dim[wild] = (int64_t)(have / rest);
     return true;
@@ -61,7 +60,7 @@ bool infer_reshape(Call *c)
         if (!s.v[i]) {
             if (!inherit_dim(c, x, &s, i, &r.dim[i])) return false;
         } else if (wild >= 0) {
-            return call_error(c, "shape holds -1 twice; one extent can be left open");
+            return call_error(c, "shape holds -1 twice; one dimension can be left open");
         } else {
             wild = i;
         }
@@ -113,10 +112,11 @@ bool infer_reshape_like(Call *c)
             return false;
     }
     if (!shape_known(&r))
-        return call_error(c,
-                          "the result is %s; the extents that it takes of ref_tensors must be "
-                          "known",
-                          call_text(c, &r));
+        return call_error(
+            c,
+            "the result is %s; the dimensions that it takes of ref_tensors must be "
+            "known",
+            call_text(c, &r));
     return check_same_size(c, call_shape(c, P_x), &r) && call_out(c, call_dtype(c, P_x), r);
 }
 
@@ -138,7 +138,8 @@ bool infer_expand_dims(Call *c)
     return call_out(c, call_dtype(c, P_x), r);
 }
 
-/* A named axis whose extent is not 1 stays; one whose extent is not known yet counts as 1. */
+/* A named axis whose dimension is not 1 stays; one whose dimension is not known yet counts as
+ * 1. */
 bool infer_squeeze(Call *c)
 {
     const Shape *x = call_shape(c, P_x);
@@ -200,7 +201,7 @@ bool infer_reverse_sequence(Call *c)
 
 /* ---- slices ------------------------------------------------------------------------------ */
 
-/* The number of steps when the extent is not known: sure only where clamping cannot change
+/* The number of steps when the dimension is not known: sure only where clamping cannot change
  * it. */
 static int64_t open_count(bool bm, bool em, int64_t b, int64_t e, int64_t s)
 {

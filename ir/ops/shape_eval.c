@@ -1,5 +1,5 @@
-/* shape_eval.c -- the meaning of the ops that give a tensor another shape or take a part of
- * it. */
+/* shape_eval.c -- reference kernels of the ops that give a tensor another shape or take a part
+ * of it. */
 #include "move.h"
 
 /* reshape, expand_dims, squeeze and their kin: the same elements in the same order. */

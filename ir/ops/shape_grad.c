@@ -1,5 +1,5 @@
-/* shape_grad.c -- gradients of statements that move elements about: each goes back where it
- * came from, and what came from nowhere is dropped. */
+/* shape_grad.c -- gradients of ops that move elements: the gradient of an element goes back to
+ * where the element came from; that of an element that was filled in is dropped. */
 #include "grad.h"
 #include "move.h"
 
@@ -22,7 +22,7 @@ bool grad_transpose_op(Grad *g)
     return true;
 }
 
-/* A permutation that is its own inverse: the same statement of what flows back. */
+/* A permutation that is its own inverse: the same op of what flows back. */
 bool grad_itself(Grad *g)
 {
     const BuildArg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
@@ -123,7 +123,7 @@ static bool is_empty(const Shape *s)
     return shape_count(s, &n) && !n;
 }
 
-/* Elements that were picked at places which are computed: the statement picks the numbers of
+/* Elements that were picked at places which are computed: the op picks the numbers of
  * the places too, and to those d is added. */
 static Value *scatter_back(Grad *g)
 {

@@ -1,4 +1,4 @@
-/* tensor.c -- result types of the ops that join, cut, fill, order and count tensors. */
+/* tensor.c -- inference of the ops that join, split, fill, sort and count. */
 #include "move.h"
 
 #include <math.h>
@@ -6,8 +6,9 @@
 
 /* ---- joining ----------------------------------------------------------------------------- */
 
-/* values: tensors of one element type and one rank; all extents agree but that of `axis` (-1:
- * no exception). *s has the first's shape, with the extents that any of them knows. */
+/* values: tensors of one element type and one rank; all dimensions agree but that of
+ * `axis` (-1: no exception). *s has the first's shape, with the dimensions that any of them
+ * knows. */
 static bool check_values(Call *c, int axis, Shape *s)
 {
     const CallArg *first = call_arg(c, P_values, 0);
@@ -166,7 +167,7 @@ bool infer_pad(Call *c)
     return call_out(c, call_dtype(c, P_x), r);
 }
 
-/* An extent that an argument gives. */
+/* A dimension that an argument gives. */
 static bool given_dim(Call *c, ParamId param, int64_t v, int64_t *dim)
 {
     *dim = v;

@@ -1,4 +1,4 @@
-/* tensor_eval.c -- the meaning of the ops that join, cut, fill, order and count tensors. */
+/* tensor_eval.c -- reference kernels of the ops that join, split, fill, sort and count. */
 #include "move.h"
 
 #include <math.h>
@@ -289,7 +289,7 @@ static bool sort_lines(Call *c, Tensor *values, Tensor *places)
 bool eval_argsort(Call *c) { return sort_lines(c, NULL, c->res[0]); }
 bool eval_topk(Call *c) { return sort_lines(c, c->res[0], c->nout > 1 ? c->res[1] : NULL); }
 
-/* ---- results whose extent depends on the data -------------------------------------------- */
+/* ---- results whose dimension depends on the data ----------------------------------------- */
 
 bool eval_non_zero(Call *c)
 {

@@ -1,4 +1,5 @@
-/* tensor_nms.c -- non-maximum suppression: the best boxes that do not cover each other. */
+/* tensor_nms.c -- non_maximum_suppression: the boxes of the highest scores of which no two
+ * overlap by more than a threshold. */
 #include "move.h"
 
 #include <math.h>

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== inference ============================================================================= */
+/* ==== inference
+ * ============================================================================= */
 
 bool infer_like_x(Call *c) { return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x)); }
 
@@ -40,7 +41,7 @@ bool infer_cast(Call *c)
     return call_out(c, t, *call_shape(c, P_x));
 }
 
-/* ==== meaning =============================================================================== */
+/* ==== reference kernels =================================================================== */
 
 /* ---- one loop for all -------------------------------------------------------------------- */
 
@@ -146,7 +147,8 @@ bool eval_cast(Call *c)
     return true;
 }
 
-/* ==== gradients ============================================================================= */
+/* ==== gradients
+ * ============================================================================= */
 
 /* Gradients of functions of one number. x is the argument, y the result, d what
  * flows back into it. */

@@ -1,11 +1,11 @@
-/* window.c -- padding, strides and extents of sliding windows, from a call's parameters. */
+/* window.c -- padding, strides and dimensions of sliding windows, from a call's parameters. */
 #include "geometry.h"
 
 #include <string.h>
 
-enum { EXTENT_MAX = 1 << 30 }; /* keeps every sum and product of two extents inside int64 */
+enum { DIM_MAX = 1 << 30 }; /* keeps every sum and product of two dimensions inside int64 */
 
-/* ---- extents ----------------------------------------------------------------------------- */
+/* ---- dimensions -------------------------------------------------------------------------- */
 
 bool window_rank(Call *c, const Shape *x)
 {
@@ -58,11 +58,11 @@ static bool window_vector(Call *c, ParamId param, int n, int per, int64_t fill, 
 static bool dims_fit(Call *c, const Window *w, const Shape *x)
 {
     for (int i = 0; i < MAX_SPATIAL; i++) {
-        if (w->kernel[i] != DIM_ANY && (w->kernel[i] < 1 || w->kernel[i] > EXTENT_MAX))
-            return call_error(c, "the kernel has extent %lld; it must be 1 to 2^30",
+        if (w->kernel[i] != DIM_ANY && (w->kernel[i] < 1 || w->kernel[i] > DIM_MAX))
+            return call_error(c, "the kernel has size %lld; it must be 1 to 2^30",
                               (long long)w->kernel[i]);
-        if (w->in[i] > EXTENT_MAX)
-            return call_error(c, "x is %s; extents above 2^30 are not supported",
+        if (w->in[i] > DIM_MAX)
+            return call_error(c, "x is %s; dimensions above 2^30 are not supported",
                               shape_text(c->arena, x));
     }
     return true;
@@ -142,8 +142,8 @@ static bool wanted_shape(Call *c, const Shape *x, int64_t *wanted, bool *sure)
         return call_error(c, "output_shape begins with %lld, x is %s: the batches differ",
                           (long long)v[0], shape_text(c->arena, x));
     for (int i = 2; i < x->rank; i++) {
-        if (v[i] < 1 || v[i] > EXTENT_MAX)
-            return call_error(c, "output_shape has %lld; extents must be 1 to 2^30",
+        if (v[i] < 1 || v[i] > DIM_MAX)
+            return call_error(c, "output_shape has %lld; dimensions must be 1 to 2^30",
                               (long long)v[i]);
         wanted[MAX_SPATIAL - x->rank + i] = v[i];
     }

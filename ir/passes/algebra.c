@@ -1,4 +1,4 @@
-/* algebra.c -- removes statements that change nothing, and pairs that undo each other. */
+/* algebra.c -- removes ops that change nothing, and pairs that undo each other. */
 #include "passes.h"
 
 #include <string.h>
@@ -125,7 +125,7 @@ static Value *(*const simplers[])(const Op *) = {
     without_neutral, when_idle, round_trip, relabel_pair, the_only_one,
 };
 
-/* A function's result keeps its name, so its statement stays, unless its argument is computed
+/* A function's result keeps its name, so its op stays, unless its argument is computed
  * for it alone and can take the name over. */
 static bool take_name(Module *m, Op *op, Value *with)
 {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
-/* The statement of the function's body that v comes from, or that holds it; -1: none. */
+/* The op of the function's body that v comes from, or that holds it; -1: none. */
 int alike_place(const AlikeWork *w, const Value *v)
 {
     const Op *op = v->def;
@@ -97,7 +97,7 @@ static int alike_renames(const AlikeWork *w, int i)
     return from >= 0 && !w->op[from].fixed ? from : -1;
 }
 
-/* Statements of one layer that follow each other, or of none. */
+/* Ops of one layer that follow each other, or of none. */
 static void alike_runs(AlikeWork *w)
 {
     int n = 0;
@@ -176,7 +176,7 @@ static bool alike_is_float(void *ctx, const Value *v)
     return !computed || !alike_is_whole(v) || mask;
 }
 
-/* Levels in a run of no layer: even ones are the processor's. Each statement is in the first
+/* Levels in a run of no layer: even ones are the processor's. Each op is in the first
  * that it may be in. */
 typedef struct {
     AlikeWork *w;
@@ -204,7 +204,7 @@ static void alike_levels(AlikeWork *w)
     }
 }
 
-/* The last level that a statement's readers in its run leave it. */
+/* The last level that an op's readers in its run leave it. */
 static bool alike_note_late(void *ctx, const Value *v)
 {
     const AlikeLevel *l = ctx;
@@ -323,7 +323,7 @@ typedef struct {
     int at;
 } AlikeReach;
 
-/* Which parts read a statement: the first and the last behind its own. */
+/* Which parts read an op: the first and the last behind its own. */
 static bool alike_note_reader(void *ctx, const Value *v)
 {
     const AlikeReach *r = ctx;
@@ -348,7 +348,7 @@ static uint64_t alike_bytes_of(const AlikeWork *w, const Op *op)
     return bytes;
 }
 
-/* The statements of a layer are computed again in its backward part until what is kept fits. */
+/* The ops of a layer are computed again in its backward part until what is kept fits. */
 static void alike_remember(AlikeWork *w, AlikeCut *out)
 {
     for (int i = 0; i < w->n; i++) w->op[i].reader = -1;

@@ -70,7 +70,7 @@ typedef struct {
     Arena arena;
     AlikeOp *op; /* by place */
     int n;
-    PtrMap place, input; /* of a statement, plus 1; the inputs */
+    PtrMap place, input; /* of an op, plus 1; the inputs */
     AlikeRun *run;
     int nrun;
     AlikeGroup *group;
@@ -80,7 +80,7 @@ typedef struct {
 
 int alike_place(const AlikeWork *w, const Value *v);
 typedef bool AlikeUse(void *ctx, const Value *v);
-/* Each value that op takes, and that statements in its blocks take; false: fn said so. */
+/* Each value that op takes, and that ops in its blocks take; false: fn said so. */
 bool alike_uses(const Op *op, AlikeUse *fn, void *ctx);
 uint64_t alike_bytes(const AlikeWork *w, const Value *v); /* as it goes from part to part */
 /* Parts that are alike become one program; out->part stays empty where nothing is gained. */

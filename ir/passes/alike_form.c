@@ -16,7 +16,7 @@ typedef struct {
     int nliteral, literals;
     const Value **in, **out;
     int nin, ins, nout, outs;
-    bool *needed; /* by place: statements of the function that the program has */
+    bool *needed; /* by place: ops of the function that the program has */
 } AlikeForm;
 
 /* ---- what a part has --------------------------------------------------------------------- */
@@ -294,7 +294,7 @@ static bool alike_merge(AlikeWork *w, const int *first)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* In a copy of the function: other statements go, and what came from them comes in. */
+/* In a copy of the function: other ops go, and what came from them comes in. */
 static void alike_reduce(const AlikeForm *f, Func *to, Op **copy)
 {
     const AlikeWork *w = f->w;

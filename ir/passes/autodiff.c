@@ -1,8 +1,8 @@
-/* autodiff.c -- reverse mode: what flows back through the statements between y and x.
+/* autodiff.c -- reverse mode: what flows back through the ops between y and x.
  *
- * Forward, it is noted which values depend on x; backward, statement by statement, what each
+ * Forward, it is noted which values depend on x; backward, op by op, what each
  * result has collected goes to its arguments by the GRAD of its row. A value's gradient is
- * complete when its own statement is reached: then it gets its name. */
+ * complete when its own op is reached: then it gets its name. */
 #include "passes.h"
 #include "../ops/grad.h"
 #include "legal.h"
@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     Builder *at;
     Func *func;
-    Block *block; /* whose statements are walked */
+    Block *block; /* whose ops are walked */
     GuardTask lost;
     Arena scratch;
     OpList ops;     /* of the function, what a block holds before its owner */
@@ -27,7 +27,7 @@ typedef struct {
     PtrMap from_x;  /* the values of x */
     PtrMap flow;    /* by value: its gradient so far */
     PtrMap toward;  /* by value: the result through which it reaches y */
-    PtrMap twin;    /* by result of a statement that was expanded: what it is in that */
+    PtrMap twin;    /* by result of an op that was expanded: what it is in that */
 } Auto;
 
 static void autodiff_release(void *ctx)
@@ -162,7 +162,7 @@ static bool dims_known(const Auto *a, const Op *op, const Value *v)
 {
     if (!v || v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) return true;
     diag_error(a->at->diag, op_loc(op),
-               "gradient of %s: the extents of %s are not known; a model of fixed shapes is "
+               "gradient of %s: the dimensions of %s are not known; a model of fixed shapes is "
                "needed",
                op_name(op), v->name ? v->name : "an argument");
     return false;
@@ -184,7 +184,7 @@ static bool is_argument(const Op *op, const Value *v)
     return false;
 }
 
-/* Whether the statements that op was expanded into take all that flows into op: parts of a
+/* Whether the ops that op was expanded into take all that flows into op: parts of a
  * weight that were cut out of its literal do not depend on it any more. */
 static bool takes_all(const Auto *a, const Op *op)
 {
@@ -200,7 +200,7 @@ static bool takes_all(const Auto *a, const Op *op)
     return true;
 }
 
-/* What a row expands into stands before its statement, which stays: others may have its
+/* What a row expands into stands before its op, which stays: others may have its
  * results. */
 static bool autodiff_expand(Auto *a)
 {

@@ -11,7 +11,7 @@ typedef struct {
     const Op *op;
     Value *const *dy;
     CondFlow *flow;
-    PtrMap inside; /* what the blocks define: a value, or a statement */
+    PtrMap inside; /* what the blocks define: a value, or an op */
     PtrMap taken;  /* what of outside is in flow->x */
     PtrMap copy;   /* of a value of the block at work */
     Arena *arena;
@@ -84,7 +84,7 @@ static Value *autodiff_cond_own(Branches *t, Block *block, Value *dx, const Valu
     return dx->def && dx->def->parent == block ? dx : mil_identity(&inner, "d", .x = dx);
 }
 
-/* ---- the statement ----------------------------------------------------------------------- */
+/* ---- the op ----------------------------------------------------------------------- */
 
 static bool autodiff_cond_build(Branches *t)
 {

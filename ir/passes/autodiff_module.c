@@ -208,9 +208,10 @@ static Value *autodiff_module_zeros(GradWork *w, Builder *b, const Value *x)
     diag_warn(w->diag, WARN_ZERO_GRADIENT, value_loc(x),
               "no result depends on %s: its gradient is 0", x->name);
     if (!shape_known(&x->type->shape)) {
-        diag_error(w->diag, value_loc(x),
-                   "the gradient of %s is zeros of its shape, %s, whose extents must be known",
-                   x->name, shape_text(&w->scratch, &x->type->shape));
+        diag_error(
+            w->diag, value_loc(x),
+            "the gradient of %s is zeros of its shape, %s, whose dimensions must be known",
+            x->name, shape_text(&w->scratch, &x->type->shape));
         return NULL;
     }
     Const *c = NEW(&w->m->arena, Const);

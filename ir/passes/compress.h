@@ -87,7 +87,7 @@ typedef struct {
 
 typedef struct CompressPlan {
     CompressRules *rules; /* NULL: what is declared alone */
-    bool measures;        /* decodes all that it has made, by the op's own meaning */
+    bool measures;        /* decodes all that it has made, by the op's reference kernel */
     CompressNote *note;   /* in the module's arena, in the program's order */
     size_t nnote, cap;
 } CompressPlan;

@@ -407,7 +407,7 @@ static bool encode_values(Encoder *e)
 bool compress_encode(Encoder *e)
 {
     e->shape = e->from->type->shape;
-    if (!shape_count(&e->shape, &e->count)) bug("a weight of unknown extents");
+    if (!shape_count(&e->shape, &e->count)) bug("a weight of unknown dimensions");
     e->kept = e->count;
     e->to = (Coded){ 0 };
     bool ok = is_all_finite(e) && (e->as->kind != KIND_sparse || encode_sparse(e))

@@ -1,4 +1,4 @@
-/* compress_form.c -- the statements that decode what a weight was encoded to, as an opset has
+/* compress_form.c -- the ops that decode what a weight was encoded to, as an opset has
  * them: up to ios17 one op with all of its parts among the attributes, and packed bytes beside
  * a shape; then ops of tensors, one after the other. */
 #include "compress_part.h"
@@ -7,7 +7,7 @@
 
 typedef struct {
     Module *m;
-    Op *at; /* the statement that is replaced: they are built in front of it */
+    Op *at; /* the op that is replaced: they are built in front of it */
     Diag *diag;
     Opset opset;
     const Coded *coded;
@@ -15,7 +15,7 @@ typedef struct {
     int channel;
 } Forming;
 
-/* ---- one statement ----------------------------------------------------------------------- */
+/* ---- one op ----------------------------------------------------------------------- */
 
 static Op *form_op(Forming *f, int kind)
 {

@@ -86,7 +86,7 @@ typedef struct {
     Arena scratch;
     const uint8_t *mask; /* bits of the elements that stay; NULL: all do */
     size_t kept;
-    const char *why; /* what its extents did not allow, or NULL */
+    const char *why; /* what its dimensions did not allow, or NULL */
     Coded to;
 } Encoder;
 
@@ -108,7 +108,7 @@ double encoder_rounded(const Encoder *e, double v);
 /* The parts of an axis that a wish for so many elements each allows; 1: it cannot be parted. */
 int64_t encoder_groups(Encoder *e, int axis, double each, const char *what);
 
-/* The statements that decode it, in front of `at`: what stands for v, a weight. */
+/* The ops that decode it, in front of `at`: what stands for v, a weight. */
 Value *compress_form(Module *m, Op *at, const Value *v, const Encoder *e, Diag *d);
 
 bool encode_sparse(Encoder *e); /* sets mask and kept */

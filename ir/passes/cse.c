@@ -1,4 +1,4 @@
-/* cse.c -- merges statements that compute the same: equal ops with equal arguments and
+/* cse.c -- merges ops that compute the same: equal ops with equal arguments and
  * attributes. */
 #include "passes.h"
 
@@ -121,7 +121,7 @@ static void redirect_op(const CseTable *t, Op *op)
     }
 }
 
-/* The function's own statements; those in nested blocks are left as they are. */
+/* The function's own ops; those in nested blocks are left as they are. */
 static int cse_merge(Func *f)
 {
     size_t count = 0;

@@ -1,4 +1,4 @@
-/* dce.c -- drops statements whose results nothing needs. */
+/* dce.c -- drops ops whose results nothing needs. */
 #include "passes.h"
 
 static void dce_mark(ValueSet *live, Value *const *val, int n)

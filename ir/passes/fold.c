@@ -1,4 +1,4 @@
-/* fold.c -- computes statements whose arguments are all constants, by their reference meaning:
+/* fold.c -- computes ops whose arguments are all constants, by their reference kernel:
  * at once where they are small, else when what they make is written or used. */
 #include "passes.h"
 
@@ -56,7 +56,7 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 }
 
 /* A constant that is only given another shape is the same bytes under another type, wherever
- * they are: nothing is read, so this holds for weights too. The statement of the constant is
+ * they are: nothing is read, so this holds for weights too. The op of the constant is
  * rewritten when this is its only use, so that it keeps its name and place. */
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
@@ -82,7 +82,7 @@ typedef struct {
     Func *func;
     Diag *diag;
     PtrMap
-        /* literals by result, of statements of this function that constants alone go into */
+        /* literals by result, of ops of this function that constants alone go into */
         made;
     ValueTable used; /* of those: what is used where the program runs */
     int changes;
@@ -94,7 +94,7 @@ static const Const *made_of(void *ctx, const Value *v)
     return ptrmap_get(&f->made, v);
 }
 
-/* A statement of constants: each of its results as a literal, for those that follow it. */
+/* An op of constants: each of its results as a literal, for those that follow it. */
 static bool note_made(void *ctx, Op *op)
 {
     Folding *f = ctx;
@@ -108,7 +108,7 @@ static bool note_made(void *ctx, Op *op)
     return true;
 }
 
-/* Marks what statements use that are computed when the program runs. */
+/* Marks what ops use that are computed when the program runs. */
 static bool note_uses(void *ctx, Op *op)
 {
     Folding *f = ctx;
@@ -120,7 +120,7 @@ static bool note_uses(void *ctx, Op *op)
     return true;
 }
 
-/* Whether the statement's results are to stand in the program as literals. */
+/* Whether the op's results are to stand in the program as literals. */
 static bool is_worth(const Folding *f, const Op *op)
 {
     bool used = false;

@@ -112,7 +112,7 @@ static Value *its_half(void *ctx, Value *v)
     return p && p->half ? p->half : v;
 }
 
-/* The same statement of an fp16 table, scale or list of elements; NULL: its bytes are not at
+/* The same op of an fp16 table, scale or list of elements; NULL: its bytes are not at
  * hand. */
 static Value *half_of_coded(Halving *h, Value *v)
 {
@@ -157,7 +157,7 @@ static Value *half_of(Halving *h, Value *v, Block *here)
     return p->half = half;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static bool has_list(const Op *op)
 {

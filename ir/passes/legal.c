@@ -6,7 +6,7 @@
 /* ---- walking ----------------------------------------------------------------------------- */
 
 /* What replaces a result must be its own and of its type, which is what the users were checked
- * with. Of extents that are not known the program may have said more than can be inferred. */
+ * with. Of dimensions that are not known the program may have said more than can be inferred. */
 static void take_over(Func *f, Value *from, Value *with)
 {
     if (!with->def || with->def->nout != 1)
@@ -188,7 +188,7 @@ static Value *legal_relabelled(Builder *b, const Value *x, const Shape *s)
     return build_const(b, x->name ? x->name : "const", c);
 }
 
-/* A tensor of no elements: to reshape, a 0 says that an extent stays. */
+/* A tensor of no elements: to reshape, a 0 says that a dimension stays. */
 static Value *legal_nothing(Builder *b, const Value *x, const Shape *s)
 {
     Const *c = NEW(&b->m->arena, Const);

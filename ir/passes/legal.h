@@ -2,7 +2,7 @@
  *
  * Each asks the rule, whose match says where it is broken (legal_asks), and does nothing where
  * the target does not need it. What cannot be rewritten stays as it is: the check names its
- * rule, and why no pass takes the way out. */
+ * rule, and why no pass applies the fix. */
 #ifndef ANEC_LEGAL_H
 #define ANEC_LEGAL_H
 
@@ -23,15 +23,15 @@ static inline bool legal_asks(const Legal *l, int rule, const Op *op)
     return rule_asks(l->rules, rule, l->func, op);
 }
 
-/* What a statement with one result becomes, built in front of it and of its type; NULL: it
+/* What an op with one result becomes, built in front of it and of its type; NULL: it
  * stays. The value must be new: it takes the name over. */
 typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
 
-/* Offers every statement of one tensor result whose row is known to fn, in order; what fn
+/* Offers every op of one tensor result whose row is known to fn, in order; what fn
  * builds is not offered. The number of rewritten ones. */
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 
-/* The same for statements of several tensor results: out[i] is what becomes result i; false: it
+/* The same for ops of several tensor results: out[i] is what becomes result i; false: it
  * stays. */
 typedef bool RewriteAll(const Legal *l, Builder *b, Op *op, Value **out);
 int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
@@ -40,16 +40,16 @@ int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
 void legal_replace(Op *op, Value *with);
 
 /* Compressed weights (legal_weights.c). decoded: what one holds, as a literal; NULL: it is not
- * at hand. make_dense: a new statement of that, else w itself; NULL is NULL. decompress: it
- * stands instead of the statement that decodes it. as_affine: a blockwise form as the affine
+ * at hand. make_dense: a new op of that, else w itself; NULL is NULL. decompress: it
+ * stands instead of the op that decodes it. as_affine: a blockwise form as the affine
  * one of ios16, when it has one scale a tensor or channel, written for opset `to`. False: the
- * statement stays. */
+ * op stays. */
 Value *make_dense(Builder *b, Value *w);
 Const *legal_decoded(Module *m, const Value *v, Diag *d);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 
-/* scaled_dot_product_attention in the steps that it stands for; NULL: its extents are not
+/* scaled_dot_product_attention in the steps that it stands for; NULL: its dimensions are not
  * known. */
 Value *legal_attention(Builder *b, const Op *op);
 /* lstm, gru or rnn written out, computed in t (legal_recurrent.c); false: it cannot be. */
@@ -57,7 +57,7 @@ bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-/* NULL: absent, no tensor, or extents unknown */
+/* NULL: absent, no tensor, or dimensions unknown */
 const Shape *shape_of_value(const Value *v);
 int64_t dim_of(const Value *v, int from_last); /* -1: there is no such axis */
 bool flag_of(const Op *op, ParamId arg);       /* a bool argument; absent: false */

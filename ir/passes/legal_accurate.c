@@ -44,7 +44,7 @@ Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
 
 /* ---- layer_norm -------------------------------------------------------------------------- */
 
-/* A gamma or beta, whose extents are those of the axes in order, as it broadcasts to x. */
+/* A gamma or beta, whose dimensions are those of the axes in order, as it broadcasts to x. */
 static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
 {
     int64_t axes[MAX_RANK * 2], last = -1;

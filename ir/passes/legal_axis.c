@@ -1,4 +1,4 @@
-/* legal_axis.c -- statements along an axis, where an engine takes them for some extents or
+/* legal_axis.c -- ops along an axis, where an engine takes them for some dimensions or
  * counts alone: topk, softmax and local_response_norm. */
 #include "legal.h"
 #include "legal_shape.h"

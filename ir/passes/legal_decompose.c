@@ -167,7 +167,7 @@ typedef struct {
     Diag *diag;
 } Known;
 
-/* Says so where the statement does not take what has become known. */
+/* Says so where the op does not take what has become known. */
 static bool take_known(void *ctx, Op *op)
 {
     const Known *k = ctx;

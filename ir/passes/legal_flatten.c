@@ -5,7 +5,7 @@
  * and so does what has an effect or draws random numbers. */
 #include "legal.h"
 
-enum { MOST_STEPS = 256, MOST_STATEMENTS = 1 << 16 };
+enum { MOST_STEPS = 256, MOST_OPS = 1 << 16 };
 
 static bool is_pure(const Block *b)
 {
@@ -134,7 +134,7 @@ static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
         copy_block(&b, copies, op_block(op, 0), step, v, next);
         if (!same_types(op, v) || !value_bool(next[0], &more)) return false;
         if (!more) return true;
-        if (step == MOST_STEPS || (step + 1) * each > MOST_STATEMENTS) return false;
+        if (step == MOST_STEPS || (step + 1) * each > MOST_OPS) return false;
         copy_block(&b, copies, op_block(op, 1), step, v, next);
         for (int i = 0; i < op->nout; i++) v[i] = next[i];
     }

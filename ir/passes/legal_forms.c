@@ -1,4 +1,4 @@
-/* legal_forms.c -- the forms of the column FORM of the op table: which one a statement takes
+/* legal_forms.c -- the forms of the column FORM of the op table: which one an op takes
  * for its target, and the passes that bring them about. What an engine refuses and depends on
  * constants alone becomes a constant. */
 #include "legal.h"
@@ -31,7 +31,7 @@ static bool all_known(const Op *op)
     return op_is_computable(op);
 }
 
-/* The results of a statement of constants alone, by its reference meaning. */
+/* The results of an op of constants alone, by its reference kernel. */
 static bool forms_compute(Builder *b, Op *op, Value **out)
 {
     const Const *c[MAX_RESULT];
@@ -55,7 +55,7 @@ static bool forms_asked(const Legal *l, const Op *op)
     return rule == RULE_OWN || (rule != RULE_op_refused && legal_asks(l, rule, op));
 }
 
-/* A row with a function for one result is of a statement that has one. */
+/* A row with a function for one result is of an op that has one. */
 static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
 {
     const bool refused = pass == FORM_decompose

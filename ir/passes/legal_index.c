@@ -1,11 +1,11 @@
 /* legal_index.c -- operations that move elements where indices say, by slices and concat: where
- * the indices are constants, and few enough for the statements to be written out. */
+ * the indices are constants, and few enough for the ops to be written out. */
 #include "legal.h"
 
 #include <string.h>
 
 enum {
-    MAX_PARTS = 128,    /* slices that a statement may become */
+    MAX_PARTS = 128,    /* slices that an op may become */
     MAX_ROWS = 1 << 20, /* of what is scattered into */
     FP16_WHOLE = 2048,  /* whole numbers up to here are exact in fp16 */
 };
@@ -159,7 +159,7 @@ static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n,
     return true;
 }
 
-/* The product of extents from axis `from` up to `to`. */
+/* The product of dimensions from axis `from` up to `to`. */
 static int64_t index_dims(const Shape *s, int from, int to)
 {
     int64_t n = 1;

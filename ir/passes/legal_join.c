@@ -1,4 +1,4 @@
-/* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do
+/* legal_join.c -- tile, stack, split and concat in ops that an engine takes and that do
  * not spoil it, and concat of many values in groups. */
 #include "legal_shape.h"
 

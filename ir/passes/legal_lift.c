@@ -22,7 +22,7 @@ enum {
 
 /* ---- how far ----------------------------------------------------------------------------- */
 
-/* The exponent of the largest magnitude of x, in the extents of a scalar of its rank. */
+/* The exponent of the largest magnitude of x, in the dimensions of a scalar of its rank. */
 static Value *lift_exponent(Builder *b, Value *x, int least)
 {
     int64_t axes[MAX_RANK];
@@ -55,7 +55,7 @@ static double lift_largest(const Tensor *t)
     return most;
 }
 
-/* False: of no type or extents that this is for, or a constant of zeros. */
+/* False: of no type or dimensions that this is for, or a constant of zeros. */
 static bool lift_operand(Builder *b, Value *v, LiftOperand *o)
 {
     Tensor t;
@@ -93,7 +93,7 @@ static Value *lift_both(Builder *b, LiftOperand *x, LiftOperand *y, int64_t n)
     return make1(b, OP_exp2, make_with(b, OP_add, make2(b, OP_add, ex, ey), -bits));
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static const struct {
     int kind;
@@ -122,7 +122,7 @@ static bool lift_some(const Shape *s)
     return shape_count(s, &n) && n > 0;
 }
 
-/* With a bias, which is added within the statement, it stays: no step has one that is learned. */
+/* With a bias, which is added within the op, it stays: no step has one that is learned. */
 static Value *lift_op(const Legal *l, Builder *b, Op *op)
 {
     (void)l;

@@ -1,4 +1,4 @@
-/* legal_pairs.c -- statements that an engine gets wrong together: a rounding times a number, a
+/* legal_pairs.c -- ops that an engine gets wrong together: a rounding times a number, a
  * product of two axes and its hard-swish. */
 #include "legal.h"
 

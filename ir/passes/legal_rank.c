@@ -1,4 +1,4 @@
-/* legal_rank.c -- tensors of too many axes: a statement works on fewer, with those it does not
+/* legal_rank.c -- tensors of too many axes: an op works on fewer, with those it does not
  * tell apart as one, between two reshapes that algebra merges with its neighbours'. */
 #include "legal_shape.h"
 

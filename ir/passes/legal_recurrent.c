@@ -187,7 +187,7 @@ static bool one_way(Unroll *u, int way, Value **part)
     return true;
 }
 
-/* ---- the statement ----------------------------------------------------------------------- */
+/* ---- the op ----------------------------------------------------------------------- */
 
 /* The op that an activation is; false: it is not known. */
 static bool activation_of(const Op *op, ParamId arg, int other, int *out)

@@ -1,4 +1,4 @@
-/* legal_reduce.c -- means in statements that an engine takes, and index reductions over an axis
+/* legal_reduce.c -- means in ops that an engine takes, and index reductions over an axis
  * that is not too long for it. */
 #include "legal_shape.h"
 

@@ -1,6 +1,6 @@
 /* legal_results.c -- results that are computed: a constant that is returned as it is, or an
  * identity that is all a function returns, goes through add(x, 0). So does what stands between
- * two statements that a profile says must not follow each other.
+ * two ops that a profile says must not follow each other.
  *
  * A result keeps its name. So does an input, and one that is returned as it is stays: the check
  * says so. */
@@ -26,7 +26,7 @@ static void return_instead(Func *f, const Value *v, Value *with)
         if (f->body->result[i] == v) func_set_result(f, i, with);
 }
 
-/* The new statement takes the name of a constant, which is nobody's business elsewhere. */
+/* The new op takes the name of a constant, which is nobody's business elsewhere. */
 static bool compute_result(Legal *l, Value *v)
 {
     Func *f = l->func;
@@ -58,9 +58,9 @@ static int of_function(Legal *l)
     return changes;
 }
 
-/* ---- a statement between ----------------------------------------------------------------- */
+/* ---- an op between ----------------------------------------------------------------------- */
 
-/* The statement with a sum behind it: a slice of an input before a convolution, a product as a
+/* The op with a sum behind it: a slice of an input before a convolution, a product as a
  * row at the end. */
 static Value *results_followed(const Legal *l, Builder *b, Op *op)
 {

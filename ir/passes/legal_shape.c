@@ -1,4 +1,4 @@
-/* legal_shape.c -- what the passes share that cut and join, or have the same statement over
+/* legal_shape.c -- what the passes share that cut and join, or have the same op over
  * other axes. */
 #include "legal_shape.h"
 
@@ -12,8 +12,8 @@ Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
     bool whole = true;
     for (int i = 0; i < s->rank; i++) whole = whole && begin[i] == 0 && size[i] == s->dim[i];
     if (whole) return x;
-    Value *from = build_ints(b, s->rank, begin), *extent = build_ints(b, s->rank, size);
-    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = extent);
+    Value *from = build_ints(b, s->rank, begin), *length = build_ints(b, s->rank, size);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = length);
 }
 
 Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *after)
@@ -245,7 +245,7 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
     return build_op(b, ops[kind].name, kind, arg, (int)COUNT(names) - !bias)->out[0];
 }
 
-/* ---- the same statement over other axes -------------------------------------------------- */
+/* ---- the same op over other axes -------------------------------------------------- */
 
 /* Between reshapes that algebra then merges. */
 

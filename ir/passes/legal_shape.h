@@ -17,7 +17,7 @@ Value *make_expand(Builder *b, Value *x, int axis);
 /* Whether the elements of a constant can be had, so that pieces of it are constants too. */
 bool can_cut(const Value *w);
 /* A piece of a weight. Where the bytes of a literal are at hand the piece is a literal too,
- * along the first axis without a copy; otherwise it is cut by a statement. */
+ * along the first axis without a copy; otherwise it is cut by an op. */
 Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n);
 /* As make_piece over a box; NULL where the bytes of a literal are not at hand. */
 Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size);
@@ -28,11 +28,11 @@ int64_t piece_count(int64_t n, int64_t most);
 /* The elements of piece i of so many, which differ by one at most; *from is where it begins. */
 int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from);
 
-/* ---- the same statement over other axes -------------------------------------------------- */
+/* ---- the same op over other axes -------------------------------------------------- */
 
 /* The shape that a value of shape s takes; ctx is the caller's. */
 typedef Shape Relayout(const void *ctx, const Shape *s);
-/* An elementwise statement over its arguments in other shapes, back in its own; NULL: it has a
+/* An elementwise op over its arguments in other shapes, back in its own; NULL: it has a
  * variadic argument. */
 Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx);
 /* A reduction of x, which holds the elements of its argument, over other axes. */
@@ -45,7 +45,7 @@ bool is_family(const Op *op, const char *family);
 
 typedef struct {
     Value *x, *weight, *bias; /* bias may be NULL */
-    Conv conv;                /* with a window whose extents are all known */
+    Conv conv;                /* with a window whose dimensions are all known */
 } ConvOp;
 
 /* False when op is no conv or conv_transpose, or its shapes are not known. */

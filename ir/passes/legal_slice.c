@@ -100,8 +100,8 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     swap_last(begin, n);
     swap_last(size, n);
     x = make_swap(b, x);
-    Value *from = build_ints(b, n, begin), *extent = build_ints(b, n, size);
-    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = extent);
+    Value *from = build_ints(b, n, begin), *length = build_ints(b, n, size);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = length);
 }
 
 /* op, which begins inside of the last axis, along the second last; NULL: what it takes is not

@@ -1,4 +1,4 @@
-/* legal_text.c -- how statements are written: literals with their types and in the weight file,
+/* legal_text.c -- how ops are written: literals with their types and in the weight file,
  * arguments that the engine's compiler wants to see, names. */
 #include "legal.h"
 

@@ -2,7 +2,7 @@
  * too many elements or have too many channels.
  *
  * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes
- * both short enough. Each statement works on that shape between two reshapes; since all choose
+ * both short enough. Each op works on that shape between two reshapes; since all choose
  * the same p, algebra removes the reshapes between them, and with them every value that is too
  * long. What an input or a result is stays, and the check says so, but where its reader takes
  * the same elements in any shape (func_fold_edges). */

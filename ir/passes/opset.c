@@ -1,11 +1,11 @@
-/* opset.c -- takes statements to the opset of the target, or says which cannot be.
+/* opset.c -- takes ops to the opset of the target, or says which cannot be.
  *
  * ops.def and domains.def say what an opset has; from them follow the casts. A value whose type
- * no statement of the opset can result in becomes the next wider one, int32, throughout. Where
- * a statement's own parameters take a type no more (lstm of fp16 before ios17), they are cast
+ * no op of the opset can result in becomes the next wider one, int32, throughout. Where
+ * an op's own parameters take a type no more (lstm of fp16 before ios17), they are cast
  * to the wider one and the results back. What the opset lacks altogether is written in other
- * words (the column OPSETS). Each statement is inferred by the new opset's rules, and what does
- * not fit is an error at the statement. */
+ * words (the column OPSETS). Each op is inferred by the new opset's rules, and what does
+ * not fit is an error at the op. */
 #include "opset.h"
 
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static Value *opset_converted(Builder *b, const Value *v, DType t)
 Value *opset_as(Builder *b, Value *v, DType t)
 {
     if (v->type->dtype == t) return v;
-    /* beside the statement that decodes it, which others may use as it is */
+    /* beside the op that decodes it, which others may use as it is */
     v = make_dense(b, v);
     Value *k = value_lit(v) ? opset_converted(b, v, t) : NULL;
     return k ? k : make_cast(b, v, t);
@@ -217,7 +217,7 @@ static void drop_arguments(Level *l, Op *op)
     }
 }
 
-/* What a 0 in reshape's shape means changed with ios17; the extent itself means the same in
+/* What a 0 in reshape's shape means changed with ios17; the dimension itself means the same in
  * both. */
 static bool spell_reshape(Level *l, Builder *b, Op *op)
 {
@@ -280,7 +280,7 @@ static void take_place(Level *l, Value *from, Value *with)
     op_set_name(l->m, with->def, with->name);
 }
 
-/* A result whose type the statement does not give any more, in the type that its users
+/* A result whose type the op does not give any more, in the type that its users
  * expect. */
 static void cast_back(Level *l, Op *op, int i, DType now)
 {
@@ -315,7 +315,7 @@ static bool take_type(Level *l, Op *op, int i, const Type *t)
     return true;
 }
 
-/* The statement as the new opset has it. */
+/* The op as the new opset has it. */
 static bool infer_anew(Level *l, Op *op)
 {
     Arena scratch = { 0 };
@@ -336,7 +336,7 @@ static bool infer_anew(Level *l, Op *op)
     return ok;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 OpsetForm *opset_form(const Op *op)
 {
@@ -350,7 +350,7 @@ OpsetForm *opset_form(const Op *op)
     return forms[op->kind];
 }
 
-/* The parameter that the new opset lacks, or needs and the statement lacks, or needs as a
+/* The parameter that the new opset lacks, or needs and the op lacks, or needs as a
  * constant. */
 static const char *opset_lacking(const Level *l, const Op *op)
 {
@@ -368,7 +368,7 @@ static const char *opset_lacking(const Level *l, const Op *op)
     return NULL;
 }
 
-/* Whether the new opset has the statement under other rules about shapes. */
+/* Whether the new opset has the op under other rules about shapes. */
 static bool other_rules(const Level *l, const Op *op)
 {
     const char *dtype = op->kind == OP_cast ? op_const_string(op, P_dtype) : NULL;
@@ -391,7 +391,7 @@ static void say_lacking(Level *l, const Op *op, const char *param)
     else opset_refuse(l, op, "this use");
 }
 
-/* True: the statement has gone, or was refused. */
+/* True: the op has gone, or was refused. */
 static bool say_otherwise(Level *l, Builder *b, Op *op)
 {
     const char *param = opset_lacking(l, op);
@@ -411,7 +411,7 @@ static bool say_otherwise(Level *l, Builder *b, Op *op)
     return true;
 }
 
-/* Variables of a loop and what blocks yield; the statements inside come later. */
+/* Variables of a loop and what blocks yield; the ops inside come later. */
 static void enter_blocks(Level *l, Op *op)
 {
     for (int i = 0; i < op->nout; i++)
@@ -476,7 +476,7 @@ void opset_say_result(const Level *l, const Value *v, DType was, DType is)
               opset_text(l->to), dtypes[was].name, v->name, dtypes[is].name);
 }
 
-/* Inputs of a type that no statement of the opset computes are given in the wider one. */
+/* Inputs of a type that no op of the opset computes are given in the wider one. */
 static void take_inputs(Level *l)
 {
     for (int i = 0; i < l->func->body->nparam; i++) {
@@ -530,14 +530,14 @@ static void take_function(Level *l)
     l->changes++;
 }
 
-/* Statements may be of another opset than their function. */
+/* Ops may be of another opset than their function. */
 static bool is_of(void *ctx, Op *op)
 {
     const Opset *to = ctx;
     return op->opset == OPSET_NONE || op->opset == *to;
 }
 
-/* To the opset `to`, or where that is none, each function's statements to the function's
+/* To the opset `to`, or where that is none, each function's ops to the function's
  * own. */
 static int take_module(Module *m, Opset to, bool arrays, Diag *d)
 {

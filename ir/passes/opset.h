@@ -1,6 +1,6 @@
-/* opset.h -- what the files share that take statements from one opset to another.
+/* opset.h -- what the files share that take ops from one opset to another.
  *
- * A function's opset is set first; then each statement is taken over in order. Its arguments
+ * A function's opset is set first; then each op is taken over in order. Its arguments
  * are those of the new opset by then, its own parameters and result types are still those of
  * the old. */
 #ifndef ANEC_OPSET_H
@@ -11,7 +11,7 @@
 typedef struct {
     Module *m;
     Func *func;
-    Opset from, to; /* of the statement at hand */
+    Opset from, to; /* of the op at hand */
     Diag *diag;
     Arena scratch;
     int changes;
@@ -31,11 +31,11 @@ typedef struct {
     Value *real;
 } Was;
 
-/* The statement in other words, built by b: out[i] is what result i becomes, of its type or of
- * the one that this type is widened to; each is the only result of a new statement. False:
+/* The op in other words, built by b: out[i] is what result i becomes, of its type or of
+ * the one that this type is widened to; each is the only result of a new op. False:
  * there are no such words, which was not reported. */
 typedef bool OpsetForm(Level *l, Builder *b, Op *op, Value **out);
-/* The column OPSETS of this statement, which the new opset does not have as it is; or
+/* The column OPSETS of this op, which the new opset does not have as it is; or
  * NULL. */
 OpsetForm *opset_form(const Op *op);
 
@@ -47,12 +47,12 @@ OpsetForm *opset_form(const Op *op);
 /* v in another element type, in front of the builder: a constant is converted when its bytes
  * are at hand, what is computed is cast. */
 Value *opset_as(Builder *b, Value *v, DType t);
-/* Whether a statement can result in this element type. */
+/* Whether an op can result in this element type. */
 bool opset_computes(Opset o, DType t);
 /* Sets l->was for all values of l->func (opset_flow.c). */
 void opset_flow(Level *l);
 /* A compressed weight whose form the opset does not have: in the other form, or decompressed.
- * True: the statement is gone, or was reported. */
+ * True: the op is gone, or was reported. */
 bool opset_weight(Level *l, Op *op);
 /* What ios26 brought, for l->func when it leaves it (opset_ios26.c): tables that are scaled
  * after they were looked up are scaled before; inputs and results of int8 become int32, by

@@ -3,7 +3,7 @@
  * coremltools casts indices to int16 and back where an axis is short enough. An index that the
  * type cannot hold is outside such an axis anyway, so that a cast which only indices pass
  * through needs not wrap around when its type is replaced by a wider one. Seen from the last
- * statement backwards. */
+ * op backwards. */
 #include "opset.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ static void opset_flow_reach(const Level *l, const Value *v, int64_t n)
     if (w && w->reach < n) w->reach = n;
 }
 
-/* The entries of the longest axis that indices of a statement may point into. */
+/* The entries of the longest axis that indices of an op may point into. */
 static int64_t longest_axis(const Op *op)
 {
     const Shape *x = shape_of_value(op_value(op, P_x));
@@ -44,7 +44,7 @@ static int64_t longest_axis(const Op *op)
     return most;
 }
 
-/* Statements whose result is indices, or a choice between indices, when their arguments are. */
+/* Ops whose result is indices, or a choice between indices, when their arguments are. */
 static bool passes_on(int kind)
 {
     static const int kinds[] = { OP_cast,        OP_select,        OP_add,

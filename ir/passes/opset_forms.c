@@ -1,4 +1,4 @@
-/* opset_forms.c -- statements in the words of another opset: casts, quantisation, and single
+/* opset_forms.c -- ops in the words of another opset: casts, quantisation, and single
  * ops. */
 #include "opset.h"
 #include "passes.h"

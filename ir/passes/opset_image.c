@@ -97,7 +97,7 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
 
 /* ---- crop_resize ------------------------------------------------------------------------- */
 
-/* The statement with other boxes. */
+/* The op with other boxes. */
 static Value *opset_image_cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
 {
     BuildArg arg[MAX_PARAM];
@@ -175,7 +175,7 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 
 /* ---- non_maximum_suppression ------------------------------------------------------------- */
 
-/* The statement over [n, B, 4] and [n, B, K], or over those transposed. */
+/* The op over [n, B, 4] and [n, B, K], or over those transposed. */
 static Op *opset_image_suppressed(Builder *b, const Op *op, Value *threshold)
 {
     BuildArg arg[MAX_PARAM];

@@ -99,7 +99,7 @@ static Value *for_tables(Level *l, const Const *c, Loc loc)
     return value_literal(l->m, r, loc);
 }
 
-/* Looks up in `table` instead, with the arguments that the statement has. */
+/* Looks up in `table` instead, with the arguments that the op has. */
 static Op *lookup_in(Builder *b, const Op *op, Value *table)
 {
     BuildArg arg[MAX_PARAM];
@@ -110,7 +110,7 @@ static Op *lookup_in(Builder *b, const Op *op, Value *table)
 static void scale_first(Level *l, Scaled *s)
 {
     const Const *table = opset_ios26_divide(s) ? opset_ios26_repeat(l, s) : NULL;
-    if (!table) return; /* it is decoded where the opset takes no such statement */
+    if (!table) return; /* it is decoded where the opset takes no such op */
     Builder b = builder_at(s->scale->parent, s->scale, l->diag, op_loc(s->lookup));
     Value *scaled = mil_constexpr_blockwise_shift_scale(
         &b, "table", .data = value_literal(l->m, table, op_loc(s->lookup)),

@@ -127,7 +127,7 @@ static Value *opset_slice_gathered(const Update *u, Value *x, Value *update)
     return flags ? make_cast(u->b, v, DT_BOOL) : v;
 }
 
-/* ---- the statement ----------------------------------------------------------------------- */
+/* ---- the op ----------------------------------------------------------------------- */
 
 /* The update with the axes that squeeze_mask took away. */
 static Value *all_axes(const Update *u, Value *update)

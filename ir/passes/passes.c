@@ -88,7 +88,7 @@ bool passes_run(Module *m, const PassOptions *o, Diag *d)
     return ok;
 }
 
-/* What becomes known may show that a statement of the author's does not take it, which nobody
+/* What becomes known may show that an op of the author's does not take it, which nobody
  * could tell before: an error of the program, and no fault of the pass. */
 static bool is_valid_behind(Module *m, const Pass *p, Diag *d)
 {

@@ -55,9 +55,9 @@ bool weights_join(Module *m, Diag *d);
 
 /* ---- weights as inputs (promote.c) ------------------------------------------------------- */
 
-/* A statement's result in a form that takes computed values where its op wants constants: products
- * and sums outside of it. arg may say anything that build_op takes. NULL: it has no such form, or
- * all such arguments are constants, or an error was reported. */
+/* An op's result in a form that takes computed values where its op wants constants: products
+ * and sums outside of it. arg may say anything that build_op takes. NULL: it has no such
+ * form, or all such arguments are constants, or an error was reported. */
 Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg, int narg);
 /* Float constants of more than one element of m's main function become inputs of it, under their
  * names: all that may (names NULL), or those that a list of names, in which * stands for any
@@ -68,20 +68,20 @@ bool promote_listed(const char *names, const char *name);
 
 /* ---- gradients (autodiff.c) -------------------------------------------------------------- */
 
-/* Reverse mode over the statements of a function, as they were lowered or read, before any pass for a
- * target. What each op gives back is its row's GRAD (ir/ops/grad.h). The statements that are made are
+/* Reverse mode over the ops of a function, as they were lowered or read, before any pass for a
+ * target. What each op gives back is its row's GRAD (ir/ops/grad.h). The ops that are made are
  * ordinary ones, and can be differentiated again. */
 
 /* How the ny values y, all floats, depend on the nx floats x: dx[i] is the sum over all
  * elements of y, each by that of seed (of y's type), differentiated by x[i], and of x[i]'s
  * type; NULL where no y depends on x[i]. Only what that needs is built, at `at`, where all of y
  * must be visible. Sums are taken in the order of the uses, from the last to the first. Names
- * are d_<value>, places those of the statements that are differentiated. False: some op on the
- * way has no gradient, or extents are not known, which was reported. */
+ * are d_<value>, places those of the ops that are differentiated. False: some op on the
+ * way has no gradient, or dimensions are not known, which was reported. */
 bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
               Value **dx);
 
-/* The same of the statements of one block, which is being built and yields nothing yet: all of x
+/* The same of the ops of one block, which is being built and yields nothing yet: all of x
  * are of outside. */
 bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
                      Value *const *x, int nx, Value **dx);
@@ -131,7 +131,7 @@ Builder before_op(Op *op, Diag *d); /* builds in front of op */
 /* Uses of the only result of op become `with`; op goes. The name of a function's result must
  * stay what it is: callers check is_result first. */
 void replace_op(Op *op, Value *with);
-/* Computes a statement whose arguments are small constants; its results become constants, which
+/* Computes an op whose arguments are small constants; its results become constants, which
  * also go to with[0..nout) unless that is NULL. False: it stays. */
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
 /* Lays the same elements out anew; the last one of a row of them decides. */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- a statement that is to be made ------------------------------------------------------ */
+/* ---- an op that is to be made ------------------------------------------------------------ */
 
 typedef struct {
     Builder *b;
@@ -87,7 +87,7 @@ static bool promote_dilated(const PromoteCall *c)
     return more;
 }
 
-/* The statement with zeros for a weight, of which the geometry is read; it does not stay. */
+/* The op with zeros for a weight, of which the geometry is read; it does not stay. */
 static Value *promote_taps(const PromoteCall *c)
 {
     BuildArg arg[MAX_PARAM];

@@ -1,7 +1,7 @@
 /* segments.c -- a function that is too deep for a target, as several that run one after the
  * other (rule deep-program).
  *
- * A place between two statements is good when little goes over it: between the layers of a
+ * A place between two ops is good when little goes over it: between the layers of a
  * model that is one tensor. What goes over becomes a result of one part and an input, of the
  * same name, of those behind it; constants are in each part that uses them. */
 #include "../ops/ops.h"
@@ -13,7 +13,7 @@ typedef struct {
     Arena arena;
     const Op **op; /* by place */
     int n;
-    PtrMap place;  /* of a statement, plus 1 */
+    PtrMap place;  /* of an op, plus 1 */
     PtrMap last;   /* of a value that is computed: behind its last use, plus 1 */
     double *bytes; /* by place: of what goes over it */
     int *odd;      /* by place: values that no engine hands over */
@@ -200,7 +200,7 @@ static Module *make_part(const SegmentCut *c, int from, int to, Diag *d)
     return p.m;
 }
 
-/* A result that no statement of any part makes has no part to come from. */
+/* A result that no op of any part makes has no part to come from. */
 static bool results_are_computed(const Func *f)
 {
     for (int i = 0; i < f->body->nresult; i++) {

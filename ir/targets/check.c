@@ -1,5 +1,5 @@
-/* check.c -- a program against the rules of a target: walks it, asks each rule, reports
- * breaks. */
+/* check.c -- checks a program against the rules of a target: walks it, calls the match of each
+ * rule, and reports what is broken. */
 #include "rules.h"
 
 #include <string.h>
@@ -21,12 +21,11 @@ static void check_explain(const RuleCheck *c, const RuleBreak *b)
               standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
     if (b->left)
-        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->fix,
-                  b->left);
+        diag_note(c->diag, (Loc){ 0 }, "fix: %s; no pass applies it: %s", r->fix, b->left);
     else if (c->rules->doubts && rule_fixes(c->rules, c->rule))
-        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
-                  r->fix, target, r->pass);
-    else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->fix);
+        diag_note(c->diag, (Loc){ 0 }, "fix: %s; anec --target %s applies it (pass %s)", r->fix,
+                  target, r->pass);
+    else diag_note(c->diag, (Loc){ 0 }, "fix: %s", r->fix);
 }
 
 static void check_report(RuleCheck *c, const RuleBreak *b)
@@ -99,7 +98,7 @@ static bool check_applies(const Rule *r, const char *op)
 }
 
 /* For each kind of op the rules that look at it, found once: programs have thousands of
- * statements. */
+ * ops. */
 typedef struct {
     /* rule_of[at[k] .. at[k + 1]): of op kind k; the last is for OP_NONE */
     int at[OP_COUNT + 2];
@@ -199,7 +198,7 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
     return d->fails ? -1 : c.errors;
 }
 
-/* ---- for passes --------------------------------------------------------------------------- */
+/* ---- for passes -------------------------------------------------------------------------- */
 
 static RuleCheck check_silent(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {

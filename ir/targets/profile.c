@@ -1,4 +1,4 @@
-/* profile.c -- what aneprobe measured on one machine, read over the tables. */
+/* profile.c -- reads a profile, in which aneprobe has written what it measured on a machine. */
 #include "rules.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 /* ---- layers and histories ---------------------------------------------------------------- */
 
-/* A softmax that weighs the rows of a product, or the statement for all of it. */
+/* A softmax that weighs the rows of a product, or the op for all of it. */
 static bool is_attention(const Op *op)
 {
     const Value *x = op->kind == OP_matmul ? op_value(op, P_x) : NULL;
@@ -51,7 +51,7 @@ void rule_deep_program(RuleCheck *c)
                     c->func->name, (long long)n, (long long)most);
 }
 
-/* The extent of x along its last axis, or the one before; -1: not known. */
+/* The dimension of x along its last axis, or the one before; -1: not known. */
 static int64_t dim_of(const Value *x, int from_last)
 {
     const Shape *s = x && x->type->kind == TY_TENSOR ? &x->type->shape : NULL;

@@ -1,5 +1,4 @@
-/* rule_io.c -- rules about what goes in and comes out of a function: types, sizes, order,
- * states. */
+/* rule_io.c -- rules about inputs, results and states of a function: types, sizes, order. */
 #include "rules.h"
 
 #include <stdlib.h>
@@ -208,13 +207,13 @@ void rule_procedures(RuleCheck *c)
                     (long long)n, (long long)most);
 }
 
-/* ---- flexible extents and states --------------------------------------------------------- */
+/* ---- flexible dimensions and states ------------------------------------------------------ */
 
 static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
 {
     if (v->type->kind == TY_TENSOR && !shape_known(&v->type->shape))
-        rule_broken(c, value_loc(v), "%s %s has extents that are not known: %s", what, v->name,
-                    shape_text(c->scratch, &v->type->shape));
+        rule_broken(c, value_loc(v), "%s %s has dimensions that are not known: %s", what,
+                    v->name, shape_text(c->scratch, &v->type->shape));
 }
 
 void rule_flexible(RuleCheck *c) { each_edge(c, edge_flexible); }

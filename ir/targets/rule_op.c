@@ -1,5 +1,5 @@
-/* rule_op.c -- rules about operations: which there are, what may follow what, what loses its
- * value. */
+/* rule_op.c -- rules about single ops: which an engine has, which may follow which, and where
+ * numbers are lost. */
 #include "rules.h"
 
 #include <string.h>
@@ -100,7 +100,7 @@ static bool visit_use(void *ctx, const Op *op)
     return u->found == NULL;
 }
 
-/* A statement that uses v and is of the kind; NULL: none. */
+/* An op that uses v and is of the kind; NULL: none. */
 static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op *))
 {
     RuleUses u = { .v = v, .is = is };

@@ -1,5 +1,5 @@
-/* rule_pair.c -- rules about statements that are right alone and go wrong together, silently:
- * what follows a rounding, a product, a pair of quantize and dequantize, a slice. */
+/* rule_pair.c -- rules about ops that are computed rightly alone and, silently, wrongly
+ * together: behind a rounding, a product, a quantize and dequantize, a slice. */
 #include "rules.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* rule_shape.c -- rules about extents, ranks and kernels. */
+/* rule_shape.c -- rules about dimensions, ranks and kernels. */
 #include "../ops/geometry.h"
 #include "rules.h"
 
@@ -70,7 +70,7 @@ static bool falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t mo
     return s && shape_known(s) && rule_equal_parts(c->rules, s, axis, most) > 0;
 }
 
-/* ---- extents and ranks ------------------------------------------------------------------- */
+/* ---- dimensions and ranks ---------------------------------------------------------------- */
 
 static void check_dim(RuleCheck *c, const Value *v, Loc loc)
 {
@@ -87,7 +87,7 @@ static void check_dim(RuleCheck *c, const Value *v, Loc loc)
     }
 }
 
-/* Inputs are looked at with the first statement, so that each is said once. */
+/* Inputs are looked at with the first op, so that each is said once. */
 static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, Loc))
 {
     static const char interface[] = "inputs and results keep their shape";
@@ -357,7 +357,8 @@ void rule_pool_window(RuleCheck *c)
         }
 }
 
-/* The extent of one axis of x, which may be counted from the last; -1 when it is not known. */
+/* The dimension of one axis of x, which may be counted from the last; -1 when it is not
+ * known. */
 static int64_t axis_dim(const Shape *x, int64_t axis)
 {
     if (x && axis < 0) axis += x->rank;

@@ -1,4 +1,4 @@
-/* rules.c -- the tables of rules, limits and operations, and how they stand for one target. */
+/* rules.c -- the tables of rules, limits and operations, and their standing for one target. */
 #include "rules.h"
 
 #include "probes_texts.h"

@@ -1,14 +1,16 @@
-/* rules.h -- what the engines of the chips refuse or get wrong, as data (rules.def, limits.def,
- * the column CHIPS of the op table), and checking a program against it.
+/* rules.h -- rules: what the engines of the chips refuse or compute wrongly, as data
+ * (rules.def, limits.def, the column CHIPS of the op table), and checking a program against
+ * them.
  *
- *   Rule      a row of rules.def: what it forbids, what happens, the way out, the evidence
- *   Standing  how well a rule is known to hold for one chip
- *   RuleSet   the rules as they stand for one target: the table's columns, or what a profile
- *             measured on the user's own machine
+ *   Rule      a row of rules.def: what it forbids, what happens otherwise, the fix, the
+ *   evidence Standing  how well a rule is known to hold on a chip (targets.h) RuleSet   the
+ *   rules for one target: from the table, or as a profile measured them on the
+ *             user's own machine
  *
- * Whoever needs to know what a chip does asks a RuleSet: a check (rules_check), a pass that
- * makes a program legal (rule_asks), the simulated engine (rule_holds). Nothing here was
- * verified on a device by this project; the evidence names who reported what. */
+ * All that needs to know what a chip does asks a RuleSet: the check of a program
+ * (rules_check), the passes that make it legal (rule_asks), the simulated engine
+ * (rule_holds). Nothing here was verified on a device by this project; the evidence names
+ * who reported what. */
 #ifndef ANEC_RULES_H
 #define ANEC_RULES_H
 
@@ -18,64 +20,57 @@
 /* ---- how well a rule is known to hold ---------------------------------------------------- */
 
 extern const char *const standing_names[STAND_COUNT]; /* "measured by one" .. */
-extern const char
-    standing_letters[]; /* one each, where there is room for no more: "?", "m" .. */
+extern const char standing_letters[]; /* a letter for each, for tables: "?", "m" .. */
 
 typedef enum { FX_REFUSED, FX_CRASH, FX_WRONG, FX_NUMERIC, FX_SLOW, FX_COUNT } Effect;
-extern const char *const effect_names[FX_COUNT]; /* "refused", .. as -W groups and JSON say */
+extern const char *const effect_names[FX_COUNT]; /* "refused", .. in -W groups and JSON */
 
-/* When the pass that a rule names takes its way out. */
+/* When the pass that a rule names applies its fix. */
 typedef enum {
-    FIXES_NEVER,  /* there is none: the user has to, and `left` says why */
-    FIXES_HOLDS,  /* where the rule stands as reported or better */
-    FIXES_DOUBT,  /* where it is contradicted too: the way out costs little */
-    FIXES_PROFILE /* only where a profile measured it: the way out costs much, and reports
-                  * disagree */
+    FIXES_NEVER, /* there is no pass: `left` says why, and the user has to change the program */
+    FIXES_HOLDS, /* where the rule stands as reported or better */
+    FIXES_DOUBT, /* also where it is contradicted, since the fix costs little */
+    FIXES_PROFILE /* only where a profile measured it, since the fix costs much */
 } FixesWhen;
 
 typedef struct RuleCheck RuleCheck;
 
-/* What a rule looks at. */
-typedef enum {
-    ON_RUN,
-    ON_MODULE,
-    ON_FUNC,
-    ON_OP
-} RuleOn; /* ON_RUN: nothing in a program shows it */
+/* What a rule is checked on. ON_RUN: nothing in a program shows it. */
+typedef enum { ON_RUN, ON_MODULE, ON_FUNC, ON_OP } RuleOn;
 
-/* Two programs in MIL text (ir/targets/probes): where a rule holds, one breaks it, the other,
- * as near as it gets, does not. */
+/* Two programs in MIL text (ir/targets/probes): one that breaks a rule, and one that is as near
+ * to it as possible and keeps the rule. */
 typedef struct {
     const char *breaks, *keeps;
 } RulePrograms;
 
-enum { RULE_PAIRS = 4 }; /* of them at most, the last one NULL */
+enum { RULE_PAIRS = 4 }; /* at most, the last one NULL */
 
 typedef struct {
-    const char *name;    /* "kernel-width": -W, --explain, profiles */
+    const char *name;    /* "kernel-width", for -W, --explain and profiles */
     const char *finding; /* numbers of the catalogue of findings: "C26 C43", or NULL */
-    ChipFacts facts;     /* that it holds */
-    /* releases it was seen on: "26.3", "15-26.5", NULL when not said; "27.2+": it holds from
-     * that one on, "<27": before that one */
+    ChipFacts facts;     /* how well it is known to hold, by chip */
+    /* releases it was seen on: "26.3", "15-26.5", NULL: not known; "27.2+": it holds from that
+     * one on, "<27": before that one */
     const char *os;
     Effect effect;
     RuleOn on;
-    /* ON_OP: names between blanks: " conv conv_transpose "; "*": all; else NULL */
+    /* ON_OP: names of ops between blanks, " conv conv_transpose ", or "*" for all; else NULL */
     const char *ops;
-    void (*match)(RuleCheck *); /* NULL for ON_RUN */
+    void (*match)(RuleCheck *); /* calls rule_broken where the rule is broken; ON_RUN: NULL */
     FixesWhen fixes;
-    const char *pass;    /* that takes the way out, or several: "a,b"; or NULL: */
-    const char *left;    /* why none does */
-    const char *says;    /* the rule as a sentence */
-    const char *happens; /* on the engine */
-    const char *fix;
+    const char *pass;     /* the pass that applies the fix, or several, "a,b"; or NULL, */
+    const char *left;     /* and why there is none */
+    const char *says;     /* the rule as a sentence */
+    const char *happens;  /* what the engine does otherwise */
+    const char *fix;      /* how the program can be changed */
     const char *evidence; /* who saw what on which chip */
     const char *against;  /* what contradicts it, or NULL */
 
-    /* how an engine shows that it holds: rules.def */
+    /* programs that show on an engine whether it holds (rules.def) */
     RulePrograms programs[RULE_PAIRS];
-    const char *alone; /* or one program, whose results are further off than the tolerance */
-    const char *fill;  /* elements of inputs; NULL: all are random */
+    const char *alone; /* or one program, whose results are off by more than the tolerance */
+    const char *fill;  /* elements of their inputs; NULL: all are random */
     double tolerance;
     bool raw, heavy, spelled;
 } Rule;
@@ -96,7 +91,7 @@ typedef struct {
 
 extern const Limit limits[LIMIT_COUNT];
 
-/* A limit that is another from some release on; of several the last one that has begun. */
+/* Another number for a limit from some release of macOS on; of several the last one counts. */
 typedef struct {
     int limit;
     const char *from; /* "27" */
@@ -110,8 +105,8 @@ extern const int limit_change_count;
 
 /* The column CHIPS of the op table. */
 typedef struct {
-    ChipFacts refused;                     /* that the engine refuses it */
-    const char *note, *evidence, *against; /* "" when there is none */
+    ChipFacts refused;                     /* how well it is known that the engine refuses it */
+    const char *note, *evidence, *against; /* "": none */
 } Support;
 
 extern const Support op_support[OP_COUNT];
@@ -125,82 +120,86 @@ typedef struct RuleSet {
     unsigned char stand[RULE_COUNT]; /* Standing */
     unsigned char op_stand[OP_COUNT];
     int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
-    unsigned char wish[RULE_COUNT]; /* Wish: what -W said of it */
-    bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
-    bool each_doubt; /* .. what is contradicted one by one: -Wcontradicted asks for it */
-    bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT];
+    unsigned char wish[RULE_COUNT]; /* a Wish: what -W asks for */
+    bool doubts; /* --check: reports rules that are contradicted, of speed or accuracy too */
+    bool each_doubt; /* -Wcontradicted: reports each contradicted one by itself */
+    bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT]; /* which a profile has set */
 } RuleSet;
 
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
 
-/* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is
- * the --target text (NAME or "NAME,15") or NULL: the newest release that is known. */
+/* The rules of a target. `host`, and a target that is no row of the table (a model's own), have
+ * none. `asked` is the text of --target, which may name a release; without one, or NULL, it is
+ * the newest that is known. */
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
-/* The same rules on another release; what a profile measured stays. */
+/* Takes another release; what a profile measured stays. */
 void ruleset_release(RuleSet *rs, const char *os);
-/* Whether the rule is said to hold on that release: its row bounds none, or this is within. */
+/* Whether the rule can hold on that release: its row has no bounds, or the release is
+ * within. */
 bool rule_on_release(int rule, const char *os);
-void ruleset_clear(RuleSet *rs);        /* nothing holds: what runs takes everything */
-bool target_has_rules(const Target *t); /* a chip, or generic */
-int rule_find(const char *name);        /* by name; -1 */
-/* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
+void ruleset_clear(RuleSet *rs);        /* no rule holds any more */
+bool target_has_rules(const Target *t); /* whether it is a chip, or generic */
+int rule_find(const char *name);        /* by name; -1: none */
+/* Rules by name or by finding ("C26" or "c26"): writes up to max numbers, returns the count. */
 int rule_lookup(const char *text, int *out, int max);
 
-/* Whether the rule's match finds it broken: at op, or in f or its module where it looks at
- * these. What the check reports and a pass rewrites is then one condition. Nothing is
- * reported. */
+/* Whether the rule's match finds the rule broken, at op, or in f or its module where the
+ * rule is on these. Nothing is reported. So the check and the passes have one condition. */
 bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
-/* Whether its pass is to take the way out there: it fixes, and match finds a break of which it
- * does not say why the pass leaves it. tests/unit/test_ways_out.c holds passes to it. */
+/* Whether the rule's pass has to apply the fix there: the rule has a fix here, and match
+ * finds a break without saying why the pass leaves it. tests/unit/test_fixes.c holds passes
+ * to it. */
 bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op);
 
 Standing rule_stands(const RuleSet *rs, int rule);
-/* reported or better: an engine that does as said */
-bool rule_holds(const RuleSet *rs, int rule);
-bool rule_fixes(const RuleSet *rs, int rule);   /* whether its pass takes the way out at all */
-Standing op_refused(const RuleSet *rs, int op); /* a row of the op table, or OP_NONE */
-/* How a row's facts stand on a target that has rules. An op of which they have no word about a
- * chip, and those that it is told from, is refused there: it is unknown. */
+bool rule_holds(const RuleSet *rs, int rule);   /* it stands as reported or better */
+bool rule_fixes(const RuleSet *rs, int rule);   /* its pass applies the fix on this target */
+Standing op_refused(const RuleSet *rs, int op); /* of a row of the op table, or OP_NONE */
+/* How well it is known that a target with rules refuses an op. An op whose row says nothing of
+ * the chip and its bases is unknown, and counts as refused. */
 Standing op_standing(const Target *t, const ChipFacts *refused);
-/* the rule `names` is about it; capitals are the same */
+
+/* ---- the conditions of single rules, which their passes need too ------------------------- */
+
+/* names: whether the compiler reserves the name, in capitals or not. */
 bool rule_name_taken(const char *name);
-bool rule_topk_refuses(int64_t k); /* the rule `topk-k` is about it */
-/* of the constants of f that lie in files, or will */
+bool rule_topk_refuses(int64_t k); /* topk-k */
+/* weights-total: bytes of the constants of f that are, or will be, in files */
 double func_weight_bytes(const Func *f);
-/* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded
- * by one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard. */
+/* rounded-scale: whether op multiplies a rounded value by one number. hard-swish-rank:
+ * whether it multiplies a product of two axes by its own sigmoid_hard. */
 bool rule_scales_rounded(const Op *op, Value **rounded, Value **number);
 bool rule_hard_swish(const Op *op, Value **product);
-/* extent: how long that axis, counted from the last, may be; INT64_MAX: as long as it wants.
- * The fewest parts of one length that an axis falls into, none longer than most, with their
- * count short enough for the axis in front of them; 0: there are none. */
+/* extent: the longest that an axis, counted from the last, may be; INT64_MAX: any length.
+ * And the fewest equal parts of an axis that are no longer than `most`, and few enough for
+ * the axis in front; 0: there are none. */
 int64_t rule_axis_most(const RuleSet *rs, int from_last);
 int64_t rule_equal_parts(const RuleSet *rs, const Shape *s, int axis, int64_t most);
 bool rule_rank_fits(const RuleSet *rs, int rank);
-/* The argument that the compiler wants to see of an op and does not; P_NONE. */
+/* The argument that the compiler requires of op and that is not given; P_NONE: none. */
 ParamId rule_argument_missing(const Op *op);
-/* Where a slice begins along the last axis of x: 0 when it takes it from the start; -1: that is
- * not known. */
+/* The index along the last axis of x at which a slice begins; -1: not known. */
 int64_t rule_width_begin(const Op *op);
-/* It is a slice that does not begin at the start of the last axis. */
+/* Whether it is a slice that does not begin at index 0 of the last axis. */
 bool rule_begins_inside(const Op *op);
-/* sliced-products: where slices of the last axis that begin at different places feed products,
- * those that do not begin at 0, in order; out is in a. The count. */
+/* sliced-products: where slices of the last axis that begin at different indices feed products,
+ * the slices that do not begin at 0, in order, in the arena; returns the count. */
 int rule_sliced_for_products(const Func *f, Arena *a, Op ***out);
-/* deep-program: how many layers of attention lie in a row, over statements in their order */
+/* deep-program: counts layers of attention behind each other, given the ops in order. */
 typedef struct {
-    PtrMap depth; /* of values behind attention; {0}: of none */
+    PtrMap depth; /* by value: the layers before it */
     uintptr_t most;
 } Layers;
 void layers_count(Layers *l, const Op *op);
 void layers_free(Layers *l);
 int64_t func_layers(const Func *f);
-/* state: a nested block writes it, so that it cannot become an input and a result */
+/* state: whether a nested block writes it, so that it cannot become an input and a result. */
 bool rule_state_is_inside(const Func *f, const Value *state);
 static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
-/* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a
- * warning; the rest too, where rs->doubts or -WNAME ask for it. */
+/* An error is a rule that is measured or derived and whose effect is refused, crash or
+ * wrong; one that is reported is a warning, as are the others where rs->doubts or -WNAME
+ * asks for them. */
 typedef enum { LEVEL_OFF, LEVEL_WARNING, LEVEL_ERROR } RuleLevel;
 RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
@@ -208,12 +207,12 @@ RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
 enum { PROFILE_VERSION = 1 };
 
-/* Text, a line each: `anec-profile 1`, `chip NAME`, `os 26.3`, `rule NAME
- * holds|absent|unknown`, `limit NAME NUMBER|unknown`, `op NAME refused|runs`; # begins a
- * comment. Overrides rs (except `chip`, which must fit its target); unknown names are warned of
- * and skipped. False after an error. */
+/* Reads a profile over rs. It is a text of lines: `anec-profile 1`, `chip NAME`, which must
+ * fit the target of rs, `os 26.3`, `rule NAME holds|absent|unknown`, `limit NAME
+ * NUMBER|unknown`, `op NAME refused|runs`; # begins a comment. Unknown names give the
+ * warning `profile`. False: an error was reported. */
 bool profile_read(RuleSet *rs, Diag *d, const char *path);
-/* the text of one, a NUL behind it */
+/* The same from a text, which ends with a NUL. */
 bool profile_parse(RuleSet *rs, Diag *d, const Source *src);
 
 /* ---- checking ---------------------------------------------------------------------------- */
@@ -226,7 +225,7 @@ typedef struct {
     const Op *op;     /* or NULL */
     Loc loc;
     const char *message; /* valid during the call */
-    const char *left;    /* why no pass takes the way out here, or NULL */
+    const char *left;    /* why no pass applies the fix here, or NULL */
 } RuleBreak;
 
 typedef void RuleSink(void *ctx, const RuleBreak *b);
@@ -241,32 +240,31 @@ struct RuleCheck {
     Arena *scratch;
     RuleSink *sink;
     void *ctx;
-    const Func **said; /* by rule: the function in which its warning was said last */
-    bool *doubted;     /* by rule: contradicted, and told in one line with others */
-    /* of the next break: why the pass leaves this one; a check sets and clears it */
+    const Func **said; /* by rule: the function for which its warning was given last */
+    bool *doubted;     /* by rule: it is contradicted, and goes into the line with the others */
+    /* set by a match before rule_broken: why the pass leaves this break */
     const char *left;
-    bool silent; /* only whether it is broken is asked */
-    /* broken: how often; asking: without a word why no pass takes the way out */
+    bool silent; /* only the counts are wanted */
+    /* breaks that are errors; all breaks; those that the pass has to fix */
     int errors, broken, asking;
 };
 
-/* For checks: the rule is broken at loc; the message says what of the program breaks it, in
- * numbers. */
+/* Called by a match: the rule is broken at loc. The message says by what, in numbers. */
 void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...) PRINTF(3, 4);
-/* The same where the standing is not the rule's own: of one operation. */
+/* The same with another standing than the rule's: that of one operation. */
 void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 
-/* Checks a verified module against every rule of the set. Every break goes to sink, or, when
- * that is NULL, to d with notes: errors each at its statement, the warnings of a rule once a
- * function, and what other findings contradict in one line, but where rs->each_doubt or -WNAME
- * ask for more. The number of rules broken as errors; -1 after another failure. */
+/* Checks a verified module against all rules of the set. Breaks go to sink, or, where that
+ * is NULL, to d with notes: every error at its op, the warning of a rule once for each
+ * function, and contradicted rules in one line, unless rs->each_doubt or -WNAME asks for
+ * more. Returns the number of errors; -1 after another failure. */
 int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
-/* ---- shared by checks (not for outside) -------------------------------------------------- */
+/* ---- the functions in the column `match`; for ir/targets alone --------------------------- */
 
 #define RULE(id, ...) void rule_##id(RuleCheck *c);
 #include "rules.def"
-/* Those that several rules have. */
+/* Shared by several rules. */
 void rule_present(RuleCheck *c);
 void rule_decoded(RuleCheck *c);
 void rule_conv_1d(RuleCheck *c);

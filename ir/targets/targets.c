@@ -1,5 +1,5 @@
-/* targets.c -- the table of targets.def and chips/, what its rows leave out, and looking a chip
- * up. */
+/* targets.c -- the table of targets: fields that a row leaves to its base, and finding a target
+ * by name or architecture. */
 #include "targets.h"
 
 #include <math.h>

@@ -43,7 +43,7 @@ class Message(NamedTuple):
 
 
 class Port(NamedTuple):
-    """An input, result or state: -1 in its shape is any extent; dtype is the library's word, "fp16"."""
+    """An input, result or state: -1 in its shape is any dimension; dtype is the library's word, "fp16"."""
     name: str
     dtype: str
     shape: tuple

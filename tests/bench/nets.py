@@ -70,7 +70,7 @@ class Value:
 
 
 class Net:
-    """A net that grows a statement at a time, in both texts."""
+    """A net that grows an op at a time, in both texts."""
 
     def __init__(self, folder, name, dtype):
         self.folder, self.name, self.dtype = folder, name, dtype
@@ -146,7 +146,7 @@ class Net:
         self.tensors.append(field(2, ONNX_TYPE[self.dtype]) + field(8, name) + field(9, raw))
         return name
 
-    # ---- statements
+    # ---- ops
 
     def type_of(self, shape):
         return f"tensor<{self.dtype}, [{', '.join(map(str, shape))}]>"

@@ -20,11 +20,11 @@ rm -f "$work/copy.bin"
 echo "MIL text read and printed, against cat of the text"
 "$build/anec" -q examples/stories110m.anedsl --set layers=45 --set dim=24 --set hidden=8 --set heads=2 \
     --set kv=2 --set vocab=8 --set seq=4 -o "$work/text/one.mil"
-statements=$(grep -c ' = ' "$work/text/one.mil")
+ops=$(grep -c ' = ' "$work/text/one.mil")
 # The row of pair, with the text's bytes a second of its first command.
 rate() { awk -v bytes="$1" '{ for (i = 2; i <= NF; i++) if ($i == "s") break; printf "%s   %.0f MB/s\n", $0, bytes / $(i - 1) / 1e6 }'; }
 size() { wc -c < "$1" | tr -d ' '; }
-"$pair" 9 "$(size "$work/text/one.mil") bytes, $statements statements" \
+"$pair" 9 "$(size "$work/text/one.mil") bytes, $ops ops" \
     "exec $build/anec -q $work/text/one.mil -o $work/text/two.mil" \
     "cat" "exec cat $work/text/one.mil > /dev/null" | rate "$(size "$work/text/one.mil")"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/one.mil"; echo; done |
@@ -34,7 +34,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/
     "exec $build/anec -q $work/text/many.mil --emit ir > /dev/null" \
     "cat" "exec cat $work/text/many.mil > /dev/null" | rate "$(size "$work/text/many.mil")"
 
-echo "a million statements read and verified, against the words of the text counted"
+echo "a million ops read and verified, against the words of the text counted"
 awk 'BEGIN {
     t = "tensor<fp16, [1, 64, 1, 64]>"; n = 1000000
     printf "program(1.3)\n{\n    func main<ios18>(%s x0, %s c) {\n", t, t

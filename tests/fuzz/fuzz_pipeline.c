@@ -27,7 +27,7 @@ static bool add_cost(void *ctx, Op *op)
     return ++c->ops <= MAX_OPS;
 }
 
-/* The tensor for a parameter; an unknown extent is 2. */
+/* The tensor for a parameter; an unknown dimension is 2. */
 static bool make_input(Diag *d, const Value *v, Tensor *t)
 {
     if (v->type->kind != TY_TENSOR || type_bytes(v->type) > MAX_BYTES) return false;

@@ -124,7 +124,7 @@ static void test_refused(void **state)
     refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp31", 0, { 0 }, t.x, 4 }, e), ANEC_WRONG,
             e, "x: there is no tensor of type fp31 and this rank");
     refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { -1 }, t.x, 4 }, e),
-            ANEC_WRONG, e, "x: an extent is less than 0");
+            ANEC_WRONG, e, "x: a dimension is less than 0");
     refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { 6 }, t.x, 12 }, e),
             ANEC_WRONG, e, "x: a tensor of this type and shape has 24 bytes, not 12");
     refused(anec_bind(t.kernel, "x", FP32(NULL), e), ANEC_WRONG, e,
@@ -379,13 +379,13 @@ static const char *put_large(void)
     return path;
 }
 
-static void cut_while(void *path, const anec_statement *s)
+static void cut_while(void *path, const anec_op *s)
 {
     (void)s;
     assert_int_equal(truncate(path, 64), 0);
 }
 
-static void end_of(void *ctx, const anec_statement *s, const anec_tensor *result)
+static void end_of(void *ctx, const anec_op *s, const anec_tensor *result)
 {
     (void)ctx;
     (void)s;

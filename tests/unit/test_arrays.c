@@ -95,9 +95,9 @@ static void versions_orders_and_spellings_are_read(void **state)
     expect_wrong(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1),
                  "more than 16 dimensions");
     expect_wrong(npy(1, DICT("|u1", "False", "(9223372036854775808,)"), c, 1),
-                 "an extent of the array is too large");
+                 "a dimension of the array is too large");
     expect_wrong(npy(1, DICT("|u1", "False", "(92233720368547758070,)"), c, 1),
-                 "an extent of the array is too large");
+                 "a dimension of the array is too large");
     expect_wrong(npy(1, DICT("|u1", "False", "(9223372036854775807,)"), c, 6),
                  "the file is cut off: 6 bytes of elements");
     expect_wrong(npy(1, DICT("|u1", "False", "(7,)"), c, 6),
@@ -189,9 +189,9 @@ static void hostile_headers_are_errors(void **state)
         { "{'shape': 3}", "no '(' where one belongs" },
         { "{'shape': (3)}", "no ',' where one belongs" },
         { "{'shape': (3, 4 5)}", "no ')' where one belongs" },
-        { "{'shape': (-3,)}", "an extent is no whole number" },
+        { "{'shape': (-3,)}", "a dimension is no whole number" },
         { "{'shape': (3.5,)}", "no ',' where one belongs" },
-        { "{'shape': (99999999999999999999,)}", "an extent of the array is too large" },
+        { "{'shape': (99999999999999999999,)}", "a dimension of the array is too large" },
         { "{'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}", "more than 16 dimensions" },
         { DICT("<f4", "False", "()") "x", "more follows its end" },
         { DICT("<f8", "False", "(4294967296, 4294967296)"), "its shape asks for more" },
@@ -363,10 +363,10 @@ static void hostile_tensors_are_errors(void **state)
         { "{\"t\": {\"dtype\": \"F32\"}}", "tensor 't' has no shape" },
         { "{\"t\": {\"dtype\": \"F32\", \"shape\": []}}", "tensor 't' has no data_offsets" },
         { T("\"F4\"", "[]", "[0, 4]"), "tensor 't' has the unknown dtype 'F4'" },
-        { T("\"F32\"", "[-1]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
-        { T("\"F32\"", "[0.5]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
-        { T("\"F32\"", "[1e300]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
-        { T("\"F32\"", "[\"1\"]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
+        { T("\"F32\"", "[-1]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[0.5]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[1e300]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[\"1\"]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
         { T("\"F32\"", "[4503599627370496, 4503599627370496]", "[0, 4]"),
           "tensor 't' is too large" },
         { T("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0, 4]"),

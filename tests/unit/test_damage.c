@@ -128,9 +128,9 @@ static void a_statement_has_an_end(void **state)
 {
     Place *p = *state;
     put_wide_op(p, "CoreML6", "many", "y", "y", "y", 0, OP_RESULTS + 1);
-    expect_path_error(p, at(p, "m.mlmodel"), "a statement has too many results");
+    expect_path_error(p, at(p, "m.mlmodel"), "an op has too many results");
     put_wide_op(p, "CoreML6", "many", "y", "y", "y", OP_ARGS + 1, 1);
-    expect_path_error(p, at(p, "m.mlmodel"), "a statement has too many arguments");
+    expect_path_error(p, at(p, "m.mlmodel"), "an op has too many arguments");
 }
 
 static void references_lead_backwards_only(void **state)

@@ -56,7 +56,7 @@ static void test_resize(void **state)
         { "resize", 17, "x=fp32[2]; shape=int32[2] 5 5; resized_dims=uint32[] 1",
           "error: shape has 2 elements, x is [2]" },
         { "resize", 17, "x=fp32[2]; shape=int32[1] -1; resized_dims=uint32[] 1",
-          "error: shape asks for an extent of -1" },
+          "error: shape asks for a dimension of -1" },
         { "resize", 17, "x=fp32[0]; shape=int32[1] 2; resized_dims=uint32[] 1",
           "error: x is [0]; there is nothing to resize along dimension 0" });
 }
@@ -91,7 +91,7 @@ static void test_upsample(void **state)
         { "upsample_nearest_neighbor", 15,
           "x=fp32[1,1,2]; scale_factor_height=fp32[] 1; "
           "scale_factor_width=fp32[] 0.25",
-          "error: an extent of 2 becomes 0" },
+          "error: a dimension of 2 becomes 0" },
         { "upsample_nearest_neighbor", 15, "x=fp32[1,2]",
           "error: x is [1, 2]; it must be of rank 3" });
 }

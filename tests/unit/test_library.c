@@ -78,14 +78,14 @@ static int see_value(void *ctx, const anec_value *v, const anec_tensor *t)
     return s->until && !--s->until;
 }
 
-static void see_begin(void *ctx, const anec_statement *st)
+static void see_begin(void *ctx, const anec_op *st)
 {
-    buf_printf(&((Seen *)ctx)->text, "<%s:%s ", anec_statement_name(st), anec_statement_op(st));
+    buf_printf(&((Seen *)ctx)->text, "<%s:%s ", anec_op_name(st), anec_op_type(st));
 }
 
-static void see_end(void *ctx, const anec_statement *st, const anec_tensor *t)
+static void see_end(void *ctx, const anec_op *st, const anec_tensor *t)
 {
-    buf_printf(&((Seen *)ctx)->text, "%s:%s> ", anec_statement_name(st), t ? t->dtype : "-");
+    buf_printf(&((Seen *)ctx)->text, "%s:%s> ", anec_op_name(st), t ? t->dtype : "-");
 }
 
 static void set_half(Bench *t, uint16_t bits)

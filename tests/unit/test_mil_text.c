@@ -329,7 +329,7 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     arena_free(&a);
 }
 
-/* How many arguments and results a statement may have; one more of either is refused there. */
+/* How many arguments and results an op may have; one more of either is refused there. */
 static void a_statement_has_an_end(void **state)
 {
     (void)state;
@@ -347,8 +347,8 @@ static void a_statement_has_an_end(void **state)
             buf_puts(&b, ");\n    } -> (x);\n}\n");
             assert_int_equal(again(&d, "text", b.s, b.len, &out), !more);
             if (more)
-                expect_says(&d, args ? "a statement has 1000 arguments at the most"
-                                     : "a statement has 65535 results at the most");
+                expect_says(&d, args ? "an op has 1000 arguments at the most"
+                                     : "an op has 65535 results at the most");
             buf_free(&b);
             buf_free(&out);
             diag_free(&d);
@@ -437,7 +437,7 @@ static void a_large_text_is_mapped(void **state)
     arena_free(&a);
 }
 
-/* Statements that say the same small constant share it: who gives one another value changes
+/* Ops that say the same small constant share it: who gives one another value changes
  * that one alone. */
 static void shared_constants_are_changed_one_at_a_time(void **state)
 {

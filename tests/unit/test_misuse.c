@@ -186,8 +186,8 @@ static void test_null_without_a_status(void **state)
     assert_null(anec_value_name(NULL));
     assert_null(anec_value_op(NULL));
     assert_null(anec_value_precision(NULL));
-    assert_null(anec_statement_name(NULL));
-    assert_null(anec_statement_op(NULL));
+    assert_null(anec_op_name(NULL));
+    assert_null(anec_op_type(NULL));
     assert_null(anec_result_value(NULL, 0));
     anec_value_where(NULL, NULL, 8);
     anec_value_where(NULL, where, sizeof where);

@@ -20,13 +20,13 @@ static void test_windows(void **state)
           { "max_pool", 15, "x=fp32[1,1,4]; kernel_sizes=int32[1] 0; pad_type=string[] valid",
             "error: kernel_sizes has 0 where at least 1 is needed" },
           { "conv", 15, "x=fp32[1,1,4]; weight=fp32[1,1,0]",
-            "error: the kernel has extent 0; it must be 1 to 2^30" },
+            "error: the kernel has size 0; it must be 1 to 2^30" },
           { "max_pool", 15,
             "x=fp32[1,1,4]; kernel_sizes=int32[1] 1073741825; "
             "pad_type=string[] valid",
-            "error: the kernel has extent 1073741825; it must be 1 to 2^30" },
+            "error: the kernel has size 1073741825; it must be 1 to 2^30" },
           { "conv", 15, "x=fp32[1,1,1073741825]; weight=fp32[1,1,1] 1",
-            "error: x is [1, 1, 1073741825]; extents above 2^30 are not supported" },
+            "error: x is [1, 1, 1073741825]; dimensions above 2^30 are not supported" },
           { "max_pool", 15,
             "x=fp32[1,1,4]; kernel_sizes=int32[1] 2; pad_type=string[] same; "
             "ceil_mode=bool[] 1",
@@ -60,7 +60,7 @@ static void test_transposed(void **state)
           "error: output_shape begins with 1, x is [2, 1, 3]: the batches differ" },
         { "conv_transpose", 15,
           "x=fp32[2,1,3]; weight=fp32[1,1,2] 1; output_shape=int32[3] 2 1 0",
-          "error: output_shape has 0; extents must be 1 to 2^30" },
+          "error: output_shape has 0; dimensions must be 1 to 2^30" },
         { "conv_transpose", 15,
           "x=fp32[1,1,1]; weight=fp32[1,1,2] 1; pad_type=string[] custom; "
           "pad=int32[2] 1 1",

@@ -15,8 +15,8 @@ typedef struct {
     const char *text, *beyond;
 } Bound;
 
-#define PROGRAM(inputs, statements, result) \
-    "program(1.3)\n{\nfunc main<ios18>(" inputs ") {\n" statements "\n} -> (" result ");\n}\n"
+#define PROGRAM(inputs, ops, result) \
+    "program(1.3)\n{\nfunc main<ios18>(" inputs ") {\n" ops "\n} -> (" result ");\n}\n"
 
 static const Bound bounds[] = {
     { 16, PROGRAM("tensor<fp16, [{N:1}]> x", "", "x"), "16" },
@@ -70,7 +70,7 @@ typedef struct {
 
 static const LongWord long_words[] = {
     { 40, "program(1.3)\n{\nfunc main<ios18>(tensor<fp16, [", "9", "9", "",
-      "]> b) {\n} -> (b);\n}\n", "error: ", " is not an extent" },
+      "]> b) {\n} -> (b);\n}\n", "error: ", " is not a dimension" },
     { 40, IN_CONST("int32"), "\"a", "b", "\"", ENDS, "error: ", " is not an element of int32" },
     { 60, IN_CONST("int32"), "9", "8", "", ENDS, "error: ", " does not fit int32" },
     { 60, IN_CONST("fp16"), "9", "8", "", ENDS, "warning: ", " is infinite in fp16" },
@@ -201,7 +201,7 @@ static void a_profile_is_a_mebibyte(void **state)
     arena_free(&a);
 }
 
-/* Extents of windows, lists, products. */
+/* Dimensions of windows, lists, products. */
 static void calls_end_at_their_bounds(void **state)
 {
     CHECK(
@@ -212,7 +212,7 @@ static void calls_end_at_their_bounds(void **state)
         { "max_pool", 15,
           "x=fp32[1,1,1073741825]; kernel_sizes=int32[1] 1; strides=int32[1] 1; pad_type=string[] valid; "
           "pad=int32[2] 0; ceil_mode=bool[] 0",
-          "error: x is [1, 1, 1073741825]; extents above 2^30 are not supported" },
+          "error: x is [1, 1, 1073741825]; dimensions above 2^30 are not supported" },
         { "max_pool", 15,
           "x=fp32[1,1,1073741824]; kernel_sizes=int32[1] 1073741824; strides=int32[1] 1; "
           "pad_type=string[] valid; pad=int32[2] 0; ceil_mode=bool[] 0",
@@ -220,7 +220,7 @@ static void calls_end_at_their_bounds(void **state)
         { "max_pool", 15,
           "x=fp32[1,1,4]; kernel_sizes=int32[1] 1073741825; strides=int32[1] 1; "
           "pad_type=string[] same; pad=int32[2] 0; ceil_mode=bool[] 0",
-          "error: the kernel has extent 1073741825; it must be 1 to 2^30" },
+          "error: the kernel has size 1073741825; it must be 1 to 2^30" },
         { "max_pool", 15,
           "x=fp32[1,1,4]; kernel_sizes=int32[1] 0; strides=int32[1] 1; pad_type=string[] valid; "
           "pad=int32[2] 0; ceil_mode=bool[] 0",

@@ -21,7 +21,7 @@ static void test_reshape(void **state)
         { "reshape", 15, "x=fp32[2,3]; shape=int32[2] 2 2",
           "error: reshape: x is [2, 3], 6 elements; they do not fill [2, 2]" },
         { "reshape", 15, "x=fp32[2,3]; shape=int32[2] -1 4",
-          "error: x is [2, 3], 6 elements; no extent in place of ? makes them [?, 4]" },
+          "error: x is [2, 3], 6 elements; no dimension in place of ? makes them [?, 4]" },
         { "reshape", 15, "x=fp32[2,3]; shape=int32[2] -1 -1", "error: holds -1 twice" },
         { "reshape", 15, "x=fp32[2,3]; shape=int32[1] -6", "error: shape holds -6" },
         { "reshape", 15, "x=fp32[2,3]; shape=int32[?]", "error: must be known" },
@@ -40,7 +40,7 @@ static void test_reshape_like(void **state)
         { "reshape_like", 16,
           "x=fp32[4]; ref_tensors=int32[?,2]; begins=int32[] 0; "
           "ends=int32[] 0; end_masks=bool[] 1",
-          "error: the result is [?, 2]; the extents that it takes of ref_tensors must be known" },
+          "error: the result is [?, 2]; the dimensions that it takes of ref_tensors must be known" },
         { "reshape_like", 16,
           "x=fp32[4]; ref_tensors=int32[3,2]; begins=int32[] 0; "
           "ends=int32[] 0; end_masks=bool[] 1",
@@ -472,11 +472,11 @@ static void test_gather(void **state)
             "fp32[2,3] 1 2 2 4 4 3" },
           { "gather", 16,
             "x=fp32[2,3]; indices=int32[3,1]; axis=int32[] 1; batch_dims=int32[] 1",
-            "error: the first 1 extents must agree; indices is [3, 1] and x is [2, 3]" },
+            "error: the first 1 dimensions must agree; indices is [3, 1] and x is [2, 3]" },
           { "gather_nd", 16, "x=fp32[2,3]; indices=int32[2]; batch_dims=int32[] 1",
             "error: indices is [2]: it needs an axis after its 1 batch axes" },
           { "gather_nd", 15, "x=fp32[2,3]; indices=int32[2,?]",
-            "error: the last extent of indices, which is [2, ?], must be known" },
+            "error: the last dimension of indices, which is [2, ?], must be known" },
           { "gather_along_axis", 15, "x=fp32[2,2]; indices=int32[3,1]",
             "error: indices is [3, 1], but x is [2, 2]; they may only differ along axis 0" },
           { "gather_nd", 15, "x=fp32[2,2] 1 2 3 4; indices=int32[1,1] -1", "fp32[1,2] 3 4" },
@@ -652,7 +652,7 @@ static void test_list_refusals(void **state)
     assert_null(run_list(&l, "list_write", one, 2, &a));
     expect_said(
         &l.diag,
-        "error: list_read: nothing was written, so the extents of tensor<fp32, [?]> are "
+        "error: list_read: nothing was written, so the dimensions of tensor<fp32, [?]> are "
         "not known\n"
         "error: list_read: index 2 is outside a list of 2\n"
         "error: list_gather: element 1 is [2], but others are [3]\n"

@@ -127,7 +127,7 @@ static void put_rules(void)
         LINE("%s %s\n", ops[i].name, letters);
     }
     title(
-        "rules.def: standing by chip, releases, effect, what it looks at, way out, pass, ops");
+        "rules.def: standing by chip, releases, effect, what it looks at, fix, pass, ops");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         LINE("%s ", r->name);

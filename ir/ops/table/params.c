@@ -1,11 +1,12 @@
-/* params.c -- a program of the build: writes what C sees of the parameters in ops.def.
+/* params.c -- a program of the build: writes C declarations of the ops and parameters in
+ * ops.def.
  *
  *   params ids       params.h: an enum of all names that parameters have
  *   params slots     params.c: their spelling, and where each stands in the row of each op
  *   params builders  builders.h: a struct of arguments and a builder for each op
  *
- * A header that is written out beats nested macros where people meet it: an editor completes
- * it, and a misspelt parameter is an error of the compiler at the line that has it. */
+ * A written header is better for its readers than nested macros: an editor completes its names,
+ * and a misspelt parameter is an error of the compiler at the line that has it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,11 +135,11 @@ static void write_builder(const ParamsTable *t)
 static void write_builders(void)
 {
     puts(
-        "/* builders.h -- how C makes statements; written from ops.def by ir/ops/table/params.c.\n"
+        "/* builders.h -- how C makes ops; written from ops.def by ir/ops/table/params.c.\n"
         " *\n"
         " *   Value *y = mil_matmul(&b, \"y\", .x = x, .y = w, .transpose_y = build_bool(&b, true));\n"
         " *\n"
-        " * The first result of a new statement, as build_args makes it (ops.h). */\n"
+        " * The first result of a new op, as build_args makes it (ops.h). */\n"
         "#ifndef ANEC_BUILDERS_H\n#define ANEC_BUILDERS_H\n");
     for (int i = 0; i < OPS; i++)
         if (table[i].row[0].name) write_builder(&table[i]);

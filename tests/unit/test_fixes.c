@@ -1,8 +1,8 @@
-/* test_ways_out.c -- a rule and the pass that takes its way out have one condition: where the rule
+/* test_fixes.c -- a rule and the pass that applies its fix have one condition: where the rule
  * alone holds, the pass changes what the rule finds broken, and nothing else.
  *
- * Programs are those of every rule and those beside them (near.h), each asked about its own rule,
- * and each as it is about all others; weights are at hand, and absent. */
+ * Programs are those of every rule and those beside them (near.h), each asked about its own
+ * rule, and each as it is about all others; weights are at hand, and absent. */
 #include "micro.h"
 #include "near.h"
 #include "unit.h"
@@ -115,7 +115,7 @@ static const char *after_pass(const WayOut *w, Module *m, const RuleSet *rs, int
     return text;
 }
 
-/* What the pass does without the rule is not the rule's. A statement whose break is left may be
+/* What the pass does without the rule is not the rule's. An op whose break is left may be
  * changed for a neighbour's sake. */
 static void hold_against(WayOut *w, const char *text, const char *by)
 {

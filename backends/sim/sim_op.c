@@ -1,6 +1,6 @@
-/* statement.c -- one statement on the simulated engine.
+/* sim_op.c -- one op on the simulated engine.
  *
- * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference meaning
+ * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference kernel
  * computes in double with sums of products formed by mac.c, and each element of the result is
  * set right by what numerics.def says of the op and rounded once, as the engine rounds. Ops
  * that copy elements, and those whose meaning rounds on its own way (they are not `wide` in the
