@@ -1,4 +1,4 @@
-/* auto.c -- the backend that chooses: the engine where there is one and it takes a program, else the
+/* auto.c -- the backend "auto": the engine where there is one that takes the program, else the
  * processor, with the reason. */
 #include "ane/ane.h"
 #include "backend.h"

@@ -1,10 +1,10 @@
-/* backend.h -- the door to what runs programs.
+/* backend.h -- backends: what compiles and runs programs.
  *
- * A Backend compiles one function of a verified Module into a Program; a Program runs with
- * named tensors, as often as wanted. The module must outlive its programs, which read it and
- * change nothing in it: several threads may compile one module, and run its programs, at once;
- * one program is one thread's at a time. Tensors given stay the caller's; results are the
- * Program's until its next run. States start at zero and stay between runs.
+ * A Backend compiles one function of a verified Module into a Program, which can be run any
+ * number of times with named tensors. The module must outlive its programs. They only read it,
+ * so several threads may compile one module, and run its programs, at once; one program belongs
+ * to one thread at a time. Input tensors stay the caller's; results belong to the Program until
+ * its next run. States begin at zero and keep their values between runs.
  *
  *   Program *p = program_new(backend_find("ref"), m, f, d);
  *   if (p && program_run(p, d, in, nin, &(RunOptions){ 0 })) n = program_results(p, &out);
@@ -18,17 +18,17 @@
 typedef struct Backend Backend;
 struct RuleSet; /* ir/targets/rules.h */
 
-/* How a program came to run, for messages; texts live as long as the program. */
+/* In which form a program runs, for messages; the texts live as long as the program. */
 typedef struct {
-    const char *io, *dialect; /* NULL: those of the function as it was given */
-    const char *precision;    /* of what it computes: "fp16", .. (forms.h) */
-    /* "hit", "miss" or "off"; NULL: compiling is nothing that is kept */
+    const char *io, *dialect; /* NULL: those of the function itself */
+    const char *precision;    /* in which it computes: "fp16", .. (forms.h) */
+    /* "hit", "miss" or "off"; NULL: this backend keeps no compiled programs */
     const char *cache;
-    /* why it does not run otherwise: "fp32 refused: .."; NULL: nothing to say */
+    /* why not in another form: "fp32 refused: .."; NULL: there is no reason to tell */
     const char *why;
 } RunsAs;
 
-/* Every backend's own struct begins with this. */
+/* The first member of every backend's own program struct. */
 typedef struct Program Program;
 struct Program {
     const Backend *backend;
@@ -36,30 +36,30 @@ struct Program {
     const Func *func;
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
-    /* by parameter: what an optional input is when it is not given, or NULL */
+    /* by parameter: the default values of optional inputs, or NULL */
     struct LeftOut *left_out;
     bool ran; /* it has results */
-    /* By result, or NULL: of no interest to who runs it. It may be costly to read, so that
-     * program_results may leave it as it was. */
+    /* by result, or NULL: the caller does not need it. Reading a result may be costly, so
+     * program_results may leave such a one as it was. */
     const bool *unread;
-    /* the last run failed, and neither by what was given nor by who watched */
+    /* the last run failed, and neither because of its inputs nor because a callback ended it */
     bool broke;
-    /* does a run that broke, and all after it; NULL: such a run is an error */
+    /* repeats a run that broke, and does all later ones; NULL: such a run is an error */
     const Backend *other;
-    Program *instead; /* other's program, once that has happened */
-    char *broke_why;  /* and why it has */
-    RunsAs before;    /* that */
-    GuardTask fell;   /* it has not where memory runs out in the very call */
+    Program *instead; /* the program of `other`, once that has happened, */
+    char *broke_why;  /* the reason, */
+    RunsAs before;    /* and the form in which it ran before */
+    GuardTask fell;   /* takes that back where memory runs out in the same call */
 };
 
 typedef struct {
     const char *name;
     const char *origin; /* for messages: "x.npy"; NULL: the caller */
-    Tensor value;       /* inputs: bound by the caller. results and states: the program's */
+    Tensor value;       /* of an input: the caller's; of a result or state: the program's */
 } Binding;
 
-/* Hears what a backend is at work on: "compile", "load", "bind", "copy in", "run", "copy out"
- * and the like begin and end, one inside another or after it. {0}: nobody listens. */
+/* Called when a phase of a backend's work begins and ends: "compile", "load", "bind", "copy
+ * in", "run", "copy out" and the like, which may be nested. {0}: no calls. */
 typedef struct {
     void (*mark)(void *ctx, const char *phase, bool begins);
     void *ctx;
@@ -76,66 +76,64 @@ static inline void phase_end(const PhaseHook *h, const char *phase)
 }
 
 typedef struct {
-    uint64_t random_seed; /* what MIL's seed -1 stands for */
+    uint64_t random_seed; /* the seed of random ops whose own is -1 */
     uint64_t max_steps;   /* of one while_loop; 0: no bound */
-    int threads;          /* of the processor's; 0: as many as it has */
-    bool exact;           /* sums of products in their direct form alone */
-    bool lean;            /* memory that only a run needs is not kept for the next one */
-    /* called with every value computed; false ends the run; may be NULL */
+    int threads;          /* of the processor; 0: as many as it has */
+    bool exact;           /* sums of products in their direct form only (no Winograd) */
+    bool lean;            /* memory that only a run needs is freed after it */
+    /* called with every value that is computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
-    /* bracket each op that runs, those of nested blocks inside their owner's; result is
-     * its first, NULL without one or after an error; both may be NULL, end is called where
-     * begin was */
+    /* called before and after each op, for those in nested blocks between the calls of their
+     * owner; result is its first, NULL where it has none or failed. Both or none are NULL. */
     void (*begin)(void *ctx, const Op *op);
     void (*end)(void *ctx, const Op *op, const Tensor *result);
     void *ctx;
-    /* of this run; with it results are copied out before the run ends */
+    /* phases of this run; where it is set results are copied out before the run ends */
     PhaseHook phase;
 } RunOptions;
 
-/* ---- where a system would run a program, as it says itself ------------------------------- */
+/* ---- where ops run (anerun --plan) ------------------------------------------------------- */
 
-/* An op. All texts live where the list does. */
+/* Where Core ML would run an op. The texts live as long as the list. */
 typedef struct {
-    const char *op, *name; /* "conv"; its first result, or "" */
-    const char *prefers;   /* "engine", "gpu", "processor", "another device"; NULL: not said */
-    const char *can[4];    /* what could run it */
-    int ncan, depth;       /* depth: how many blocks are around it */
-    double cost;           /* its part of the whole run, 0 to 1; NaN: not said */
+    const char *op, *name; /* "conv"; the name of its first result, or "" */
+    const char *prefers;   /* "engine", "gpu", "processor", "another device"; NULL: not told */
+    const char *can[4];    /* the devices that support it */
+    int ncan, depth;       /* depth: the number of blocks around it */
+    double cost;           /* its part of the whole run, 0 to 1; NaN: not told */
 } Placing;
 
-/* A step that a backend of ours makes of ops: what the processor does at once. */
+/* A step of the backend cpu: ops that are computed together. */
 typedef struct {
     const char *how;    /* "gemm, packed weights"; "reference": the op's reference kernel */
     const char *name;   /* the first result of the last op in it, or "" */
     const char *ops;    /* the ops in it: "linear relu" */
-    double bytes, flop; /* of values that it reads and writes; two for each multiply-add */
+    double bytes, flop; /* bytes that it reads and writes; two operations for a multiply-add */
 } PlanStep;
 
+/* Either places of ops, or steps. */
 typedef struct {
     const Placing *at; /* in the program's order, constants left out */
     int n;
-    /* in their place: of a backend that has steps, */
     const PlanStep *step;
     int nstep;
-    const char *kernels;  /* with these: "avx512"; NULL: there are no steps */
-    size_t arena, packed; /* bytes of values at once, and of weights in the kernels' order */
-    const char *why;      /* of no steps, a backend's that has such: the reason; or NULL */
+    const char *kernels;  /* of the steps: "avx512"; NULL: there are none */
+    size_t arena, packed; /* bytes of values at once; of weights packed for the kernels */
+    const char *why;      /* why a backend that makes steps has made none, or NULL */
 } Placings;
 
 /* ---- backends ---------------------------------------------------------------------------- */
 
 struct Backend {
     const char *name, *doc;
-    /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
+    /* for aneprobe: seconds to wait after it refused a program, and how many programs one
+     * process should compile at most (0: no limit) */
     double pause;
-    /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
     int compiles;
     const Target *target; /* that programs of the language are compiled for; NULL: its chip is
-                             not known, and they are for all */
-    bool engine;          /* runs no op that is the processor's (split.c) */
-    const void *row;      /* what sets it apart from others with the same calls: the Target of a
-                             sim:CHIP; of      an opened one, its own */
+                             not known, and they are compiled for all chips */
+    bool engine;          /* runs no op that is for the processor (ir/query.h) */
+    const void *row;      /* data of the backend's own: the Target of a sim:CHIP */
     Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
@@ -143,89 +141,88 @@ struct Backend {
     void (*reset)(Program *p);
     void (*free)(Program *p);
     /* The rest may be NULL. */
-    /* what it refuses or gets wrong; NULL: nothing; false after an error */
+    /* the rules of its engine; NULL: it takes every program; false: an error was reported */
     bool (*rules)(const Backend *self, struct RuleSet *out, Diag *d);
-    /* a result of the last run, no longer p's */
+    /* moves a result of the last run out of p */
     bool (*take)(Program *p, int result, Tensor *out);
-    /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be
-     * shared. */
+    /* Makes a parameter of `to` and a result of `from` the same memory; false: it cannot. */
     bool (*wire)(Program *to, int param, Program *from, int result);
-    /* The value that a parameter whose memory is shared had in a run that broke, or would have
-     * had in one that did not begin. `undone`: the last run went well, and is taken back since
-     * it was a part of one that broke. tensor_free's. */
+    /* The value, to be freed by tensor_free, that a parameter with shared memory had in a
+     * run that broke, or would have had in one that did not begin. `undone`: the last run
+     * went well, but was part of one that broke, and is taken back. */
     bool (*given)(Program *p, int param, bool undone, Diag *d, Tensor *out);
-    /* where the system would run p's ops; in the arena */
+    /* where the ops of p run; in the arena */
     bool (*place)(Program *p, Arena *a, Diag *d, Placings *out);
-    void (*close)(const Backend *self); /* of one that backend_open made */
+    void (*close)(const Backend *self); /* for one that backend_open made */
 };
 
 typedef struct {
     const char *cache_dir; /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
-    /* A command that compiles a folder, its last argument, in a process of its own: a
-     * process may compile about 119 times. Ends with NULL, outlives the backend; NULL: there
-     * is none. */
+    /* A command that compiles a folder, given as its last argument, in a process of its own,
+     * since one process may compile only about 119 times. Ends with NULL, and must outlive
+     * the backend. NULL: there is none. */
     const char *const *helper;
-    PhaseHook phase; /* of compiling; called by who compiles, one thread at a time */
-    /* a program is offered in its own form alone: aneprobe wants to see it refused */
+    PhaseHook phase; /* of compiling; called by the thread that compiles, one at a time */
+    /* offers a program in its own form only: aneprobe wants to see it refused */
     bool as_given;
 } BackendOptions;
 
-/* A backend and what its programs share: the engine's places, the cache. NULL: there is no
- * such backend (usage), or its engine is not here; both reported. To be closed after its
- * programs. "auto" is the engine, and the processor for what that does not run, or where
- * there is none. */
+/* Opens a backend, with what its programs share: the engine's places, the cache. To be
+ * closed after its programs. NULL, and reported: there is no such backend, or its engine is
+ * not on this machine. "auto" is the engine, and the processor for programs that the engine
+ * does not run, or where there is no engine. */
 const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d);
 void backend_close(const Backend *b); /* NULL is allowed */
-/* of those that need no opening; NULL: none */
+/* A backend that needs no opening, by name; NULL: there is none. */
 const Backend *backend_find(const char *name);
-/* the backends that need none; NULL: past them */
+/* The i-th of these; NULL: there are no more. */
 const Backend *backend_at(int i);
-/* names of those that do: "auto", "ane", "coreml" */
+/* The name of the i-th that has to be opened: "auto", "ane", "coreml"; NULL: no more. */
 const char *backend_opened_at(int i);
 
-/* NULL after an error: an op that the backend lacks, weights that are absent. */
+/* Compiles f. NULL: an error was reported, such as an op that the backend lacks, or absent
+ * weights. States that b lacks are kept for it (carry.c). */
 Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d);
-/* Offers f to b as it is: whoever measures b wants to see it refused. program_new keeps the
- * states that b lacks. */
+/* The same without such help: for measuring what b itself refuses. */
 Program *program_new_as_given(const Backend *b, const Module *m, const Func *f, Diag *d);
-/* Checks the inputs (inputs_check), then runs. An input that the description makes optional and
- * that is neither given nor wired has its default value. */
+/* Checks the inputs (inputs_check) and runs. An optional input that is neither given nor
+ * wired has its default value. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
-/* What runs it: not the one it was made for after a run broke and auto went on with the
- * processor (warning `fallback`, once; as.why says it too). Such a run has the inputs of the
- * one that broke, and states as they were before it. */
+/* The backend that runs p. After a run broke on the engine, "auto" repeats it on the
+ * processor, with the same inputs and the states from before it, and goes on there (warning
+ * `fallback`, once; as.why tells it too). */
 const Backend *program_backend(const Program *p);
-/* Of the last run, in the function's order; the count. */
+/* The results of the last run, in the function's order; returns the count. */
 int program_results(Program *p, const Binding **out);
 int program_all_results(Program *p, const Binding **out); /* those of Program.unread too */
-/* In the function's order. The caller may write into the elements, between runs. */
+/* The states, in the function's order. The caller may write their elements between runs. */
 int program_states(Program *p, Binding **out);
-/* From its next run on, input `input` of `to` is what the last run of `from` gave as `result`:
- * the same memory where the backend can, and never with another meaning. `from` may be `to`: a
- * value that goes from run to run. Before `from` has run, the input is what program_run is
- * given; after, it need not be. from NULL: the input is given again. Types must be equal (an
- * error). */
+/* From the next run of `to` on its input is what the last run of `from` gave as `result`;
+ * the memory is shared where the backend can, which changes nothing else. `from` may be
+ * `to`: a value that goes from run to run. Until `from` has run, the input is the one that
+ * program_run is given; then it need not be given. from NULL ends it. The types must be
+ * equal; others are an error. */
 bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
-/* Where the ops would run, as the system plans it; false: reported, as it is of a backend
- * that has no such plans. */
+/* Where the ops of p run. False, and reported: the backend cannot tell. */
 bool program_place(Program *p, Arena *a, Diag *d, Placings *out);
-void program_reset(Program *p); /* states to zero, random draws anew */
+void program_reset(Program *p); /* sets states to zero and begins random numbers anew */
 void program_free(Program *p);  /* NULL is allowed */
 
-/* ---- what a function takes --------------------------------------------------------------- */
+/* ---- the parameters of a function -------------------------------------------------------- */
 
 bool param_is_state(const Value *v);
 /* Whether a program of f keeps it from run to run: a state, or an input that stands for one
- * (ir/query.h). It is among program_states, and not given. */
+ * (ir/query.h). It is one of program_states and is not given as an input. */
 bool param_is_kept(const Func *f, const Value *v);
-/* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at
- * behind what it found: whoever asks in the function's order pays one comparison each. */
+/* The index of the parameter of that name; -1: none. The search begins at *at and sets *at
+ * behind what it found, so that asking in the function's order costs one comparison each. */
 int param_find(const Func *f, const char *name, int *at);
-/* The type of a parameter's tensor: of a state, what it holds. */
+/* The type of a parameter's tensor; of a state that of its contents. */
 const Type *param_type(const Value *v);
 
-/* Every input of f that is not kept is there, none twice, none unknown, each of its dtype and a shape that fits
- * the declared one and the flexible ranges. Reports all that is wrong. */
+/* Checks that every input of f that is not kept is given once, that none is unknown, and
+ * that each has its dtype and a shape that fits the declared one and the flexible ranges.
+ * Reports all that is wrong. */
 bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin);
 
 #endif

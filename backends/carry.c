@@ -1,14 +1,15 @@
-/* carry.c -- states on an engine, which has none: a run takes them in as inputs, and what
- * became of them comes out as results.
+/* carry.c -- states on an engine, which has none: a run takes their values as inputs and gives
+ * the new ones as results.
  *
- * The engine's program is a copy in which each state is an input and a result (ir/passes/
- * states.c). A function that came so, with a note that says which input stands for a state
- * (ir/query.h), is taken in the same way.
+ * The engine's program is a copy of the function in which each state is an input and a result
+ * (ir/passes/states.c). A function that is like that already, with a note that says which
+ * inputs stand for states (ir/query.h), is run in the same way.
  *
- * Where the engine can make an input the memory of a result (Backend.wire), the two change
- * places before each run, and nothing is copied: the states are inside. They come out when
- * somebody asks for them, who may change them, and go in again with the next run. Elsewhere
- * each run copies them in and out. A run that fails leaves them as they were. */
+ * Where the engine can make an input the memory of a result (Backend.wire), the two are
+ * exchanged before each run and nothing is copied: the values stay in the engine's memory.
+ * They are copied out when somebody asks for them, since he may change them, and in again
+ * with the next run. Elsewhere each run copies them in and out. A run that fails leaves them
+ * as they were. */
 #include "composed.h"
 
 #include "../ir/ir.h"

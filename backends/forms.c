@@ -1,4 +1,4 @@
-/* forms.c -- rewriting a program into the forms that an engine may take. */
+/* forms.c -- rewrites a program into the forms that an engine may take. */
 #include "forms.h"
 
 #include "../ir/ir.h"

@@ -1,5 +1,5 @@
-/* front.c -- a function as what is looked up by integers, which the processor does, and the
- * rest. */
+/* front.c -- cuts a function into ops on integer inputs (lookups by token ids), which the
+ * processor runs, and the rest. */
 #include "composed.h"
 
 #include "../ir/ops/ops.h"

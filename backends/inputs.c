@@ -1,4 +1,5 @@
-/* inputs.c -- what a function takes: whether the tensors given fit. */
+/* inputs.c -- the parameters of a function, and checking the tensors that are given for
+ * them. */
 #include "backend.h"
 
 #include "../ir/ir.h"

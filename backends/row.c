@@ -1,8 +1,7 @@
-/* row.c -- several programs in a row that are one, of a function that is too deep, or that
- * looks up what an engine computes with: each is wired to those before it, so that on an engine
- * what goes from one to the next stays in its surfaces. So does what goes from a run to the
- * next one: a result of the whole may be an input of it, where the part that makes the one
- * takes the other. */
+/* row.c -- several programs in a row that act as one: for a function that is too deep, or
+ * that has ops on integers in front. Each is wired to those before it, so that on an engine
+ * values go from one to the next in its surfaces. The same holds from run to run: a result
+ * of the whole may be wired to an input of the whole, if one part has both. */
 #include "composed.h"
 #include "ref/ref.h"
 

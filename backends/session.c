@@ -1,5 +1,6 @@
-/* session.c -- a program for whoever runs it: compiled as its backend and its function need, given what
- * is left out, and run on when its backend breaks. */
+/* session.c -- program_new and program_run: chooses how a function is compiled for its
+ * backend, fills in inputs that are not given, and repeats a run on another backend when it
+ * breaks. */
 #include "../ir/mil/described.h"
 #include "../ir/passes/passes.h"
 #include "backend.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- how a function becomes a program ----------------------------------------------------- */
+/* ---- how a function becomes a program ---------------------------------------------------- */
 
 /* As the backend itself, in parts where it is too deep, and what is the processor's before and
  * behind an engine too. */

@@ -1,40 +1,41 @@
-/* session.h -- what the files of this folder ask of each other: registry.c knows the backends, auto.c
- * chooses one, session.c compiles and runs, wires.c joins runs. Whoever runs programs has backend.h. */
+/* session.h -- shared by the files of this folder alone: registry.c has the list of
+ * backends, auto.c chooses one, session.c compiles and runs, wires.c connects runs. Others
+ * include backend.h. */
 #ifndef ANEC_SESSION_H
 #define ANEC_SESSION_H
 
 #include "../ir/targets/rules.h"
 #include "backend.h"
 
-/* ---- sessions (registry.c, session.c) ----------------------------------------------------- */
+/* ---- sessions (registry.c, session.c) ---------------------------------------------------- */
 
-/* What b takes, as far as that is known; false: it takes everything, or that cannot be read. */
+/* The rules of b's engine. False: it has none, or they cannot be read. */
 bool backend_rules(const Backend *b, RuleSet *out, Diag *d);
-/* As program_new, of a function without states: parts of it may be several programs. */
+/* Compiles a function without states, as several programs where b needs that. */
 Program *program_under(const Backend *b, const Module *m, const Func *f, Diag *d);
 
-/* The same with the states that b lacks: all that program_new makes of a function. */
+/* The same, and keeps states that b lacks: all that program_new does. */
 Program *program_whole(const Backend *b, const Module *m, const Func *f, Diag *d);
-/* Itself, or what runs in its place. */
+/* p, or the program that runs in its place. */
 static inline Program *program_now(Program *p) { return p->instead ? p->instead : p; }
 
-/* ---- the one that chooses (auto.c) ------------------------------------------------------- */
+/* ---- the backend "auto" (auto.c) --------------------------------------------------------- */
 
 const Backend *auto_open(const BackendOptions *o, Diag *d);
-/* It leaves states to what it chooses. */
+/* Whether b is "auto", which leaves states to the backend that it chooses. */
 bool auto_chooses(const Backend *b);
-/* The first error of what was said, without the word; `other` where nothing was. */
+/* The text of the first error in d, without the word `error`; `other` where there is none. */
 const char *auto_reason(Arena *a, const Diag *d, const char *other);
 
 /* ---- inputs that are results (wires.c; program_wire) ------------------------------------- */
 
-int wire_port(Value *const *v, int n, const char *name); /* -1: there is none of that name */
-/* Whether something comes through the wire of this parameter now: what it is wired to has run. */
+int wire_port(Value *const *v, int n, const char *name); /* index by name; -1: none */
+/* Whether the parameter is wired to a program that has run. */
 bool wire_flows(const Program *to, int param);
-/* The value that comes. A run frees the results of the one before, so what a program hands to
- * itself is taken from it first. */
+/* The value that comes through the wire. A run frees the results of the run before, so a
+ * value that a program hands to itself is moved out of it first. */
 bool wire_value(Program *to, int param, Diag *d, Tensor *out);
-bool wire_shares(const Program *to, int param); /* it is memory of both */
+bool wire_shares(const Program *to, int param); /* whether the two share memory */
 void wire_unshare(Program *to, int param);
 void wires_free(Program *p);
 

@@ -1,9 +1,9 @@
 /* split.c -- a classifier on an engine: the engine computes the probabilities, the processor
- * chooses.
+ * picks the class.
  *
- * Two functions are made of one: the engine's, whose results are what `classify` reads and
- * all other results; and the processor's, of the classify ops alone, whose inputs are
- * those. */
+ * Of one function two are made: that of the engine, whose results are the operands of
+ * `classify` and all other results; and that of the processor, which has the classify ops
+ * alone. */
 #include "composed.h"
 
 #include "../ir/ops/ops.h"

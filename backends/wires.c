@@ -1,5 +1,5 @@
-/* wires.c -- inputs that are another run's results, or a run's own of before: without a copy where the
- * backend can share memory. */
+/* wires.c -- program_wire: inputs that are results of another program or of the run before,
+ * without a copy where the backend can share memory. */
 #include "backend.h"
 #include "session.h"
 

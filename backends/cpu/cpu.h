@@ -1,4 +1,5 @@
-/* cpu.h -- `cpu`, the processor's own kernels; what has none runs by its meaning, as in `ref`. */
+/* cpu.h -- `cpu`, the backend with kernels for the processor. An op without one runs by its
+ * reference kernel, as in `ref`. */
 #ifndef ANEC_CPU_H
 #define ANEC_CPU_H
 

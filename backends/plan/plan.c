@@ -1,4 +1,4 @@
-/* plan.c -- a function as steps over slots, with the step after which each slot is free. */
+/* plan.c -- makes the steps of a function, with the step after which each slot is free. */
 #include "plan.h"
 
 #include <limits.h>

@@ -1,23 +1,23 @@
-/* plan.h -- a function as steps over numbered slots: what `ref` walks, and what `cpu` lowers to
- * kernels. A plan knows when each value is needed last; it holds no values. */
+/* plan.h -- a function as a list of steps over numbered slots, shared by `ref`, which walks
+ * it, and `cpu`, which lowers it to kernels. A plan tells when each value is needed last; it
+ * holds no values itself. */
 #ifndef ANEC_PLAN_H
 #define ANEC_PLAN_H
 
 #include "../../ir/ops/ops.h"
 
-/* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a
- * range. */
+/* Each Value of the function has a slot. The slots of a block, with those of the blocks
+ * inside of it, are a range. */
 typedef struct Steps Steps;
 typedef struct Step Step;
 typedef struct {
     const Value *value;
-    const Const *lit;    /* a literal: loaded on first use and kept */
-    bool constant;       /* known at compile time: a literal or decoded from literals */
-    const Step *decoder; /* decoded from literals: by this step, when something reads it */
-    bool used;           /* something reads it */
-    /* the step of its block after which nothing reads it; INT_MAX: a result */
-    int last;
-    Steps *owner; /* the block that defines it */
+    const Const *lit;    /* of a literal, which is loaded on first use and kept; or NULL */
+    bool constant;       /* known at compile time: a literal, or decoded from literals */
+    const Step *decoder; /* the step that decodes it from literals when it is read; or NULL */
+    bool used;           /* some step reads it */
+    int last;            /* the last step of its block that reads it; INT_MAX: it is a result */
+    Steps *owner;        /* the block that defines it */
 } SlotInfo;
 
 typedef struct {
@@ -31,18 +31,18 @@ struct Step {
     Opset opset;
     StepArg *arg;
     int narg;
-    const signed char *choice;       /* Call.choice: which words its parameters have */
-    const struct Equation *equation; /* Call.equation */
-    int *out;                        /* op->nout slots */
+    const signed char *choice;       /* for Call.choice */
+    const struct Equation *equation; /* for Call.equation */
+    int *out;                        /* slots of its op->nout results */
     int *drop;                       /* slots that nothing reads after this step */
     int ndrop;
-    Steps **block; /* op->nblock */
-    /* executions of an impure op since a reset */
+    Steps **block; /* of its nested blocks */
+    /* of an impure op: how often it was executed since a reset */
     struct Drawn {
         uint64_t epoch, times;
     } * drawn;
-    /* A constexpr of literals; NULL for all others. pins: steps under way that read its
-     * results. */
+    /* of a constexpr op on literals; NULL for all others. pins: how many steps that are
+     * under way read its results */
     struct Decoded {
         int pins;
         bool kept, shown;
@@ -52,8 +52,8 @@ struct Step {
 
 struct Steps {
     const Block *block;
-    Steps *parent; /* the block that the owner stands in, and the step the owner is there */
-    int at;
+    Steps *parent; /* of a nested block: the block around it, */
+    int at;        /* and the step of that which owns it */
     Step *step;
     int nstep;
     int *param, *result;
@@ -65,16 +65,17 @@ typedef struct {
     SlotInfo *slot;
     int nslot, cap;
     Steps *body;
-    PtrMap slot_of;    /* by Value: its number + 1, while the plan is made */
+    PtrMap slot_of;    /* by Value: its slot + 1, while the plan is made */
     size_t compressed; /* bytes of the literals that constexpr ops decode */
 } Plan;
 
 /* Makes the steps of a verified function, which live in p->arena. */
 bool plan_make(Plan *p, const Func *f, Diag *d);
-/* Whether a while_loop may make turn `turn`, of at most `most` (0: as many as it wants). */
+/* Whether a while_loop may make another turn, having made `turn` of at most `most` (0: no
+ * bound); false is reported. */
 bool plan_turns(const Op *op, uint64_t turn, uint64_t most, Diag *d);
-/* Whether the values of known shape that are needed at once fit into mem_most(); a failure
- * names the op. */
+/* Whether the values of known shape that are needed at once fit into mem_most(). False: a
+ * failure that names the op was reported. */
 bool plan_fits(const Plan *p, Diag *d);
 
 #endif

@@ -1,4 +1,4 @@
-/* plan_room.c -- whether the values of a function fit into this machine, before it runs. */
+/* plan_room.c -- checks, before a run, whether the values of a function fit into memory. */
 #include "plan.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* ref.c -- the reference as a backend: a function becomes a program, which runs with what it is given. */
+/* ref.c -- the backend `ref`: compiles a function into a plan, and runs it with its inputs. */
 #include "ref_run.h"
 
 #include <stdlib.h>
@@ -149,7 +149,8 @@ static void ref_keep(const Ref *r)
     for (int i = 0; i < r->nresult; i++) tensor_follow(r, &r->result[i].value);
 }
 
-/* Results of the last run, which end with this one: their memory is for what takes their place. */
+/* Results of the last run, which end with this one: their memory is for what takes their
+ * place. */
 static void results_back(Ref *r)
 {
     for (int i = 0; i < r->nresult; i++) {

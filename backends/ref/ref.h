@@ -8,18 +8,18 @@
 
 extern const Backend backend_ref;
 
-/* What runs the calls of a program of ref or cpu instead of call_run, whose contract it has:
- * for a backend that shares how ref walks a program, and not what the operations mean. */
+/* A function that computes the calls of a program in place of call_run, with the same
+ * contract: for a backend that walks a program as ref does and computes other numbers. */
 typedef struct {
     bool (*run)(void *ctx, const Op *op, Call *c, Tensor *res, int max);
     void *ctx;
 } CallHook;
 void ref_hook(Program *p, CallHook hook);
 
-/* Of the weights that constexpr ops decode: how many bytes are held now, at most were,
- * and stay between uses. A decoded weight lives while an op reads it; it stays afterwards
- * as long as all that stay are at most DECODED_KEEP or a quarter of the compressed bytes,
- * whichever is more. */
+/* Bytes of weights that constexpr ops have decoded: now, at most so far, kept between uses,
+ * and the limit of the latter. A decoded weight lives while an op reads it, and stays
+ * afterwards as long as all that stay are within that limit: DECODED_KEEP, or a quarter of
+ * the compressed bytes where that is more. */
 enum { DECODED_KEEP = 8 << 20 };
 typedef struct {
     size_t now, peak, kept, keep;

@@ -1,5 +1,5 @@
-/* ref_held.c -- what a program of the reference holds while it runs: values by slot, weights that were
- * decoded, results of blocks. */
+/* ref_held.c -- the values of a program of `ref` while it runs: slots, decoded weights,
+ * results of blocks. */
 #include "ref_run.h"
 
 enum {

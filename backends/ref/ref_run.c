@@ -1,5 +1,5 @@
-/* ref_run.c -- ops run: by their reference kernels, or, where blocks and states are
- * involved, by the run itself. */
+/* ref_run.c -- runs the steps of a plan: ops by their reference kernels; blocks and states
+ * here. */
 #include "ref_run.h"
 
 #include <string.h>

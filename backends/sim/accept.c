@@ -1,10 +1,9 @@
-/* accept.c -- whether a chip's compiler takes a program: the rules that stand for the chip
- * decide.
+/* accept.c -- decides, by the rules of a chip, whether its compiler takes a program.
  *
- * What is refused is said in the words that users of the engine see, which tell nothing; the
- * notes tell what our rules know. A rule counts when it is reported or better, so that a
- * contradicted one refuses nothing. Rules of silent faults do not refuse: their op's
- * results are spoiled. */
+ * The error is in the words that users of the engine see, which tell no reason; notes tell
+ * which rules are broken. A rule counts where it stands as reported or better, so a
+ * contradicted one refuses nothing. Rules about silently wrong results refuse nothing
+ * either: the results of their op are spoiled instead. */
 #include "sim.h"
 
 #include <string.h>

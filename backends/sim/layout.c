@@ -1,4 +1,4 @@
-/* layout.c -- surfaces: rows padded to 64 bytes. */
+/* layout.c -- layout of surfaces, in which rows are padded to 64 bytes. */
 #include "sim.h"
 
 #include "../../ir/ops/eval.h"

@@ -1,13 +1,13 @@
-/* mac.c -- sums of products as an engine forms them: a narrow first stage, then a wide
+/* mac.c -- sums of products as an engine forms them: a first stage of few bits, then an fp32
  * accumulator.
  *
  *     for each tile of `lanes` consecutive products:
  *         s = 0; for each product: s = partial(s + half(a * b))
  *         sum += s                              in fp32
  *
- * half rounds to fp16, partial to mac_bits significant bits, both to nearest even. Operands are
- * fp16 numbers, whose products fp32 holds exactly. Four columns are one vector, and every
- * choice that a chip makes is a mask, so that the inner loop has no branch: 512 x 512 x 512
+ * half rounds to fp16 and partial to mac_bits significant bits, both to nearest even.
+ * Operands are fp16 numbers, whose products are exact in fp32. Four columns are one vector,
+ * and properties of a chip are masks, so that the inner loop has no branch: 512 x 512 x 512
  * takes half a second. */
 #include "sim.h"
 

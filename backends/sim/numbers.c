@@ -1,4 +1,4 @@
-/* numbers.c -- a chip's numbers, and the rounding that every result gets. */
+/* numbers.c -- the numbers of a chip (numerics.def), and the rounding of every result. */
 #include "sim.h"
 
 #include <math.h>

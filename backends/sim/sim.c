@@ -1,5 +1,5 @@
-/* sim.c -- the simulated engine as a Backend: ref walks the program, engine_call runs its
- * ops, and tensors come and go through surfaces. */
+/* sim.c -- the backends sim:CHIP: ref walks the program, engine_call computes its ops, and
+ * inputs and results pass through surfaces. */
 #include "sim.h"
 
 #include "../ref/ref.h"

@@ -1,15 +1,14 @@
-/* sim.h -- the simulated engine, from inside: what a chip's numbers are and who uses them.
+/* sim.h -- the simulated engine of a chip, for this folder and its tests.
  *
- *   numbers.c   a chip's numbers, as a profile leaves them
+ *   numbers.c   how the chip computes, in numbers (numerics.def), with a profile's changes
  *   mac.c       sums of products as the engine forms them
- *   tables.c    activations that are looked up
- *   sim_op.c one op: operands and result as the engine has them
+ *   tables.c    activations that the engine looks up in tables
+ *   sim_op.c    one op: operands and result in the engine's formats
  *   accept.c    whether the chip's compiler takes a program
- *   layout.c    surfaces
+ *   layout.c    surfaces: inputs and results in the engine's memory
  *   sim.c       the Backend
  *
- * Nothing here knows a chip by name: all of it reads chips by their rows, tables.def and the
- * rules. */
+ * No file knows a chip by name: all is read from the chips' rows, tables.def and the rules. */
 #ifndef ANEC_SIM_H
 #define ANEC_SIM_H
 
@@ -17,7 +16,7 @@
 #include "../../ir/targets/rules.h"
 #include "../backend.h"
 
-/* The simulated engine of a chip, by the chip's number; NULL: there are not so many. */
+/* The backend for the chip of this number; NULL: there are no more chips. */
 const Backend *sim_at(int chip);
 
 /* ---- numbers ----------------------------------------------------------------------------- */
@@ -33,15 +32,16 @@ typedef struct {
     double v[NUM_COUNT];
 } Numbers;
 
-/* Those of the chip that rs is for, with what a profile says of their rules. */
+/* The numbers of the chip of rs, changed where a profile has measured their rules. */
 void numbers_of(Numbers *n, const RuleSet *rs);
-bool number_has_rule(const char *rule); /* some number simulates what this rule says */
-/* v as the engine writes it into fp16, the only type it has; NaN stays NaN. */
+bool number_has_rule(const char *rule); /* whether a number simulates this rule */
+/* v as the engine stores it in fp16, its only type; NaN stays NaN. */
 double sim_half(const Numbers *n, double v);
 
 /* ---- sums of products -------------------------------------------------------------------- */
 
-/* A Products that forms sums as n says; partial sums that overflow are left infinite. */
+/* A Products (ir/ops/eval.h) that sums as the numbers n say; a partial sum that overflows stays
+ * infinite. */
 typedef struct {
     Products products; /* first */
     struct {
@@ -58,7 +58,7 @@ void mac_init(MacProducts *p, const Numbers *n);
 enum { KNOTS = 33 };
 typedef struct {
     int op;                                  /* index into ops[] */
-    double x[KNOTS], y[KNOTS], below, above; /* NAN: the function itself */
+    double x[KNOTS], y[KNOTS], below, above; /* values outside of the knots; NAN: that of f */
     double at_zero, error_max;
     double (*f)(double);
 } Table;
@@ -77,11 +77,10 @@ typedef struct {
     int rule;
 } Spoiled;
 
-/* What a program's ops need; `spoiled` holds the ops that rules say go wrong
- * silently. */
+/* The engine of one program; `spoiled` has the ops that, by a rule, are computed wrongly. */
 typedef struct {
     Numbers numbers;
-    MacProducts mac, single; /* single: of convolutions of one product an element */
+    MacProducts mac, single; /* single: for convolutions with one product for each element */
     Table table[TABLE_COUNT];
     Spoiled *spoiled;
     int nspoiled, cap;
@@ -89,51 +88,51 @@ typedef struct {
 } SimEngine;
 
 void engine_init(SimEngine *e); /* from e->numbers */
-/* A CallHook's run, with an SimEngine as ctx. */
+/* For CallHook.run, with a SimEngine as ctx. */
 bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
 
 /* ---- acceptance -------------------------------------------------------------------------- */
 
-/* False: refused, and reported as its users see it, with the rules as notes. Fills
- * e->spoiled. */
+/* Whether the chip takes f. False: the error is reported in the engine's words, with notes
+ * about the rules that are broken. Fills e->spoiled. */
 bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,
                  SimEngine *e);
 
-/* The engine of a program made by a sim:CHIP, for tests that change its numbers between
- * runs. */
+/* The engine of a program of sim:CHIP, for tests that change its numbers between runs. */
 SimEngine *sim_engine(Program *p);
 
 /* ---- surfaces: how the engine has inputs and results in memory (layout.c) ---------------- */
 
-/* A tensor is planes of rows: the last axis is a row's width, the one before its height, the
- * one before that the channels; what stands in front counts as batch. Each row begins at a
- * multiple of 64 bytes, so a surface is larger than its tensor wherever a row is not such a
- * multiple (findings C05 to C17: reported on m1, m2, m3, m4, m5; not verified on a device). The
- * names are those of the compiled model's own attributes: Name, Symbol, Channels, Height,
- * Width, RowStride, PlaneStride, Type.
+/* In a surface a tensor is stored as planes of rows: its last axis is the width of a row, the
+ * one before the height of a plane, the one before that the channels; all axes in front count
+ * as batch. Each row begins at a multiple of 64 bytes, so a surface is larger than its tensor
+ * wherever a row is no such multiple (findings C05 to C17: reported on m1, m2, m3, m4, m5; not
+ * verified on a device). The names are those of the compiled model's attributes: Name, Symbol,
+ * Channels, Height, Width, RowStride, PlaneStride, Type.
  *
- * Functions are bound by symbol, not by their order in the text: layouts_order says which is
- * which. */
+ * Inputs and results are bound by their symbols, not by their order in the text: layouts_order
+ * numbers them. */
 
 typedef struct {
     const char *name;
-    int symbol; /* its place in the engine's order; layouts_order sets it */
+    int symbol; /* its number in the engine's order, set by layouts_order */
     DType type;
     int64_t batch, channels, height, width; /* elements */
-    /* bytes of a row's elements; of all of the surface */
+    /* bytes: row of a row's elements, bytes of the whole surface */
     size_t row, row_stride, plane_stride, bytes;
 } SimLayout;
 
-/* False: strings, types below 8 bits and tensors whose surface is beyond any memory have
- * none. */
+/* False: there is no surface for strings, types below 8 bits, and tensors too large for
+ * memory. */
 bool layout_of(const char *name, DType t, const Shape *s, SimLayout *out);
-/* Every byte 0xff: NaN in every float type. What is not written is then seen. */
+/* Fills a surface with 0xff, which is NaN in every float type, so that unwritten elements
+ * show. */
 void layout_poison(const SimLayout *l, void *surface);
-void layout_put(const SimLayout *l, const void *packed,
-                void *surface); /* C order into rows.. */
-void layout_get(const SimLayout *l, const void *surface, void *packed); /* ..and back */
-/* Symbols by name, in the order of its bytes (C11, C12: reported on m4 and m5, contradicted
- * elsewhere). */
+/* Copy elements from C order to rows, and back. */
+void layout_put(const SimLayout *l, const void *packed, void *surface);
+void layout_get(const SimLayout *l, const void *surface, void *packed);
+/* Numbers symbols by the byte order of their names (C11, C12: reported on m4 and m5,
+ * contradicted elsewhere). */
 void layouts_order(SimLayout *l, int n);
 
 #endif

@@ -1,10 +1,10 @@
 /* sim_op.c -- one op on the simulated engine.
  *
- * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference kernel
- * computes in double with sums of products formed by mac.c, and each element of the result is
- * set right by what numerics.def says of the op and rounded once, as the engine rounds. Ops
- * that copy elements, and those whose meaning rounds on its own way (they are not `wide` in the
- * op table), are rounded after. */
+ * Operands are converted to the engine's format (fp16, no NaN). The op's reference kernel
+ * computes in double, with sums of products by mac.c; then each element of the result is
+ * changed as numerics.def says of the op, and rounded once, as the engine rounds. Results of
+ * ops that copy elements, and of those whose kernels round themselves (not `wide` in the op
+ * table), are rounded again. */
 #include "sim.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* tables.c -- activations as 33 points with straight lines between them. */
+/* tables.c -- activations as tables of 33 points with straight lines between them. */
 #include "sim.h"
 
 #include <math.h>

@@ -1,8 +1,9 @@
-/* alike.c -- where a step of training is cut: at the layers of lists, forward and backward, and
- * around what no engine computes. alike_form.c says which parts are one program, and makes
- * them.
+/* alike.c -- decides where a step of training is cut: between the layers of lists, forward and
+ * backward, and around ops that no engine computes. alike_form.c finds parts that are alike and
+ * makes the programs.
  *
- * What depends on no input (tables of angles, masks) belongs to each part that uses it. */
+ * Ops that depend on no input (tables of angles, masks) are copied into each part that uses
+ * them. */
 #include "alike.h"
 #include "passes.h"
 

@@ -1,8 +1,8 @@
-/* alike_form.c -- which parts of a function are one program, and those programs.
+/* alike_form.c -- finds parts of a function that are alike, and makes a program for each kind.
  *
- * A part is written down with numbers for its values, in the order in which they are first used:
- * parts that read the same are alike, whatever their values are called. Literals are compared
- * by their elements. */
+ * Each part is written as a text in which its values have numbers, in the order of their first
+ * use; parts with the same text are alike, whatever their values are called. Literals are
+ * compared by their elements. */
 #include "alike.h"
 #include "passes.h"
 
@@ -21,8 +21,8 @@ typedef struct {
 
 /* ---- what a part has --------------------------------------------------------------------- */
 
-/* A comparison of floats is made again where its result is needed: bools are nothing that an engine
- * hands over. */
+/* A comparison of floats is made again where its result is needed: bools are nothing that an
+ * engine hands over. */
 static bool alike_is_mask(const AlikeOp *op)
 {
     const Op *o = op->op;
@@ -255,8 +255,8 @@ static bool alike_same_list(const char *a, const char *b)
     return x && y && x - a == y - b && !strncmp(a, b, (size_t)(x - a));
 }
 
-/* One of a list whose layers are programs stays one: what it would be joined with may be nothing
- * for an engine. */
+/* One of a list whose layers are programs stays one: what it would be joined with may be
+ * nothing for an engine. */
 static bool alike_of_programs(const AlikeWork *w, const int *first, const char *layer)
 {
     bool any = false;

@@ -1,8 +1,9 @@
-/* autodiff.c -- reverse mode: what flows back through the ops between y and x.
+/* autodiff.c -- reverse-mode differentiation of the ops between y and x.
  *
- * Forward, it is noted which values depend on x; backward, op by op, what each
- * result has collected goes to its arguments by the GRAD of its row. A value's gradient is
- * complete when its own op is reached: then it gets its name. */
+ * A walk forward notes which values depend on x. A walk backward calls the GRAD of each op's
+ * row, which turns the gradients of its results into those of its arguments; contributions
+ * to one value are added. The gradient of a value is complete when the walk reaches the op
+ * that makes the value, and gets its name then. */
 #include "passes.h"
 #include "../ops/grad.h"
 #include "legal.h"

@@ -1,8 +1,8 @@
-/* autodiff_cond.c -- what flows back through a cond: another one, under the same predicate,
- * each of whose blocks computes again what the block of the first did, and from there back to
- * what that took from outside.
+/* autodiff_cond.c -- the gradient of a cond: another cond with the same predicate. Each of its
+ * blocks recomputes what the block of the first one computed, and differentiates it by the
+ * values that it uses from outside.
  *
- * What a block computes is not seen outside of it, so that there is nothing to take over. */
+ * Values of a block are not visible outside of it, so they have to be recomputed. */
 #include "passes.h"
 #include "../ops/grad.h"
 

@@ -1,4 +1,4 @@
-/* autodiff_module.c -- a model whose gradients are results: what --grad and anec_grad do. */
+/* autodiff_module.c -- makes a model return its gradients: --grad and anec_grad. */
 #include "passes.h"
 #include "legal.h"
 

@@ -1,10 +1,10 @@
-/* boundary.c -- inputs and results take the target's float type; casts join them to what is
- * inside.
+/* boundary.c -- gives inputs and results the float type of the target, with casts between them
+ * and the program.
  *
- * Names stay: an input changes its type and feeds a cast; a result's name moves to the cast
- * behind it. Where the program had casts there, pairs arise that `algebra` removes, so that
- * fp32 inputs that were cast to fp16 become fp16 inputs without a cast, and the other way
- * round. */
+ * Names stay: an input changes its type and feeds a cast; the name of a result moves to the
+ * cast behind it. Where the program has casts there already, `algebra` removes the pairs, so
+ * that an fp32 input that was cast to fp16 becomes an fp16 input without a cast, and vice
+ * versa. */
 #include "passes.h"
 
 /* What is an image outside keeps the type that pixels have: the cast behind it is the

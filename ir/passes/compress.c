@@ -1,4 +1,4 @@
-/* compress.c -- the pass: which weights are compressed, each in its form. */
+/* compress.c -- the pass `compress`: finds the weights to compress, and encodes each. */
 #include "compress_part.h"
 #include "legal.h"
 
@@ -340,7 +340,8 @@ static bool is_loose_part(const ValueSet *used, const Op *part)
     return loose;
 }
 
-/* What a weight was decoded from goes with it, where nothing else uses it; then its own parts. */
+/* What a weight was decoded from goes with it, where nothing else uses it; then its own
+ * parts. */
 static void compress_drop_parts(Compressing *c)
 {
     for (size_t from = 0, to = c->ngone; from < to; from = to, to = c->ngone) {

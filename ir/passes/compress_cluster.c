@@ -1,9 +1,9 @@
-/* compress_cluster.c -- k values that numbers are near to: k-means over a line.
+/* compress_cluster.c -- k-means of numbers on a line.
  *
- * On a line a cluster is a run of the sorted numbers, and the sums over a run are differences
- * of running sums. So the best k runs of some thousand points are found exactly, by dynamic
- * programming, and then moved to where all numbers have them, by Lloyd's steps. Nothing is
- * drawn and nothing depends on the machine.
+ * On a line a cluster is a run of the sorted numbers, and sums over a run are differences of
+ * prefix sums. So the best k runs of a few thousand of the points are found exactly, by dynamic
+ * programming; Lloyd's steps over all numbers then refine them. Nothing is random and nothing
+ * depends on the machine.
  *
  * Up to a million numbers are sorted. More are counted by their first 19 bits, which are all
  * that a number of fp16 has. */
@@ -93,7 +93,8 @@ static void cluster_sort(float *v, float *other, size_t n)
 
 /* ---- points ------------------------------------------------------------------------------ */
 
-/* Different numbers, ascending, and their running sums: of [from, to) they are [to] - [from]. */
+/* Different numbers, ascending, and their running sums: of [from, to) they are [to] -
+ * [from]. */
 typedef struct {
     size_t n;
     double *value, *weight;
@@ -185,7 +186,8 @@ typedef struct {
     uint32_t *from; /* where the last run of them begins */
 } ClusterLayer;
 
-/* Where the last run begins does not go back as points are added: halves, then halves of them. */
+/* Where the last run begins does not go back as points are added: halves, then halves of
+ * them. */
 static void layer_fill(ClusterLayer *y, size_t low, size_t high, size_t first, size_t last)
 {
     while (low < high) {

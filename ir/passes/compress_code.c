@@ -1,6 +1,7 @@
-/* compress_code.c -- a weight as smaller elements: how it is read, its masks, its scales.
+/* compress_code.c -- encoding a weight: walks over its elements, masks of sparse forms, scales
+ * and integers of quantised forms.
  *
- * Nothing here holds a weight whole: it is read from where it is, a run at a time, as often as
+ * A weight is never held whole: it is read from where it is, a run at a time, as often as
  * needed. Numbers are computed in double, in the order of the elements. */
 #include "compress_part.h"
 

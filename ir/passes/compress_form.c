@@ -1,6 +1,6 @@
-/* compress_form.c -- the ops that decode what a weight was encoded to, as an opset has
- * them: up to ios17 one op with all of its parts among the attributes, and packed bytes beside
- * a shape; then ops of tensors, one after the other. */
+/* compress_form.c -- builds the ops that decode a compressed weight: up to ios17 one op that
+ * has all parts as attributes, elements below a byte as packed bytes and a shape; from ios18
+ * on ops that take tensors, one behind the other. */
 #include "compress_part.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* compress_kind.c -- what a form is called and told, and the nearest one that an opset has. */
+/* compress_kind.c -- names and parameters of the compressed forms, and the nearest form that an
+ * opset and target have. */
 #include "compress_part.h"
 
 #include "../targets/rules.h"

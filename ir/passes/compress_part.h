@@ -1,4 +1,4 @@
-/* compress_part.h -- what the files share that compress weights (compress.h is the door). */
+/* compress_part.h -- shared by the files compress*.c alone; compress.h is for others. */
 #ifndef ANEC_COMPRESS_PART_H
 #define ANEC_COMPRESS_PART_H
 
@@ -9,7 +9,7 @@
 /* ---- the tables -------------------------------------------------------------------------- */
 
 typedef struct {
-    int old, now, joint; /* ops, or OP_NONE */
+    int old, now, joint; /* the ops that decode it: up to ios17, from ios18 on, sparse too */
 } CompressFamilyRow;
 
 typedef struct {
@@ -40,36 +40,36 @@ static inline bool compression_says(const Compression *c, int told)
 {
     return c->given >> told & 1;
 }
-int compression_bits(int kind); /* of what is stored for an element */
+int compression_bits(int kind); /* bits stored for each element */
 
-/* The nearest form that the target has, and what was left of the wish; NULL: nothing. For a
- * weight that `use` takes as its parameter `param`. */
+/* The nearest form to `wish` that the target has, for a weight that `use` takes. *why tells
+ * what of the wish was not possible; NULL: all was. */
 Compression compression_for(const Compression *wish, const PassOptions *o, Opset opset,
                             const Op *use, Arena *a, const char **why);
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-/* What rules ask of a weight. */
+/* The properties of a weight that rules can select by. */
 typedef struct {
-    const char *name, *path; /* path NULL: it is the name */
+    const char *name, *path; /* path NULL: the name is its path */
     const char *func;
     const Op *use; /* NULL: nothing uses it */
     size_t elements;
     int rank;
 } CompressSubject;
 
-/* The form that the first rule has which takes it; NULL: none does. */
+/* The form of the first rule that selects the weight; NULL: none does. */
 const Compression *compress_rules_ask(CompressRules *r, const CompressSubject *s);
-/* Warns about rules that took nothing, with the nearest name that there was. */
+/* Warns about rules that selected no weight, with the nearest name that there is. */
 void compress_rules_idle(const CompressRules *r, Diag *d, const char *const *names, size_t n);
 
 /* ---- encoding ---------------------------------------------------------------------------- */
 
-/* What a weight becomes; NULL where its form has no such part. */
+/* The parts of a compressed weight; NULL: its form lacks the part. */
 typedef struct {
-    const Const *data;  /* quantised elements, indices, or elements that stay */
+    const Const *data;  /* quantised elements, indices, or the elements that stay */
     const Const *mask;  /* uint1, of the weight's shape */
-    const Const *table; /* ios18's shape */
+    const Const *table; /* in the shape that ios18 has for it */
     const Const *scale; /* one for each block, of the weight's rank */
     const Const *offset;
 } Coded;
@@ -84,31 +84,35 @@ typedef struct {
     int channel, input; /* axes; input -1: there is none */
     const Compression *as;
     Arena scratch;
-    const uint8_t *mask; /* bits of the elements that stay; NULL: all do */
-    size_t kept;
-    const char *why; /* what its dimensions did not allow, or NULL */
+    const uint8_t *mask; /* a bit for each element: it stays; NULL: all do */
+    size_t kept;         /* how many stay */
+    const char *why;     /* what its dimensions did not allow, or NULL */
     Coded to;
 } Encoder;
 
-/* from, m, diag, name, as, channel and input are set; False: reported. */
+/* Encodes e->from into e->to. The caller sets from, m, diag, name, as, channel and input.
+ * False: an error was reported. */
 bool compress_encode(Encoder *e);
 
-/* The elements in order, block by block, as far as they stay: v[0..n) of one block, the first
- * of which is number `at` of those that stay. */
+/* Takes elements that stay, in order, a run at a time: v[0..n) lie in one block, and the
+ * first is the element with the index `at` among those that stay. */
 typedef void RunTaker(void *ctx, int64_t block, const double *v, size_t n, size_t at);
 bool encoder_walk(Encoder *e, const Blocks *b, RunTaker *take, void *ctx);
-/* Those of one block alone; `at` says nothing. */
+/* The same for one block; `at` is not set. */
 bool encoder_walk_block(Encoder *e, const Blocks *b, int64_t block, RunTaker *take, void *ctx);
-/* Room for elements of a type, which lives as long as the module. */
+/* A literal for the caller to fill through *view; it lives as long as the module. */
 Const *encoder_room(Encoder *e, DType t, Shape s, Tensor *view);
-/* A scale whose `reach`-fold is finite and which lets numbers up to `most` be `reach` of it. */
+/* The scale for integers up to `reach` that stand for numbers up to `most`; `reach` times it is
+ * finite in the weight's type. */
 double encoder_scale(const Encoder *e, double most, double reach);
-/* The nearest number of the weight's type. */
+/* v rounded to the weight's type. */
 double encoder_rounded(const Encoder *e, double v);
-/* The parts of an axis that a wish for so many elements each allows; 1: it cannot be parted. */
+/* The number of groups of an axis where each is to have `each` elements; 1: the axis cannot be
+ * divided so, which e->why then tells by `what`. */
 int64_t encoder_groups(Encoder *e, int axis, double each, const char *what);
 
-/* The ops that decode it, in front of `at`: what stands for v, a weight. */
+/* Builds, in front of `at`, the ops that decode the parts; returns what replaces the
+ * weight v. */
 Value *compress_form(Module *m, Op *at, const Value *v, const Encoder *e, Diag *d);
 
 bool encode_sparse(Encoder *e); /* sets mask and kept */
@@ -116,14 +120,14 @@ bool encode_quantised(Encoder *e);
 bool encode_palette(Encoder *e);
 bool encode_vectors(Encoder *e);
 
-/* ---- tables of values (compress_cluster.c) ----------------------------------------------- */
+/* ---- tables of values: k-means on a line (compress_cluster.c) ---------------------------- */
 
 typedef struct ClusterPoints ClusterPoints;
-/* For n numbers that will be added. */
-ClusterPoints *cluster_begin(size_t n);
+ClusterPoints *cluster_begin(size_t n); /* n: how many numbers will be added in all */
 void cluster_add(ClusterPoints *p, const double *v, size_t n);
-/* k values, ascending, such that the sum of the squared distances to the nearest is small;
- * where there are no more than k different numbers, these, the last one repeated. */
+/* Computes k values, ascending, for which the sum of squared distances of all numbers to
+ * their nearest value is small. Where there are at most k different numbers it returns
+ * these, the last one repeated. */
 void cluster_values(ClusterPoints *p, int k, double *value);
 void cluster_end(ClusterPoints *p);
 

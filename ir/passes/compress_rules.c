@@ -1,6 +1,7 @@
 /* compress_rules.c -- rules that choose a form for a weight:
  *
- *     layers.*.mlp.* = lut4(group = 8), op:gather = int8, size < 100000 = none, * = int4(block = 32)
+ *     layers.*.mlp.* = lut4(group = 8), op:gather = int8, size < 100000 = none, * = int4(block
+ *     = 32)
  *
  * A rule is conditions, joined by &, and a form behind `=`; a form alone is for all weights.
  * The first rule that takes a weight counts. Rules are parted by commas, semicolons or line

@@ -1,8 +1,8 @@
-/* compress_vectors.c -- a weight as indices into tables of vectors: what some channels on end
- * have at one place is one vector.
+/* compress_vectors.c -- a weight as indices into tables of vectors. The elements that a few
+ * neighbouring channels have at one position are one vector.
  *
- * The vectors are looked for by k-means from where k-means++ begins, drawn by a generator of
- * our own, among some thousand of the weight's: equal seeds give equal tables. */
+ * The table is found by k-means over a few thousand of the weight's vectors, begun by k-means++
+ * with random numbers of base (arrays.h), so equal weights give equal tables everywhere. */
 #include "compress_part.h"
 
 #include <math.h>

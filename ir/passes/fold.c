@@ -1,5 +1,5 @@
-/* fold.c -- computes ops whose arguments are all constants, by their reference kernel:
- * at once where they are small, else when what they make is written or used. */
+/* fold.c -- computes ops whose arguments are all constants, by their reference kernels: small
+ * ones at once, large ones when the result is written or used. */
 #include "passes.h"
 
 enum {

@@ -1,8 +1,8 @@
 /* fp16.c -- turns fp32 computation into fp16.
  *
- * Every op that takes fp16 in its opset is given fp16 arguments; values that come as fp32
- * (inputs, results of ops that know fp32 alone) are cast once, behind their definition. Results
- * of the function keep their type by a cast; `boundary` decides about those. */
+ * Every op that takes fp16 in its opset gets fp16 arguments. Values that are fp32 (inputs,
+ * results of ops that only have fp32) are cast once, behind their definition. Results of the
+ * function keep their type by a cast; `boundary` decides about those. */
 #include "passes.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* legal.c -- what the passes share that make a program legal: walking, asking, building. */
+/* legal.c -- shared by the passes that make a program legal: walks, arguments, building ops. */
 #include "legal.h"
 
 #include <string.h>

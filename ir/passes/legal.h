@@ -1,8 +1,8 @@
-/* legal.h -- what the passes share that make a program legal for the rules of its target.
+/* legal.h -- shared by the passes that make a program legal for the rules of its target.
  *
- * Each asks the rule, whose match says where it is broken (legal_asks), and does nothing where
- * the target does not need it. What cannot be rewritten stays as it is: the check names its
- * rule, and why no pass applies the fix. */
+ * Such a pass asks legal_asks whether its rule is broken at an op and has to be fixed there,
+ * and decides nothing of this itself. An op that it cannot rewrite stays as it is; the check
+ * then names the rule, and why no pass applies the fix. */
 #ifndef ANEC_LEGAL_H
 #define ANEC_LEGAL_H
 
@@ -17,100 +17,98 @@ typedef struct {
     int changes;
 } Legal;
 
-/* Whether that rule is to be fixed at op, or, without one, in the function at work. */
+/* Whether the rule has to be fixed at op, or, where op is NULL, in the function l->func. */
 static inline bool legal_asks(const Legal *l, int rule, const Op *op)
 {
     return rule_asks(l->rules, rule, l->func, op);
 }
 
-/* What an op with one result becomes, built in front of it and of its type; NULL: it
- * stays. The value must be new: it takes the name over. */
+/* Builds, in front of op, what replaces its only result: a new value of the same type, which
+ * takes the name over. NULL: op stays. */
 typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
 
-/* Offers every op of one tensor result whose row is known to fn, in order; what fn
- * builds is not offered. The number of rewritten ones. */
+/* Calls fn for every op that the table knows and that has one tensor as its result, in
+ * order, but not for ops that fn built. Returns the number of ops that were replaced. */
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 
-/* The same for ops of several tensor results: out[i] is what becomes result i; false: it
- * stays. */
+/* The same for ops of several tensor results: out[i] replaces result i. False: op stays. */
 typedef bool RewriteAll(const Legal *l, Builder *b, Op *op, Value **out);
 int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
 
-/* The only result of op becomes `with`, under its own name, and op goes. */
+/* Replaces the only result of op by `with`, which gets its name, and removes op. */
 void legal_replace(Op *op, Value *with);
 
-/* Compressed weights (legal_weights.c). decoded: what one holds, as a literal; NULL: it is not
- * at hand. make_dense: a new op of that, else w itself; NULL is NULL. decompress: it
- * stands instead of the op that decodes it. as_affine: a blockwise form as the affine
- * one of ios16, when it has one scale a tensor or channel, written for opset `to`. False: the
- * op stays. */
+/* Compressed weights (legal_weights.c). legal_decoded: the elements of one as a literal; NULL:
+ * they are not at hand. make_dense: a const op of them, or w itself where it is not compressed.
+ * legal_decompress replaces the op that decodes a weight by such a const. legal_as_affine
+ * replaces a blockwise form that has one scale for the tensor or one for each channel by the
+ * affine form of ios16, for opset `to`. False: op stays. */
 Value *make_dense(Builder *b, Value *w);
 Const *legal_decoded(Module *m, const Value *v, Diag *d);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 
-/* scaled_dot_product_attention in the steps that it stands for; NULL: its dimensions are not
- * known. */
+/* scaled_dot_product_attention as products and a softmax; NULL: dimensions are not known. */
 Value *legal_attention(Builder *b, const Op *op);
-/* lstm, gru or rnn written out, computed in t (legal_recurrent.c); false: it cannot be. */
+/* lstm, gru or rnn step by step, computed in type t (legal_recurrent.c). False: it cannot
+ * be. */
 bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
 
-/* ---- asking ------------------------------------------------------------------------------ */
+/* ---- arguments and shapes ---------------------------------------------------------------- */
 
-/* NULL: absent, no tensor, or dimensions unknown */
+/* The shape of a tensor; NULL: v is NULL, no tensor, or has unknown dimensions. */
 const Shape *shape_of_value(const Value *v);
 int64_t dim_of(const Value *v, int from_last); /* -1: there is no such axis */
 bool flag_of(const Op *op, ParamId arg);       /* a bool argument; absent: false */
-/* An int argument, or `other` when it is absent; false when it is there and not known. */
+/* An int or float argument, `other` where it is absent. False: it is given and not known. */
 bool int_of(const Op *op, ParamId arg, int64_t other, int64_t *out);
-/* A float argument, or `other`; false when it is there and not known. */
 bool float_of(const Op *op, ParamId arg, double other, double *out);
-/* An axis counted from the start; -1 when it is not known or out of range. */
+/* An axis from 0; -1: it is not known or out of range. */
 int axis_of(const Op *op, ParamId arg, int64_t other, int rank);
-/* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not
- * known. */
+/* A vector of up to MAX_RANK * 2 ints; absent: *n is 0. False: it is given and not known. */
 bool ints_of(const Op *op, ParamId arg, int64_t *v, int *n);
-/* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which
- * must live on; op NULL: of those that are in arg already. The count. */
+/* Writes the arguments of op to arg, which has room for MAX_PARAM, with *with in place of
+ * the one for p; *with must live as long. Where op is NULL, changes the n that are in arg
+ * already. Returns the count. */
 int args_with(const Op *op, BuildArg *arg, int n, ParamId p, Value **with);
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
-/* ---- building: x is of a known shape where shapes matter --------------------------------- */
+/* ---- building ops; x must have a known shape where that is needed ------------------------ */
 
 Value *make1(Builder *b, int kind, Value *x);
 Value *make2(Builder *b, int kind, Value *x, Value *y);
-/* a scalar of like's element type */
+/* a scalar of the element type of `like` */
 Value *make_number(Builder *b, const Value *like, double v);
-/* op(x, y), y of x's element type */
+/* an op of x and a scalar of x's element type */
 Value *make_with(Builder *b, int kind, Value *x, double y);
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
-Value *make_cast(Builder *b, Value *x, DType t); /* x itself when it is a t */
-/* reshape; x itself when it is so */
+Value *make_cast(Builder *b, Value *x, DType t); /* x itself where it has the type */
+/* reshape; x itself where it has the shape */
 Value *make_shape(Builder *b, Value *x, const Shape *s);
 static inline Value *make_as(Builder *b, Value *x, Shape s) { return make_shape(b, x, &s); }
 Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
-/* its last two axes exchanged */
+/* a transpose that exchanges the last two axes */
 Value *make_swap(Builder *b, Value *x);
 Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
 /* slice_by_index, with a begin, an end and a stride for each axis of x */
 Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *end,
                     const int64_t *stride);
-/* x among the value: pad is before and after, axis by axis */
+/* x surrounded by `value`: pad has the amounts before and after, axis by axis */
 Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value);
 Value *make_clip(Builder *b, Value *x, double low, double high);
-/* a reduction over n axes, which it keeps */
+/* a reduction over n axes with keep_dims */
 Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes);
 Value *make_concat(Builder *b, Value **v, int n, int axis);
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
 
-/* ---- rewrites of operations that an engine refuses (legal_forms.c has the table) --------- */
+/* ---- rewrites of operations that an engine refuses (legal_forms.c applies them) ---------- */
 
-/* Each gives what op results in, in other operations, or NULL where it cannot. */
-
-/* Bytes above which a constant is not made up: the text or the weight file would carry them. */
+/* Bytes above which a rewrite makes no constant, since the text or weight file would have
+ * it. */
 enum { COMPUTED_MAX = 1 << 24 };
 
-/* Those that the column FORM of the op table names, each in the legal_<topic>.c of its kind. */
+/* The functions in the column FORM of the op table, each in the legal_<topic>.c of its subject:
+ * op in terms of other operations; NULL: it cannot be. */
 #define NONE
 #define INSTEAD(pass, rule, f) Rewrite f;
 #define INSTEAD_ALL(pass, rule, f) RewriteAll f;
@@ -120,9 +118,9 @@ enum { COMPUTED_MAX = 1 << 24 };
 #undef INSTEAD
 #undef INSTEAD_ALL
 
-/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
+/* A constant 0, 1 .. n - 1 along one axis, of size 1 along the others. */
 Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n);
-/* The sum of c[i] * x^i, n of them. */
+/* The polynomial with coefficients c[0..n), c[i] being that of x^i. */
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c);
 
 #endif

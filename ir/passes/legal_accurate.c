@@ -1,6 +1,6 @@
-/* legal_accurate.c -- activations and norms in forms that a target computes well: silu and gelu
- * without their tables, softplus where it falls to 0, layer_norm without gamma and beta, roots
- * where products follow. */
+/* legal_accurate.c -- activations and norms in forms that a target computes accurately: silu
+ * and gelu without the engine's tables, softplus where the engine gives 0, layer_norm
+ * without gamma and beta, roots in front of products. */
 #include "legal.h"
 
 #include <string.h>

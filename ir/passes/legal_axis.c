@@ -1,5 +1,5 @@
-/* legal_axis.c -- ops along an axis, where an engine takes them for some dimensions or
- * counts alone: topk, softmax and local_response_norm. */
+/* legal_axis.c -- ops along an axis that an engine takes for some sizes or counts only: topk,
+ * softmax and local_response_norm. */
 #include "legal.h"
 #include "legal_shape.h"
 

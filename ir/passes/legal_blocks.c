@@ -1,6 +1,7 @@
-/* legal_blocks.c -- blocks of pixels by reshapes and transpositions, where an engine has no
- * unit for the factor: each factor is taken out of one axis and put into another, one after the
- * other, so that no step has more than one axis more than x. Elements only move. */
+/* legal_blocks.c -- depth_to_space, pixel_shuffle and their inverses as reshapes and
+ * transposes, where an engine does not have the factor. Each factor is split off one axis
+ * and merged into another, one at a time, so that no step has more than one axis more than
+ * x. */
 #include "legal.h"
 #include "legal_shape.h"
 

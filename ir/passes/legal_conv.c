@@ -1,5 +1,5 @@
-/* legal_conv.c -- convolutions in the form that the engine takes: over two axes, with the bias
- * behind where it is spelled out, and with kernels that fit. */
+/* legal_conv.c -- convolutions in forms that an engine takes: over two axes, with the bias
+ * added behind, and with kernels that are small enough. */
 #include "legal_shape.h"
 
 /* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind ------------- */

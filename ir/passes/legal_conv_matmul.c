@@ -1,9 +1,10 @@
-/* legal_conv_matmul.c -- convolutions whose weight is computed, as products of matrices: one a
- * tap of the kernel, of the tap's weights with the elements of x that the tap sees, which are
- * added.
+/* legal_conv_matmul.c -- convolutions whose weight is computed, as matrix products: for each
+ * tap of the kernel, the product of the tap's weights with the elements of x that the tap
+ * meets; the products are added.
  *
- * With g groups a tap's weights are [1, g, out / g, in / g] and what it sees [batch, g, in / g,
- * s], s being all positions of the result; without groups both lack that axis. */
+ * With g groups the weights of a tap are [1, g, out / g, in / g] and the elements that it
+ * meets [batch, g, in / g, s], s being the number of positions in the result; without groups
+ * both lack the axis g. */
 #include "legal_shape.h"
 
 typedef struct {

@@ -1,5 +1,4 @@
-/* legal_decompose.c -- what an engine refuses, in operations that it has: rewrites of single
- * operations. */
+/* legal_decompose.c -- single operations that an engine refuses, in terms of others. */
 #include "legal.h"
 #include "legal_shape.h"
 

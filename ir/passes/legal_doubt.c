@@ -1,5 +1,6 @@
-/* legal_doubt.c -- what reports disagree about, rewritten where a profile measured it on the
- * user's own machine: products of another rank than 3, operands that are one wide. */
+/* legal_doubt.c -- rewrites for rules about which reports disagree, applied only where a
+ * profile measured them on the user's own machine: matmul of another rank than 3, operands
+ * of size 1. */
 #include "legal.h"
 
 /* ---- products of three axes -------------------------------------------------------------- */

@@ -1,6 +1,5 @@
-/* legal_files.c -- weights that would lie in more files than a target takes: as arrays of
- * their own, which the writer puts into one file. Their bytes stay mapped and are not
- * touched. */
+/* legal_files.c -- weights in more files than a target takes become literals that the writer
+ * puts into one file. Their bytes stay mapped and are not read here. */
 #include "legal.h"
 
 #include <string.h>

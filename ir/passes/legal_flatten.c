@@ -1,8 +1,8 @@
 /* legal_flatten.c -- programs without blocks for targets that have none.
  *
- * Both branches of a cond are computed and select takes one. A while_loop whose condition
- * constants decide becomes its steps; what data decides, or takes more than MOST_STEPS, stays,
- * and so does what has an effect or draws random numbers. */
+ * Of a cond both branches are computed, and select picks one. A while_loop whose condition
+ * depends on constants alone is unrolled. A loop that depends on data or has more than
+ * MOST_STEPS steps stays, as do blocks with an effect or with random numbers. */
 #include "legal.h"
 
 enum { MOST_STEPS = 256, MOST_OPS = 1 << 16 };

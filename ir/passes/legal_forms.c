@@ -1,5 +1,5 @@
-/* legal_forms.c -- the forms of the column FORM of the op table: which one an op takes
- * for its target, and the passes that bring them about. What an engine refuses and depends on
+/* legal_forms.c -- the passes that apply the column FORM of the op table: they find the form
+ * that an op needs for its target. An op that the engine refuses and that depends on
  * constants alone becomes a constant. */
 #include "legal.h"
 

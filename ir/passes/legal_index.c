@@ -1,5 +1,5 @@
-/* legal_index.c -- operations that move elements where indices say, by slices and concat: where
- * the indices are constants, and few enough for the ops to be written out. */
+/* legal_index.c -- gather, scatter and their kin as slices and concat, where the indices are
+ * constants and few enough. */
 #include "legal.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* legal_join.c -- tile, stack, split and concat in ops that an engine takes and that do
- * not spoil it, and concat of many values in groups. */
+/* legal_join.c -- tile, stack, split and concat in terms of ops that an engine takes and
+ * computes rightly, and concat of many values in groups. */
 #include "legal_shape.h"
 
 /* ---- joining ----------------------------------------------------------------------------- */

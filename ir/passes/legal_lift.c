@@ -1,16 +1,16 @@
-/* legal_lift.c -- products whose operands are brought to where an engine keeps them, which makes
- * products below the least normal number of fp16 zero.
+/* legal_lift.c -- scales the operands of products for an engine that makes products below the
+ * least normal number of fp16 zero.
  *
- * x and y are multiplied with powers of two before, chosen while the program runs by the largest
- * magnitude of each, and their product with what takes that back. The powers are such that no sum
- * can reach the end of what the engine adds up, whatever the signs: with sums of n products,
+ * x and y are multiplied by powers of two, chosen while the program runs from the largest
+ * magnitude of each, and the result is divided by both. The powers are chosen so that no sum
+ * can leave the range in which the engine adds, whatever the signs: with sums of n products,
  *
  *     max|x 2^i| max|y 2^j| n <= 2^14
  *
- * What is lost of a product is below 2^-25 n of the largest that there could be; where an operand
- * is so small that 2^9, the most that it is multiplied with, does not bring it there, the results
- * are near the end of fp16 themselves. Multiplications with powers of two round nothing. For steps of
- * training alone, where gradients are of any size. */
+ * The error of a product is below 2^-25 n of the largest that there could be. Where an
+ * operand is so small that even the largest factor, 2^9, is not enough, the results are near
+ * the smallest numbers of fp16 themselves. Multiplying by a power of two rounds nothing.
+ * Used for steps of training only, where gradients may have any magnitude. */
 #include "legal.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* legal_matmul.c -- products of matrices in the form that a target takes: constants as the
- * second operand, transposed. */
+/* legal_matmul.c -- matmul and linear in the form that a target takes: constants as the second
+ * operand, transposed. */
 #include "legal.h"
 
 #include <string.h>

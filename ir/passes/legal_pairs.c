@@ -1,5 +1,5 @@
-/* legal_pairs.c -- ops that an engine gets wrong together: a rounding times a number, a
- * product of two axes and its hard-swish. */
+/* legal_pairs.c -- pairs of ops that an engine computes wrongly together: a rounding times a
+ * number, a product of two axes and its hard-swish. */
 #include "legal.h"
 
 /* The number becomes a constant of the whole shape: the engine drops a multiplication by a

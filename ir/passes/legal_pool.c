@@ -1,6 +1,6 @@
-/* legal_pool.c -- pooling windows that are too long: in two steps where whole windows of the
- * first make one of the second, the largest in steps that overlap, means and roots in
- * pieces. */
+/* legal_pool.c -- pooling with windows that are too long: in two steps where the windows of the
+ * second consist of whole windows of the first, max_pool in overlapping steps, avg_pool and
+ * l2_pool in pieces. */
 #include "legal_shape.h"
 
 typedef struct {

@@ -1,5 +1,6 @@
-/* legal_rank.c -- tensors of too many axes: an op works on fewer, with those it does not
- * tell apart as one, between two reshapes that algebra merges with its neighbours'. */
+/* legal_rank.c -- ops on tensors of too many axes: axes that the op treats alike are merged
+ * by a reshape in front and split by one behind, which algebra merges with those of its
+ * neighbours. */
 #include "legal_shape.h"
 
 /* Axis i of a shape of `rank` axes is part of axis of[i] of `n`. */

@@ -1,9 +1,9 @@
-/* legal_recurrent.c -- lstm, gru and rnn written out, step by step, for a known number of
- * steps.
+/* legal_recurrent.c -- lstm, gru and rnn unrolled, for a known number of steps.
  *
- * The input's products of all steps and gates are one linear; a step adds those of the state,
- * and cuts the gates apart along an axis that is not the last. What is fp32 for the opset's
- * sake alone is computed in fp16, as an engine does. ir/ops/recurrent.c says what a cell is. */
+ * The products with the input, for all steps and gates, are one linear. Each step adds the
+ * product with the state, and splits the gates along an axis that is not the last. Where the
+ * opset requires fp32 the computation is in fp16 all the same, as an engine does it. The
+ * cells are defined in ir/ops/recurrent.c. */
 #include "legal.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* legal_reduce.c -- means in ops that an engine takes, and index reductions over an axis
- * that is not too long for it. */
+/* legal_reduce.c -- reduce_mean in terms of ops that an engine takes, and reduce_argmax and
+ * reduce_argmin over axes that are not too long for it. */
 #include "legal_shape.h"
 
 #include <math.h>

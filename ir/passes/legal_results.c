@@ -1,9 +1,9 @@
-/* legal_results.c -- results that are computed: a constant that is returned as it is, or an
- * identity that is all a function returns, goes through add(x, 0). So does what stands between
- * two ops that a profile says must not follow each other.
+/* legal_results.c -- inserts add(x, 0) where a value has to be computed: behind a constant that
+ * is returned, behind an identity that is all a function returns, and between two ops that a
+ * profile says must not follow each other.
  *
- * A result keeps its name. So does an input, and one that is returned as it is stays: the check
- * says so. */
+ * Results keep their names. An input that is returned as it is stays so, since both names are
+ * taken, and the check reports it. */
 #include "legal_shape.h"
 
 static bool can_add(const Value *v)

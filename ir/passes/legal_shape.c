@@ -1,5 +1,5 @@
-/* legal_shape.c -- what the passes share that cut and join, or have the same op over
- * other axes. */
+/* legal_shape.c -- shared by the passes that cut and join values, or apply an op over other
+ * axes. */
 #include "legal_shape.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
-/* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what
- * it moves, or takes another column where products follow: they are taken along the second last
- * axis, between two transpositions. Those of one value share the first (cse), and the second
- * goes into what follows (transpose). */
+/* legal_slice.c -- slices that do not begin at index 0 of the last axis, where an engine
+ * multiplies the elements that it should move, or takes a wrong column in front of products.
+ * They are taken along the second last axis, between two transposes. cse shares the first
+ * one among the slices of a value, and `transpose` merges the second into what follows. */
 #include "legal.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
-/* legal_text.c -- how ops are written: literals with their types and in the weight file,
- * arguments that the engine's compiler wants to see, names. */
+/* legal_text.c -- the spelling of ops: literals with their types or in the weight file,
+ * arguments that the engine's compiler requires, names. */
 #include "legal.h"
 
 #include <stdlib.h>

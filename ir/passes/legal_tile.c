@@ -1,11 +1,11 @@
-/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over
- * too many elements or have too many channels.
+/* legal_tile.c -- ops on axes that are longer than the engine addresses, and products that sum
+ * over too many elements or have too many channels.
  *
- * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes
- * both short enough. Each op works on that shape between two reshapes; since all choose
- * the same p, algebra removes the reshapes between them, and with them every value that is too
- * long. What an input or a result is stays, and the check says so, but where its reader takes
- * the same elements in any shape (func_fold_edges). */
+ * An axis of n elements becomes two, of p and n / p, where p is the smallest number that
+ * makes both short enough. Each op works on that shape between two reshapes; since all
+ * choose the same p, algebra removes the reshapes between them, and with them every value
+ * that is too long. Inputs and results keep their shapes, which the check reports, unless
+ * the caller allows others (func_fold_edges). */
 #include "legal_shape.h"
 
 typedef struct {

@@ -1,7 +1,8 @@
-/* legal_trig.c -- angles and their kin by what an engine has: polynomials, exp, log and pow.
+/* legal_trig.c -- trigonometric and hyperbolic functions by operations that an engine has:
+ * polynomials, exp, log and pow.
  *
- * All are good to fp16 when every step is rounded to it: to 2e-3 of 1 (sin, cos, acos) or of
- * the value (the others). Angles are good up to |x| = 100; sinh and cosh end at 11.09, where
+ * With every step rounded to fp16 the error is below 2e-3, absolute (sin, cos, acos) or
+ * relative (the others). Angles may be up to |x| = 100; sinh and cosh end at 11.09, where
  * exp does. */
 #include "legal.h"
 
@@ -75,7 +76,8 @@ Value *cos_by_polynomial(const Legal *l, Builder *b, Op *op)
     return make_with(b, OP_mul, signed_sine(b, sine), -1);
 }
 
-/* The k of the sine is that of the cosine or one more, which says what becomes of both signs. */
+/* The k of the sine is that of the cosine or one more, which says what becomes of both
+ * signs. */
 Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
 {
     (void)l;

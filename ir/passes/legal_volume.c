@@ -1,5 +1,5 @@
-/* legal_volume.c -- convolutions over volumes, which no engine has: the entries of the depth
- * lie in the batch, and each depth of the kernel is a convolution of planes; these are
+/* legal_volume.c -- convolutions over volumes, which no engine has: the depth of x is moved
+ * into the batch, and each depth of the kernel is a convolution over planes; these are
  * added. */
 #include "legal_shape.h"
 

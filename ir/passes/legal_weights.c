@@ -1,8 +1,8 @@
 /* legal_weights.c -- compressed weights in another form, or decompressed.
  *
- * Between opsets a blockwise form with one scale a tensor or a channel becomes the affine one
- * of ios16; what has no such form becomes the weight itself. Bytes that are absent stay as they
- * are. */
+ * Between opsets a blockwise form with one scale for the tensor or one for each channel
+ * becomes the affine form of ios16; other forms are decompressed. Weights whose file is
+ * absent stay as they are. */
 #include "legal.h"
 
 #include <string.h>

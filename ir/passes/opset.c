@@ -1,11 +1,11 @@
-/* opset.c -- takes ops to the opset of the target, or says which cannot be.
+/* opset.c -- converts ops to the opset of the target, and reports those that it cannot convert.
  *
- * ops.def and domains.def say what an opset has; from them follow the casts. A value whose type
- * no op of the opset can result in becomes the next wider one, int32, throughout. Where
- * an op's own parameters take a type no more (lstm of fp16 before ios17), they are cast
- * to the wider one and the results back. What the opset lacks altogether is written in other
- * words (the column OPSETS). Each op is inferred by the new opset's rules, and what does
- * not fit is an error at the op. */
+ * ops.def and domains.def say what an opset has; the casts follow from them. A value of a
+ * type that no op of the opset can have as its result gets the next wider type, int32,
+ * everywhere. Where the parameters of an op do not take a type (lstm of fp16 before ios17),
+ * they are cast to the wider one and the results back. An op that the opset lacks is
+ * replaced by others (the column OPSETS). Each op is inferred by the rules of the new opset;
+ * one that does not fit is an error. */
 #include "opset.h"
 
 #include <stdlib.h>

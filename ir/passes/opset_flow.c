@@ -1,9 +1,10 @@
-/* opset_flow.c -- which integers are nothing but indices, and into axes of how many entries.
+/* opset_flow.c -- finds integers that are used as indices only, and the sizes of the axes that
+ * they index.
  *
- * coremltools casts indices to int16 and back where an axis is short enough. An index that the
- * type cannot hold is outside such an axis anyway, so that a cast which only indices pass
- * through needs not wrap around when its type is replaced by a wider one. Seen from the last
- * op backwards. */
+ * coremltools casts indices to int16 and back where an axis is short enough. An index that
+ * int16 cannot hold is outside of such an axis anyway, so a cast that only indices pass
+ * through need not wrap around when its type is replaced by a wider one. The walk goes from
+ * the last op to the first. */
 #include "opset.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* opset_forms.c -- ops in the words of another opset: casts, quantisation, and single
- * ops. */
+/* opset_forms.c -- the column OPSETS: ops in terms of those that another opset has; casts,
+ * quantisation, and single ops. */
 #include "opset.h"
 #include "passes.h"
 

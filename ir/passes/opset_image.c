@@ -1,4 +1,5 @@
-/* opset_image.c -- resize, crop_resize and non_maximum_suppression between opsets. */
+/* opset_image.c -- conversion of resize, crop_resize and non_maximum_suppression between
+ * opsets. */
 #include "opset.h"
 
 #include <float.h>

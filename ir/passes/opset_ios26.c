@@ -1,9 +1,9 @@
-/* opset_ios26.c -- what ios26 brought and a function that leaves it has no more.
+/* opset_ios26.c -- conversion of a function below ios26, for two things that ios26 introduced.
  *
- * Tables of ints: from ios26 on they are looked up first and the weight is scaled; before, the
- * tables are scaled first. The numbers are the same where each table has one scale, so that
- * tables are repeated where scales are finer. Arrays of int8: inputs and results of older
- * models are int32. */
+ * Tables of integers: from ios26 on an element is looked up and then scaled; before, the
+ * table is scaled first. The numbers are the same where each table has one scale, so tables
+ * are repeated where scales are finer. Arrays of int8: older models have int32 inputs and
+ * results. */
 #include "opset.h"
 #include "../ops/geometry.h"
 

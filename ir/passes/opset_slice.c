@@ -1,8 +1,8 @@
-/* opset_slice.c -- slice_update where an opset has none.
+/* opset_slice.c -- slice_update for opsets that lack it.
  *
- * A slice of known place whose steps are one: what is before, the update, and what is behind,
- * joined along each axis. Otherwise each place of x asks which entry of the update belongs to
- * it: a gather along each axis, and a select. */
+ * Where the slice is known and its strides are 1: the part before, the update and the part
+ * behind are concatenated along each axis. Otherwise each element of x looks up whether an
+ * element of the update belongs there: a gather along each axis, and a select. */
 #include "../ops/move.h"
 #include "opset.h"
 

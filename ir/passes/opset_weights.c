@@ -1,8 +1,8 @@
-/* opset_weights.c -- compressed weights from one opset's form to another's.
+/* opset_weights.c -- conversion of compressed weights between the forms of two opsets.
  *
- * Up to ios17 palettes and masks are bytes beside a shape, as attributes; from ios18 on they
- * are tensors of sub-byte types, as arguments. The bytes are the same. What has no such form,
- * such as palettes by blocks, becomes the weight itself. */
+ * Up to ios17 indices and masks are packed bytes and a shape, given as attributes; from
+ * ios18 on they are tensors of types below a byte, given as arguments. The bytes are the
+ * same. A form that the other opset lacks, such as tables by blocks, is decompressed. */
 #include "opset.h"
 
 #include <string.h>

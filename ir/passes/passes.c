@@ -1,4 +1,5 @@
-/* passes.c -- the pipeline: runs the rows of passes.def, verifying after each. */
+/* passes.c -- the pipeline: runs the passes of passes.def in order, with the verifier after
+ * each. */
 #include "compress.h"
 #include "passes.h"
 

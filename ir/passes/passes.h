@@ -1,5 +1,5 @@
-/* passes.h -- the door to what rewrites a Module, and what passes share among themselves. passes.def
- * holds the order, with reasons. */
+/* passes.h -- rewriting a Module: the pipeline of passes, whose order passes.def gives with
+ * reasons; gradients; weights as inputs; and what passes share among themselves. */
 #ifndef ANEC_PASSES_H
 #define ANEC_PASSES_H
 
@@ -7,14 +7,15 @@
 #include "../targets/rules.h"
 
 typedef struct {
-    const Target *target; /* never NULL; which passes run is its say */
-    /* as they stand for the target; NULL: as its row of the tables says */
+    const Target *target; /* never NULL; says which passes run */
+    /* the rules of the target, perhaps with a profile; NULL: as the tables have them */
     const RuleSet *rules;
-    IoMode io;         /* IO_AUTO: the target's */
-    Opset opset;       /* OPSET_NONE: the target's */
+    IoMode io;         /* IO_AUTO: that of the target */
+    Opset opset;       /* OPSET_NONE: that of the target */
     bool states_as_io; /* states become inputs and results */
-    bool lift; /* products of any magnitude are kept where the target loses small ones */
-    /* of compress.h; NULL: what the program declares alone. It is told what came of it. */
+    bool lift; /* scales operands, so that products too small for the target are not lost */
+    /* which weights to compress and how, in addition to what the program declares; NULL: none.
+     * Receives a note for each weight. */
     struct CompressPlan *compress;
     const char *only; /* "a,b": run just these, in table order; NULL: the target's */
     const char *dump; /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
@@ -23,118 +24,124 @@ typedef struct {
 } PassOptions;
 
 typedef struct {
-    /* why it exists and stands where it does in the order */
+    /* why: what it is for, and the reason for its place in the order */
     const char *name, *why;
-    /* the number of changes, -1 after an error */
+    /* returns the number of changes; -1: an error was reported */
     int (*run)(Module *m, const PassOptions *o, Diag *d);
 } Pass;
 
 extern const Pass passes[];
 extern const int pass_count;
 
-/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need);
- * verifies after each pass: a failure there is a bug of the pass, which ends the process. */
+/* Runs the passes that the target names (NULL: all), and those that --io and --opset need.
+ * The verifier runs after each pass; what it finds there is a bug() of the pass. False: an
+ * error was reported. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
-/* Whether f has more layers of attention in a row than rs says that a program may have. */
+/* Whether f has more layers of attention behind each other than one program may have on the
+ * target of rs. */
 bool func_is_deep(const Func *f, const RuleSet *rs);
-/* A deep f as several programs of a function of its name, to be run in order: what a part
- * takes are inputs of f and results of the parts before it, by name; what it gives are results of f
- * and what parts behind it take. The count, each the caller's to free, the array in a; 0: it
- * need not be, or there is no place where what goes over is all tensors that an engine takes. */
+/* Cuts a deep f into several programs, to be run in order, each with one function of its
+ * name. A part takes, by name, inputs of f and results of parts before it, and gives results
+ * of f and what later parts take. Returns the count; the modules are the caller's to free,
+ * the array is in the arena. 0: f is not too deep, or has no place to cut where only tensors
+ * that an engine takes go over. */
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***part, Diag *d);
 
-/* Inputs and results of f that have an axis longer than rs allows get two for it, the same
- * elements in the same order: for a caller who reads and writes them in any shape. Names stay. The
- * number of changes. */
+/* Splits each axis of an input or result of f that is longer than rs allows into two, with the
+ * same elements in the same order; for callers who bind memory by its size. Names stay. Returns
+ * the number of changes. */
 int func_fold_edges(Func *f, const RuleSet *rs, Diag *d);
 
-/* Weights that would lie in several files when m is written come to lie in one; those of
- * absent files stay where they are said to be. False: a record of them cannot be read. */
+/* Makes weights that would be in several files when m is written be in one; references to
+ * absent files stay. False: a record cannot be read, which was reported. */
 bool weights_join(Module *m, Diag *d);
 
 /* ---- weights as inputs (promote.c) ------------------------------------------------------- */
 
-/* An op's result in a form that takes computed values where its op wants constants: products
- * and sums outside of it. arg may say anything that build_op takes. NULL: it has no such
- * form, or all such arguments are constants, or an error was reported. */
+/* The result of an op that requires constants, for arguments that are computed: products and
+ * sums behind the op without them. The arguments are those of build_op. NULL: there is no
+ * such form, or it is not needed, or an error was reported. */
 Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg, int narg);
-/* Float constants of more than one element of m's main function become inputs of it, under their
- * names: all that may (names NULL), or those that a list of names, in which * stands for any
- * characters, has. False: reported. */
+/* Makes float constants of more than one element of m's main function inputs of the same names:
+ * all that can be (names NULL), or those in a list of names, in which * stands for any text.
+ * False: an error was reported. */
 bool promote_module(Module *m, const char *names, Diag *d);
-/* Whether a name is as one of "a,blocks.*.wq". */
+/* Whether a name matches one of a list like "a,blocks.*.wq". */
 bool promote_listed(const char *names, const char *name);
 
 /* ---- gradients (autodiff.c) -------------------------------------------------------------- */
 
-/* Reverse mode over the ops of a function, as they were lowered or read, before any pass for a
- * target. What each op gives back is its row's GRAD (ir/ops/grad.h). The ops that are made are
- * ordinary ones, and can be differentiated again. */
+/* Reverse mode over the ops of a function as they were lowered or read, before passes for a
+ * target. The gradient of each op is the column GRAD of its row (ir/ops/grad.h). The ops
+ * that are built are ordinary ones, and can be differentiated again. */
 
-/* How the ny values y, all floats, depend on the nx floats x: dx[i] is the sum over all
- * elements of y, each by that of seed (of y's type), differentiated by x[i], and of x[i]'s
- * type; NULL where no y depends on x[i]. Only what that needs is built, at `at`, where all of y
- * must be visible. Sums are taken in the order of the uses, from the last to the first. Names
- * are d_<value>, places those of the ops that are differentiated. False: some op on the
- * way has no gradient, or dimensions are not known, which was reported. */
+/* The gradients of ny float values y by nx float values x. dx[i], of the type of x[i], is
+ * the derivative by x[i] of the sum over all elements of y, each times that element of seed,
+ * which has the type of y; NULL: no y depends on x[i]. Only the ops that are needed are
+ * built, at `at`, where all of y must be in scope. Contributions of several uses are added
+ * from the last use to the first. Values are named d_<value> and have the places of the ops
+ * that are differentiated. False: an op on the way has no gradient, or dimensions are not
+ * known, which was reported. */
 bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
               Value **dx);
 
-/* The same of the ops of one block, which is being built and yields nothing yet: all of x
- * are of outside. */
+/* The same for the ops of one nested block that is being built and yields nothing yet; all of x
+ * are defined outside of it. */
 bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
                      Value *const *x, int nx, Value **dx);
 
-/* What flows back through a cond, to what its blocks take from outside and `depends` has:
- * dx[i] by x[i], NULL for nothing. Both are the arena's. */
+/* The gradients of a cond: x are the values from outside that its blocks use and that are in
+ * `depends`, dx[i] the gradient by x[i], or NULL. The arrays are in the arena. */
 typedef struct {
     const PtrMap *depends;
     Value **x, **dx;
     int n;
 } CondFlow;
-/* dy: what flows back into its results, NULL for nothing. Builds with b. False: an error. */
+/* dy: the gradients of its results, NULL for one that has none. False: an error was
+ * reported. */
 bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, CondFlow *flow);
 
 typedef struct {
-    /* "x,w1,blocks.0.wq": what is differentiated by, inputs, weights (by path) or other floats;
+    /* "x,w1,blocks.0.wq": the inputs, weights (by path) or other floats to differentiate by;
      * NULL: all float inputs and weights */
     const char *names;
-    bool only;     /* the gradients are all results */
-    bool declared; /* weights are those that were declared, else all floats of more elements */
+    bool only;     /* the function returns the gradients alone */
+    bool declared; /* weights are declared ones; else float constants of several elements */
     const char *function; /* NULL: the main one */
-    bool last;            /* the last result alone is differentiated, which has one element */
-    const char *seed;     /* with `last`: an input of this name is what it is multiplied with */
-    bool sparse; /* what nothing depends on has no result in place of zeros; an error for all */
+    bool last;        /* differentiates the last result alone, which must have one element */
+    const char *seed; /* with `last`: name of a new input by which gradients are multiplied */
+    bool sparse;      /* a value that no result depends on gets no gradient, instead of zeros */
 } GradOptions;
 
-/* Makes the main function of a verified module one that computes gradients too: inputs, then
- * d_<result> for every float result that is no scalar (which has 1); results, then d_<name>,
- * with _ for what no name may have. One that nothing depends on is zeros, and the warning
- * zero-gradient. False after an error; the module is then good to be freed. */
+/* Makes the main function of a verified module compute gradients too. Behind its inputs come
+ * d_<result>, the seed of each float result that is no scalar (a scalar's is 1); behind its
+ * results d_<name>, in which _ replaces characters that a name may not have. A gradient by a
+ * value that no result depends on is zeros, with the warning zero-gradient. False: an error was
+ * reported, and the module may only be freed. */
 bool autodiff_module(Module *m, const GradOptions *o, Diag *d);
 
-/* ---- what passes share among themselves; not for outside --------------------------------- */
+/* ---- shared by passes; for ir/passes alone ----------------------------------------------- */
 
 #define PASS(f, n, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
 #include "passes.def"
 
-bool pass_listed(const char *list, const char *name); /* name is one of "a,b,c" */
-/* the option's or the target's */
-IoMode pass_io(const PassOptions *o);
-/* The type that an input or result, a tensor, is to have outside; DT_NONE: it stays. */
+bool pass_listed(const char *list, const char *name); /* whether the name is in "a,b,c" */
+IoMode pass_io(const PassOptions *o);                 /* o->io, or that of the target */
+/* The element type that an input or result tensor is to get; DT_NONE: it stays. */
 typedef DType EdgeType(void *ctx, const Func *f, const Value *v);
-/* Inputs and results take those types; casts join them to what is inside, and names stay
- * outside. The number of changes. (boundary.c) */
+/* Changes inputs and results to those types and casts between them and the program. The inputs
+ * and results keep their names. Returns the number of changes. (boundary.c) */
 int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx);
-Builder before_op(Op *op, Diag *d); /* builds in front of op */
-/* Uses of the only result of op become `with`; op goes. The name of a function's result must
- * stay what it is: callers check is_result first. */
+Builder before_op(Op *op, Diag *d); /* a builder in front of op */
+/* Replaces all uses of the only result of op and removes op. Results of the function must keep
+ * their names, so callers check is_result first. */
 void replace_op(Op *op, Value *with);
-/* Computes an op whose arguments are small constants; its results become constants, which
- * also go to with[0..nout) unless that is NULL. False: it stays. */
+/* Computes an op whose arguments are small constants and replaces its results by constants,
+ * which are also stored in with[0..nout) unless that is NULL. False: op stays. */
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
-/* Lays the same elements out anew; the last one of a row of them decides. */
+/* Whether op gives the same elements another shape, so that of several in a row only the last
+ * counts. */
 bool is_relabel(const Op *op);
 const char *op_const_string(const Op *op, ParamId arg);
 

@@ -1,7 +1,7 @@
-/* promote.c -- weights as inputs, which need no compiling when they change.
+/* promote.c -- makes weights inputs, so that a program is not compiled again when they change.
  *
- * Some operations take constants alone for a weight: they go on without it, and what it does is
- * said by products and sums behind them. */
+ * Some operations require their weight to be constant: they stay without it, and products
+ * and sums behind them do the rest. */
 #include "passes.h"
 #include "../ops/grad.h"
 #include "legal.h"

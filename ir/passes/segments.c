@@ -1,9 +1,9 @@
-/* segments.c -- a function that is too deep for a target, as several that run one after the
- * other (rule deep-program).
+/* segments.c -- cuts a function that is too deep for a target into several that run one after
+ * the other (rule deep-program).
  *
- * A place between two ops is good when little goes over it: between the layers of a
- * model that is one tensor. What goes over becomes a result of one part and an input, of the
- * same name, of those behind it; constants are in each part that uses them. */
+ * A good place for a cut is one where few bytes go over: between the layers of a model that
+ * is one tensor. A value that goes over becomes a result of one part and an input, of the
+ * same name, of later parts; constants are copied into each part that uses them. */
 #include "../ops/ops.h"
 #include "passes.h"
 

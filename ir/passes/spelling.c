@@ -1,5 +1,5 @@
-/* spelling.c -- two passes that see to how a program is written, and to nothing that it
- * computes: its version, and names that its text cannot have. */
+/* spelling.c -- two passes that change how a program is written and not what it computes: its
+ * version, and names that its text cannot have. */
 #include "passes.h"
 
 #include "../ir.h"

@@ -1,10 +1,10 @@
-/* states.c -- states as inputs and results: what a state holds comes in under its name, and
- * what it holds at the end goes out as NAME_out. Engines have no states, and neither have
- * opsets before ios18. A state that is never written is an input alone.
+/* states.c -- turns states into inputs and results: the value of a state comes in under its
+ * name, and its value at the end goes out as NAME_out. Engines have no states, nor have opsets
+ * before ios18. A state that is never written becomes an input only.
  *
- * Who asks for it binds both, or gives each run what the last one left. A target without states
- * has it by itself, and the program then says which input stands for which state
- * (query.h), so that whoever runs it keeps them as states are kept. */
+ * With --states-as-io the caller binds both and hands results on to the next run. For a target
+ * without states the pass runs by itself, and notes in the program which input stands for which
+ * state (query.h), so that backends keep them as they keep states. */
 #include "passes.h"
 
 #include "../ir.h"

@@ -1,5 +1,5 @@
-/* transpose.c -- folds transpositions: of transpositions into one, of a matmul's sides into its
- * flags. */
+/* transpose.c -- merges transposes: several in a row into one, and those of the operands of a
+ * matmul into its flags transpose_x and transpose_y. */
 #include "passes.h"
 
 static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])

@@ -26,7 +26,7 @@ static const Type *read_type(Arena *a, const char **s)
     char *name = word(a, s, "[ ;,");
     if (!strcmp(name, "state")) return type_state(a, read_type(a, s));
     Shape shape = { .rank = 0 };
-    if (**s != '[') fail_msg("type %s has no dimensions", name);
+    if (**s != '[') fail_msg("type %s has no extents", name);
     for (++*s; **s != ']'; *s += **s == ',')
         shape.dim[shape.rank++] = **s == '?' ? (++*s, DIM_ANY) : strtoll(*s, (char **)s, 10);
     ++*s;

@@ -4,7 +4,7 @@
 
 #include "../../ir/targets/rules.h"
 
-/* "inputs | ops | results" as a program; whole ones as they are. */
+/* "inputs | statements | results" as a program; whole ones as they are. */
 const char *micro_text(Arena *a, const char *text);
 /* The other way; NULL: it has several functions, or is too long to change each number of it. */
 const char *micro_short(Arena *a, const char *text);

@@ -259,7 +259,7 @@ static void change_results(Arena *a, const char *text, const NearNames *names, N
     }
 }
 
-/* Dimensions of inputs that are not known. */
+/* Extents of inputs that are not known. */
 static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
 {
     Buf all = { 0 };
@@ -268,13 +268,13 @@ static void change_extents(Arena *a, const char *text, const char *end, NearFn *
     for (const char *s = text; s < end; s++) {
         const size_t n = strspn(s, "0123456789");
         if (!n || s == text || !strchr(" [", s[-1]) || !strchr(",]", s[n])) continue;
-        if (count++ < 8) fn(ctx, spliced(a, text, s, n, "?"), "one dimension unknown");
+        if (count++ < 8) fn(ctx, spliced(a, text, s, n, "?"), "one extent unknown");
         buf_add(&all, from, (size_t)(s - from));
         buf_putc(&all, '?');
         from = s + n;
     }
     buf_puts(&all, from);
-    if (count > 1) fn(ctx, arena_strndup(a, all.s, all.len), "no dimension known");
+    if (count > 1) fn(ctx, arena_strndup(a, all.s, all.len), "no extent known");
     buf_free(&all);
 }
 

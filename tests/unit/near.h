@@ -19,9 +19,9 @@ void near_each(Arena *a, const char *text, NearFn *fn, void *ctx);
  * NULL: it is none. */
 Module *near_read(Diag *d, const Source *src);
 uint64_t near_sum(uint64_t h, const char *s);
-/* How many ops m becomes, and the sum of their text; or the error. */
+/* How many statements m becomes, and the sum of their text; or the error. */
 void near_rewrite(Buf *out, Module *m, const PassOptions *o);
-/* A line for a case "inputs | ops | results": how many programs there are beside it, and
+/* A line for a case "inputs | statements | results": how many programs there are beside it, and
  * the sum of what they become. ANEC_NEAR=1 prints them. */
 void near_case(Buf *out, const char *title, const char *opset, const char *text,
                const PassOptions *o);

@@ -1,4 +1,4 @@
-/* rewritten.c -- programs in short lines: an op a line, literals where they are used. */
+/* rewritten.c -- programs in short lines: a statement a line, literals where they are used. */
 #include "rewritten.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "../../ir/ops/ops.h"
 #include "unit.h"
 
-enum { SHOWN = 96, MOST_LINES = 60 }; /* of a literal's text; of a program's ops */
+enum { SHOWN = 96, MOST_LINES = 60 }; /* of a literal's text; of a program's statements */
 
 typedef struct {
     Buf *out;
@@ -81,7 +81,7 @@ void rewritten_add(Rewritten *r, const char *of, const char *from, const Module 
     func_walk(f, put_statement, &l);
     if (l.lines <= MOST_LINES) buf_add(&r->text, text.s ? text.s : "", text.len);
     else
-        buf_printf(&r->text, "  %d ops, %016llx\n", l.lines,
+        buf_printf(&r->text, "  %d statements, %016llx\n", l.lines,
                    (unsigned long long)sum_of(text.s, text.len));
     buf_puts(&r->text, "  ->");
     for (int i = 0; i < f->body->nresult; i++)

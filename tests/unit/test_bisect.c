@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* Ops that every chip runs, around a program that may fail. */
+/* Statements that every chip runs, around a program that may fail. */
 #define T "tensor<fp16, [1, 64, 1, 64]> "
 #define NOISE_IN T "noise"
 #define S(name, call) T name " = " call "[name = string(\"" name "\")]; "
@@ -164,7 +164,7 @@ static bool fails_again(Hunt *h, const char *chip, PartVerdict want)
     return !h->found.spelling;
 }
 
-/* ---- every rule that an op breaks -------------------------------------------------- */
+/* ---- every rule that a statement breaks -------------------------------------------------- */
 
 typedef struct {
     int refused, wrong, again;
@@ -191,7 +191,7 @@ static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
         if (noise_in_part(&h) || h.found.statements > all || h.found.statements < 1) {
             Buf b = { 0 };
             mil_print(h.found.module, &b);
-            fail_msg("%s on %s: %d ops of %d: %s", rules[r].name, chip,
+            fail_msg("%s on %s: %d statements of %d: %s", rules[r].name, chip,
                      h.found.statements, all, b.s);
         }
         *(alone == PART_WRONG ? &t->wrong : &t->refused) += 1;
@@ -240,7 +240,7 @@ static void an_operation_that_is_refused_is_all_that_is_left(void **state)
             const char *micro = with_noise(&h.arena, micro_short(&h.arena, one_op[i].program));
             const PartVerdict v = hunt(&h, chips[c], micro, 0);
             if (v != PART_REFUSED || noise_in_part(&h) || h.found.statements > alone)
-                fail_msg("%s on %s: verdict %d, %d ops", one_op[i].op, chips[c], v,
+                fail_msg("%s on %s: verdict %d, %d statements", one_op[i].op, chips[c], v,
                          h.found.statements);
             hunt_end(&h);
             hunt_close(&h);
@@ -263,7 +263,7 @@ static void what_tries_a_type_may_be_refused_itself(void **state)
     hunt_close(&h);
 }
 
-/* Two ops that are refused only together stay together: this rule looks at a
+/* Two statements that are refused only together stay together: this rule looks at a
  * function. */
 static void what_cannot_stand_at_a_cut_is_not_cut(void **state)
 {

@@ -297,7 +297,7 @@ static void odd_extents_and_every_use(void **state)
                          at[k].by, drawn);
 }
 
-/* A scale lies along what the op sums into. */
+/* A scale lies along what the statement sums into. */
 static void scales_follow_the_use(void **state)
 {
     static const struct {
@@ -610,7 +610,7 @@ static void an_opset_without_forms_is_refused(void **state)
     end(&t);
 }
 
-/* ---- what another opset, or the dimensions, have in the place of a form ----------------------- */
+/* ---- what another opset, or the extents, have in the place of a form ----------------------- */
 
 static void the_nearest_form_is_said(void **state)
 {

@@ -21,7 +21,7 @@ typedef struct {
     const char *says;
     int inputs;       /* so many tensors of numbers at most */
     bool values;      /* what need not be a constant is none */
-    int unknown;      /* so many first dimensions of inputs are */
+    int unknown;      /* so many first extents of inputs are */
     const char *type; /* in place of fp32 */
     int opset;        /* 0: its own */
 } Variant;
@@ -36,8 +36,8 @@ static const Variant variants[] = {
     { "fp16 in ios18", 1, false, 0, "fp16", 18 },
     { "values", MAX_PARAM, true, 0, NULL, 18 },
     { "values in fp16", MAX_PARAM, true, 0, "fp16", 18 },
-    { "one dimension unknown", MAX_PARAM, false, 1, NULL, 0 },
-    { "all dimensions unknown", 1, false, MAX_RANK, "fp16", 0 },
+    { "one extent unknown", MAX_PARAM, false, 1, NULL, 0 },
+    { "all extents unknown", 1, false, MAX_RANK, "fp16", 0 },
 };
 
 static const Seed seeds[] = {
@@ -58,7 +58,7 @@ typedef struct {
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Where the arguments begin, behind ops before them. */
+/* Where the arguments begin, behind statements before them. */
 static const char *arguments(const char *s)
 {
     const char *start = s;
@@ -291,7 +291,7 @@ static uint64_t sum_of(uint64_t h, const char *s)
     return h;
 }
 
-/* The ops of its gradients, or why it has none. */
+/* The statements of its gradients, or why it has none. */
 static void differentiate(Made *p)
 {
     Diag d = { .quiet = true };

@@ -18,7 +18,7 @@ typedef struct {
     const char *chip;
     double low, high;        /* of inputs */
     double tolerance, least; /* of results, relative; what is smaller counts as `least` */
-    const char *text;        /* inputs | ops | results */
+    const char *text;        /* inputs | statements | results */
 } Case;
 
 static const Case cases[] = {
@@ -42,7 +42,7 @@ typedef struct {
 static Module *program(Test *t, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", text);
+    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
     const char *s = arena_printf(
         &t->arena, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);

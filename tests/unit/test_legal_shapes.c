@@ -25,7 +25,7 @@ typedef struct {
     const char *chip;
     double tolerance; /* of a difference, relative to 1 + |original| */
     Limits with;      /* limits of the rule set that are not the chip's */
-    const char *text; /* inputs | ops | results */
+    const char *text; /* inputs | statements | results */
     bool stays;       /* what cannot be rewritten: the check goes on to say so */
 } Case;
 
@@ -67,7 +67,7 @@ typedef struct {
 static const char *whole(Arena *a, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", text);
+    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
     return arena_printf(
         a,
         "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "

@@ -1,5 +1,5 @@
 /* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
- * those that lack one of its conditions. The ops that are left are counted out, and both
+ * those that lack one of its conditions. The statements that are left are counted out, and both
  * compute the same to the last bit. */
 #include "near.h"
 #include "rewritten.h"
@@ -12,9 +12,9 @@
 enum { MAX_VALUES = 8 };
 
 typedef struct {
-    /* the ops' names behind the passes, without const */
+    /* the statements' names behind the passes, without const */
     const char *chip, *passes, *left;
-    const char *text; /* inputs | ops | results */
+    const char *text; /* inputs | statements | results */
 } Case;
 
 static const Case cases[] = {
@@ -26,7 +26,7 @@ static const Case cases[] = {
 static Module *read_case(Arena *a, Diag *d, const Case *c)
 {
     const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
+    if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
     Source *src = NEW(a, Source);
     src->name = "case.mil";
     src->text = arena_printf(

@@ -19,8 +19,8 @@ typedef struct {
     Module *m;
     bool seen[OP_COUNT]; /* ops that some example runs */
     Tensor out[MOST_STATEMENTS][MAX_RESULT];
-    int nout;          /* ops run */
-    ValueTable values; /* of an op's first result: the Tensors of all */
+    int nout;          /* statements run */
+    ValueTable values; /* of a statement's first result: the Tensors of all */
 } Example;
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static const char *piece_end(const char *s, char stop)
     return s;
 }
 
-/* Ops that come before the arguments; the arguments are what is left of *args. */
+/* Statements that come before the arguments; the arguments are what is left of *args. */
 static size_t statements(const char **args)
 {
     const char *start = *args;
@@ -60,7 +60,7 @@ static void put_results(Buf *b, const char *expect)
     }
 }
 
-/* A program of one function whose last op is the example. Up to ios17 a constexpr op has
+/* A program of one function whose last statement is the example. Up to ios17 a constexpr op has
  * its data among the attributes. */
 static void put_program(Buf *b, const OpInfo *op)
 {
@@ -78,7 +78,7 @@ static void put_program(Buf *b, const OpInfo *op)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* Arguments that are results of earlier ops have their values. */
+/* Arguments that are results of earlier statements have their values. */
 static void fill_values(const Example *e, Call *c, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
@@ -91,7 +91,7 @@ static void fill_values(const Example *e, Call *c, const Op *op)
     }
 }
 
-static void run_op(Example *e, const Op *op)
+static void run_statement(Example *e, const Op *op)
 {
     Call *c = NEW(&e->arena, Call);
     if (op->kind == OP_const) return;
@@ -161,7 +161,7 @@ static void run_example(Example *e)
     if (!e->m || !module_verify(e->m, &e->diag, NULL))
         fail_msg("%s\n%s", text.s, e->diag.text.s);
     e->nout = 0;
-    for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_op(e, op);
+    for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_statement(e, op);
     compare_all(e);
     for (int i = 0; i < e->nout; i++)
         for (int k = 0; k < MAX_RESULT; k++) tensor_free(&e->out[i][k]);
@@ -197,8 +197,8 @@ static void test_rows(void **state)
     }
 }
 
-/* Words of parameters: a default is one of them, capitals are alike where Core ML reads
- * them so, and what an op says is known before it runs. */
+/* Words of parameters: a default is one of them, capitals are alike where Core ML reads them so, and what a
+ * statement says is known before it runs. */
 static void words_are_enumerators(void **state)
 {
     int lists = 0;

@@ -1,5 +1,5 @@
 /* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
- * fix. */
+ * way out. */
 #include "near.h"
 #include "rewritten.h"
 #include "unit.h"
@@ -36,7 +36,7 @@ typedef struct {
 static Module *program(Test *t, const Case *c)
 {
     const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
+    if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
     const char *s = arena_printf(
         &t->arena, "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
@@ -125,7 +125,7 @@ static void check(const Case *c, const Test *was, Opset to)
         compare(was, &is, c, to);
         rewritten_add(&statements, opset_text(to), c->text, m);
     } else if (!strstr(is.diag.text.s, opset_text(to)) || !strstr(is.diag.text.s, "--opset")) {
-        fail_msg("an error without a fix: %s", is.diag.text.s);
+        fail_msg("an error without a way out: %s", is.diag.text.s);
     }
     test_end(&is, m);
 }

@@ -54,7 +54,7 @@ static Value *ints(Gen *g, int n, const int64_t *v) { return build_ints(&g->b, n
 static Value *flag(Gen *g) { return build_bool(&g->b, draw(g, 2)); }
 static int axis_in(Gen *g, int rank) { return draw(g, rank) - (draw(g, 3) ? 0 : rank); }
 
-/* ---- ops -------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static Value *binary(Gen *g, Value *x)
 {
@@ -356,7 +356,7 @@ static bool is_fine(const Value *v)
         && shape_count(&v->type->shape, &n) && n > 0 && n <= LARGEST;
 }
 
-/* What an op of the wrong shape left behind goes: it and its constants. */
+/* What a statement of the wrong shape left behind goes: it and its constants. */
 static void take_back(Gen *g, Op *last)
 {
     while (g->f->body->last != last) op_unlink(g->f->body->last);
@@ -452,7 +452,7 @@ static void compare(const Gen *was, const Gen *is, const Tensor *x, const Tensor
     fail_msg("program %llu for %s computes another thing", (unsigned long long)seed, what);
 }
 
-/* The program again, rewritten; a refusal that names a fix is none of this test's
+/* The program again, rewritten; a refusal that names a way out is none of this test's
  * business. */
 static void rewrite(const Gen *was, uint64_t seed, const PassOptions *o, const char *what)
 {

@@ -260,20 +260,20 @@ static void chips_without_facts_have_those_of_their_base(void **state)
     assert_int_equal(op_refused(&is, OP_sin), STAND_UNKNOWN);
 }
 
-static void passes_fix_as_the_table_says(void **state)
+static void passes_heal_as_the_table_says(void **state)
 {
     (void)state;
     RuleSet m4;
     ruleset_init(&m4, target_find("m4"), NULL);
     assert_false(rule_fixes(&m4, RULE_width_slice)); /* seen not to hold */
     assert_true(rule_fixes(&m4, RULE_sdpa_mask));
-    assert_false(rule_fixes(&m4, RULE_concat)); /* contradicted, and its fix costs much */
+    assert_false(rule_fixes(&m4, RULE_concat)); /* contradicted, and its way out costs much */
     m4.stand[RULE_concat] = STAND_MEASURED;
     m4.profiled[RULE_concat] = true;
     assert_true(rule_fixes(&m4, RULE_concat));
     RuleSet m5;
     ruleset_init(&m5, target_find("m5"), NULL);
-    assert_true(rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its fix costs little */
+    assert_true(rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
     assert_false(rule_fixes(&m5, RULE_slot_order));
 }
 
@@ -293,7 +293,7 @@ static void tables_are_sound(void **state)
             if (!pass)
                 fail_msg("rule %s names the pass %s, which there is not", rules[i].name, s);
         }
-        /* a fix is taken by a pass, or the table says why none takes it */
+        /* a way out is taken by a pass, or the table says why none takes it */
         assert_true((rules[i].fixes == FIXES_NEVER) == (rules[i].pass == NULL));
         assert_true((rules[i].pass == NULL)
                     == (rules[i].left != NULL && rules[i].left[0] != 0));
@@ -437,7 +437,7 @@ int main(void)
         cmocka_unit_test(releases_are_numbers),
         cmocka_unit_test(limits_change_with_releases),
         cmocka_unit_test(chips_without_facts_have_those_of_their_base),
-        cmocka_unit_test(passes_fix_as_the_table_says),
+        cmocka_unit_test(passes_heal_as_the_table_says),
         cmocka_unit_test(tables_are_sound),
         cmocka_unit_test(rules_are_found_by_finding),
         cmocka_unit_test(profiles_override_the_tables),
