@@ -1,5 +1,5 @@
-/* bisect.c -- which ops an engine refuses or gets wrong: parts are tried, smaller and
- * smaller ones. */
+/* bisect.c -- finds ops that an engine refuses or computes wrongly, by trying ever smaller
+ * parts of a program. */
 #include "bisect.h"
 
 #include "../ir/mil/mil.h"
@@ -243,7 +243,7 @@ static bool bisect_fails(BisectSearch *s, const bool *in)
     }
     module_free(out->module);
     out->module = m;
-    out->statements = bisect_count(in, s->n);
+    out->nops = bisect_count(in, s->n);
     memcpy(out->said, said, sizeof said);
     return true;
 }
@@ -322,7 +322,7 @@ static bool look_at_whole(BisectSearch *s, bool *in)
     if (s->b->step) s->b->step(s->b->ctx, s->n, s->n);
     s->whole = try_module(s, m, s->in, s->nin, out->said, sizeof out->said);
     out->verdict = s->whole;
-    out->statements = s->n;
+    out->nops = s->n;
     if (s->whole == PART_REFUSED || s->whole == PART_WRONG) out->module = m;
     else module_free(m);
     if (s->whole == PART_FAILED)

@@ -1,4 +1,5 @@
-/* first.c -- trials of what the runtime assumes of the engine's framework. */
+/* first.c -- trials of assumptions about the engine's framework: compiling, loading,
+ * layouts. */
 #include "first.h"
 #include "../backends/forms.h"
 

@@ -1,5 +1,5 @@
-/* first_ml.c -- trials of Core ML, the public way to the engine: the folder that we write, and
- * what it says of it. */
+/* first_ml.c -- trials of Core ML, the public way to the engine: whether it takes the
+ * compiled model that is written here, and what it tells about it. */
 #include "first.h"
 
 #include "../ir/mil/mil.h"

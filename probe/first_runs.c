@@ -1,4 +1,5 @@
-/* first_runs.c -- trials that run: what comes out, and whose surfaces may be whose. */
+/* first_runs.c -- trials that run programs: their results, and surfaces that are input and
+ * result at once. */
 #include "first.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* part.c -- some ops of a function as a program of their own. */
+/* part.c -- makes a program of some ops of a function (bisect.h). */
 #include "bisect.h"
 
 #include "../ir/ops/ops.h"

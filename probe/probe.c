@@ -1,5 +1,5 @@
-/* probe.c -- runs micro-programs on an engine and on the reference, and decides from the
- * results. */
+/* probe.c -- runs small programs on an engine and on the reference, and decides from the
+ * results whether a rule holds. */
 #include "probe.h"
 
 #include "../ir/mil/mil.h"
@@ -300,7 +300,8 @@ bool probe_has_rule(int rule)
     return r->alone || (r->programs[0].breaks && r->effect != FX_SLOW);
 }
 
-/* The files that programs name: their one record is as it should be, or claims what is not so. */
+/* The files that programs name: their one record is as it should be, or claims what is not
+ * so. */
 static bool probe_files(Prober *p)
 {
     Arena a = { 0 };

@@ -1,4 +1,4 @@
-/* search.c -- the numbers of limits.def, found by programs that grow (limits/). */
+/* search.c -- finds the numbers of limits.def by programs of growing size (probe/limits). */
 #include "probe.h"
 
 #include "limits_texts.h"

@@ -1,5 +1,5 @@
-/* coreml_features.c -- what goes into a prediction of Core ML and comes out: arrays, values,
- * providers; and what of Foundation it takes. */
+/* coreml_features.c -- Core ML's classes for inputs and results of a prediction (arrays,
+ * values, providers), and the classes of Foundation that they need. */
 #include "standin.h"
 #include "../backends/forms.h"
 

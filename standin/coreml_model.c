@@ -1,7 +1,7 @@
-/* coreml_model.c -- the public classes of Core ML: models, their configuration, states. They
- * read the folder that is to be loaded, hold its description against its program, and run it on
- * the simulated engine, or on the processor where that engine refuses the program (Core ML
- * itself divides a program between the two). */
+/* coreml_model.c -- Core ML's classes for models, configurations and states. A model is read
+ * from its folder, its description is checked against its program, and it runs on the
+ * simulated engine, or on the processor where that engine refuses it (Core ML itself divides
+ * a program between the two). */
 #include "standin.h"
 
 #include "../ir/mil/spec.h"

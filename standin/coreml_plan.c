@@ -1,9 +1,10 @@
-/* coreml_plan.c -- Core ML's compute plans: the structure of a model, and where each operation
- * of it would run.
+/* coreml_plan.c -- Core ML's classes for compute plans: the structure of a model, and the
+ * device on which each operation would run.
  *
- * The handler is called on another thread, with a copy of the block, as Core ML does. Where the
- * simulated engine takes the whole function it is preferred for all that computes floats; else
- * the processor is. The cost of an operation is its part of all elements that are computed. */
+ * The handler is called on another thread, with a copy of the block, as Core ML does it.
+ * Where the simulated engine takes the whole function it is preferred for all ops on floats;
+ * otherwise the processor is. The cost of an operation is its share of all elements that are
+ * computed. */
 #include "standin.h"
 
 #include "../ir/mil/mil.h"

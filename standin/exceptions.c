@@ -1,11 +1,11 @@
 /* exceptions.c -- exceptions, raised by the unwinder as Apple's are; one that nobody catches
  * ends the process.
  *
- * They lie in memory as the C++ runtime of a Mac has them, on which Objective-C's are built: a
- * header, the unwinder's part, and behind that what was thrown, which for Objective-C is the
- * object and a type. Who catches by the personality of such a language finds the object noted
- * in the header, and objc_begin_catch gives what is noted; who has a personality of its own is
- * given nothing. */
+ * In memory they are laid out as by the C++ runtime of a Mac, on which those of Objective-C
+ * are built: a header, the unwinder's part, and behind that what was thrown, which for
+ * Objective-C is an object and a type. The personality of such a language notes the object
+ * in the header, and objc_begin_catch returns it from there; to another personality it
+ * returns nothing. */
 #include "standin.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* faults.c -- which machine is stood in for, and what is to go wrong on it. */
+/* faults.c -- reads ANESIM_CHIP and ANESIM_FAULT: the machine to imitate, and the faults to
+ * have. */
 #include "standin.h"
 
 #include "../ir/targets/targets.h"

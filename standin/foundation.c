@@ -1,4 +1,4 @@
-/* foundation.c -- CoreFoundation's values, which are Foundation's objects. */
+/* foundation.c -- values of CoreFoundation and Foundation: strings, numbers, arrays, errors. */
 #include "standin.h"
 
 #include <stdlib.h>

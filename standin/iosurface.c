@@ -1,4 +1,4 @@
-/* iosurface.c -- surfaces: memory that can be touched while it is locked, and not otherwise. */
+/* iosurface.c -- IOSurfaces: memory that can be accessed only while it is locked. */
 #include "standin.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* memory.c -- memory of its own: what stands behind Apple's libraries is another process, so a
- * test that makes the program's requests for memory fail does not make these fail. Where the C
- * library can be named so. */
+/* memory.c -- allocation that tests of memory running out do not count: Apple's libraries
+ * have other processes behind them, whose allocations do not fail when this program's do.
+ * Only where the C library allows it. */
 #include "standin.h"
 
 #include <dirent.h>

@@ -1,11 +1,10 @@
-/* model_attributes.c -- what a compiled model says of itself, made from the printed dump that
- * lies beside this file: the dump is read once into a tree, and each program gets a dictionary
- * of that form.
+/* model_attributes.c -- the attributes of a compiled model, in the form of attributes.dump: the
+ * dump is read once into a tree, and each program gets a dictionary of that form.
  *
- * A word `$port.field` in the dump stands for a fact of the program. The word before the dot
- * says of what: of a procedure, of its inputs, of those that are bound as inputs or as
- * parameters, of its outputs or states. A list or a pair that speaks of something which is not
- * chosen yet is repeated for each. */
+ * A word `$port.field` in the dump stands for a fact about the program. The word before the
+ * dot tells of what: a procedure, its inputs, those that are bound as inputs or as
+ * parameters, its outputs or states. A list or pair about one that is not chosen yet is
+ * repeated for each. */
 #include "standin.h"
 
 #include <ctype.h>

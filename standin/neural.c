@@ -1,4 +1,4 @@
-/* neural.c -- the classes of the engine's private framework. */
+/* neural.c -- the classes of the engine's private framework: descriptors, models, requests. */
 #include "standin.h"
 #include "../backends/forms.h"
 
@@ -205,7 +205,8 @@ static bool leave_files(const NeuralModel *m, Arena *a, const char *dir)
     return ok;
 }
 
-/* One of the system's classes of service: QOS_CLASS_BACKGROUND to QOS_CLASS_USER_INTERACTIVE. */
+/* One of the system's classes of service: QOS_CLASS_BACKGROUND to
+ * QOS_CLASS_USER_INTERACTIVE. */
 static void expect_quality(unsigned qos, Sel sel)
 {
     static const unsigned classes[] = { 0x09, 0x11, 0x15, 0x19, 0x21 };

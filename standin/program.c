@@ -1,5 +1,5 @@
-/* program.c -- what the engine does with a folder: reads the text and its weights, refuses what
- * the chip refuses, says where tensors lie, and runs. */
+/* program.c -- the engine behind the classes: reads a program and its weights from a folder,
+ * refuses what the chip refuses, tells the layout of tensors, and runs. */
 #include "standin.h"
 
 #include "../ir/mil/mil.h"

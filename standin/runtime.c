@@ -1,4 +1,5 @@
-/* runtime.c -- the Objective-C runtime: classes, selectors, sends, counts, pools. */
+/* runtime.c -- the Objective-C runtime: classes, selectors, messages, reference counts,
+ * pools. */
 #include "standin.h"
 
 #include <pthread.h>

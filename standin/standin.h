@@ -1,14 +1,15 @@
-/* standin.h -- a stand-in for Apple's libraries, built on any host as libanesim.so.
+/* standin.h -- libanesim.so, a stand-in for Apple's libraries on any host; for this folder
+ * alone.
  *
- * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation,
- * IOSurface, the engine's private classes, Core ML. Behind them programs are compiled and run
- * for the chip that ANESIM_CHIP names (any of ir/targets/chips; the oldest without it). It is
- * stricter than Apple's: an unknown selector, a message to a released object, a release too
- * many, an argument of the wrong class, a surface touched while it is not locked, an object
- * that is left at the end: each aborts with a line that says so. ANESIM_FAULT, a list of rows
- * of faults.def, makes it fail as the real ones were seen to.
+ * It exports the functions and classes that backends/ane looks up by name: the Objective-C
+ * runtime, CoreFoundation, IOSurface, the engine's private classes, Core ML. Behind them
+ * programs are compiled and run for the chip that ANESIM_CHIP names (any of ir/targets/chips,
+ * by default the oldest). It is stricter than Apple's: an unknown selector, a message to a
+ * released object, one release too many, an argument of the wrong class, access to a surface
+ * that is not locked, and an object that is not released at the end all abort with a message.
+ * ANESIM_FAULT, a list of rows of faults.def, makes it fail as the real libraries were seen to.
  *
- * Like what it stands for it keeps state for the whole process; no library of ours does. */
+ * Like those it keeps state for the whole process, as no other library of this project does. */
 #ifndef ANEC_STANDIN_H
 #define ANEC_STANDIN_H
 
@@ -59,17 +60,17 @@ struct Class {
 
 _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 
-/* What a method does that raises (exceptions.c): it does not return. */
+/* A method that raises an exception and does not return (exceptions.c). */
 void standin_raise(Id self, Sel sel);
-/* As Apple's method does for an argument that it cannot take. */
+/* Raises what Apple's method raises for an argument that it does not take. */
 _Noreturn void standin_raise_for(Sel sel, const char *why);
-bool raises(
-    const char *name); /* this call of the function or selector: faults raise, raise-from */
+/* Whether this call of a function or selector has to raise: the faults raise and raise-from. */
+bool raises(const char *name);
 void may_raise(const char *function);
 
-/* What the C library asks for meanwhile is the system's memory, not the program's (memory.c). */
+/* While it is on, memory counts as the system's, not as the program's (memory.c). */
 void standin_hold(bool on);
-void *pool_push(void); /* of a thread of the stand-in's own */
+void *pool_push(void); /* for threads that the stand-in starts */
 void pool_pop(void *token);
 void *object_new(Class *c); /* zeroed, count 1 */
 Id object_retain(Id o);
@@ -114,20 +115,20 @@ typedef struct {
 } Error;
 extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
 
-Id standin_string(const char *s); /* all retained: the caller's */
+/* These return retained objects, which the caller releases. */
+Id standin_string(const char *s);
 Id standin_number(int64_t v);
 Id standin_array(size_t n, const Id *item);                         /* takes the items over */
 Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
 Id standin_dict_of(size_t n, const Id *key, const Id *value);       /* takes both over */
 Id dict_find(const Dict *d, const char *key);
-/* *error, where there is one, becomes an autoreleased NSError; always NO. */
+/* Set *error, unless error is NULL, to an autoreleased NSError of the engine's domain, the
+ * compiler's or Core ML's, and return NO. */
 Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
-/* of the compiler's domain */
 Flag compiler_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
-/* of Core ML's */
 Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
 
-/* What a compiler makes of a block; the caller's memory. */
+/* A block as compilers lay it out, in the caller's memory. */
 typedef struct {
     const void *isa;
     int flags, reserved;
@@ -144,22 +145,22 @@ typedef struct {
     Object object;
     unsigned char *base;
     size_t mapped, bytes, row;
-    int readers, writers, users; /* locks of the processor; uses by the engine */
+    int readers, writers, users; /* locks held by the processor; uses by the engine */
     bool was_result;
 } Surface;
 extern Class surface_class;
-/* The engine's own access; false: the processor holds a lock. */
+/* Begins an access by the engine; false: the processor holds a lock. */
 bool surface_take(Surface *s);
 void surface_give(Surface *s);
 
 /* ---- faults, and the machine that is stood in for ---------------------------------------- */
 
-/* The number of a fault that is asked for ("slots:3"), 1 without one; 0: it is not asked
- * for. */
+/* The number behind a fault in ANESIM_FAULT ("slots:3"), or 1 where it has none; 0: the
+ * fault is not in it. */
 long fault(const char *name);
-/* "refuse:fp32": name refuse, what fp32 */
+/* Whether the fault `name` has the word `what` behind it, as in "refuse:fp32". */
 bool fault_names(const char *name, const char *what);
-/* This call makes nothing: faults nil and nil-from. */
+/* Whether this call of a constructor has to return nil: the faults nil and nil-from. */
 bool gives_nil(const char *constructor);
 
 typedef struct {
@@ -167,12 +168,13 @@ typedef struct {
     bool by_size; /* the compiler orders inputs by size; otherwise by name */
 } Machine;
 Machine machine(void);
-const char *standin_temp(
-    void); /* NSTemporaryDirectory, without a slash: ANESIM_TEMP, else TMPDIR */
+/* NSTemporaryDirectory without the slash at its end: ANESIM_TEMP, else TMPDIR. */
+const char *standin_temp(void);
 
 /* ---- what the system keeps of what it compiled (vault.c) --------------------------------- */
 
-/* name: hexStringIdentifier of the model. Each is the vault of this process's identity. */
+/* Programs that the system has kept for the identity of this process; the name is the model's
+ * hexStringIdentifier. */
 bool vault_has(const char *name);
 void vault_put(const char *name);
 void vault_drop(const char *name);
@@ -190,12 +192,12 @@ typedef struct {
     size_t bytes;
     bool owned;
 } MultiArray;
-/* name: MLFeatureValue */
+/* features: an MLFeatureValue by name */
 typedef struct {
     Object object;
     Dict *features;
 } Provider;
-/* name: MLMultiArray */
+/* backings: an MLMultiArray by name */
 typedef struct {
     Object object;
     Dict *backings;
@@ -211,15 +213,15 @@ typedef struct {
 extern Class ml_array_class, ml_provider_class, ml_options_class, ml_value_class, url_class;
 
 Id object_alloc(Class *c, Sel sel); /* +alloc */
-Id object_init(Id self, Sel sel);   /* -init of what needs none */
-/* Memory of its own, rows padded as the engine's surfaces have them. */
+Id object_init(Id self, Sel sel);   /* an -init that does nothing */
+/* An array with memory of its own, whose rows are padded as in the engine's surfaces. */
 MultiArray *multi_new(long type, int rank, const int64_t *dim);
 void multi_copy(MultiArray *m, void *packed, bool to_array); /* elements in C order */
 Id value_made(MultiArray *m);                                /* takes the array over */
-long system_major(void);                                     /* macOS */
+long system_major(void);                                     /* the version of macOS */
 
 extern Class ml_configuration_class;
-/* Waits for the thread that makes a compute plan (coreml_plan.c). */
+/* Waits for the thread that makes a compute plan, if there is one (coreml_plan.c). */
 void standin_join(void);
 
 /* ---- programs ---------------------------------------------------------------------------- */
@@ -237,13 +239,12 @@ typedef struct {
     int nin, nout;
 } Procedure;
 
-/* What a compiled model of these procedures says of itself (attributes.dump). */
+/* The attributes of a compiled model with these procedures (attributes.dump). */
 Id attributes_made(const Procedure *procedure, int n);
-/* The key under another name, where a fault wants the exported constants to have other
- * values. */
+/* The key, or another text where a fault gives the exported constants other values. */
 Id constant_renamed(const char *key);
 
-/* A folder with model.mil and weights, compiled. */
+/* A compiled program, from a folder with model.mil and weights. */
 typedef struct Compiled Compiled;
 Compiled *compiled_new(const char *dir, Buf *why); /* NULL: refused */
 void compiled_free(Compiled *c);

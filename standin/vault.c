@@ -1,7 +1,7 @@
-/* vault.c -- where the system keeps what it compiled (facts 10.3): apart by build of the
- * system, by code identity of the process and by what the model is called, which is a hash over
- * its text, its weights and its options. Entries are a day old at most. A folder of empty files
- * stands for it: ANESIM_VAULT, else one beside the library's cache of programs. */
+/* vault.c -- the store in which the system keeps programs that it has compiled, by build of
+ * the system, code identity of the process, and name of the model, which is a hash of text,
+ * weights and options. Entries last a day at most. Here it is a folder of empty files:
+ * ANESIM_VAULT, else one beside this library. */
 #include "standin.h"
 
 #include <dirent.h>

@@ -181,7 +181,7 @@ static void print_part(BisectJob *j)
 {
     BisectResult *r = &j->found;
     const char *what = r->verdict == PART_REFUSED ? "refuses" : "gets wrong";
-    fprintf(stderr, "aneprobe: %s %s %d of %d op%s: %s\n", j->engine->name, what, r->statements,
+    fprintf(stderr, "aneprobe: %s %s %d of %d op%s: %s\n", j->engine->name, what, r->nops,
             r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
     if (r->spelling)
         fprintf(stderr, "aneprobe: as it is printed it runs: what is refused is how the model "
@@ -192,7 +192,7 @@ static void print_part(BisectJob *j)
             "aneprobe: stopped after %d compilations, as many as one process should make: a "
             "smaller part may fail too; --bisect of the part that was written goes on\n",
             r->compiles);
-    else if (r->uncut && r->statements > 1)
+    else if (r->uncut && r->nops > 1)
         fprintf(
             stderr,
             "aneprobe: %d smaller parts could not be tried, because of what would have been "

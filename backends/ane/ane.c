@@ -1,4 +1,4 @@
-/* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
+/* ane.c -- the backend `ane`: programs whose inputs and results are surfaces of the engine. */
 #include "ane.h"
 #include "load.h"
 #include "ane_model.h"

@@ -1,5 +1,5 @@
-/* ane_model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it
- * is to be loaded. One lock covers it all: the system's compiler does one thing at a time too. */
+/* ane_model.c -- programs on the engine: trying forms, the cache, and which programs are
+ * loaded. One lock covers it all, since the system's compiler does one thing at a time too. */
 #include "load.h"
 
 #include "../../ir/mil/mil.h"

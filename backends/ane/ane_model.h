@@ -1,5 +1,5 @@
-/* ane_model.h -- what the files of this folder share: tensors in surfaces, programs that are
- * loaded. */
+/* ane_model.h -- shared by the files of this folder alone: tensors in surfaces, and programs
+ * that are compiled and loaded. */
 #ifndef ANEC_ANE_MODEL_H
 #define ANEC_ANE_MODEL_H
 
@@ -9,16 +9,18 @@
 
 /* ---- tensors in surfaces (surface.c) ----------------------------------------------------- */
 
-/* Fits a port to the tensor that goes through it: as many batches as the compiled model says,
- * or as the tensor has where it says one or nothing. False: it cannot hold it, or elements
- * differ in more than a float's width. */
+/* Adapts a port to the tensor that goes through it: the number of batches is that of the
+ * compiled model, or of the tensor where the model has one or none. False: the tensor does
+ * not fit, or the element types differ in more than the width of a float. */
 bool port_fit(Port *p, const Type *t);
-/* The layout where the model does not say: rows of the last dimension, padded to 64 bytes. */
+/* The layout where the model does not tell: rows of the last dimension, padded to 64 bytes. */
 void port_guess(Port *p, const char *name, const Type *t, int element);
-/* Elements in and out, rounded once or widened where the float types differ. */
+/* Copy elements into and out of a surface, rounded once or widened where the float types
+ * differ. */
 void surface_write(void *base, const Port *p, const Tensor *t);
 void surface_read(const void *base, const Port *p, Tensor *t);
-/* A pattern that no program computes; then how many rows still have nothing else in them. */
+/* Fills a surface with a pattern that no program computes; and counts the rows that still have
+ * nothing but the pattern. */
 void surface_poison(void *base, const Port *p);
 int64_t surface_untouched(const void *base, const Port *p);
 
@@ -26,8 +28,8 @@ int64_t surface_untouched(const void *base, const Port *p);
 
 typedef struct Ane Ane;
 
-/* Weight files of a folder, mapped: what the framework's model is given, so that they outlive
- * it. */
+/* The weight files of a folder, mapped; they must outlive the model of the framework that is
+ * given their bytes. */
 typedef struct {
     Arena *arena;
     const char *dir;
@@ -42,48 +44,49 @@ struct AneModel {
     AneModel *next;
     Ane *ane;
     Arena arena;
-    const Module *module; /* whose program it is */
-    /* its own, of those functions that fit into one; NULL: all do */
+    const Module *module; /* the program that it is of */
+    /* a module with only those functions that fit into one program; NULL: all do */
     Module *part;
     int refs, running;
     Id id;
-    char *dir;        /* where the framework looks for its files */
-    char *aside;      /* where they are while it is not loaded: unloading removes them there */
-    Weights *weights; /* while it is there; in the arena */
+    char *dir;   /* the folder where the framework looks for its files */
+    char *aside; /* where they are kept while it is not loaded, since unloading removes them */
+    Weights *weights; /* while `id` exists; in the arena */
     CacheSlot slot;
-    /* settled: it was loaded once, so that it can be compiled again as it is */
+    /* settled: it was loaded once, so it can be compiled again in the same form */
     bool loaded, settled;
-    bool fresh;    /* it was compiled and not loaded since */
+    bool fresh;    /* it was compiled, and not loaded since */
     bool again;    /* its last load had to compile */
-    bool spent;    /* it was to be compiled, and this process may not any more */
-    uint64_t used; /* when, by Ane.clock */
+    bool spent;    /* it had to be compiled, and this process may not compile any more */
+    uint64_t used; /* when it was used last, by Ane.clock */
     RunsAs as;
 };
 
-/* Compiles the module, or finds it compiled: from the cache, or shared with another function of
- * it. f is the function whose boundary decides about forms. NULL after an error. */
+/* Compiles the module, or finds it compiled: in the cache, or for another function of the
+ * module. The boundary of f decides which forms are tried. NULL: an error was reported. */
 AneModel *ane_model(Ane *s, const Module *m, const Func *f, Diag *d);
 void ane_tell_cache(Ane *s, Diag *d); /* cache_tell of its cache */
-/* the last ane_model did, for a reason that is not the engine's */
+/* Whether the last ane_model failed for a reason that is not the engine's. */
 bool ane_failed_outside(Ane *s);
-void ane_model_free(AneModel *model); /* needs no memory */
-/* Loads it again if its place was given to another; between the two calls it keeps its
+void ane_model_free(AneModel *model); /* allocates nothing */
+/* Loads the model again if its place was given to another one. Until ane_model_end it keeps its
  * place. */
 bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
-/* Evaluates; again, longer each time, while the status is one that passes. */
+/* Evaluates. While the status is one that is known to pass it waits, longer each time, and
+ * tries again. */
 bool ane_model_run(AneModel *model, Arena *a, Id request, Trouble *why);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
-/* The module that was compiled: all functions of the program given, or those of its part. */
+/* The module that was compiled: that of the program, or AneModel.part. */
 const Module *ane_module(const AneModel *model);
 
-/* The sum of a program whose weights all lie in files, by their remembered sums: nothing is
- * written and little read. False: some are made, or not there: the program has to be written
- * out to be known. */
+/* The key in the cache of a program whose weights are all in files, from remembered sums of
+ * those files, so that nothing is written and little read. False: some weights are computed
+ * or absent, and the program has to be written for its key. */
 bool ane_key(const Cache *c, const Module *m, char hex[65]);
 
-/* A model of the framework from a folder with model.mil and weights/.., which go to w; NULL:
- * refused. */
+/* Makes a model of the framework from a folder with model.mil and weights/, which are mapped
+ * into w. NULL: refused. */
 Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *why);
 void ane_weights_free(Weights *w);
 

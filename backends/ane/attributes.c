@@ -1,8 +1,8 @@
-/* attributes.c -- what a compiled model says of itself: its procedures, the symbols of their
- * ports, and where the elements of each port lie. The keys are rows of attributes.def.
+/* attributes.c -- the attributes of a compiled model: its procedures, the symbols of their
+ * ports, and the layout of each port. The keys are rows of attributes.def.
  *
- * The dictionary comes from another process, so nothing in it is trusted: a size that does not
- * fit its own surface, or an index out of range, counts as not said. */
+ * The dictionary comes from another process, so nothing in it is trusted: a size that does
+ * not fit its own surface, or an index out of range, counts as missing. */
 #include "engine.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* cache.c -- entries: made whole, checked whole, locked while in use. */
+/* cache.c -- entries of the cache: making, checking and locking them. */
 #include "cache.h"
 
 #include <dirent.h>

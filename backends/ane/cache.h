@@ -1,18 +1,19 @@
-/* cache.h -- compiled programs on disk, so that a program is compiled once a machine.
+/* cache.h -- the cache: compiled programs on disk, so that a machine compiles each of them
+ * once.
  *
  *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left,
  *                           or a Core ML model
- *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free. Of one
- *                           program N 0 is kept, others for a process that has it more than
- *                           once
- *   DIR/v1/KEY.note         what was found out about a program: a small text
+ *   DIR/v1/KEY.N.lock       held by whoever uses the entry; N is the first number that is free.
+ *                           N 0 is kept, higher ones are for a process that has the same
+ *                           program more than once
+ *   DIR/v1/KEY.note         a small text with what was found out about a program
  *   DIR/v1/tally            how often programs were found (tally.c)
  *
- * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and
- * SHA-256; of several with the same bytes the first alone is stored. What does not agree with
- * it is removed and made again. What lies in a cache is run: a folder that is a link, or that
- * others own or may write to, is none. Nothing here fails a run: without a folder that can be
- * written there is no cache, and `off` says why. Processes may share a cache. */
+ * An entry appears whole, by a rename. MANIFEST has the key, and for each file its size and
+ * SHA-256; of files with the same bytes only the first is stored. An entry that does not
+ * agree with its MANIFEST is removed and made again. Since the content is run, a folder that
+ * is a link, or that others own or may write to, is not used. The cache never fails a run:
+ * where it cannot be used `off` tells why. Several processes may use one cache. */
 #ifndef ANEC_CACHE_H
 #define ANEC_CACHE_H
 
@@ -22,8 +23,8 @@ typedef struct {
     char *dir;       /* DIR/v1 */
     const char *top; /* DIR, for messages */
     uint64_t limit;  /* bytes of all entries together; the least recently used go first */
-    const char *off; /* NULL: it works */
-    /* what the user should hear of it; told once, by who has somebody to tell */
+    const char *off; /* why there is no cache; NULL: there is one */
+    /* a warning for the user, given once, by cache_tell */
     const char *refused;
     Arena *arena;
 } Cache;
@@ -33,73 +34,74 @@ enum { CACHE_LIMIT_GB = 4 }; /* without ANEC_CACHE_LIMIT */
 /* dir NULL: ANEC_CACHE_DIR, else ~/.cache/anec. Lives in the arena. */
 void cache_open(Cache *c, Arena *a, const char *dir);
 
-/* SHA-256 over all files of a folder, their names and sizes. */
+/* SHA-256 over the names, sizes and bytes of all files in a folder. */
 bool cache_digest(Diag *d, const char *dir, char hex[65]);
 
 typedef struct {
     const char *key;
-    /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
+    /* "KEY.0"; path NULL: there is no cache, and the name is of this process alone */
     char *name, *path;
     int lock;        /* a file descriptor, -1: none; released when memory runs out */
-    char *lock_path; /* of its file */
-    bool kept;       /* cache_put keeps it: the first of its key */
-    bool shared;     /* others may have it too: who has it leaves it as it is */
+    char *lock_path; /* the file that is locked */
+    bool kept;       /* the first of its key, which cache_put stores */
+    bool shared;     /* others may use it at the same time, so nobody may change it */
 } CacheSlot;
 
-/* A name for the program of this key that no other user has, in this process or another. */
+/* A place for the program of this key that nobody else uses, in this process or another. */
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
-/* The entry of this key for any number of readers at once. False, nothing held: it is to be
- * made, with cache_slot, cache_put and cache_leave, or cannot be shared. */
+/* The entry of this key, for any number of readers at once. False, and nothing is held: it
+ * does not exist, and is to be made by cache_slot, cache_put and cache_leave; or it cannot
+ * be shared. */
 bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
-void cache_leave(CacheSlot *s); /* needs no memory */
-/* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which
- * nobody may write into, or with NULL checks them alone: they are in s->path. False: there is
- * no whole one (any more). A large file that is as it was when its sum was taken (key.c) is
+void cache_leave(CacheSlot *s); /* allocates nothing */
+/* Checks the files of the entry and puts them into the new folder `to`, large ones as links,
+ * which nobody may write to. With NULL it only checks them: they are in s->path. False:
+ * there is no whole entry. A large file that is unchanged since its sum was taken (key.c) is
  * not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
-/* Stores what the folder holds as the slot's entry, and makes room. False: not stored, as of a
- * program that another process has stored and uses. */
+/* Stores the files of a folder as the slot's entry and removes old entries where room is
+ * needed. False: not stored, for instance because another process has stored it and uses it. */
 bool cache_put(Cache *c, const CacheSlot *s, const char *from);
 void cache_drop(const CacheSlot *s);
-void cache_tell(Cache *c, Diag *d); /* warns, once, of what was refused */
+void cache_tell(Cache *c, Diag *d); /* gives the warning in `refused`, once */
 
 char *cache_note(const Cache *c, Arena *a, const char *key); /* NULL: none */
 void cache_set_note(const Cache *c, const char *key, const char *text);
 
-/* What became of the programs that were looked for since the cache was cleared: compiled and
- * stored, found, found and compiled all the same, since the system had not kept what it had
- * compiled (tally.c). */
+/* Counts of the programs that were looked for since the cache was cleared: not found and
+ * compiled, found, found and compiled nevertheless, since the system had not kept what it
+ * had compiled (tally.c). */
 typedef enum { TALLY_MISS, TALLY_HIT, TALLY_RECOMPILED, TALLY_COUNT } Tally;
 typedef struct {
     uint64_t n[TALLY_COUNT];
 } CacheTally;
 CacheTally cache_tally(const Cache *c);
-/* word: RunsAs.cache of one that was compiled or found */
+/* Counts one program; word is its RunsAs.cache. */
 void cache_count_one(const Cache *c, const char *word);
 
 typedef struct {
-    int entries, notes, busy; /* busy: in use, which clear leaves */
+    int entries, notes, busy; /* busy: entries in use, which are not removed */
     uint64_t bytes;
 } CacheCount;
 
-/* Counts; with `remove`, removes everything that nobody uses (and counts it). */
+/* Counts what is in the cache; with `remove` also removes everything that nobody uses. */
 CacheCount cache_count(const Cache *c, bool remove);
 
 /* ---- sums of large files (key.c) --------------------------------------------------------- */
 
-/* SHA-256 of large files, remembered by what the file is: place, device, inode, size, times.
+/* SHA-256 sums of large files, remembered with the file's path, device, inode, size and times.
  *
- * A sum is remembered as a note of the cache, so atomically and only where there is a cache,
- * and holds as long as nothing of that differs. A file that was written in the last seconds is
- * not remembered: it could be written again without another time. Files below SUM_LARGE are
- * read each time. */
+ * A sum is kept as a note of the cache, so it is written atomically, and only where there is
+ * a cache. It holds as long as none of these changes. The sum of a file that was written in
+ * the last seconds is not kept, since it could be written again with the same times. Files
+ * below SUM_LARGE bytes are read each time. */
 enum { SUM_LARGE = 1 << 20 };
 
-/* own: a file of the cache. Nobody writes into one, but links are made to it, which changes its
- * ctime: that one is not looked at, and neither is its age. */
+/* Remembers a sum. own: it is a file of the cache; nobody writes into such a file, but links
+ * are made to it, which changes its ctime, so ctime and age are not looked at. */
 void sum_remember(const Cache *c, const char *path, const FileId *id, bool own,
                   const char *hex);
-/* Of a file as it is mapped: known, or read and remembered. */
+/* The sum of a mapped file: remembered, or computed now and remembered. */
 void sum_file(const Cache *c, const char *path, bool own, const Mapped *m, char hex[65]);
 
 #endif

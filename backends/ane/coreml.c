@@ -1,5 +1,5 @@
-/* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays
- * that are the tensors' own memory, states that Core ML keeps. */
+/* coreml.c -- the backend `coreml`: writes a program as a compiled model and runs it by Core
+ * ML, with arrays in the memory of the tensors, and states that Core ML keeps. */
 #include "ane.h"
 #include "cache.h"
 #include "ml.h"

@@ -1,4 +1,4 @@
-/* helper.c -- asking another process to compile. */
+/* helper.c -- has another process compile a program (load.h). */
 #include "load.h"
 
 #include <errno.h>

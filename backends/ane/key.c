@@ -1,5 +1,5 @@
-/* key.c -- what tells one program from another: a sum over its text and the bytes of its
- * weights; and what a large file's sum was when it last was read. */
+/* key.c -- the key of a program in the cache: a SHA-256 of its text and its weights; and
+ * remembered sums of large files. */
 #include "ane_model.h"
 
 #include "../../ir/mil/mil.h"

@@ -1,5 +1,6 @@
-/* load.c -- whose turn it is to be loaded, and what loading costs: most loads find what the
- * system has compiled, but where it has not, loading compiles, and compilations are few. */
+/* load.c -- loading programs, of which an engine holds a limited number. Most loads find
+ * what the system has compiled; where it has not kept that, loading compiles, and a process
+ * has only so many compilations. */
 #include "load.h"
 #include "../forms.h"
 

@@ -1,4 +1,4 @@
-/* ml.c -- the one file that knows Core ML's selectors, but for those of plans (ml_plan.c). */
+/* ml.c -- all calls of Core ML's classes but those for compute plans (ml_plan.c). */
 #include "ml.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* ml_plan.c -- where Core ML would run each operation of a model (MLComputePlan).
  *
- * The plan is made by a thread of the system's, which calls a handler; until it has, whoever
- * asked waits. What it says is copied: names and numbers, no objects. */
+ * The system makes the plan on a thread of its own and then calls a handler, for which the
+ * caller waits. Names and numbers of the plan are copied; no object of it is kept. */
 #include "ml.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* objc.c -- the one file that knows how Objective-C is called and how its values are made. */
+/* objc.c -- opens Apple's libraries, looks up functions and selectors, and makes and reads
+ * values. */
 #include "objc.h"
 
 #include <dlfcn.h>

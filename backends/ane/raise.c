@@ -1,19 +1,19 @@
-/* raise.c -- exceptions of Objective-C, which C can neither catch nor let pass.
+/* raise.c -- catches exceptions of Objective-C, which C itself can neither catch nor pass on.
  *
- * An exception is raised by unwinding: the system's unwinder walks the frames above, asks for
- * each a function that belongs to it, its personality, whether it catches, and if one does lets
- * those below it clean up, each by its own code: locks are given back and pools closed as under
- * @catch. So every message, and every call of a function of the system's (objc.def), goes
- * through one small frame, raise_frame, made by hand, whose personality catches everything. The
- * call then ends as if it had returned 0: nil or NO, which every caller here takes for a
- * refusal, and raise_text tells what was raised.
+ * An exception unwinds the stack: the system's unwinder walks up the frames, and asks the
+ * personality function of each whether it catches. When one does, the frames below it are
+ * cleaned up by their own code, so that locks are released and pools closed as under @catch.
+ * Here every message, and every call of a function of the system's (objc.def), goes through one
+ * small frame, raise_frame, written by hand, whose personality catches everything. The call
+ * then returns 0, which is nil or NO and a refusal for every caller here, and raise_text tells
+ * what was raised.
  *
- * Nothing is linked for it: the unwinder's functions are those of the libraries that were
- * opened. Where they are missing, and on other processors, everything is called as it is.
+ * Nothing is linked for this: the unwinder's functions are those of the libraries that were
+ * opened. Where they are missing, and on other processors, everything is called directly.
  *
- * What stands at file scope is so because neither a frame nor a personality can be given
- * anything: the addresses are the same for all who open the libraries, and what was raised
- * belongs to its thread. */
+ * Some variables have file scope because neither a frame nor a personality can be given an
+ * argument. The addresses are the same for all who open the libraries; the exception belongs
+ * to its thread. */
 #include "objc.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
-/* surface.c -- tensors in and out of surfaces: rows with a stride, float types that differ. */
+/* surface.c -- copies tensors into and out of surfaces: rows with a stride, other float
+ * types. */
 #include "ane_model.h"
 #include "../forms.h"
 

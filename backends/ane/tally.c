@@ -1,10 +1,11 @@
-/* tally.c -- how often programs were found in the cache, and what that was worth.
+/* tally.c -- counts how often programs were found in the cache, and had to be compiled
+ * nevertheless.
  *
  *   DIR/v1/tally        "anec tally 1", a line "WORD N" for each word, "end"
  *   DIR/v1/tally.lock   held while it is read and written again
  *
- * It is read by people alone: what cannot be counted is not, and a file that is something else
- * counts as none. */
+ * Only people read it, so nothing fails over it: where it cannot be written the count is
+ * lost, and a file that is something else counts as none. */
 #include "cache.h"
 
 #include <fcntl.h>

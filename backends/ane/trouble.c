@@ -1,5 +1,5 @@
-/* trouble.c -- why the system refused: an NSError's domain, code, words, status word and
- * loading stage, and what lies under it, read together and looked up in trouble.def. */
+/* trouble.c -- reads an NSError and the errors below it: domain, code, text, status word and
+ * stage of loading; and looks its meaning up in trouble.def. */
 #include "objc.h"
 
 #include <ctype.h>

@@ -132,8 +132,8 @@ static const char *with_noise(Arena *a, const char *micro)
                         results + 1);
 }
 
-/* What the part prints as fails by itself as the whole did. False: it has weights that are in no
- * file here. */
+/* What the part prints as fails by itself as the whole did. False: it has weights that are
+ * in no file here. */
 static bool fails_again(Hunt *h, const char *chip, PartVerdict want)
 {
     Module *m = h->found.module;
@@ -188,11 +188,11 @@ static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
             fail_msg("%s on %s: verdict %d, alone %d", rules[r].name, chip, v, alone);
         if (!h.found.module || h.found.stopped)
             fail_msg("%s on %s: no part", rules[r].name, chip);
-        if (noise_in_part(&h) || h.found.statements > all || h.found.statements < 1) {
+        if (noise_in_part(&h) || h.found.nops > all || h.found.statements < 1) {
             Buf b = { 0 };
             mil_print(h.found.module, &b);
-            fail_msg("%s on %s: %d statements of %d: %s", rules[r].name, chip,
-                     h.found.statements, all, b.s);
+            fail_msg("%s on %s: %d statements of %d: %s", rules[r].name, chip, h.found.nops,
+                     all, b.s);
         }
         *(alone == PART_WRONG ? &t->wrong : &t->refused) += 1;
         t->again += fails_again(&h, chip, alone);
@@ -239,9 +239,9 @@ static void an_operation_that_is_refused_is_all_that_is_left(void **state)
             hunt_end(&h);
             const char *micro = with_noise(&h.arena, micro_short(&h.arena, one_op[i].program));
             const PartVerdict v = hunt(&h, chips[c], micro, 0);
-            if (v != PART_REFUSED || noise_in_part(&h) || h.found.statements > alone)
+            if (v != PART_REFUSED || noise_in_part(&h) || h.found.nops > alone)
                 fail_msg("%s on %s: verdict %d, %d statements", one_op[i].op, chips[c], v,
-                         h.found.statements);
+                         h.found.nops);
             hunt_end(&h);
             hunt_close(&h);
         }
@@ -257,7 +257,7 @@ static void what_tries_a_type_may_be_refused_itself(void **state)
     const char *micro = T "a | " S("b", "add(x = a, y = a)") S("c", "relu(x = b)")
         S("d", "mul(x = c, y = b)") " | d";
     assert_int_equal(hunt(&h, "m3", micro, 0), PART_REFUSED);
-    assert_int_equal(h.found.statements, 1);
+    assert_int_equal(h.found.nops, 1);
     assert_true(part_has(&h, "c"));
     hunt_end(&h);
     hunt_close(&h);
@@ -276,7 +276,7 @@ static void what_cannot_stand_at_a_cut_is_not_cut(void **state)
         "c = greater(x = b, y = a)[name = string(\"c\")]; " S(
             "d", "select(a = a, b = b, cond = c)") S("e", "mul(x = d, y = b)") " | e";
     assert_int_equal(hunt(&h, "m1", micro, 0), PART_REFUSED);
-    assert_int_equal(h.found.statements, 2); /* a bool is no input */
+    assert_int_equal(h.found.nops, 2); /* a bool is no input */
     assert_true(part_has(&h, "c") && part_has(&h, "d"));
     assert_true(h.found.uncut > 0);
     hunt_end(&h);
@@ -311,7 +311,7 @@ static void it_stops_after_so_many_compilations(void **state)
             S("n4", "mul(x = s, y = n2)") S("n5", "add(x = n4, y = n3)") " | n5";
         assert_int_equal(hunt(&h, "m4", micro, most), PART_REFUSED);
         assert_true(h.found.compiles <= most + 1 && part_has(&h, "s"));
-        assert_true(h.found.stopped || h.found.statements == 1);
+        assert_true(h.found.stopped || h.found.nops == 1);
         hunt_end(&h);
         hunt_close(&h);
     }
@@ -330,7 +330,7 @@ static void the_part_stands_alone(void **state)
                                       "tensor<fp16, [1, 64, 1, 32]> d = add(x = c, y = c)[name = string(\"d\")]; | d";
     const PartVerdict v = hunt(&h, "m1", slice, 0);
     assert_true(v == PART_WRONG || v == PART_REFUSED);
-    assert_int_equal(h.found.statements, 1);
+    assert_int_equal(h.found.nops, 1);
     assert_true(h.found.said[0]);
     assert_int_equal(h.found.nin, 1);
     assert_string_equal(h.found.in[0].name, "b");
