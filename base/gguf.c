@@ -115,7 +115,7 @@ static bool gguf_entry(GgufReader *r)
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 
-/* The innermost extent stands first in the file. */
+/* The innermost dimension stands first in the file. */
 static bool gguf_shape(GgufReader *r, SafeTensor *t)
 {
     uint64_t rank, dim;
@@ -132,7 +132,7 @@ static bool gguf_shape(GgufReader *r, SafeTensor *t)
     return true;
 }
 
-/* Blocks lie in a row: its extent is a multiple of theirs. */
+/* Blocks lie in a row: its dimension is a multiple of theirs. */
 static bool gguf_size(GgufReader *r, uint64_t type, SafeTensor *t)
 {
     size_t i = 0;

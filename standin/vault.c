@@ -1,7 +1,7 @@
 /* vault.c -- the store in which the system keeps programs that it has compiled, by build of
  * the system, code identity of the process, and name of the model, which is a hash of text,
  * weights and options. Entries last a day at most. Here it is a folder of empty files:
- * ANESIM_VAULT, else one beside this library. */
+ * ANESIM_VAULT, else one beside the cache of programs. */
 #include "standin.h"
 
 #include <dirent.h>
