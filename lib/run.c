@@ -35,10 +35,7 @@ void anec_value_where(const anec_value *value, char *out, size_t size)
     snprintf(out, size, "%s:%d:%d", loc.src->name, line, col);
 }
 
-const char *anec_op_type(const anec_op *op)
-{
-    return op ? op_name((const Op *)op) : NULL;
-}
+const char *anec_op_type(const anec_op *op) { return op ? op_name((const Op *)op) : NULL; }
 
 const char *anec_op_name(const anec_op *op)
 {

@@ -19,7 +19,7 @@ typedef enum {
     PART_REFUSED, /* it is refused when compiled, loaded or run */
     PART_WRONG,   /* it gives something else */
     PART_UNKNOWN, /* it cannot be tried: the reference does not run it, or no cut is possible */
-    PART_FAILED /* something else failed, such as a full disk */
+    PART_FAILED   /* something else failed, such as a full disk */
 } PartVerdict;
 
 typedef struct {

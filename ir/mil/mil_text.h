@@ -9,7 +9,7 @@
 
 typedef enum {
     NUMBER_OK,
-    NUMBER_INFINITE, /* the number is finite, and infinity in the type */
+    NUMBER_INFINITE,  /* the number is finite, and infinity in the type */
     NUMBER_NOT_WHOLE, /* of an integer type, but with a fraction or exponent, inf or nan */
     NUMBER_RANGE      /* the type cannot hold the integer; *bits is not set */
 } NumberStatus;

@@ -282,10 +282,10 @@ static void test_refusals(void **state)
             "    weight v: fp32[2] = 0\n    logits = v * cast(at, dtype = \"fp32\")\n}\n",
             "error: `next` hands nothing on: inputs beside tokens, at and weights are needed, "
             "such as keys and values of the tokens so far\n");
-    refused(NEXT
-            "    weight v: fp32[3] = 0\n    logits = k[0] * v[0]\n    new_k = k * 1.0\n}\n",
-            "error: w: the weight v has 8 bytes of F32 there, and is fp32 of other dimensions or "
-            "type in `next`\n");
+    refused(
+        NEXT "    weight v: fp32[3] = 0\n    logits = k[0] * v[0]\n    new_k = k * 1.0\n}\n",
+        "error: w: the weight v has 8 bytes of F32 there, and is fp32 of other dimensions or "
+        "type in `next`\n");
     refused(NEXT
             "    weight u: fp32[2] = 0\n    logits = k[0] * u[0]\n    new_k = k * 1.0\n}\n",
             "error: w has no weight u, which `next` needs\n");

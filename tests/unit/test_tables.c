@@ -126,8 +126,7 @@ static void put_rules(void)
             letters[k] = standing_letters[target_standing(chip, &op_support[i].refused)];
         LINE("%s %s\n", ops[i].name, letters);
     }
-    title(
-        "rules.def: standing by chip, releases, effect, what it looks at, fix, pass, ops");
+    title("rules.def: standing by chip, releases, effect, what it looks at, fix, pass, ops");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         LINE("%s ", r->name);
