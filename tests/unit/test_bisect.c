@@ -188,7 +188,7 @@ static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
             fail_msg("%s on %s: verdict %d, alone %d", rules[r].name, chip, v, alone);
         if (!h.found.module || h.found.stopped)
             fail_msg("%s on %s: no part", rules[r].name, chip);
-        if (noise_in_part(&h) || h.found.nops > all || h.found.statements < 1) {
+        if (noise_in_part(&h) || h.found.nops > all || h.found.nops < 1) {
             Buf b = { 0 };
             mil_print(h.found.module, &b);
             fail_msg("%s on %s: %d statements of %d: %s", rules[r].name, chip, h.found.nops,
