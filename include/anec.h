@@ -9,33 +9,33 @@
  *       puts(e.text);
  *   anec_free(k);  anec_model_free(m);  anec_close(dev);
  *
- * Every call that can fail returns a status, 0 when it went well, and writes why into
- * `error`, which may be NULL. Nothing prints, exits, aborts, or keeps state outside the
- * objects. Memory that runs out is ANEC_WORLD: nothing is left of what the call made, and it
- * may be made again.
+ * Errors: every call that can fail returns a status, ANEC_OK on success, and writes the reason
+ * into `error`, which may be NULL. Nothing prints, exits, aborts, or keeps state outside of the
+ * objects. Where memory runs out the call returns ANEC_WORLD; nothing of it is left, and it may
+ * be made again.
  *
- * Objects are closed in the order above. An object that is given up before what was made of it
- * stays until that has gone too, and calls that need it answer with a status: docs/runtime.md
- * lists what else is told of wrong use. NULL may be freed; where a pointer is needed it is
- * ANEC_WRONG.
+ * Ownership: objects are freed in the order shown above. One that is freed before others that
+ * were made from it stays in memory until these are freed too, and calls that need it return a
+ * status (docs/runtime.md lists these and other cases of wrong use). Freeing NULL does nothing;
+ * NULL for a pointer that is required is ANEC_WRONG.
  *
- * Structs with a `size` may grow: the caller sets it, and the library touches no more. What
- * else may grow has no struct, but names (anec_config_set, anec_fact).
+ * Growth: a struct with a member `size` may get more members in later versions; the caller sets
+ * it, and the library touches no more bytes than that. Other things that may grow are found by
+ * name (anec_config_set, anec_fact).
  *
- * Threads: any call may be made from any thread; a config is not changed any more once a device
- * has it. Kernels run side by side, those of one model too: what is computed with is the
- * kernel's own, and the model stays as it was loaded. A kernel that is at work answers every
- * other thread with ANEC_BUSY.
+ * Threads: any call may be made from any thread, but a config must not be changed once a device
+ * has it. Kernels run side by side, also those of one model, which is only read. While a kernel
+ * is at work, other threads get ANEC_BUSY from it.
  *
- * Signals: files of 4 MiB and more are mapped. While a call is at work and something is mapped,
- * SIGBUS has a handler of the library's, which passes on what is not in one of these files; a
- * file that is cut under a call makes it ANEC_WORLD. No other signal is touched, and none for
- * longer than a call. A process that is ended by a signal may leave a file `.tmp-PID-..` where
- * there are no files without a name.
+ * Signals: files of 4 MiB and more are mapped. While a call is at work and a file is mapped,
+ * SIGBUS has a handler of the library's, which calls the earlier one for addresses outside of
+ * these files; a file that somebody cuts during a call makes it return ANEC_WORLD. No other
+ * signal is touched. A process that is ended by a signal may leave a file `.tmp-PID-..` on
+ * systems without unnamed files.
  *
- * Elements are in C order, little endian, packed. A caller whose tensors are fp32 gets fp32
- * results whatever the engine's own form is; they are rounded to fp16 on the way where that is
- * its type. */
+ * Elements: tensors are packed, in C order, little endian. A caller who gives fp32 gets fp32
+ * results whatever form the engine runs; where that form is fp16, numbers are rounded to it on
+ * the way. */
 #ifndef ANEC_H
 #define ANEC_H
 
@@ -51,14 +51,15 @@ extern "C" {
 
 typedef enum {
     ANEC_OK = 0,
-    ANEC_WRONG = 1,    /* what was given: a program, a name, a type, a shape */
-    ANEC_USAGE = 2,    /* an option: unknown, of a wrong value, or not for this model */
-    ANEC_WORLD = 3,    /* a file, memory, the engine */
+    ANEC_WRONG = 1,    /* an argument is wrong: a program, a name, a type, a shape */
+    ANEC_USAGE = 2,    /* an option is unknown, has a wrong value, or is not for this model */
+    ANEC_WORLD = 3,    /* a file, memory or the engine failed */
     ANEC_BUSY = 4,     /* the kernel, or one that it is wired to, is running */
     ANEC_UNLOADED = 5, /* the kernel was unloaded */
     ANEC_EMPTY = 6,    /* there are no results: it has not run, or its last run failed */
-    ANEC_BUG = 7 /* a fault of the library's own, which `error` says the place of; nothing is
-                    left of the call, and objects that it changed are only to be freed */
+    ANEC_BUG =
+        7 /* a fault of the library itself, whose place `error` tells. Nothing of the call
+                    is left; objects that it was changing may only be freed */
 } anec_status;
 
 typedef struct {
@@ -78,62 +79,63 @@ const char *anec_version(void);
  *   anec_config_set(c, "set", "width=64", &e);
  *   anec_open_with("cpu", c, &dev, &e), anec_load(dev, "net.anedsl", &m, &e) ..
  *
- * Options are called and written as on the command line, without dashes (which messages have):
- * what `anerun --help` tells of these holds here.
+ * Options have the names and values that they have on the command line, without dashes; what
+ * `anerun --help` says of these options holds here too.
  *
- *   from             anedsl | mil: what a model is, whatever its name says; for text, mil
- *                    without it
+ *   from             anedsl | mil: the language of a model, whatever its file is called; for
+ *                    anec_load_text the default is mil
  *   target           CHIP[,OS]: rewrite for a chip (anec --list-targets), generic or host; OS
  *                    is a release of macOS, the newest that is known without it
  *   io               auto | fp16 | fp32: type of float inputs and results
  *   opset            ios15 .. ios18, ios26
- *   set              NAME=VALUE: another value for a parameter of an .anedsl; every one that
- *                    is set holds
+ *   set              NAME=VALUE: another value for a parameter of an .anedsl; may be set
+ *                    several times
  *   profile          FILE: rules of the target as aneprobe measured them
- *   passes           a,b: only these
- *   missing-weights  zero | random[:SEED]: what stands for weight files that are absent
- *   W                [no-]NAME, error, error=NAME, no-error=NAME: warnings and rules, in this
- *                    order
- *   strict           (value NULL) a .npy of floats or integers of another width is not
- *                    converted
+ *   passes           a,b: runs only these passes
+ *   missing-weights  zero | random[:SEED]: the elements of weights whose file is absent
+ *   W                [no-]NAME, error, error=NAME, no-error=NAME: warnings and rules; several
+ *                    are applied in the order in which they are set
+ *   strict           (value NULL) a .npy of floats or integers of another width is an error
+ *                    and not converted
  *   quiet            (value NULL) neither warnings nor notes
  *   cache-dir        as anec_options.cache
  *
- * A .mil without target, io, opset, profile and passes stays as it is. An .anedsl is compiled
- * for the target, else for what runs it: the chip of an engine or a simulated one (generic
- * where it is not known), and for ref and cpu `host`, as it is written: fp32 stays fp32, and no
- * pass runs. */
+ * A .mil without target, io, opset, profile and passes is not rewritten. An .anedsl is
+ * compiled for the target; without one for the chip of the engine that runs it, real or
+ * simulated (generic where the chip is not known), and on ref and cpu for `host`, which runs
+ * no passes, so that fp32 stays fp32. */
 
 typedef struct anec_config anec_config;
 
 anec_config *anec_config_new(void); /* NULL: no memory */
-/* ANEC_USAGE: there is no such option, or it does not take this value. The texts are copied. */
+/* Sets an option; the texts are copied. ANEC_USAGE: there is no such option, or it does not
+ * take this value. */
 anec_status anec_config_set(anec_config *config, const char *name, const char *value,
                             anec_error *error);
-/* As anec_options.helper. */
+/* Sets anec_options.helper. */
 void anec_config_helper(anec_config *config, const char *const *command);
-/* devices that still have it call nobody any more */
+/* Devices that still have it make no callbacks any more. */
 void anec_config_free(anec_config *config);
 
-/* Each message as it arises, formatted: "net.mil:3:7: error: ..", the line and a caret, one
- * '\n' at the end. Comes from the thread that makes the call (from the run's own, of
- * anec_run_async). Errors of a call are in its anec_error too; ANEC_USAGE, and wrong use of a
- * kernel, there alone. */
-/* failure: the world */
+/* Called with each message when it is reported, as text: "net.mil:3:7: error: ..", the line of
+ * the source and a caret, with a '\n' at the end. The call comes from the thread that makes the
+ * library call (of anec_run_async, from the thread of the run). Errors are in the anec_error of
+ * the call too; those of ANEC_USAGE, and of wrong use of a kernel, are there alone. An
+ * ANEC_FAILURE is an error of the world: a file, memory, the engine. */
 typedef enum { ANEC_NOTE, ANEC_WARNING, ANEC_ERROR, ANEC_FAILURE } anec_severity;
 typedef void (*anec_message)(void *ctx, anec_severity severity, const char *text);
 void anec_config_messages(anec_config *config, anec_message fn, void *ctx);
 
-/* as a large file grows */
+/* Called now and then while a large file is written, with the bytes written so far. */
 typedef void (*anec_written)(void *ctx, const char *path, uint64_t bytes);
 void anec_config_written(anec_config *config, anec_written fn, void *ctx);
 
-/* of anec_load: "load", "verify", "compile" begins */
+/* Called when a stage of anec_load begins: "load", "verify", "compile". */
 typedef void (*anec_stage)(void *ctx, const char *name);
 void anec_config_stages(anec_config *config, anec_stage fn, void *ctx);
-/* What a backend is at work on begins and ends: "compile", "load", "bind", "copy in", "run",
- * "copy out" and the like, one inside of another or after it. This one is for compiling,
- * anec_run_options has that of runs. */
+/* Called when a phase of a backend's work begins (begins is not 0) and ends: "compile", "load",
+ * "bind", "copy in", "run", "copy out" and the like; phases may be nested. This one is called
+ * while compiling; anec_run_options has the one for runs. */
 typedef void (*anec_phase)(void *ctx, const char *name, int begins);
 void anec_config_phases(anec_config *config, anec_phase fn, void *ctx);
 
@@ -143,104 +145,112 @@ typedef struct {
     /* folder of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
     const char *cache;
     /* The system lets a process compile about 119 programs for the engine. From the 100th on
-     * this command does it in a process of its own: { "anerun", "--compile-only", NULL }. It
-     * outlives the device. NULL: the 120th compilation is an error (ANEC_WORLD), and on "auto"
-     * the processor's. */
+     * they are compiled by this command, in a process of its own: { "anerun", "--compile-only",
+     * NULL }. It must outlive the device. NULL: there is none; the 120th compilation fails
+     * (ANEC_WORLD), and on "auto" the program runs on the processor. */
     const char *const *helper;
 } anec_options;
 
-/* backend: "auto" (the engine, else the processor), "ane", "coreml" (Core ML, which apps may
- * ship with), "cpu", "ref", "sim:CHIP" (the simulated engine of a chip). options may be NULL. */
+/* Opens a device. backend: "auto" (the engine, else the processor), "ane" (the engine),
+ * "coreml" (Core ML, which apps may ship with), "cpu" (the processor), "ref" (the reference
+ * interpreter), "sim:CHIP" (the simulated engine of a chip). options may be NULL. */
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
                       anec_error *error);
-/* The same with options, which hold for the device's models and kernels. config may be NULL. */
+/* The same with a config, which holds for the device's models and kernels; it may be NULL. */
 anec_status anec_open_with(const char *backend, const anec_config *config, anec_device **out,
                            anec_error *error);
 void anec_close(anec_device *device);
-/* What a helper does when it is run: has the engine's compiler leave its files for the program
- * in `folder`. Not 0: it did. *answer is for the helper's standard output, and for
+/* The work of a helper: has the engine's compiler leave its files for the program in `folder`.
+ * Not 0: it did. The helper writes *answer to its standard output, and frees it by
  * anec_text_free. */
 int anec_compile_only(const char *folder, char **answer);
 
-/* The name of the i-th backend, or NULL, and what it is (`what` may be NULL). */
+/* The name of the i-th backend, and a description in *what, which may be NULL. NULL: there
+ * are no more. */
 const char *anec_backend(int i, const char **what);
 
-/* path: .mil with its weights beside it, .mlmodelc, .mlpackage, or .anedsl, which is
- * compiled; "-" is the standard input, with the option `from`. The options of the device's
- * config hold. */
+/* Loads a model: a .mil with its weights beside it, .mlmodelc, .mlpackage, or .anedsl, which is
+ * compiled; "-" is the standard input, whose language the option `from` tells. The options of
+ * the device's config hold. */
 anec_status anec_load(anec_device *device, const char *path, anec_model **out,
                       anec_error *error);
-/* MIL text, or as the option `from` says; weights are found in `folder` (NULL: the text has
- * none). The text is copied. */
+/* The same from a text, which is copied: MIL, or what the option `from` says. Weights are found
+ * in `folder`; NULL: the text has none. */
 anec_status anec_load_text(anec_device *device, const char *text, size_t size,
                            const char *folder, anec_model **out, anec_error *error);
-/* The same model once more, as it was written and before it is rewritten for a target, whose
- * main function computes gradients too. names: what is differentiated by, "x,blocks.0.wq":
- * inputs, weights by path, or other floats of the program; NULL: all float inputs and weights
- * (of MIL: float constants of more than one element). Its inputs are the model's, then
- * d_<result> for each float result that is no scalar, what that is multiplied with; a scalar
- * has 1. Its results are the model's (with `only`: none of them), then d_<name> of the type and
- * dimensions of what it is the gradient of, _ standing for what a name may not have. What no
- * result depends on has zeros, and the warning zero-gradient. An operation without a gradient
- * on the way, dimensions that are not known and names that are taken are errors (ANEC_WRONG).
- * The model stays as it is; of a container the files are read again. */
+/* Makes another model whose main function computes gradients too, from the model as it was
+ * written, before it is rewritten for a target. names: what to differentiate by, as in
+ * "x,blocks.0.wq": inputs, weights by path, or other float values of the program; NULL: all
+ * float inputs and weights (of MIL: float constants of more than one element).
+ *   inputs   those of the model, then for each float result that is no scalar d_<result>, the
+ *            vector that its Jacobian is multiplied by (for a scalar that is 1)
+ *   results  those of the model (none of them with `only`), then d_<name> with the type and
+ *            dimensions of the value that it is the gradient by; _ replaces characters that a
+ *            name may not have
+ * The gradient by a value that no result depends on is zeros, with the warning
+ * zero-gradient. An operation on the way without a gradient, dimensions that are not known,
+ * and names that are taken already are errors (ANEC_WRONG). The given model is not changed;
+ * files of a container are read again. */
 anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
                       anec_error *error);
-/* A model of the language once more as a step of training: its declared weights of floats are
- * inputs, behind its own, called by their paths with _ for dots; the function's last result,
- * which has one element, is differentiated by them. Results are the function's, then d_<input>
- * for each weight that `trained` means and that result depends on; one that goes through `stop`
- * alone has none. A weight that the function does not use is none. */
+/* Makes a step of training from a model of the language. The declared float weights become
+ * inputs, behind the function's own, named by their paths with _ in place of dots. The last
+ * result of the function, the loss, must have one element, and is differentiated by them.
+ * Results are those of the function, then d_<input> for each weight that is trained and that
+ * the loss depends on; one that it depends on through `stop` only has no gradient. A weight
+ * that the function does not use is no input. */
 typedef struct {
     size_t size;          /* set by the caller: sizeof (anec_step_options) */
     const char *function; /* NULL: main */
-    int scaled;  /* not 0: the gradients are multiplied with one more input, loss_scale, of the
-                    type and dimensions of that result */
-    int forward; /* not 0: no gradients, weights are inputs and that is all */
-    int baked;   /* not 0: the weights are constants all the same: what they are now is compiled
-                    into the program, of which anec_weight tells the paths and gradients */
+    int scaled;  /* not 0: the gradients are multiplied by another input, loss_scale, which has
+                    the type and dimensions of the loss */
+    int forward; /* not 0: weights are inputs, and there are no gradients */
+    int baked;   /* not 0: the weights are constants in the program, with their present values;
+                    anec_weight still tells their paths and gradients */
     const char
-        *trained; /* "blocks.*.down,head": paths of the weights that have gradients, * for
-                            any characters; NULL: all. Others stay inputs */
-    /* of anec_step_parts: "2,4": programs that are the host's without being tried, since the
-     * device refused them before; NULL: none */
+        *trained; /* paths of the weights that get gradients, "blocks.*.down,head", in which *
+                            stands for any text; NULL: all. The others stay inputs */
+    /* for anec_step_parts: numbers of programs, "2,4", that the device has refused before and
+     * that run on the host without being tried; NULL: none */
     const char *refused;
-    int lifted; /* not 0: for who needs gradients in their own precision however small they are, as
-                   Adam does: on a chip whose products below 2^-14 are 0, operands are multiplied
-                   with powers of two before and products divided by them behind */
+    int lifted; /* not 0: keeps gradients that are too small for the chip, as Adam needs: where a
+                   chip makes products below 2^-14 zero, operands are scaled up by powers of two
+                   and the products scaled down */
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);
 /* The path of the i-th weight of a step, in the order of the paths ("blocks.2.w" before
- * "blocks.10.w"), and its input (may be NULL). NULL: there are no more. */
+ * "blocks.10.w"), and in *input, which may be NULL, the name of its input. NULL: there are no
+ * more. */
 const char *anec_weight(const anec_model *step, int i, const char **input);
 void anec_model_free(anec_model *model);
 
-/* The i-th function's name, or NULL. The one that is meant by NULL is anec_main_function's. */
+/* The name of the i-th function; NULL: there are no more. Where a call takes a function,
+ * NULL is the one that anec_main_function names. */
 const char *anec_function(const anec_model *model, int i);
 const char *anec_main_function(const anec_model *model);
 
-/* What the model's functions take and give, with flexible shapes; format: "text" or "json"
- * (docs/runtime.md). *out is for anec_text_free. */
+/* Describes inputs, results and states of the model's functions, with flexible shapes. format:
+ * "text" or "json" (docs/runtime.md). *out is freed by anec_text_free. */
 anec_status anec_describe(const anec_model *model, const char *format, char **out,
                           anec_error *error);
 void anec_text_free(char *text);
 
-/* Where the system would run each operation of the kernel's function, as it plans it itself: on
- * the backend coreml, from macOS 14.4 on. By which steps cpu runs it, for the shapes of the last
- * run where they are not known before. format: "text" or "json" (docs/runtime.md).
- * *out is for anec_text_free. */
+/* Describes how the kernel's function is run. On coreml, from macOS 14.4 on: the device on
+ * which Core ML plans to run each operation. On cpu: the steps, for the shapes of the last
+ * run where the program does not tell them. format: "text" or "json" (docs/runtime.md). *out
+ * is freed by anec_text_free. */
 anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error);
 
-/* What is kept of compiled programs in the config's cache-dir; with `clear`, what was, and is
- * removed. */
+/* Counts the compiled programs in the config's cache-dir; with `clear` not 0 also removes
+ * them. */
 typedef struct {
     size_t size;        /* set by the caller: sizeof (anec_cache_info) */
-    int programs, busy; /* busy: in use, and not removed */
+    int programs, busy; /* busy: those in use, which are not removed */
     uint64_t bytes, limit;
     char folder[1024];
-    /* programs since it was cleared: found, found and compiled all the same, since the system
-     * had not kept what it had compiled, and not found */
+    /* since the cache was cleared: programs that were found, those that were found and had
+     * to be compiled nevertheless since the system had not kept them, and those not found */
     uint64_t hits, recompiled, misses;
 } anec_cache_info;
 anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out,
@@ -248,178 +258,187 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
 
 /* ---- kernels ----------------------------------------------------------------------------- */
 
-/* A function of the model (NULL: its main one), compiled and loaded. On the engine all
+/* Compiles and loads a function of the model; NULL: its main one. On the engine all
  * functions of a model are procedures of one program, which is compiled and loaded once. */
 anec_status anec_compile(anec_model *model, const char *function, anec_kernel **out,
                          anec_error *error);
-/* The same on another device, so that one model runs on several: on the processor for
- * comparison. */
+/* The same on another device, so that one model can run on several, for instance on the
+ * processor for comparison. */
 anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function,
                             anec_kernel **out, anec_error *error);
-/* The same compiled program once more, with inputs, results, states and wires of its own: layers
- * that are alike are one program with an instance each. On the engine it is compiled and loaded
- * once for all of them; on the processor each has its own plan and memory. An instance does not
- * need the kernel that it is of any more. */
+/* Makes another kernel of the same compiled program, with inputs, results, states and wires
+ * of its own; so layers that are alike can share one program. On the engine it is compiled
+ * and loaded once for all instances; on the processor each has a plan and memory of its own.
+ * The first kernel may be freed before the instance. */
 anec_status anec_instance(anec_kernel *kernel, anec_kernel **out, anec_error *error);
-/* What it takes when it runs is given back; the handle stays, and answers ANEC_UNLOADED. */
+/* Frees what the kernel needs for running. It stays, and its calls return ANEC_UNLOADED. */
 anec_status anec_unload(anec_kernel *kernel, anec_error *error);
 void anec_free(anec_kernel *kernel); /* waits for a run that was started */
 /* Where and how it runs: "backend=ane io=fp16 dialect=1.0 cache=hit (fp32 refused: ..)". On a
- * device "auto" a run that fails on the engine is done by the processor, and so are those after
- * it: the text is another then, and says why. Both live as long as the kernel. */
+ * device "auto" a run that fails on the engine is repeated on the processor, as are all later
+ * ones; anec_how then returns another text, which tells why. Both texts live as long as the
+ * kernel. */
 const char *anec_how(const anec_kernel *kernel);
-/* A part of it: "backend", "target" (that the model was compiled or rewritten for), "precision"
- * (of what is computed), "io", "dialect", "cache", "why", "function", or "what" (the backend
- * is). NULL: nothing to say, or no such part. */
+/* One part of that: "backend", "target" (that the model was compiled or rewritten for),
+ * "precision" (in which it computes), "io", "dialect", "cache", "why", "function", or "what" (a
+ * description of the backend). NULL: there is no such part, or nothing to say about it. */
 const char *anec_fact(const anec_kernel *kernel, const char *part);
 
 enum { ANEC_MAX_RANK = 16 };
 typedef struct {
-    const char *dtype; /* "fp16", "fp32", "int32", "bool" .., "string": data is of const char *;
-                          a result may be a "list", whose data is the library's own, for
-                          anec_tensor_save alone */
-    int rank;          /* 0: a scalar */
-    int64_t shape[ANEC_MAX_RANK]; /* -1, in what anec_port tells: any */
+    const char
+        *dtype; /* "fp16", "fp32", "int32", "bool" and so on; of "string" the elements are
+                          const char *; a result may be a "list", whose data only
+                          anec_tensor_save can read */
+    int rank;   /* 0: a scalar */
+    int64_t shape[ANEC_MAX_RANK]; /* -1, from anec_port alone: any size */
     void *data;
     size_t bytes;
 } anec_tensor;
 
 typedef enum { ANEC_INPUT, ANEC_RESULT, ANEC_STATE } anec_kind;
-/* The i-th input, result or state, in the function's order: its name, and what it is (data
- * NULL). NULL: there are no more. */
+/* The name of the i-th input, result or state, in the function's order, and in *out its type
+ * and shape (data is NULL). NULL: there are no more. */
 const char *anec_port(const anec_kernel *kernel, anec_kind kind, int i, anec_tensor *out);
 
 /* ---- a step in parts ----------------------------------------------------------------------
  *
- * The same step as several kernels, to be run one after the other: cut at the layers of lists
- * (`layer blocks: Block[12]`), forward and backward, and, for an engine, around what it has no
- * form for: numbers of tokens, gather, scatter. Layers that are alike are instances of one
- * program. It is compiled for `device`, whatever the model's own is; a part that the device does
- * not take for `host`, as it is written. *out is NULL where the step is one program, since no
- * layers are alike. forward and baked are not for it. The devices must outlive it. */
+ * A step (anec_step) as several kernels that are run one after the other: cut at the layers
+ * of lists (`layer blocks: Block[12]`), forward and backward, and for an engine also around
+ * ops that it has no form for, on token ids, gather and scatter. Layers that are alike are
+ * instances of one program. Parts are compiled for `device`, whatever the model's own is,
+ * and those that it does not take for `host`, unrewritten. *out is NULL where no layers are
+ * alike, so that the step is one program. The options forward and baked are not possible.
+ * The devices must outlive it. */
 typedef struct anec_parts anec_parts;
-/* memory: bytes that may go from part to part in a step, all together; above that layers
- * compute again in their backward part what they had forward, the first layers last. 0: as many
- * as there are. */
+/* memory: how many bytes may be kept from part to part in a step, in all. Beyond that, backward
+ * parts recompute what the forward parts of their layers had, those of the first layers last.
+ * 0: no bound. */
 anec_status anec_step_parts(anec_model *model, anec_device *device, anec_device *host,
                             const anec_step_options *options, uint64_t memory, anec_parts **out,
                             anec_error *error);
 typedef struct {
     size_t size;       /* set by the caller: sizeof (anec_part_info) */
-    int program;       /* its number, from 0 */
-    const char *layer; /* "blocks.3", NULL: it is of none; */
-    int again;         /* not 0: it computes again what the layer had forward */
-    int host;          /* not 0: it runs on host, */
-    const char *why;   /* since: NULL: it was cut for that */
+    int program;       /* the number of its program, from 0 */
+    const char *layer; /* "blocks.3"; NULL: it belongs to no layer */
+    int again;         /* not 0: it recomputes what its layer's forward part had */
+    int host;          /* not 0: it runs on the host, */
+    const char *why;   /* for this reason; NULL: it was cut off for the host */
 } anec_part_info;
-/* The i-th part, which belongs to `parts`. NULL: there are no more. info may be NULL. */
+/* The i-th part, which belongs to `parts`; NULL: there are no more. info may be NULL. */
 anec_kernel *anec_part(const anec_parts *parts, int i, anec_part_info *info);
-/* The k-th input or result of part i, and what it is of the whole step (`value`, may be NULL):
- * an input of that, or what a part has as a result. NULL: there are no more. The elements are those
- * of the step's, in their order; where that has an axis longer than the device addresses, the part
- * has two for it (anec_port tells). */
+/* The name of the k-th input or result of part i, and in *value, which may be NULL, the name
+ * of the step's input or of the value that it stands for. NULL: there are no more. It has
+ * the same elements in the same order; where an axis is longer than the device addresses,
+ * the part has two axes in its place (anec_port tells). */
 const char *anec_part_port(const anec_parts *parts, int i, anec_kind kind, int k,
                            const char **value);
-/* The whole, for its weights: it is for no target, and not to be freed. */
+/* The whole step, for asking about its weights; it belongs to `parts`, and is for no target. */
 anec_model *anec_parts_step(const anec_parts *parts);
-uint64_t anec_parts_bytes(const anec_parts *parts); /* that go from part to part in a step */
+uint64_t anec_parts_bytes(const anec_parts *parts); /* bytes kept from part to part in a step */
 void anec_parts_free(anec_parts *parts);
 
-/* ---- kernels: running --------------------------------------------------------------------- */
+/* ---- kernels: running -------------------------------------------------------------------- */
 
-/* Binds an input to the caller's memory, which is read at every run until something else is
+/* Binds an input to memory of the caller's, which every run reads until something else is
  * bound. */
 anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor *tensor,
                       anec_error *error);
-/* The same with memory of the kernel's: `out` is the tensor to write into before each run. For
- * an input of known shape. */
+/* Binds an input of known shape to memory of the kernel's; the caller writes into *out
+ * before each run. */
 anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out,
                         anec_error *error);
-/* From the next run on, input `input` of `to` is what the last run of `from` gave as `result`,
- * without a copy where the backend can share memory. from == to: a value that goes from run to
- * run, like weights that are trained; until `from` has run, what is bound counts. from NULL
- * ends it. When `from` is freed or unloaded before, runs of `to` are ANEC_UNLOADED until it is
- * wired anew. */
+/* Wires an input of `to` to a result of `from`: each later run of `to` takes what the last
+ * run of `from` gave, without a copy where the backend can share memory. Both may be the
+ * same kernel, for a value that goes from run to run, like weights that are trained. Until
+ * `from` has run, the bound tensor is taken. from NULL ends the wiring. When `from` is freed
+ * or unloaded first, runs of `to` return ANEC_UNLOADED until the input is wired anew. */
 anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from,
                         const char *result, anec_error *error);
 
 anec_status anec_run(anec_kernel *kernel, anec_error *error);
-/* Tensors for one run, in place of what is bound; origin is what messages call them
- * ("x.npy"), or NULL. tensor NULL: a name alone, which is checked. All that is wrong is
+/* An input for one run, in place of what is bound. origin: how messages call it ("x.npy"), or
+ * NULL. tensor NULL: only the name is checked. All that is wrong with the inputs of a run is
  * reported at once. */
 typedef struct {
     const char *name, *origin;
     const anec_tensor *tensor;
 } anec_input;
 
-/* What a program computes, while it runs; valid as long as the model, and the same for all its
- * kernels. */
+/* A value and an operation of a program, as callbacks of a run get them. They are valid as
+ * long as the model, and the same for all of its kernels. */
 typedef struct anec_value anec_value;
 typedef struct anec_op anec_op;
 const char *anec_value_name(const anec_value *value);
-const char *anec_value_op(const anec_value *value); /* "add", or NULL */
-/* Of what type's tolerance it is to be compared: its own, or fp16 where it is only cast from
- * there. */
+/* The type of the operation that computes it: "add"; NULL: it is an input or a literal. */
+const char *anec_value_op(const anec_value *value);
+/* The element type by whose tolerance it should be compared: its own, or fp16 where it is
+ * only a cast of an fp16 value. */
 const char *anec_value_precision(const anec_value *value);
-/* "net.mil:3:7", or "" where there is no text; cut to `size` bytes. */
+/* Its place in the source: "net.mil:3:7", or "" where there is no text; cut to `size` bytes. */
 void anec_value_where(const anec_value *value, char *out, size_t size);
-/* of its first result; else its op */
+/* The name of an operation, which is that of its first result; without results its type. */
 const char *anec_op_name(const anec_op *op);
+/* The type of an operation: "add". */
 const char *anec_op_type(const anec_op *op);
-/* of the i-th result, or NULL */
+/* The value of the i-th result; NULL: there are no more. */
 const anec_value *anec_result_value(const anec_kernel *kernel, int i);
 
 typedef struct {
     size_t size;        /* set by the caller: sizeof (anec_run_options) */
-    uint64_t seed;      /* what MIL's random ops take where the program has none */
+    uint64_t seed;      /* of random ops that have no seed in the program */
     uint64_t max_steps; /* of one while_loop; 0: no bound */
-    /* Called with every value that is computed; not 0 ends the run, which then fails with what
-     * the caller knows. On the engine results alone are seen. No call of this kernel or model
-     * may be made. */
+    /* Called with every value that is computed (on the engine with results only). Not 0 ends
+     * the run, which then fails without a message. It must not call functions of this kernel
+     * or model. */
     int (*value)(void *ctx, const anec_value *value, const anec_tensor *tensor);
-    /* Bracket each op, those of nested blocks inside of their owner's. result: its
-     * first, or NULL. Both or none. */
+    /* Called before and after each operation; those of nested blocks come between the calls for
+     * their owner. result: the first result, or NULL. Both or none must be set. */
     void (*begin)(void *ctx, const anec_op *op);
     void (*end)(void *ctx, const anec_op *op, const anec_tensor *result);
     void *ctx;
-    anec_phase phase; /* of the backend; with it results are copied out before the run ends */
-    /* Of the backend cpu, the calling one among them: 0: as many as there are processors, where
-     * the program has work for them. Results are the same for any number. They belong to the
-     * kernel and end with it. */
+    anec_phase phase; /* where it is set, results are copied out before the run ends */
+    /* The number of threads of the backend cpu, the calling one included; 0: as many as
+     * there are processors, if the program has work for them. Results do not depend on it.
+     * The threads belong to the kernel and end with it. */
     int threads;
-    /* Not 0: the backend cpu keeps no memory that a run alone needs, which kernels that run one
-     * behind the other so share; results stay. */
+    /* Not 0: the backend cpu frees memory that only a run needs after each run, so that kernels
+     * which run one after the other share it. Results stay. */
     int lean;
-    /* Not 0: the backend cpu uses no method that is faster than the direct form of a sum and
-     * further from it (Winograd's, of convolutions): results in fp32 are within 5e-6 of the
-     * largest number of those of the definition, and not 1e-4. */
+    /* Not 0: the backend cpu computes sums of products in their direct form only, and no
+     * convolution by Winograd's method. Results in fp32 then differ from the definition by at
+     * most 5e-6 of the largest number, otherwise by 1e-4. */
     int exact;
-} anec_run_options; /* all 0 but size: as anec_run */
+} anec_run_options; /* with all members 0 but `size` a run is as by anec_run */
 anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error);
 
-/* Multiply-adds of a run with these inputs (what is bound, where none is given). */
+/* Counts the multiply-adds of a run with these inputs; for an input that is not given the bound
+ * tensor counts. */
 typedef struct {
     size_t size; /* set by the caller: sizeof (anec_macs_info) */
     double count;
-    int blocks; /* not 0: loop bodies and both branches of conds are counted once */
-    /* the first op that is not counted, its dimensions being unknown; NULL: none */
+    int blocks; /* not 0: there are loops or conds, whose blocks were counted once each */
+    /* name of the first operation that was not counted, as its dimensions are not known; or
+     * NULL */
     const char *open;
 } anec_macs_info;
 void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
                anec_macs_info *out);
 
-/* Runs in another thread, which calls `done` at its end; done may call nothing of this kernel
- * but anec_result. anec_wait returns after it, with the run's status; a run that is not waited
- * for is waited for by the next call. */
+/* Runs in another thread, which calls `done` at the end; the only function of this kernel
+ * that it may call is anec_result. anec_wait returns after that, with the status of the run.
+ * The next call for the kernel waits for a run that nobody has waited for. */
 typedef void (*anec_done)(void *ctx, anec_status status, const char *message);
 anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_error *error);
 anec_status anec_wait(anec_kernel *kernel, anec_error *error);
 
-/* A result of the last run; valid until the next run, rewiring or unloading. */
+/* A result of the last run, in memory of the kernel's; valid until the next run, rewiring or
+ * unloading. */
 anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
                         anec_error *error);
-/* A state, which may be written between runs; states begin at zero. */
+/* A state, in memory of the kernel's, which may be written between runs. States begin at
+ * zero. */
 anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
                        anec_error *error);
 /* Sets a state from a tensor of its type and shape. */
@@ -427,100 +446,105 @@ anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_ten
                            const char *origin, anec_error *error);
 anec_status anec_reset(anec_kernel *kernel, anec_error *error); /* states to zero */
 
-/* ---- what the description says: optional inputs, images, classes ----------------------------
+/* ---- the description of a model: optional inputs, images, classes ---------------------------
  *
- * An input that is optional and has a value is that in every element where nothing is bound or
- * given. A classifier's label is a result of type "string" or "int64" without dimensions; its
- * dictionary is the vector of the probabilities, "fp64", in the order of the classes. */
+ * An optional input that has a default value has it in every element where no tensor is
+ * bound or given. The label of a classifier is a result of type "string" or "int64" without
+ * dimensions; its dictionary of probabilities is a vector of "fp64" in the order of the
+ * classes. */
 
 typedef struct {
     size_t size; /* set by the caller: sizeof (anec_feature) */
     int optional, has_value;
-    double value;
-    /* of an image "RGB", "BGR", "GRAYSCALE", "GRAYSCALE_FLOAT16"; NULL: no image */
+    double value; /* the default, where has_value is not 0 */
+    /* of an image: "RGB", "BGR", "GRAYSCALE", "GRAYSCALE_FLOAT16"; NULL: it is none */
     const char *color;
-    int64_t width, height; /* its default size */
-    /* those that it may have: "12 x 10 or 24 x 20", width first; perhaps cut off */
+    int64_t width, height; /* its default size, in pixels */
+    /* the sizes that it may have, "12 x 10 or 24 x 20", width first; may be cut off */
     char sizes[512];
 } anec_feature;
-/* Of the port that anec_port counts. 0: there is none. */
+/* The description of the i-th input, result or state (anec_port). 0: there is none. */
 int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_feature *out);
 
-/* The result that is the label, and the one that is the dictionary (NULL: it is not returned;
- * may be NULL). NULL: the function is no classifier. */
+/* The name of the result that is the label, and in *probabilities, which may be NULL, that
+ * of the dictionary (NULL: it is not returned). NULL: the function is no classifier. */
 const char *anec_classifier(const anec_kernel *kernel, const char **probabilities);
-/* All labels: memory of its own (anec_tensor_free) whose texts live as long as the model. */
+/* All labels, to be freed by anec_tensor_free; their texts live as long as the model. */
 anec_status anec_classes(const anec_kernel *kernel, anec_tensor *out, anec_error *error);
 typedef struct {
     const char *text; /* NULL: the label is the number */
     int64_t number;
     double probability;
 } anec_class;
-/* The n most probable classes of the last run, the first first; how many there are. 0: it is no
- * classifier, returns no probabilities, or has no results. */
+/* The n most probable classes of the last run, the best first; returns how many it has
+ * written. 0: the function is no classifier, returns no probabilities, or has no results. */
 int anec_best(anec_kernel *kernel, anec_class *out, int n);
 
-/* Writes a result that is an image as a PNG, whole or not at all: values are rounded and moved
- * into 0 .. 255. */
+/* Writes a result that is an image as a PNG; values are rounded and clamped to 0 .. 255. The
+ * file appears whole or not at all. */
 anec_status anec_image_save(anec_kernel *kernel, const char *result, const char *path,
                             anec_error *error);
 int anec_has_png(void); /* not 0: this build reads and writes PNG */
 
-/* ---- tensors: files, made-up ones, elements, comparing --------------------------------------
+/* ---- tensors: reading, writing, random ones, elements, comparing ----------------------------
  *
- * These tensors have memory of their own: anec_tensor_free. */
+ * Tensors that these calls make have memory of their own, to be freed by anec_tensor_free. */
 
-/* A tensor for an input or a state: `text` is "FILE.npy", "-" (a .npy file from the standard
- * input), for an image "FILE.png" or a .npy of uint8 [height, width, channels] too, else for
- * one element a number, true, false, or a text. Arrays may have the type that the model itself
- * declares where it was rewritten, and the type that stands for one .npy lacks:
- * docs/runtime.md. */
+/* Reads a tensor for an input or a state. text: "FILE.npy"; "-" for a .npy from the standard
+ * input; for an image also "FILE.png", or a .npy of uint8 [height, width, channels]; for one
+ * element a number, true, false, or a text. Arrays may also have the type that the model
+ * declared before it was rewritten, and the type that .npy has in place of one that it lacks
+ * (docs/runtime.md). */
 anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text,
                              anec_tensor *out, anec_error *error);
-/* Elements that are a function of seed, name and shape alone, the same on all backends and
- * platforms, as docs/runtime.md writes it out. `?` takes its default, else the first enumerated
- * dimension. */
+/* Makes a tensor of random elements for an input. They are a function of seed, name and
+ * shape alone (docs/runtime.md defines it), the same on all backends and platforms. A
+ * dimension `?` has its default size, or else the first that is enumerated. */
 anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed,
                                anec_tensor *out, anec_error *error);
-/* What the i-th weight of a step (anec_step) begins as, in the type that it was declared in. */
+/* The initial value of the i-th weight of a step (anec_step), in its declared type. */
 anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error);
-/* A model of the language once more with other numbers for its declared weights of floats, each by
- * its path; they are copied. A weight that is not named has what the program says. */
+/* Makes another model of the language with other values for declared float weights, given by
+ * their paths, which are copied. Weights that are not named keep theirs. */
 anec_status anec_with_weights(anec_model *model, const anec_input *weights, int n,
                               anec_model **out, anec_error *error);
-/* Writes the model as its device's options have it: .mil with its weights beside it, .mlmodelc or
- * .mlpackage, whole or not at all. */
+/* Writes the model, as the options of its device have rewritten it: .mil with its weights
+ * beside it, .mlmodelc or .mlpackage. It appears whole or not at all. */
 anec_status anec_save(const anec_model *model, const char *path, anec_error *error);
-/* Any .npy file, in its own type; of a .png file its pixels as they are, uint8 [height, width,
- * channels] with 1 channel or 3 (of 8 bits a sample, without a palette). */
+/* Reads a .npy file in its own type, or the pixels of a .png file as uint8 [height, width,
+ * channels] with 1 or 3 channels (only 8 bits a sample, without a palette). config may be
+ * NULL. */
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error);
-/* Writes a .npy file, whole or not at all. config may be NULL. */
+/* Writes a .npy file, which appears whole or not at all. config may be NULL. */
 anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor,
                              const char *path, anec_error *error);
-void anec_tensor_free(anec_tensor *tensor); /* of the calls above; it is zero again */
+void anec_tensor_free(anec_tensor *tensor); /* of one that these calls made; sets it to zeros */
 
-/* Elements first .. first + n - 1 as numbers; 0: they are not all there, or are texts. Exact
- * but for 64-bit integers as double. */
+/* Converts elements first .. first + n - 1 to double, exactly but for large 64-bit integers.
+ * 0: the tensor has not so many, or they are texts. */
 int anec_doubles(const anec_tensor *tensor, size_t first, size_t n, double *out);
-/* "fp32 [2, 3]  min 0  max 1  mean 0.5  [0, 1, ..]" for people, with a '\n'; for
- * anec_text_free. */
+/* A line for people, "fp32 [2, 3]  min 0  max 1  mean 0.5  [0, 1, ..]", with a '\n' at its
+ * end, to be freed by anec_text_free. */
 char *anec_summary(const anec_tensor *tensor);
 
-/* An element passes when |a - b| <= atol + rtol |b|; NaN equals NaN, an infinity itself. */
+/* Two elements are equal where |a - b| <= atol + rtol |b|; NaN equals NaN, and an infinity
+ * itself. Less than 0: the default, rtol 1e-3 and atol 1e-4, of fp16 and bf16 1e-2 and 5e-3,
+ * of integers 0. */
 typedef struct {
-    /* less than 0: 1e-3 and 1e-4, of fp16 and bf16 1e-2 and 5e-3, of integers 0 */
     double rtol, atol;
 } anec_tolerance;
 typedef struct {
     size_t size; /* set by the caller: sizeof (anec_difference) */
-    /* an element does not pass, or types or shapes differ; less than 0: no memory */
+    /* 0: all elements are equal; 1: some are not, or types or shapes differ; -1: no memory */
     int differs;
-    int64_t overflow, loss; /* the first element that is finite on one side only, and the first
-                               other that does not pass; -1: none */
-    char text[1024];        /* "max abs 0  max rel 0  ok" */
+    int64_t overflow,
+        loss;        /* index of the first element that is finite on one side only, and of
+                               the first other that is not equal; -1: none */
+    char text[1024]; /* "max abs 0  max rel 0  ok" */
 } anec_difference;
-/* precision: whose tolerance (anec_value_precision); NULL: a's type. */
+/* precision: the element type whose default tolerance counts (anec_value_precision); NULL:
+ * that of a. */
 void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
                   const anec_tolerance *tolerance, anec_difference *out);
 

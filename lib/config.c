@@ -1,4 +1,4 @@
-/* config.c -- options by name. */
+/* config.c -- the public library: options, set by name (anec_config). */
 #include "library.h"
 
 #include "../base/option.h"

@@ -1,5 +1,5 @@
-/* describe.c -- --describe: what the functions of a model take and give, for people and as
- * JSON. */
+/* describe.c -- anec_describe and --describe: inputs, results and states of a model's
+ * functions, as text and as JSON. */
 #include "report.h"
 
 #include "../ir/mil/described.h"

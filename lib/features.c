@@ -1,5 +1,5 @@
-/* features.c -- the public library: what the description says of inputs and results, classes,
- * images. */
+/* features.c -- the public library: optional inputs, images and classes, as the description has
+ * them. */
 #include "library.h"
 #include "tensor_io.h"
 

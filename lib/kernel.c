@@ -1,4 +1,4 @@
-/* kernel.c -- the public library: functions that are compiled, bound and run. */
+/* kernel.c -- the public library: kernels: compiling, binding, wiring, running. */
 #include "library.h"
 
 #include "../ir/ops/ops.h"

@@ -1,5 +1,5 @@
-/* kernel_plan.c -- where a kernel's operations would run, or by which steps, as text and as
- * JSON. */
+/* kernel_plan.c -- the public library: anec_plan, the devices or steps of a kernel, as text
+ * and as JSON. */
 #include "library.h"
 #include "report.h"
 

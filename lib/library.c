@@ -1,4 +1,4 @@
-/* library.c -- how a call of the public library reports. */
+/* library.c -- the public library: how calls begin and end, report, and count references. */
 #include "library.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* model.c -- the public library: backends, devices, models, and what can be asked of them. */
+/* model.c -- the public library: devices and models: opening, loading, gradients, steps. */
 #include "library.h"
 
 #include "../backends/ane/ane.h"

@@ -1,4 +1,4 @@
-/* parts.c -- the public library: a step of training as several kernels. */
+/* parts.c -- the public library: anec_step_parts, a step of training as several kernels. */
 #include "library.h"
 
 #include "../ir/passes/alike.h"
@@ -29,8 +29,8 @@ struct anec_parts {
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Of an attempt that may fail the first error is kept, without its place, and the note behind it,
- * which has the reason where the error is in the engine's words. */
+/* Of an attempt that may fail the first error is kept, without its place, and the note
+ * behind it, which has the reason where the error is in the engine's words. */
 static void trial_emit(void *ctx, DiagKind kind, const char *message)
 {
     static const char *const words[] = { [DIAG_NOTE] = "note: ", [DIAG_ERROR] = "error: " };

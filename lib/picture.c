@@ -1,7 +1,7 @@
-/* picture.c -- images outside: PNG files through libpng, arrays of pixels, tensors.
+/* picture.c -- images: PNG files by libpng, arrays of pixels, and tensors of both.
  *
- * libpng leaves its calls by longjmp. Two functions catch that, decode and encode, and what
- * they share with their callers lies outside of their frames. */
+ * libpng reports errors by longjmp. Two functions catch that, decode and encode; variables
+ * that they share with their callers are not in their frames. */
 #include "tensor_io.h"
 
 #include <math.h>

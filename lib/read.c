@@ -1,4 +1,5 @@
-/* read.c -- a model as the options have it: its text read, checked, rewritten. */
+/* read.c -- reads a model as the options ask: opens, parses and verifies it, and prepares the
+ * passes. */
 #include "read.h"
 
 #include "../ir/mil/mil.h"

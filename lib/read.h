@@ -1,9 +1,8 @@
-/* read.h -- options as include/options.def has them; reads a model of any kind as they ask, and says
- * what they ask of the passes.
- * For the library (model.c) and for the compiler's tools.
+/* read.h -- reads a model of any kind as the options of include/options.def ask, and makes the
+ * options of the passes from them; for the library (model.c) and for the compiler's tools.
  *
- * Calls answer with a status: what is wrong was reported to the Diag, but for ANEC_USAGE: the
- * options do not go with each other or with the model, and Model.usage says how. */
+ * Calls return a status. Errors were reported to the Diag, except for ANEC_USAGE: options
+ * that do not go together, or not with the model, for which Model.usage is the message. */
 #ifndef ANEC_READ_H
 #define ANEC_READ_H
 
@@ -31,16 +30,16 @@ enum {
 typedef struct {
     int count;        /* how often it was given */
     const char *text; /* the last value, or NULL */
-    const char **all; /* of a LIST: every one */
+    const char **all; /* of a LIST: all values */
 } Setting;
 
 struct anec_config {
-    atomic_int refs; /* its owner's, and the devices' that have it */
-    bool given_up;   /* by its owner */
-    Arena arena;     /* texts are copies */
+    atomic_int refs; /* one for the owner, and one for each device that has it */
+    bool given_up;   /* the owner has freed it */
+    Arena arena;     /* copies of texts */
     Setting value[CONFIG_COUNT];
-    uint64_t off, promoted;    /* a Diag's, as the -W words have them */
-    uint64_t asked;            /* those that a word has turned on */
+    uint64_t off, promoted;    /* for a Diag, as the words of -W say */
+    uint64_t asked;            /* warnings that a word of -W has turned on */
     const char *const *helper; /* the caller's */
     anec_message message;
     void *message_ctx;
@@ -52,10 +51,10 @@ struct anec_config {
     void *phase_ctx;
 };
 
-/* The row of a name ("target") or a letter ("W"); -1: none. */
+/* The row of an option by its name ("target") or letter ("W"); -1: none. */
 int config_find(const char *name);
-/* NULL, or what is wrong with the value, in the config's arena. Names of chips and files are
- * looked at when they are used. */
+/* Sets an option and returns NULL, or what is wrong with the value, in the config's arena.
+ * Names of chips and files are checked when they are used. */
 const char *config_set(anec_config *c, int row, const char *value);
 static inline const Setting *config_get(const anec_config *c, int row)
 {
@@ -66,52 +65,55 @@ static inline const Setting *config_get(const anec_config *c, int row)
 
 typedef struct {
     const char *path; /* as given; "<stdin>" */
-    const char *dir;  /* where weights and imports are; NULL: nowhere */
+    const char *dir;  /* folder of weights and imports; NULL: none */
     bool dsl, container;
-    bool beside; /* a .mil file, which may have a .json beside it */
+    bool beside; /* it is a .mil file, which may have a .json beside it */
     Source src;
     Mapped file;
     Module *module;
-    const Target *target;  /* that an .anedsl is for where the options name none: its backend's;
+    const Target *target; /* for an .anedsl whose options name no target: that of its backend;
                              NULL: generic */
-    const char *promote;   /* of an .anedsl: the model whose weights are inputs (frontend.h) */
-    bool baked;            /* constants again once there are gradients */
-    bool lift;             /* a step of training: PassOptions.lift */
-    const char *promoted;  /* those of them that are (frontend.h) */
-    DslWeights weights;    /* these */
-    DslWeights declared;   /* of an .anedsl: all that it declares */
-    const DslGiven *given; /* of an .anedsl: weights in place of its own */
+    /* for an .anedsl (frontend.h): the function whose weights become inputs, or NULL; which
+     * weights those are; and the weights themselves, as a result */
+    const char *promote;
+    const char *promoted;
+    DslWeights weights;
+    bool baked;            /* they become constants again once there are gradients */
+    bool lift;             /* PassOptions.lift */
+    DslWeights declared;   /* of an .anedsl: all weights that it declares, as a result */
+    const DslGiven *given; /* of an .anedsl: values for weights in place of its own */
     int ngiven;
-    DslBound bound; /* of an .anedsl: told of its names (frontend.h); or NULL */
+    DslBound bound; /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
     void *bound_ctx;
-    const char *usage; /* in the arena */
+    const char *usage; /* the message of ANEC_USAGE, in the arena */
     Arena arena;
 } Model;
 
-anec_status read_failed(const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by what was reported */
-/* Looks at the name, and reads the text: m->module stays NULL. "-" is the standard input. */
+anec_status read_failed(const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by the reports in d */
+/* Finds out the kind of the model and reads its text; m->module stays NULL. "-" is the standard
+ * input. */
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path);
-/* Of an opened text; MIL is not checked yet: what is only copied need not be right. */
+/* Parses an opened text. MIL is not verified yet, since a model that is only copied need not be
+ * right; read_check does that. */
 anec_status read_parse(Model *m, const anec_config *c, Diag *d);
 anec_status read_check(Model *m, Diag *d);
 void read_free(Model *m);
 
-/* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or
- * profile. */
+/* Whether passes are to run: always for an .anedsl; for a .mil where target, io, opset or
+ * profile is set. */
 bool read_wants_passes(const Model *m, const anec_config *c);
 
-/* The target that the options name, or that the .anedsl is for without; *out is NULL where a
- * .mil has none. False: there is no such target (usage). */
+/* The target that the options name, or else the one of the .anedsl; *out is NULL for a .mil
+ * without one. False: there is no such target (m->usage). */
 bool read_target(Model *m, const anec_config *c, const Target **out);
 
-/* What the options ask of the passes, and room for what it points to. */
+/* The options of the passes, with the objects that they point to. */
 typedef struct {
     PassOptions pass;
-    Target own;    /* made of the model itself, for when only io or opset is given */
-    RuleSet rules; /* of the target, as profile and -W have it */
+    Target own;    /* a target made from the model, where only io or opset is set */
+    RuleSet rules; /* of the target, with profile and -W */
     bool named;    /* the options name the target */
-    bool enforced; /* there is a target, named or that of an .anedsl: what stays illegal is an
-                    * error */
+    bool enforced; /* there is a target, so that rules which stay broken are errors */
 } Pipeline;
 
 anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p);

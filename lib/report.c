@@ -1,4 +1,4 @@
-/* report.c -- lines about tensors: summaries, comparisons. */
+/* report.c -- summaries and comparisons of tensors, as lines of text. */
 #include "report.h"
 
 #include <math.h>

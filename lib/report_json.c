@@ -1,4 +1,4 @@
-/* report_json.c -- pieces of JSON that library and tools share. */
+/* report_json.c -- pieces of JSON, shared by library and tools. */
 #include "report.h"
 
 #include <math.h>

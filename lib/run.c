@@ -1,4 +1,4 @@
-/* run.c -- the public library: runs, what is seen of them, results and states. */
+/* run.c -- the public library: runs and their callbacks, results and states. */
 #include "library.h"
 #include "report.h"
 

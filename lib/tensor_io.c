@@ -1,5 +1,5 @@
-/* tensor_io.c -- tensors to and from .npy files, between element types, and from --random; and
- * a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5, -. */
+/* tensor_io.c -- tensors from and to .npy files, of other element types, random ones, and
+ * from an argument of the command line: FILE.npy, FILE.png, 0.5 or -. */
 #include "tensor_io.h"
 
 #include <math.h>

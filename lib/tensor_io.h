@@ -1,5 +1,5 @@
-/* tensor_io.h -- tensors in and out of files, images among them; from a word of the command
- * line; and made up. */
+/* tensor_io.h -- tensors read from and written to files, images included; tensors from an
+ * argument of the command line; random tensors. */
 #ifndef ANEC_TENSOR_IO_H
 #define ANEC_TENSOR_IO_H
 
@@ -8,64 +8,66 @@
 
 /* ---- arrays (tensor_io.c) ---------------------------------------------------------------- */
 
-/* .npy has no bf16, no type below 8 bits: those are written and read as a type that holds them
- * exactly (fp32, int8, uint8). Strings are numpy's fixed-width text (<U). */
+/* The type that .npy has in place of t. It has neither bf16 nor types below 8 bits: these
+ * are written and read as a type that holds them exactly (fp32, int8, uint8). Strings are
+ * NumPy's text of fixed width (<U). */
 DType npy_stand_in(DType t);
 
 bool tensor_load(Tensor *t, Diag *d, const char *path); /* "-": standard input */
 bool tensor_save(const Tensor *t, Diag *d, const char *path);
-/* Every element in another type, rounded once; ints that do not fit are an error naming
- * `what`. */
+/* Converts every element to another type, rounding once. An integer that does not fit is an
+ * error that names `what`. */
 bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what);
-/* The elements that --random gives an input: docs/runtime.md. */
+/* Random elements for an input, as --random makes them (docs/runtime.md). */
 bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dtype,
                    const Shape *s);
 
-/* A parameter that is given a tensor. */
+/* The parameter that a tensor is for. */
 typedef struct {
     const char *name;
     const Type *want; /* its type */
-    const Type *own;  /* what the model itself declared before it was rewritten, or NULL */
+    const Type *own;  /* the type that it had before the model was rewritten, or NULL */
     Described described;
     bool strict; /* floats and integers of another width are not converted */
 } Place;
 
-/* `text` is a .npy or .png file, "-", or a number or text that fills the tensor. */
+/* Reads a tensor: text is the name of a .npy or .png file, "-", or a number or text for the
+ * element. */
 bool tensor_given(Tensor *t, Diag *d, const char *text, const Place *p);
 
 /* ---- images (picture.c) ------------------------------------------------------------------- *
  *
- * Images outside are PNG files and arrays of pixels. Inside, a tensor of an image is
- * [1, channels, height, width] of floats 0 .. 255, in the channel order of its description;
- * pixels outside are in the order R, G, B. */
+ * Users give and get images as PNG files or arrays of pixels, in the channel order R, G, B.
+ * In the program an image is a tensor [1, channels, height, width] of floats 0 .. 255, in
+ * the channel order of its description. */
 
 typedef struct {
     int64_t size[2]; /* width and height */
     int channels;    /* 1 or 3 */
     int bits;        /* 8 or 16, in the machine's order */
-    void *data;      /* rows from the top, packed; mem_free's */
+    void *data;      /* packed rows, from the top; to be freed by mem_free */
 } Picture;
 
 /* Whether this build can read and write PNG. */
 bool picture_has_png(void);
-/* A PNG for an image called `name`: palettes and depths become 8 bits (16 where the image has
- * more), one channel becomes three; colours for a grey image, transparent pixels and another
- * size are errors. */
+/* Reads a PNG for the image `name`. Palettes and other depths are converted to 8 bits (16
+ * where the image has more), one channel to three. Colours for a grey image, transparent
+ * pixels and a size that the image may not have are errors. */
 bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
                   const Described *want);
-/* Reports that the size is none that the image may have; always false. */
+/* Reports that the image may not have this size; always false. */
 bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
                         const Described *want);
-/* A PNG as it is, of 8 bits a sample, grey or of colours; others are errors. */
+/* Reads a PNG of 8 bits a sample, grey or RGB, as it is; others are errors. */
 bool picture_read_plain(Picture *p, Diag *d, const char *path);
 bool picture_write(const Picture *p, Diag *d, const char *path);
-/* Pixels as the tensor of an image, of element type `as`. */
+/* Converts pixels to the tensor of an image, of element type `as`. */
 bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as, Tensor *out);
-/* The same of an array [height, width] or [height, width, channels] of bytes; `origin` is for
- * messages. */
+/* The same for an array [height, width] or [height, width, channels] of bytes, which
+ * messages call `origin`. */
 bool pixels_to_tensor(const Tensor *pixels, Diag *d, const char *origin, const char *name,
                       const Described *want, DType as, Tensor *out);
-/* The pixels of a result: rounded to whole numbers and moved into their range, NaN is 0. */
+/* Converts a result to pixels: rounded, clamped to their range, NaN to 0. */
 bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *is,
                        const Tensor *t);
 

@@ -1,5 +1,4 @@
-/* tensors.c -- the public library: tensors from files and made up, their elements,
- * comparing. */
+/* tensors.c -- the public library: reading, writing and comparing tensors. */
 #include "library.h"
 #include "tensor_io.h"
 #include "report.h"

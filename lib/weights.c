@@ -1,4 +1,4 @@
-/* weights.c -- the public library: models with other weights, and models in files. */
+/* weights.c -- the public library: models with other weights, and saving models. */
 #include "library.h"
 
 #include "../ir/mil/mil.h"
