@@ -207,15 +207,15 @@ typedef struct {
     int forward; /* not 0: weights are inputs, and there are no gradients */
     int baked;   /* not 0: the weights are constants in the program, with their present values;
                     anec_weight still tells their paths and gradients */
-    const char
-        *trained; /* paths of the weights that get gradients, "blocks.*.down,head", in which *
-                            stands for any text; NULL: all. The others stay inputs */
+    /* paths of the weights that get gradients, "blocks.*.down,head", in which * stands for any
+     * text; the others stay inputs. NULL: all */
+    const char *trained;
     /* for anec_step_parts: numbers of programs, "2,4", that the device has refused before and
      * that run on the host without being tried; NULL: none */
     const char *refused;
-    int lifted; /* not 0: keeps gradients that are too small for the chip, as Adam needs: where a
-                   chip makes products below 2^-14 zero, operands are scaled up by powers of two
-                   and the products scaled down */
+    /* not 0: keeps gradients that are too small for the chip, which Adam needs: where products
+     * below 2^-14 become zero, operands are scaled up by powers of two, and products down */
+    int lifted;
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);
