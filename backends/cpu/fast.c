@@ -225,7 +225,7 @@ static void place_slots(Going *g)
         const int k = param_find(g->f->base.func, g->in[i].name, &at);
         if (k >= 0) p->base[p->plan->body->param[k]] = g->in[i].value.data;
     }
-    for (int i = 0; i < p->plan->nslot; i++) {
+    for (int i = 0; i < p->nslot; i++) {
         const FlatSlot *s = &p->slot[i];
         if (!s->type || s->kind == ROOT_INPUT || s->kind == ROOT_STATE) continue;
         char *at_root = root_at(g, &p->slot[s->root]);
@@ -294,7 +294,8 @@ static bool run_shown(Going *g)
         const Step *s = &b->step[i];
         Tensor first = { 0 };
         if (o->begin) o->begin(o->ctx, s->op);
-        if (k < g->p->nstep && g->p->step[k].at == i) ok = run_step(g, &g->p->step[k++]);
+        while (ok && k < g->p->nstep && g->p->step[k].at == i)
+            ok = run_step(g, &g->p->step[k++]);
         ok = ok && fast_show(g, s, &first);
         if (o->end) o->end(o->ctx, s->op, ok && s->op->nout ? &first : NULL);
     }

@@ -1,6 +1,6 @@
 /* flat.c -- a function of known shapes as steps: what is known beforehand is computed,
  * views are places, elementwise ops join the step that makes what they read. */
-#include "flat.h"
+#include "flat_pack.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -24,8 +24,7 @@ const FastRow *fast_of(const Op *op)
 
 /* ---- memory of the plan ------------------------------------------------------------------ */
 
-/* A tensor that the plan frees. */
-static Tensor *flat_hold(FlatPlan *p)
+Tensor *flat_hold(FlatPlan *p)
 {
     ARENA_ROOM(&p->arena, p->held, p->nheld, p->held_cap);
     return p->held[p->nheld++] = NEW(&p->arena, Tensor);
@@ -282,14 +281,15 @@ static void make_outs(Make *m, const Step *s, const Call *c, int maker)
     for (int i = 0; i < c->nout; i++) make_out(m, s->out[i], c->out[i], maker);
 }
 
-static ElemProgram *new_program(Make *m, size_t count)
+static ElemProgram *new_program(Make *m, const FlatLower *l, size_t count)
 {
     ElemProgram *e = NEW(&m->p->arena, ElemProgram);
     e->count = (int64_t)count;
+    e->block = l->block;
     return e;
 }
 
-static bool make_elementwise(Make *m, FlatLower *l)
+bool make_elementwise(Make *m, FlatLower *l)
 {
     size_t count;
     if (!fast_of(l->s->op)->elem || !shape_count(&l->c->out[0]->shape, &count)) return false;
@@ -304,7 +304,7 @@ static bool make_elementwise(Make *m, FlatLower *l)
         return true;
     }
     j.step = -1;
-    ElemProgram *e = new_program(m, count);
+    ElemProgram *e = new_program(m, l, count);
     if (!elem_add(l, e, reg_of, &j)) return false;
     make_close(m, l->s, -1);
     FlatStep *f = make_step(m, l->s);
@@ -322,19 +322,18 @@ static double info_macs(const FlatLower *l)
 }
 
 /* A kernel that makes its one result in the order of its elements, for what follows to join. */
-static bool make_kernel(Make *m, FlatLower *l)
+bool make_kernel(Make *m, FlatLower *l, LowerFn *lower)
 {
-    LowerFn *lower = fast_of(l->s->op)->rows;
     size_t count;
     if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
         return false;
     FlatStep f = { .step = l->s, .at = m->now, .ops = op_name(l->s->op), .open = true };
-    f.elem = l->elem = new_program(m, count);
+    f.elem = l->elem = new_program(m, l, count);
     f.elem->nreg = 1;
     l->reg = 0;
     if (!lower(l, &f)) return false;
     if (!lower_result(l, 0)) return false;
-    f.macs += info_macs(l);
+    if (!l->block) f.macs += info_macs(l);
     make_close(m, l->s, -1);
     *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
@@ -373,10 +372,14 @@ static bool make_call(Make *m, const Step *s)
         || !outs_known(s, c))
         return false;
     FlatLower l = { .p = m->p, .s = s, .c = c };
+    if (layout_call(m, &l)) return true;
+    layout_args(m, s);
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return know_results(m, s, c);
-    if (make_elementwise(m, &l) || make_kernel(m, &l) || make_whole(m, &l)) return true;
+    if (make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)
+        || make_whole(m, &l))
+        return true;
     make_reference(m, &l);
     return true;
 }
@@ -385,6 +388,7 @@ bool make_block(Make *m, const Steps *b)
 {
     for (int i = 0; i < b->nstep; i++, m->now++) {
         MakeFn *other = make_others[b->step[i].op->kind];
+        if (other) layout_args(m, &b->step[i]);
         if (other ? !other(m, b, i) : !make_call(m, &b->step[i])) return false;
     }
     return true;
@@ -413,7 +417,8 @@ static bool make_inputs(Make *m, const Shape *in)
 static int by_place(const void *a, const void *b)
 {
     const FlatStep *x = a, *y = b;
-    return x->at < y->at ? -1 : x->at > y->at;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->turn < y->turn ? -1 : x->turn > y->turn;
 }
 
 /* Results of elementwise programs that nothing reads outside are no more than registers. */
@@ -453,7 +458,7 @@ static bool step_read(const FlatPlan *p, const FlatStep *s, const bool *read)
 static void drop_steps(FlatPlan *p, Arena *scratch)
 {
     for (int before = -1; before != p->nstep;) {
-        bool *read = NEW_ARRAY(scratch, p->plan->nslot + 1, bool);
+        bool *read = NEW_ARRAY(scratch, p->nslot + 1, bool);
         before = p->nstep;
         note_reads(p, read);
         drop_outs(p, read);
@@ -494,11 +499,21 @@ static void order_steps(FlatPlan *p)
     p->turns = NEW_ARRAY(&p->arena, p->nloop + 1, uint64_t);
 }
 
+/* What stands in a block is not always run: nothing that others read may be made there first. */
+static bool has_blocks(const Steps *b)
+{
+    for (int i = 0; i < b->nstep; i++)
+        if (op_nblock(b->step[i].op)) return true;
+    return false;
+}
+
 static bool make_all(Make *m, const Shape *in)
 {
     FlatPlan *p = m->p;
     const Steps *body = p->plan->body;
+    m->twins = !has_blocks(body);
     if (!make_inputs(m, in) || !make_block(m, body)) return false;
+    for (int i = 0; i < body->block->nresult; i++) layout_plain(m, body->result[i], false);
     for (int i = 0; i < body->block->nresult; i++)
         if (!make_literal(m, body->result[i]) || !p->slot[body->result[i]].type
             || p->slot[body->result[i]].type->dtype == DT_STRING)
@@ -524,10 +539,11 @@ bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f
     p->plan = plan;
     p->kernels = k;
     p->how = how;
-    p->slot = NEW_ARRAY(&p->arena, plan->nslot + 1, FlatSlot);
+    p->nslot = 2 * plan->nslot;
+    p->slot = NEW_ARRAY(&p->arena, p->nslot + 1, FlatSlot);
     mem_follow(owner, p->arena.chunk);
-    p->base = NEW_ARRAY(&p->arena, plan->nslot + 1, char *);
-    for (int i = 0; i < plan->nslot; i++)
+    p->base = NEW_ARRAY(&p->arena, p->nslot + 1, char *);
+    for (int i = 0; i < p->nslot; i++)
         p->slot[i] = (FlatSlot){ .root = i, .first = INT_MAX, .last = -1, .maker = -1 };
     Make m = { .p = p, .f = f, .quiet = { .quiet = true } };
     const bool ok = make_all(&m, in);

@@ -55,6 +55,7 @@ typedef struct {
     ElemStep step[ELEM_STEPS];
     ElemOut out[ELEM_OUTS];
     const ElemEnd *end; /* it is one of the commonest, flat_end.c; NULL: it is none */
+    int block; /* channels side by side, where it is of twins (flat_pack.h); 0: it is not */
 } ElemProgram;
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -75,6 +76,7 @@ typedef enum {
 struct FlatStep {
     const Step *step; /* the last op in it */
     int at;           /* its number in the body */
+    int turn;         /* among those of this number: the lower runs before */
     /* NULL: the elementwise program alone */
     void (*run)(const FlatStep *s, FlatRun *r);
     const void *data;  /* the kernel's own */
@@ -120,6 +122,8 @@ typedef struct {
     /* of what is only a transpose of another slot: strides there, in elements; NULL: it is none */
     const int64_t *turned;
     int turned_of;
+    const Step *by; /* the op that makes it, where it has a twin */
+    bool absent;    /* and no step has made it but its twin */
 } FlatSlot;
 
 /* What is there when a loop begins and read in it stays until it ends. */
@@ -138,7 +142,8 @@ struct FlatPlan {
     const Plan *plan;
     const Kernels *kernels;
     const void *owner;
-    FlatSlot *slot;
+    FlatSlot *slot; /* those of plan, and as many twins */
+    int nslot;
     FlatStep *step;
     int nstep;
     FlatLoop *loop; /* those inside others before them */
@@ -184,6 +189,7 @@ typedef struct {
     Call *c;
     ElemProgram *elem; /* of what the kernel makes: it may add to it */
     int reg;           /* the register of elem that has the result so far */
+    int block;         /* as in elem */
 } FlatLower;
 
 /* The slot of an argument; -1: it is absent. */
@@ -292,6 +298,7 @@ typedef struct {
     int now;    /* the number of the op at work, those in blocks counted along */
     int nstep, cap;
     int settled; /* steps before this one are no more open */
+    bool twins;  /* values may have twins */
     Arena scratch;
 } Make;
 
@@ -303,6 +310,12 @@ extern MakeFn *const make_others[OP_COUNT];
 
 /* A new step, of op s. */
 FlatStep *make_step(Make *m, const Step *s);
+/* An elementwise op, as a step or in one; and one by a kernel that makes its result in the order
+ * of its elements. */
+bool make_elementwise(Make *m, FlatLower *l);
+bool make_kernel(Make *m, FlatLower *l, LowerFn *lower);
+/* A tensor that the plan frees. */
+Tensor *flat_hold(FlatPlan *p);
 /* A literal's value is known from here on. */
 bool make_literal(Make *m, int slot);
 /* The slot is memory of the plan; maker: the step whose elementwise program makes it, or -1. */

@@ -131,7 +131,9 @@ static void product_straight(const Kernels *k, const AttentionProduct *p)
             pack_rows(k, a, p->rows, d, apart, p->left);
             a = (Matrix){ p->left, DT_FP32, apart, 1 };
         }
-        RunTile t = { .runs = 1, .last = d, .apart = a.rows, .second = k->lanes };
+        RunTile t = {
+            .runs = 1, .last = d, .apart = a.rows, .second = k->lanes, .from_second = k->lanes
+        };
         t.ldf = t.ldc = p->ldc;
         for (int64_t j = 0; j < p->cols; j += k->nr)
             for (int64_t i = 0; i < p->rows; i += high) {

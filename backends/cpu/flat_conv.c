@@ -313,7 +313,7 @@ bool lower_conv(FlatLower *l, FlatStep *s)
     if (!lower_bias(l, v.cout, window_out(&v.window))) return false;
     if (v.groups == v.cin && v.cout % v.cin == 0 && v.groups > 1)
         return lower_depthwise(l, s, &v, weight);
-    return lower_wino(l, s, &v, weight) || lower_product(l, s, &v, weight);
+    return lower_product(l, s, &v, weight);
 }
 
 /* How many elements a mean at each position is of; 0 becomes 1: their sum is 0. */

@@ -90,6 +90,22 @@ static int elem_load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
     return in.reg;
 }
 
+/* The same for twins: so many numbers side by side, the last filled up. */
+static void table_in_blocks(FlatPlan *p, const ElemProgram *e, ElemIn *in, int64_t n,
+                            int64_t inner)
+{
+    const int64_t side = e->block, blocks = (n + side - 1) / side;
+    float *filled = NEW_ARRAY(&p->arena, blocks * side + 1, float);
+    memcpy(filled, in->table, (size_t)n * sizeof *filled);
+    *in = (ElemIn){ .slot = -1, .table = filled, .dtype = DT_FP32, .rank = 4 };
+    in->dim[0] = e->count / (blocks * side * inner);
+    in->dim[1] = blocks;
+    in->dim[2] = inner;
+    in->dim[3] = side;
+    in->stride[1] = side;
+    in->stride[3] = 1;
+}
+
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner)
 {
     ElemIn in = { .slot = -1, .table = table, .dtype = DT_FP32, .rank = 3 };
@@ -98,6 +114,7 @@ int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64
     in.dim[1] = n;
     in.dim[2] = inner;
     in.stride[1] = 1;
+    if (e->block) table_in_blocks(p, e, &in, n, inner);
     merge_dims(&in);
     if (is_scalar(&in)) {
         in.rank = 0;

@@ -7,8 +7,10 @@
 #include <string.h>
 
 struct ElemEnd {
-    const float *table; /* element i has table[i / inner % n] added; NULL: nothing */
-    int64_t n, inner;
+    /* element i has table[i / inner % n] added, and where it is of twins, table[i / (inner block)
+     * % (n / block) * block + i % block]; NULL: nothing */
+    const float *table;
+    int64_t n, inner, block;
     int more; /* slot, whose element i is added; -1: none */
     DType more_type;
     SumsEnd sums; /* what is the same for all elements */
@@ -32,24 +34,45 @@ static const ElemIn *in_of(const ElemProgram *e, int reg)
     return NULL;
 }
 
+/* The table of in as floats; NULL: it is not known. */
+static const float *table_of(const EndSought *s, const ElemIn *in, int64_t n)
+{
+    if (in->slot < 0) return in->table;
+    const Tensor *known = s->p->slot[in->slot].known;
+    float *f = known ? NEW_ARRAY(&s->p->arena, n + 1, float) : NULL;
+    if (known) flat_floats(known, 0, (size_t)n, f);
+    return f;
+}
+
+/* A number for each channel, of twins. */
+static bool end_blocks(EndSought *s, const ElemIn *in)
+{
+    const int last = in->rank - 1;
+    const int64_t *d = in->dim, *by = in->stride;
+    if (!s->e->block || last < 2 || last > 3 || s->stage >= AT_TABLE) return false;
+    if (by[last] != 1 || by[last - 1] || by[last - 2] != d[last] || (last == 3 && by[0]))
+        return false;
+    s->end->block = d[last];
+    s->end->inner = d[last - 1];
+    s->end->n = d[last - 2] * d[last];
+    s->end->table = table_of(s, in, s->end->n);
+    s->stage = AT_TABLE;
+    return s->end->table;
+}
+
 static bool end_table(EndSought *s, const ElemIn *in)
 {
+    if (end_blocks(s, in)) return true;
     const bool runs = in->rank && in->stride[in->rank - 1] == 0;
     const int at = in->rank - 1 - runs;
-    const Tensor *known = in->slot < 0 ? NULL : s->p->slot[in->slot].known;
     if (in->rank == 0 || at < 0 || at > 1 || in->stride[at] != 1 || (at && in->stride[0]))
         return false;
-    if (s->stage >= AT_TABLE || (in->slot >= 0 && !known)) return false;
+    if (s->stage >= AT_TABLE) return false;
     s->end->n = in->dim[at];
     s->end->inner = runs ? in->dim[in->rank - 1] : 1;
-    s->end->table = in->table;
-    if (known) {
-        float *f = NEW_ARRAY(&s->p->arena, in->dim[at] + 1, float);
-        flat_floats(known, 0, (size_t)in->dim[at], f);
-        s->end->table = f;
-    }
+    s->end->table = table_of(s, in, in->dim[at]);
     s->stage = AT_TABLE;
-    return true;
+    return s->end->table;
 }
 
 static bool end_add(EndSought *s, const ElemIn *in)
@@ -114,6 +137,12 @@ static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows,
                       float *row)
 {
     if (!d->table) return true;
+    if (d->block) {
+        const int64_t all = d->inner * d->block;
+        if (cols != d->block || e->apart != d->block || first % d->block) return false;
+        e->col = d->table + first / all % (d->n / d->block) * d->block;
+        return first % all + rows * cols <= all;
+    }
     if (d->inner == 1 && (rows == 1 || e->apart % d->n == 0) && first % d->n + cols <= d->n) {
         e->col = d->table + first % d->n;
         return true;

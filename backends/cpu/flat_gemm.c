@@ -137,12 +137,6 @@ static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l, int
     return (Matrix){ p->left, DT_FP32, some, 1 };
 }
 
-/* Whether a tile can end sums so by itself. */
-static bool ends_plainly(const SumsEnd *e)
-{
-    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more && !e->to_half;
-}
-
 /* The same as add_block. end: what becomes of the sums of whole panels; NULL: they stay. */
 static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
                            const SumsEnd *end)
@@ -150,9 +144,12 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
     const Kernels *k = w->r->k;
     const Matrix a = straight_rows(w, p, l, depth);
     const int64_t tiles = pack_panels(p->rows, k->mr), each = pack_panels(p->rows, (int)tiles);
-    RunTile t = {
-        .runs = 1, .last = depth, .apart = a.rows, .ldf = p->ldc, .second = k->lanes
-    };
+    RunTile t = { .runs = 1,
+                  .last = depth,
+                  .apart = a.rows,
+                  .ldf = p->ldc,
+                  .second = k->lanes,
+                  .from_second = k->lanes };
     for (int64_t j = 0; j < p->cols; j += k->nr) {
         const SumsEnd *e = p->cols - j < k->nr ? NULL : end;
         t.b = right_of(w, p, j, l, depth);
@@ -179,7 +176,7 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     const Kernels *k = w->r->k;
     EndRoom room;
     SumsEnd e;
-    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && ends_plainly(&e);
+    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && layout_ends_plainly(&e);
     for (int64_t l = 0; l < g->k; l += g->depth) {
         const bool last = l + g->depth >= g->k;
         straight_block(w, p, l, gemm_least(g->depth, g->k - l), plain && last ? &e : NULL);

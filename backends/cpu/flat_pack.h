@@ -97,9 +97,57 @@ bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run);
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
 
-/* ---- convolutions by Winograd's method (flat_wino.c) ------------------------------------- */
+/* ---- values whose channels lie in blocks (flat_layout.c) ----------------------------------- */
 
-/* As a LowerFn. False: it is not of that kind, or not cheaper so. */
-bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight);
+/* A value [batch, channels, high, wide] may have a twin: the same numbers as [batch, blocks, high,
+ * wide, lanes], with as many channels side by side as a vector has lanes, and anything where there are
+ * no channels. Its slot is the value's own, Plan.nslot on. Convolutions make twins, and so do elementwise
+ * statements of twins; what reads a value otherwise has it brought into its order by a step of its own,
+ * when it is first wanted. */
+
+/* An op by its twins where it can be; false: nothing was done. */
+bool layout_call(Make *m, FlatLower *l);
+/* What s reads lies in its order from here on. */
+void layout_args(Make *m, const Step *s);
+/* The value of a slot does, once the op at work has run (after) or before. */
+void layout_plain(Make *m, int slot, bool after);
+/* Whether there is a twin. */
+bool layout_twin(const FlatPlan *p, int slot);
+
+static inline int64_t layout_blocks(int64_t channels, int lanes)
+{
+    return (channels + lanes - 1) / lanes;
+}
+
+/* Sums of n positions of a block from element `first` on, side by side, become results. */
+void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c);
+/* Whether a kernel can end sums so by itself: no more than col, and bounds. */
+bool layout_ends_plainly(const SumsEnd *e);
+
+/* x as convolutions by blocks read it: `blocks` times `high` lines of `broad` positions of `side`
+ * channels, with their padding (flat_lines.c). */
+typedef struct {
+    Window w;
+    int x_slot;
+    bool twin, padded;
+    bool staged; /* it is laid out in room first; else it lies so */
+    DType type;
+    int64_t cin, side, blocks, high, broad;
+} BlockLines;
+
+void block_lines_of(const FlatLower *l, const Conv *v, BlockLines *b);
+/* Bytes of room, where it is staged, and of each lane's. */
+size_t block_lines_room(const BlockLines *b);
+size_t block_lines_lane(const BlockLines *b);
+/* Where the lines of an image are. */
+const float *block_lines(const BlockLines *b, const FlatRun *r, int64_t image);
+
+/* As LowerFns, of an op whose result is a twin (flat_direct.c, flat_wino.c, flat_depth.c),
+ * and which of them suits. */
+LowerFn lower_direct, lower_depth, lower_depth_pool, lower_wino;
+bool direct_suits(const FlatLower *l, const Conv *v);
+bool wino_suits(const FlatLower *l, const Conv *v);
+bool depth_blocks(const FlatLower *l, const Conv *v);
+bool pool_blocks(const FlatLower *l);
 
 #endif

@@ -30,7 +30,7 @@ static void live_in(FlatPlan *p, int i)
 /* What was made before a loop is read in it again in its next turn. */
 static void place_outlive(FlatPlan *p, const FlatLoop *l)
 {
-    for (int i = 0; i < p->plan->nslot; i++) {
+    for (int i = 0; i < p->nslot; i++) {
         FlatSlot *s = &p->slot[i];
         if (s->first < l->first && s->last >= l->first && s->last < l->end) s->last = l->end;
     }
@@ -88,7 +88,7 @@ static int larger_first(const void *a, const void *b)
 void flat_place(FlatPlan *p)
 {
     Arena a = { 0 };
-    const int n = p->plan->nslot;
+    const int n = p->nslot;
     FlatSlot **order = NEW_ARRAY(&a, n + 1, FlatSlot *);
     Placed all = { .slot = NEW_ARRAY(&a, n + 1, FlatSlot *) };
     int count = 0;

@@ -7,6 +7,7 @@
 #include "k_elem.h"
 #include "k_end.h"
 #include "k_depth.h"
+#include "k_line.h"
 #include "k_gemm.h"
 #include "k_runs.h"
 #include "k_rows.h"
@@ -41,8 +42,8 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .window_sum = window_sum,
     .window_max = window_max,
     .depth = depth_plane,
+    .depth_line = depth_line,
     .split = split,
-    .join4 = join4,
     .wino_in = wino_in,
     .wino_out = wino_out,
 };

@@ -37,7 +37,7 @@ INLINE V end_value(const SumsEnd *e, V v, V row, int64_t i, int64_t j, size_t n)
     if (e->more)
         v = v + end_load(end_at(e->more, e->more_half, i * e->apart + j), e->more_half, n);
     if (e->round[2]) v = v_round16(v);
-    if (e->bounded) v = v_min(v_max(v, v_set(e->low)), v_set(e->high));
+    if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
     return v;
 }
 

@@ -48,9 +48,9 @@ INLINE void runs_end(const RunTile *t, V (*sum)[2], const int rows, const int j)
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) sum[i][j] += by;
     }
     if (t->bounded) {
-        const V low = v_set(t->low), high = v_set(t->high);
+        const float low = t->low, high = t->high;
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
-            sum[i][j] = v_min(v_max(sum[i][j], low), high);
+            sum[i][j] = v_held(sum[i][j], low, high) + 0; /* of -0 it is 0, as of v_max */
     }
     _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
         v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
@@ -68,7 +68,7 @@ INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bo
 {
     V sum[VEC_ROWS][2];
     _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) for (int j = 0; j < wide; j++)
-        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * VEC_LANES) : v_set(0);
+        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * t->from_second) : v_set(0);
     for (int64_t g = 0; g < t->runs; g++) {
         const RunTile *u = runs_again(t);
         const int64_t n = g + 1 < u->runs ? u->run : u->last;
@@ -105,12 +105,12 @@ INLINE void runs_of(const RunTile *t, const int wide, const bool half)
 static void runs_full(const RunTile *t) { runs_of(t, 2, false); }
 static void runs_half(const RunTile *t) { runs_of(t, 2, true); }
 static void runs_narrow(const RunTile *t) { runs_of(t, 1, false); }
+static void runs_narrow_half(const RunTile *t) { runs_of(t, 1, true); }
 
 static void runs_tile(const RunTile *t)
 {
-    if (t->half) runs_half(t);
-    else if (t->narrow) runs_narrow(t);
-    else runs_full(t);
+    if (t->narrow) (t->half ? runs_narrow_half : runs_narrow)(t);
+    else (t->half ? runs_half : runs_full)(t);
 }
 
 /* A square of rows becomes one of columns: the first half and the second by turns, as often as it

@@ -65,21 +65,3 @@ static void split(float *to, int64_t plane, const float *x, int by, size_t n)
     for (; i < n; i++)
         for (int p = 0; p < by; p++) to[p * plane + (int64_t)i] = x[by * (int64_t)i + p];
 }
-
-/* to[4 i + p] = x[p * plane + i] of p < 4 */
-static void join4(float *to, const float *x, int64_t plane, size_t n)
-{
-    size_t i = 0;
-    for (; i + VEC_LANES <= n; i += VEC_LANES) {
-        const V a = v_load(x + i), b = v_load(x + plane + i), c = v_load(x + 2 * plane + i),
-                d = v_load(x + 3 * plane + i);
-        const V even0 = v_turns_low(a, c), even1 = v_turns_high(a, c);
-        const V odd0 = v_turns_low(b, d), odd1 = v_turns_high(b, d);
-        v_store(to + 4 * i, v_turns_low(even0, odd0));
-        v_store(to + 4 * i + VEC_LANES, v_turns_high(even0, odd0));
-        v_store(to + 4 * i + 2 * VEC_LANES, v_turns_low(even1, odd1));
-        v_store(to + 4 * i + 3 * VEC_LANES, v_turns_high(even1, odd1));
-    }
-    for (; i < n; i++)
-        for (int p = 0; p < 4; p++) to[4 * i + (size_t)p] = x[p * plane + (int64_t)i];
-}

@@ -1,7 +1,7 @@
 /* k_wino.h -- convolutions of 3 x 3 by the method of Winograd, F(4, 3): of 6 x 6 elements of x
  * come 36 numbers, whose products with 36 numbers of the weights, summed over the channels, are
- * 4 x 4 elements of the result. Matrices: Lavin and Gray, Fast Algorithms for Convolutional
- * Neural Networks (2016), section 4.3. */
+ * 4 x 4 elements of the result. Elements are vectors of channels. Matrices: Lavin and Gray, Fast
+ * Algorithms for Convolutional Neural Networks (2016), section 4.3. */
 
 /* z = B' d */
 INLINE void wino_in_line(V z[6], const V d[6])
@@ -16,29 +16,20 @@ INLINE void wino_in_line(V z[6], const V d[6])
     z[5] = v_fma(v_set(4), d[1], v_fma(v_set(-5), d[3], d[5]));
 }
 
-/* VEC_LANES tiles: element (i, j) of tile t is x[off[6 i + j] + t]; number p of it goes to
- * to[p * step + t]. */
-INLINE void wino_in_tiles(float *to, int64_t step, const float *x, const int64_t *off)
+static void wino_in(float *to, int64_t step, const float *x, int64_t line)
 {
-    V rows[6][6], line[6], z[6];
-    for (int j = 0; j < 6; j++) {
-        for (int i = 0; i < 6; i++) line[i] = v_load(x + off[6 * i + j]);
-        wino_in_line(z, line);
+    V rows[6][6], d[6], z[6];
+    _Pragma("GCC unroll 6") for (int j = 0; j < 6; j++)
+    {
+        for (int i = 0; i < 6; i++) d[i] = v_load(x + i * line + j * VEC_LANES);
+        wino_in_line(z, d);
         for (int i = 0; i < 6; i++) rows[i][j] = z[i];
     }
-    for (int i = 0; i < 6; i++) {
+    _Pragma("GCC unroll 6") for (int i = 0; i < 6; i++)
+    {
         wino_in_line(z, rows[i]);
         for (int j = 0; j < 6; j++) v_store(to + (6 * i + j) * step, z[j]);
     }
-}
-
-/* Lines of `wide` tiles, side by side in the result, a distance apart in x: what a vector has
- * past the end of a line is written over by the next. */
-static void wino_in(float *to, int64_t step, const float *x, const int64_t *off, size_t wide,
-                    int64_t apart, int64_t lines)
-{
-    for (int64_t i = 0; i < lines; i++, x += apart, to += wide)
-        for (size_t t = 0; t < wide; t += VEC_LANES) wino_in_tiles(to + t, step, x + t, off);
 }
 
 /* z = A' m */
@@ -51,19 +42,18 @@ INLINE void wino_out_line(V z[4], const V m[6])
     z[3] = v_fma(v_set(8), d, b) + m[5];
 }
 
-/* Element (i, j) of tile t goes to to[(4 i + j) * line + t]. */
-static void wino_out(float *to, int64_t line, const float *m, int64_t step, size_t n)
+static void wino_out(float *to, int64_t line, const float *m, int64_t step)
 {
-    for (size_t t = 0; t < n; t += VEC_LANES) {
-        V rows[4][6], col[6], z[4];
-        for (int j = 0; j < 6; j++) {
-            for (int i = 0; i < 6; i++) col[i] = v_load(m + (6 * i + j) * step + t);
-            wino_out_line(z, col);
-            for (int i = 0; i < 4; i++) rows[i][j] = z[i];
-        }
-        for (int i = 0; i < 4; i++) {
-            wino_out_line(z, rows[i]);
-            for (int j = 0; j < 4; j++) v_store(to + (4 * i + j) * line + t, z[j]);
-        }
+    V rows[4][6], d[6], z[4];
+    _Pragma("GCC unroll 6") for (int j = 0; j < 6; j++)
+    {
+        for (int i = 0; i < 6; i++) d[i] = v_load(m + (6 * i + j) * step);
+        wino_out_line(z, d);
+        for (int i = 0; i < 4; i++) rows[i][j] = z[i];
+    }
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
+    {
+        wino_out_line(z, rows[i]);
+        for (int j = 0; j < 4; j++) v_store(to + i * line + j * VEC_LANES, z[j]);
     }
 }

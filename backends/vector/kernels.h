@@ -56,19 +56,19 @@ typedef struct {
 typedef struct {
     int rows;
     bool half;   /* b is fp16 */
-    bool narrow; /* j < nr / 2; b is fp32 */
+    bool narrow; /* j < nr / 2 */
     int64_t runs, run, last;
     const float *a;
     int64_t apart;
     const int64_t *off; /* NULL: there is one run, at a */
     const void *b;
-    const float *from; /* NULL: nothing */
-    int64_t ldf;
-    const float *col; /* NULL: none */
+    const float *from;        /* NULL: nothing */
+    int64_t ldf, from_second; /* second: from column 0 to column nr / 2 */
+    const float *col;         /* NULL: none */
     bool bounded;
     float low, high;
     float *c;
-    int64_t ldc, second; /* second: from column 0 to column nr / 2 */
+    int64_t ldc, second;
 } RunTile;
 
 /* What becomes of sums c[i][j], in this order: rounded to fp16, a number for each row or column
@@ -92,6 +92,20 @@ typedef struct {
     int64_t high, wide, out_high, out_wide, top, left;
     int side, step; /* 3 or 5; 1 or 2 */
 } DepthPlane;
+
+/* A line of sums over side x side positions of a plane whose elements are vectors, by weights of as
+ * many vectors; the rest as in DepthPlane. Then col is added, and the sum held between two numbers. */
+typedef struct {
+    const void *x;
+    bool half; /* x is fp16 */
+    const float *weight;
+    int64_t high, wide, out_wide, top, left;
+    int side, step;
+    bool largest;     /* the largest of the positions instead; there are no weights */
+    const float *col; /* NULL: none */
+    bool bounded;
+    float least, most;
+} DepthLine;
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
@@ -128,15 +142,13 @@ typedef struct Kernels {
     void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
     /* the sums of all positions, of which the results' rows are one row of e */
     void (*depth)(const DepthPlane *d, const SumsEnd *e);
-    /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4; and back, of 4 */
+    void (*depth_line)(const DepthLine *d, int64_t y, float *to);
+    /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
-    void (*join4)(float *to, const float *x, int64_t plane, size_t n);
-    /* Winograd's transforms: of tile t of line i, t < wide, number p < 36 is to[p * step + i *
-     * wide + t], of x[off[6 i + j] + i * apart + t]; whole vectors are written. And of n tiles
-     * to[(4 i + j) * line + t] from 36 m[p * step + t]; n is rounded up. */
-    void (*wino_in)(float *to, int64_t step, const float *x, const int64_t *off, size_t wide,
-                    int64_t apart, int64_t lines);
-    void (*wino_out)(float *to, int64_t line, const float *m, int64_t step, size_t n);
+    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and of such 36, 4
+     * lines of 4 */
+    void (*wino_in)(float *to, int64_t step, const float *x, int64_t line);
+    void (*wino_out)(float *to, int64_t line, const float *m, int64_t step);
 } Kernels;
 
 /* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL

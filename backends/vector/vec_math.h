@@ -30,7 +30,8 @@ INLINE V v_held(V x, float least, float most)
     const __m256 low = _mm256_max_ps((__m256)v_set(least), (__m256)x);
     return (V)_mm256_min_ps((__m256)v_set(most), low);
 #else
-    return v_pick((VI)(x > most), v_set(most), v_pick((VI)(x < least), v_set(least), x));
+    const V low = v_pick((VI)(x < least), v_set(least), x);
+    return v_pick((VI)(low > most), v_set(most), low);
 #endif
 }
 

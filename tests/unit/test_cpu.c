@@ -178,6 +178,7 @@ static Value *conv(Gen *g, Value *x)
     const int64_t groups = draw(g, 3) == 0 ? cin : cin % 2 == 0 && draw(g, 4) == 0 ? 2 : 1;
     const int64_t cout = groups == 1 ? extent(g) : groups * (1 + draw(g, 2));
     int64_t kernel[2], stride[2], dilation[2], pad[4], taps = 1;
+    bool square = n == 2 && groups == 1;
     for (int i = 0; i < n; i++) {
         kernel[i] = 1 + draw(g, 4);
         stride[i] = 1 + draw(g, 3);
@@ -185,10 +186,12 @@ static Value *conv(Gen *g, Value *x)
         pad[2 * i] = draw(g, 3);
         pad[2 * i + 1] = draw(g, 3);
         taps *= kernel[i];
+        square = square && kernel[i] == 3 && stride[i] == 1;
         if (s->dim[2 + i] + pad[2 * i] + pad[2 * i + 1] < (kernel[i] - 1) * dilation[i] + 1)
             return NULL;
     }
     Shape w = { .rank = n + 2, .dim = { cout, cin / groups, kernel[0], kernel[1] } };
+    g->winograd = g->winograd || square;
     return mil_conv(
         &g->b, "c", .x = x, .weight = constant(g, w, 1 / sqrt((double)(cin / groups * taps))),
         .bias = draw(g, 2) ? constant(g, SHAPE(cout), 1) : NULL, .strides = ints(g, n, stride),
@@ -340,6 +343,66 @@ static Value *square(Gen *g, Value *x)
                     .groups = build_int(&g->b, 1));
 }
 
+static Value *tower_conv(Gen *g, Value *x, int64_t cout, int64_t side, int64_t step, bool own)
+{
+    const int64_t cin = x->type->shape.dim[1], steps[] = { step, step };
+    const int64_t most = side / 2, pad[] = { draw(g, (int)most + 1), most, most, most };
+    Value *w = constant(g, SHAPE(own ? cin : cout, own ? 1 : cin, side, side),
+                        1 / sqrt((double)(own ? side * side : cin * side * side)));
+    if (!own && side == 3 && step == 1) g->winograd = true;
+    return mil_conv(&g->b, "c", .x = x, .weight = w, .strides = ints(g, 2, steps),
+                    .bias = draw(g, 2) ? constant(g, SHAPE(own ? cin : cout), 1) : NULL,
+                    .pad_type = build_string(&g->b, "custom"), .pad = ints(g, 4, pad),
+                    .groups = build_int(&g->b, own ? cin : 1));
+}
+
+/* What follows a convolution: an activation, a number for each channel, a norm. */
+static Value *tower_end(Gen *g, Value *x)
+{
+    const int64_t channels = x->type->shape.dim[1];
+    switch (draw(g, 6)) {
+    case 0:
+        return mil_relu(&g->b, "r", .x = x);
+    case 1:
+        return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5), .beta = real(g, 0.75));
+    case 2:
+        return mil_silu(&g->b, "s", .x = x);
+    case 3:
+        return mil_mul(&g->b, "m", .x = x, .y = constant(g, SHAPE(1, channels, 1, 1), 1));
+    case 4:
+        return mil_add(&g->b, "a", .x = constant(g, SHAPE(channels, 1, 1), 1), .y = x);
+    default:
+        return x;
+    }
+}
+
+/* Convolutions one after the other, whose values need not be in the order that others read. */
+static Value *tower(Gen *g, Value *x)
+{
+    static const int64_t channels[] = { 3, 5, 8, 15, 16, 17, 24, 31, 32, 33, 40 };
+    (void)x;
+    Value *y = constant(g,
+                        SHAPE(1 + (draw(g, 4) == 0), channels[draw(g, COUNT(channels))],
+                              4 + draw(g, 13), 4 + draw(g, 13)),
+                        1);
+    y = mil_add(&g->b, "a", .x = y, .y = g->at[0]);
+    for (int i = 0, n = 2 + draw(g, 4); i < n && y; i++) {
+        const int64_t cout = channels[draw(g, COUNT(channels))], side = 1 + 2 * draw(g, 3);
+        const Shape *s = &y->type->shape;
+        Value *was = y;
+        if (s->dim[2] < side || s->dim[3] < side) return y;
+        y = tower_end(g, tower_conv(g, y, cout, side, 1 + (draw(g, 4) == 0), draw(g, 3) == 0));
+        if (draw(g, 2) && shape_equal(s, &y->type->shape))
+            y = mil_add(&g->b, "s", .x = draw(g, 2) ? y : was, .y = draw(g, 2) ? was : y);
+        if (draw(g, 8) == 0) g->at[g->n++] = y; /* which others read */
+    }
+    if (draw(g, 3) || y->type->shape.dim[2] < 3 || y->type->shape.dim[3] < 3) return y;
+    const int64_t sides[] = { 3, 3 }, steps[] = { 2, 2 }, pad[] = { 1, 1, 1, 1 };
+    return mil_max_pool(&g->b, "p", .x = y, .kernel_sizes = ints(g, 2, sides),
+                        .strides = ints(g, 2, steps), .pad = ints(g, 4, pad),
+                        .pad_type = build_string(&g->b, "custom"));
+}
+
 static Value *transposed(Gen *g, Value *x)
 {
     const int n = draw(g, 3) ? 2 : 1;
@@ -433,11 +496,11 @@ static Value *attended(Gen *g, Value *x)
 }
 
 typedef Value *Statement(Gen *g, Value *x);
-static Statement *const statements[] = { unary,   binary, unary,     binary,     chosen,
-                                         linear,  matmul, conv,      pool,       rows,
-                                         moved,   conv,   channels,  binary,     recurrent,
-                                         parts,   square, attention, transposed, depthwise,
-                                         attended };
+static Statement *const statements[] = { unary,    binary, unary,     binary,     chosen,
+                                         linear,   matmul, conv,      pool,       rows,
+                                         moved,    conv,   channels,  binary,     recurrent,
+                                         parts,    square, attention, transposed, depthwise,
+                                         attended, tower,  tower };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {

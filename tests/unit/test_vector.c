@@ -199,6 +199,7 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
                         .b = half ? (const void *)small : b,
                         .from = from,
                         .ldf = k->nr,
+                        .from_second = k->lanes,
                         .col = from + 5,
                         .bounded = true,
                         .low = -300,
@@ -231,6 +232,7 @@ static void test_runs(void **state)
             check_runs(k, rows, false, false);
             check_runs(k, rows, true, false);
             check_runs(k, rows, false, true);
+            check_runs(k, rows, true, true);
         }
 }
 

@@ -1,0 +1,122 @@
+/* flat_lines.c -- x laid out for convolutions by blocks of channels (flat_pack.h): lines with their
+ * padding, in fp32, from a twin or from a value whose channels are planes. */
+#include "flat_pack.h"
+
+#include <string.h>
+
+enum { LINES = 4 }; /* of a part */
+
+typedef struct {
+    const BlockLines *b;
+    const FlatRun *r;
+    int64_t image;
+    float *to;
+} LinesWork;
+
+static int64_t lines_least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* n positions of a line from a twin. */
+static void lines_of_twin(const LinesWork *w, int64_t block, int64_t y, int64_t n, float *to)
+{
+    const BlockLines *b = w->b;
+    const int64_t line = (w->image * b->blocks + block) * b->w.in[1] + y;
+    const int64_t at = line * b->w.in[2] * b->side;
+    const size_t all = (size_t)(n * b->side);
+    const char *x = flat_at(w->r, b->x_slot);
+    const int64_t there = lines_least(b->side, b->cin - block * b->side);
+    if (b->type == DT_FP32) memcpy(to, (const float *)(const void *)x + at, all * sizeof *to);
+    else w->r->k->widen(to, (const uint16_t *)(const void *)x + at, all);
+    for (int64_t i = 0; i < n && there < b->side; i++)
+        memset(to + i * b->side + there, 0, (size_t)(b->side - there) * sizeof *to);
+}
+
+/* And from channels that are planes of their own. */
+static void lines_of_planes(const LinesWork *w, int64_t block, int64_t y, int64_t n, float *to,
+                            float *room)
+{
+    const BlockLines *b = w->b;
+    const Kernels *k = w->r->k;
+    const int64_t plane = window_in(&b->w), channel = block * b->side;
+    const int64_t rows = lines_least(b->side, b->cin - channel);
+    const int64_t at = (w->image * b->cin + channel) * plane + y * b->w.in[2];
+    const char *x = flat_at(w->r, b->x_slot);
+    if (rows < b->side) memset(to, 0, (size_t)(n * b->side) * sizeof *to);
+    if (b->type == DT_FP32) {
+        k->turn(to, b->side, (const float *)(const void *)x + at, plane, rows, (size_t)n);
+        return;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        k->widen(room + i * n, (const uint16_t *)(const void *)x + at + i * plane, (size_t)n);
+    k->turn(to, b->side, room, n, rows, (size_t)n);
+}
+
+static void lines_line(const LinesWork *w, int64_t block, int64_t line, float *room)
+{
+    const BlockLines *b = w->b;
+    const int64_t before = lines_least(b->w.before[2], b->broad);
+    const int64_t n = lines_least(b->w.in[2], b->broad - before);
+    const int64_t y = line - b->w.before[1];
+    float *to = w->to + (block * b->high + line) * b->broad * b->side;
+    if (y < 0 || y >= b->w.in[1]) {
+        memset(to, 0, (size_t)(b->broad * b->side) * sizeof *to);
+        return;
+    }
+    float *inside = to + before * b->side, *behind = inside + n * b->side;
+    memset(to, 0, (size_t)(before * b->side) * sizeof *to);
+    if (b->twin) lines_of_twin(w, block, y, n, inside);
+    else lines_of_planes(w, block, y, n, inside, room);
+    memset(behind, 0, (size_t)((b->broad - before - n) * b->side) * sizeof *to);
+}
+
+static void lines_part(void *ctx, int64_t part, int lane)
+{
+    const LinesWork *w = ctx;
+    const int64_t parts = (w->b->high + LINES - 1) / LINES;
+    const int64_t first = part % parts * LINES, end = lines_least(first + LINES, w->b->high);
+    for (int64_t line = first; line < end; line++)
+        lines_line(w, part / parts, line, flat_lane(w->r, lane));
+}
+
+const float *block_lines(const BlockLines *b, const FlatRun *r, int64_t image)
+{
+    LinesWork w = { b, r, image, (float *)(void *)r->room };
+    if (!b->staged) {
+        const int64_t all = b->blocks * b->high * b->broad * b->side;
+        return (const float *)(void *)flat_at(r, b->x_slot) + image * all;
+    }
+    team_run(r->team, lines_part, &w, b->blocks * ((b->high + LINES - 1) / LINES));
+    return w.to;
+}
+
+void block_lines_of(const FlatLower *l, const Conv *v, BlockLines *b)
+{
+    const int lanes = l->p->kernels->lanes;
+    const Window *w = &v->window;
+    *b = (BlockLines){ .w = *w,
+                       .x_slot = lower_slot(l, P_x),
+                       .type = call_dtype(l->c, P_x),
+                       .cin = v->cin,
+                       .side = v->cin < lanes ? v->cin : lanes,
+                       .high = (w->out[1] - 1) * w->stride[1] + window_span(w, 1),
+                       .broad = (w->out[2] - 1) * w->stride[2] + window_span(w, 2) };
+    b->twin = b->x_slot >= l->p->plan->nslot;
+    if (b->twin) b->side = lanes;
+    b->blocks = layout_blocks(v->cin, (int)b->side);
+    b->padded = w->before[1] || w->before[2] || w->after[1] || w->after[2];
+    b->staged = !b->twin || b->padded || b->type != DT_FP32
+             || (v->cin % b->side && window_taps(w) > 1);
+    if (b->staged) return;
+    b->high = w->in[1];
+    b->broad = w->in[2];
+}
+
+size_t block_lines_room(const BlockLines *b)
+{
+    const int64_t all = b->blocks * b->high * b->broad * b->side;
+    return b->staged ? (size_t)all * sizeof(float) : 0;
+}
+
+size_t block_lines_lane(const BlockLines *b)
+{
+    return (size_t)(b->side * b->w.in[2] + ELEM_PAD) * sizeof(float);
+}
