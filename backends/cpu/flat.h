@@ -82,6 +82,7 @@ struct FlatStep {
     const void *data;  /* the kernel's own */
     ElemProgram *elem; /* NULL: there is none */
     Call *refers;      /* the op's reference kernel: its call; NULL: kernels */
+    bool asks;         /* ..and whether that asks the run's numbers what it may */
     FlatWay way;       /* GO_ON: what is above; else where the run goes on */
     int test, turns;   /* slot whose truth it asks; number of the loop, -1: none */
     int to;            /* op, and after ordering step, that it goes to */

@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+/* Whether a run's own numbers may say where something is, or how much. */
+static bool may_count(const Type *t) { return !dtype_is_float(t->dtype) && t->shape.rank <= 1; }
+
+static void refer_slot(FlatLower *l, FlatStep *f, int slot)
+{
+    const FlatSlot *s = &l->p->slot[slot];
+    if (s->known) return;
+    f->read[f->nread++] = slot;
+    f->asks = f->asks || may_count(s->type);
+}
+
 void flat_refer(FlatLower *l, FlatStep *f)
 {
     const Step *s = l->s;
@@ -11,8 +22,7 @@ void flat_refer(FlatLower *l, FlatStep *f)
     for (int i = 0; i < s->narg; i++) n += s->arg[i].n;
     f->read = NEW_ARRAY(&l->p->arena, n + 1, int);
     for (int i = 0; i < s->narg; i++)
-        for (int k = 0; k < s->arg[i].n; k++)
-            if (!l->p->slot[s->arg[i].slot[k]].known) f->read[f->nread++] = s->arg[i].slot[k];
+        for (int k = 0; k < s->arg[i].n; k++) refer_slot(l, f, s->arg[i].slot[k]);
     f->write = s->out;
     f->nwrite = s->op->nout;
     f->refers = l->c;
@@ -57,6 +67,19 @@ static void take_results(const FlatStep *f, const FlatRun *r, Call *c)
     }
 }
 
+/* Where something is, or how much, is known to fit only when the run has it. */
+static bool call_fits(const FlatStep *f, Call *c)
+{
+    const Type *planned[MAX_RESULT];
+    if (!f->asks) return true;
+    const int n = c->nout;
+    memcpy(planned, c->out, sizeof planned);
+    const bool ok = call_check(c) && c->info->infer(c);
+    memcpy(c->out, planned, sizeof planned);
+    c->nout = n;
+    return ok;
+}
+
 bool flat_call(const FlatStep *f, FlatRun *r)
 {
     Arena scratch = { 0 };
@@ -72,10 +95,11 @@ bool flat_call(const FlatStep *f, FlatRun *r)
         c->random_serial = (*r->draws)++;
     }
     set_values(f, r, c, &scratch);
-    set_results(f, r, c, &scratch);
-    const bool ok = c->info->eval(c);
+    const bool fit = call_fits(f, c);
+    if (fit) set_results(f, r, c, &scratch);
+    const bool ok = fit && c->info->eval(c);
     if (ok) take_results(f, r, c);
-    for (int i = 0; i < c->nout && !ok; i++)
+    for (int i = 0; i < c->nout && fit && !ok; i++)
         if (c->res[i]) tensor_free(c->res[i]);
     c->arena = planned;
     arena_free(&scratch);

@@ -126,9 +126,11 @@ Value *grad_two(Builder *b, int kind, Value *x, Value *y)
     return build_of(b, ops[kind].name, kind, P_x, x, P_y, y, P_NONE);
 }
 
+/* Of what is poison, behind an error, any number is as good as another. */
 Value *grad_number(Builder *b, const Value *like, double v)
 {
-    return build_float(b, like->type->dtype, v);
+    const bool poison = like->type->kind == TY_POISON;
+    return build_float(b, poison ? DT_FP32 : like->type->dtype, v);
 }
 
 Value *grad_with(Builder *b, int kind, Value *x, double y)
@@ -152,9 +154,29 @@ Value *grad_where(Builder *b, Value *cond, Value *x, Value *y)
 
 /* ---- shapes ------------------------------------------------------------------------------ */
 
+static Value *zeros_of(Builder *b, const Type *t)
+{
+    Const *c = NEW(&b->m->arena, Const);
+    *c = (Const){ .type = t, .kind = CONST_INIT, .init = INIT_FILL };
+    return build_const(b, "zeros", c);
+}
+
+Value *grad_zeros(Builder *b, const Value *like) { return zeros_of(b, like->type); }
+
+/* A tensor without elements, which no reshape and no tile needs to know x for; NULL: s has some. */
+static Value *empty_of(Builder *b, const Value *x, const Shape *s)
+{
+    bool empty = false;
+    for (int i = 0; i < s->rank; i++) empty = empty || !s->dim[i];
+    if (!empty || x->type->kind == TY_POISON) return NULL;
+    return zeros_of(b, module_tensor(b->m, x->type->dtype, s));
+}
+
 Value *grad_as(Builder *b, Value *x, Shape s)
 {
     if (shape_equal(&x->type->shape, &s)) return x;
+    Value *empty = empty_of(b, x, &s);
+    if (empty) return empty;
     if (!s.rank) return mil_squeeze(b, "squeeze", .x = x);
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s.rank, s.dim));
 }
@@ -206,6 +228,8 @@ Value *grad_spread(Builder *b, Value *x, const Shape *s)
     int64_t reps[MAX_RANK];
     bool more = false;
     if (shape_equal(&x->type->shape, s)) return x;
+    Value *empty = empty_of(b, x, s);
+    if (empty) return empty;
     for (int i = 0; i < s->rank; i++) {
         const int at = i - (s->rank - x->type->shape.rank);
         ones.dim[i] = at < 0 ? 1 : x->type->shape.dim[at];
@@ -215,13 +239,6 @@ Value *grad_spread(Builder *b, Value *x, const Shape *s)
     x = grad_as(b, x, ones);
     if (!more) return x;
     return mil_tile(b, "tile", .x = x, .reps = build_ints(b, s->rank, reps));
-}
-
-Value *grad_zeros(Builder *b, const Value *like)
-{
-    Const *c = NEW(&b->m->arena, Const);
-    *c = (Const){ .type = like->type, .kind = CONST_INIT, .init = INIT_FILL };
-    return build_const(b, "zeros", c);
 }
 
 Value *grad_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)

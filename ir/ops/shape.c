@@ -65,7 +65,8 @@ bool infer_reshape(Call *c)
             wild = i;
         }
     }
-    if (s.known && !(wild >= 0 ? solve_dim(c, x, &r, wild) : check_same_size(c, x, &r)))
+    const bool known = s.known || !s.n; /* one of rank 0 says all */
+    if (known && !(wild >= 0 ? solve_dim(c, x, &r, wild) : check_same_size(c, x, &r)))
         return false;
     return call_out(c, call_dtype(c, P_x), r);
 }

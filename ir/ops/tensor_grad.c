@@ -124,7 +124,7 @@ bool grad_pad_op(Grad *g)
     const Shape s = x->type->shape;
     const int mode = grad_choice(g, P_mode);
     const int n = value_ints(grad_arg(g, P_pad), pad), first = s.rank - n / 2;
-    if (n < 0) bug("pad makes known dimensions of what is not known");
+    if (n < 0) return grad_error(g, "pad must be a constant");
     if (grad_wants(g, P_constant_val) && mode == EXTEND_CONSTANT) {
         bool axes[MAX_RANK];
         for (int i = 0; i < MAX_RANK; i++) axes[i] = true;
