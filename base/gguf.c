@@ -49,8 +49,8 @@ static bool gguf_cut(const GgufReader *r)
 
 static bool gguf_number(GgufReader *r, int bytes, uint64_t *out)
 {
-    if (r->size - r->at < (size_t)bytes) return gguf_cut(r);
     *out = 0;
+    if (r->size - r->at < (size_t)bytes) return gguf_cut(r);
     for (int i = bytes; i-- > 0;) *out = *out << 8 | r->data[r->at + (size_t)i];
     r->at += (size_t)bytes;
     return true;
@@ -200,7 +200,7 @@ bool gguf_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file
                      .data = file->data,
                      .size = file->size,
                      .align = GGUF_ALIGNMENT };
-    uint64_t tensors, values;
+    uint64_t tensors = 0, values = 0;
     *out = (SafeTensors){ .path = arena_strdup(a, path) };
     if (!gguf_header(&r, &tensors, &values)) return false;
     for (uint64_t i = 0; i < values; i++)

@@ -234,7 +234,39 @@ const char *anec_main_function(const anec_model *model);
  * "text" or "json" (docs/runtime.md). *out is freed by anec_text_free. */
 anec_status anec_describe(const anec_model *model, const char *format, char **out,
                           anec_error *error);
+/* Counts, by function, operations of each kind with their multiply-adds, constants, parameters,
+ * bytes of weights and states, and the most bytes of values that are needed at once, as
+ * `anec --stats` does. Otherwise as anec_describe. */
+anec_status anec_count(const anec_model *model, const char *format, char **out,
+                       anec_error *error);
 void anec_text_free(char *text);
+
+/* ---- what is wrong with a model ------------------------------------------------------------ */
+
+typedef struct {
+    size_t size; /* as the library has it: what lies behind it is newer than this header */
+    /* ANEC_ERROR: the engine is known to refuse the program, to crash or to give wrong numbers, or
+     * it is no program; ANEC_WARNING: that is reported, or accuracy or speed suffer; ANEC_NOTE:
+     * reports contradict each other; ANEC_FAILURE: a file cannot be read */
+    anec_severity severity;
+    /* the rule's name (`anec --explain`) or the warning's, "invalid" or "unreadable"; NULL: a note
+     * on the finding before it */
+    const char *id;
+    int is_rule; /* not 0: id is that of a rule of the target */
+    const char *text;
+    const char *file; /* NULL: none */
+    int line, column; /* from 1; line 0: no text has it; columns count code points */
+    const char *function, *op, *value; /* where in the program: "main", "conv", "y"; or NULL */
+    const char *pass; /* that rewrites it when the model is compiled for the target, or NULL */
+    const char *left; /* why no pass rewrites it, or NULL */
+} anec_finding;
+/* Called for each finding; everything in it is valid during the call. */
+typedef void (*anec_found)(void *ctx, const anec_finding *finding);
+/* Tells what `anec --check` finds in a model, for the target of the config; without one an
+ * .anedsl is checked for generic, any other as it is written. No engine is needed. ANEC_WRONG: a
+ * finding is an error; ANEC_WORLD: one is a failure. config may be NULL. */
+anec_status anec_check(const anec_config *config, const char *path, anec_found found, void *ctx,
+                       anec_error *error);
 
 /* Describes how the kernel's function is run. On coreml, from macOS 14.4 on: the device on
  * which Core ML plans to run each operation. On cpu: the steps, for the shapes of the last

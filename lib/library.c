@@ -5,7 +5,7 @@
 
 const anec_config config_none;
 
-static void call_emit(void *call, DiagKind kind, const char *message)
+anec_severity severity_of(DiagKind kind)
 {
     static const anec_severity severity[] = {
         [DIAG_NOTE] = ANEC_NOTE,
@@ -13,10 +13,16 @@ static void call_emit(void *call, DiagKind kind, const char *message)
         [DIAG_ERROR] = ANEC_ERROR,
         [DIAG_FAIL] = ANEC_FAILURE,
     };
+    return severity[kind];
+}
+
+static void call_emit(void *call, DiagKind kind, const char *message)
+{
     ApiCall *c = call;
     if (kind == DIAG_ERROR || kind == DIAG_FAIL) buf_puts(&c->text, message);
     Guard *g = guard_pause();
-    if (c->config->message) c->config->message(c->config->message_ctx, severity[kind], message);
+    if (c->config->message)
+        c->config->message(c->config->message_ctx, severity_of(kind), message);
     guard_resume(g);
 }
 

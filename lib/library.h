@@ -115,6 +115,7 @@ anec_status call_end(ApiCall *c, bool ok);
 /* Ends the call with this text and status. */
 anec_status call_say(ApiCall *c, anec_status status, const char *text);
 anec_status say(anec_error *error, anec_status status, const char *text);
+anec_severity severity_of(DiagKind kind);
 bool wrong(Diag *d, const char *fmt, const char *a, const char *b);
 
 void leave(anec_kernel *k, bool sources);

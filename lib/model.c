@@ -445,26 +445,40 @@ const char *anec_main_function(const anec_model *model)
     return f ? f->name : NULL;
 }
 
-anec_status anec_describe(const anec_model *model, const char *format, char **out,
-                          anec_error *error)
+typedef bool ModelText(Buf *out, const char *path, const Module *m, Diag *d);
+
+/* What two functions write of a model, as text and as JSON. */
+static anec_status model_text(const anec_model *model, const char *format, ModelText *text,
+                              ModelText *json, char **out, anec_error *error)
 {
     ApiCall c;
-    Buf text = { 0 };
+    Buf buf = { 0 };
     GIVEN(out);
     *out = NULL;
     GIVEN(model);
     GIVEN(format);
-    const bool json = !strcmp(format, "json");
-    if (!json && strcmp(format, "text") != 0)
+    const bool is_json = !strcmp(format, "json");
+    if (!is_json && strcmp(format, "text") != 0)
         return say(error, ANEC_WRONG, "a model is described as text or as json");
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
-    const bool ok = (json ? describe_json : describe_text)(&text, model->m.path,
-                                                           model->m.module, &c.d);
-    if (!ok) buf_free(&text);
+    const bool ok = (is_json ? json : text)(&buf, model->m.path, model->m.module, &c.d);
+    if (!ok) buf_free(&buf);
     const anec_status s = call_end(&c, ok);
-    *out = text.s;
+    *out = buf.s;
     return s;
+}
+
+anec_status anec_describe(const anec_model *model, const char *format, char **out,
+                          anec_error *error)
+{
+    return model_text(model, format, describe_text, describe_json, out, error);
+}
+
+anec_status anec_count(const anec_model *model, const char *format, char **out,
+                       anec_error *error)
+{
+    return model_text(model, format, stats_text, stats_json, out, error);
 }
 
 void anec_text_free(char *text) { mem_free(text); }

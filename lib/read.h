@@ -118,4 +118,24 @@ typedef struct {
 
 anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p);
 
+/* ---- what is wrong with a model (findings.c) ------------------------------------------------ */
+
+typedef struct {
+    DiagKind kind;    /* a rule of which reports contradict each other is a DIAG_NOTE */
+    bool note;        /* it belongs to the finding before it */
+    const Rule *rule; /* that is broken, or NULL: */
+    const char *id; /* the rule's name, the warning's, "invalid" or "unreadable" (the world) */
+    const char *message; /* valid during the call, as are names of the program */
+    const char *left;    /* why no pass mends it here, or NULL */
+    Loc loc;
+    const char *func, *op, *value; /* where, or NULL */
+} CheckFinding;
+typedef void CheckHear(void *ctx, const CheckFinding *f);
+
+/* Opens a model and tells what is wrong with it for the target of the config, one finding after
+ * the other, in place of reporting it to d. compiled: of MIL, what the passes leave; an .anedsl
+ * is always compiled. ANEC_WRONG: something is an error. ANEC_USAGE: Model.usage. */
+anec_status check_model(Model *m, const anec_config *config, const char *path, bool compiled,
+                        Diag *d, CheckHear *hear, void *ctx);
+
 #endif

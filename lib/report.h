@@ -37,6 +37,23 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
 bool describe_text(Buf *out, const char *path, const Module *m, Diag *d);
 bool describe_json(Buf *out, const char *path, const Module *m, Diag *d);
 
+/* ---- what they cost, from their types alone (stats.c, liveness.c) ------------------------ */
+
+typedef struct {
+    /* at once in values, inputs counted, constants and states not; -1: not known */
+    double bytes;
+    const Op *at;      /* the operation during which; NULL: none computes anything */
+    const Value *open; /* bytes is -1: a value whose size is not known */
+} Peak;
+
+/* The largest sum of values that are still needed, operation by operation in the order written;
+ * a loop counts with the larger of its blocks. */
+Peak liveness_peak(const Func *f);
+
+/* Every function; no weight is read. Always true. */
+bool stats_text(Buf *out, const char *path, const Module *m, Diag *d);
+bool stats_json(Buf *out, const char *path, const Module *m, Diag *d);
+
 /* ---- pieces of JSON (report_json.c) ------------------------------------------------------ */
 
 cJSON *json_int(int64_t v); /* all digits, whatever the size */

@@ -86,77 +86,55 @@ static void lint_place(LintJob *j, Finding *f, Loc loc)
     f->length = line == f->line && f->length > f->column ? f->length - f->column : 0;
 }
 
-static void lint_item(void *ctx, const DiagItem *item)
+static LintLevel lint_level(DiagKind kind)
+{
+    return kind == DIAG_NOTE ? LINT_NOTE : kind == DIAG_WARNING ? LINT_WARNING : LINT_ERROR;
+}
+
+static void lint_hear(void *ctx, const CheckFinding *found)
 {
     LintJob *j = ctx;
     Finding *last = j->last;
-    if (item->kind == DIAG_NOTE && last) {
-        last->notes = last->notes ? arena_printf(j->arena, "%s\n%s", last->notes, item->message)
-                                  : arena_strdup(j->arena, item->message);
+    if (found->note && last) {
+        last->notes = last->notes
+                        ? arena_printf(j->arena, "%s\n%s", last->notes, found->message)
+                        : arena_strdup(j->arena, found->message);
         return;
     }
-    Finding f = { .rule = -1, .message = arena_strdup(j->arena, item->message) };
-    f.level = item->kind == DIAG_NOTE    ? LINT_NOTE
-            : item->kind == DIAG_WARNING ? LINT_WARNING
-                                         : LINT_ERROR;
-    f.id = item->warning ? item->warning : item->kind == DIAG_FAIL ? "unreadable" : "invalid";
-    lint_place(j, &f, item->loc);
+    Finding f = {
+        .level = lint_level(found->kind),
+        .rule = found->rule ? (int)(found->rule - rules) : -1,
+        .id = found->id,
+        .message = arena_strdup(j->arena, found->message),
+        .left = found->left,
+        .op = found->op,
+    };
+    lint_place(j, &f, found->loc);
+    if (found->func) f.func = arena_strdup(j->arena, found->func);
+    if (found->value) f.value = arena_strdup(j->arena, found->value);
     lint_add(j->all, &f, j->target);
-    j->last = &j->all->item[j->all->count - 1];
-    if (j->last->ntarget > 1) j->last = NULL; /* its notes are there */
-}
-
-static void lint_break(void *ctx, const RuleBreak *b)
-{
-    LintJob *j = ctx;
-    Finding f = { .rule = (int)(b->rule - rules),
-                  .id = b->rule->name,
-                  .message = arena_strdup(j->arena, b->message),
-                  .left = b->left };
-    f.level = b->level == LEVEL_ERROR           ? LINT_ERROR
-            : b->standing == STAND_CONTRADICTED ? LINT_NOTE
-                                                : LINT_WARNING;
-    lint_place(j, &f, b->loc);
-    if (b->func) f.func = arena_strdup(j->arena, b->func->name);
-    if (b->op) f.op = op_name(b->op);
-    if (b->op && b->op->nout) f.value = arena_strdup(j->arena, b->op->out[0]->name);
-    lint_add(j->all, &f, j->target);
+    j->last = found->rule ? NULL : &j->all->item[j->all->count - 1];
+    if (j->last && j->last->ntarget > 1) j->last = NULL; /* its notes are there */
 }
 
 /* ---- one model for one target ------------------------------------------------------------ */
 
-/* What --check does, with what it says going to the findings. */
-static int lint_check(LintJob *j, Model *m, const ToolArgs *args, Diag *d)
-{
-    Pipeline p;
-    const bool compiles = args->value[LINT_OPT_compiled].count > 0;
-    int code = model_open(m, args, d);
-    if (!code) code = model_parse(m, args, d);
-    if (!code && !m->dsl) code = model_check(m, d);
-    if (!code) code = model_pipeline(m, args, d, &p);
-    if (code) return code;
-    if ((m->dsl || compiles) && !passes_run(m->module, &p.pass, d)) return diag_exit(d);
-    p.rules.doubts = true;
-    if (p.enforced) rules_check(m->module, &p.rules, d, lint_break, j);
-    return module_stayed(m->module, d) ? diag_exit(d) : EXIT_WORLD;
-}
-
 static int lint_model(LintJob *j, const char *path, const char *target)
 {
-    ToolArgs one = *j->args;
     Model m = { 0 };
-    Diag d = { .item = lint_item, .item_ctx = j };
+    Diag d = { 0 };
+    const bool compiled = j->args->value[LINT_OPT_compiled].count > 0;
     tool_warnings(&d, j->args);
-    one.operand = path;
     j->path = path;
     j->target = target;
     j->last = NULL;
-    if (anec_config_set(one.config, "target", target, NULL)) mem_out(1);
-    const int code = lint_check(j, &m, &one, &d);
+    if (anec_config_set(j->args->config, "target", target, NULL)) mem_out(1);
+    const anec_status s = check_model(&m, j->args->config, path, compiled, &d, lint_hear, j);
+    if (s == ANEC_USAGE) usage_error(&lint_tool, "%s", m.usage);
     diag_end(&d);
-    model_free(&m);
+    read_free(&m);
     diag_free(&d);
-    return code;
+    return (int)s;
 }
 
 /* ---- all of them ------------------------------------------------------------------------- */

@@ -227,7 +227,8 @@ static int put_stats(CompilerJob *j)
 {
     const int code = model_check(&j->model, j->diag);
     if (code) return code;
-    (compiler_json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
+    (compiler_json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module,
+                                                 j->diag);
     return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
 }
 

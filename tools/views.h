@@ -1,5 +1,5 @@
-/* views.h -- what anec and anediff show: a program as a drawing for graphviz and as JSON, what
- * it costs, the tables, the rules, and in what two programs differ. */
+/* views.h -- what anec and anediff show: a program as a drawing for graphviz and as JSON, the
+ * tables, the rules, and in what two programs differ. */
 #ifndef ANEC_VIEWS_H
 #define ANEC_VIEWS_H
 
@@ -16,22 +16,6 @@ void graph_json(Buf *out, const char *path, const Module *m);
 /* A literal that is a parameter of its op rather than data: in memory, of few elements. */
 enum { SMALL_LITERAL = 16 };
 bool literal_is_small(const Const *c);
-
-/* ---- what a function costs, from its types alone; no weight is read ---------------------- */
-
-typedef struct {
-    /* at once in values, inputs counted, constants and states not; -1: not known */
-    double bytes;
-    const Op *at;      /* the op during which; NULL: none computes anything */
-    const Value *open; /* bytes is -1: a value whose size is not known */
-} Peak;
-
-/* The largest sum of values that are still needed, op by op in the order written;
- * a loop counts with the larger of its blocks. */
-Peak liveness_peak(const Func *f);
-
-void stats_text(Buf *out, const char *path, const Module *m);
-void stats_json(Buf *out, const char *path, const Module *m);
 
 /* ---- its weights, for Python ------------------------------------------------------------- */
 

@@ -5,11 +5,12 @@ processor, or on a simulated engine.
     y = model.predict({"x": x})["y"]
 
     anec.compile("net.anedsl", "net.mil", target="m1")
-    for message in anec.check("net.anedsl", target="m1"): print(message)
+    for finding in anec.check("net.anedsl", target="m1"): print(finding)
 """
 from __future__ import annotations
 
 import ctypes as c
+import json
 import logging
 import os
 import tempfile
@@ -17,12 +18,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Uni
 
 import numpy as np
 
-from ._library import (BugError, BusyError, CError, CFeature, CInput, CMacs, CRunOptions, CTensor, Error, INPUT, MESSAGE, RESULT,
+from ._library import (BugError, BusyError, CFeature, CFinding, CInput, CMacs, CRunOptions, CTensor, Error, FOUND, INPUT, MESSAGE, RESULT,
                        STATE, UsageError, WorldError, WrongError, call, lib, text)
 from ._tensor import array_of, taken, tensor_of
 from ._tools import TrainError, train
 
-__all__ = ["load", "compile", "check", "train", "backends", "Model", "Kernel", "Port", "Message", "Error", "WrongError",
+__all__ = ["load", "compile", "check", "train", "backends", "Model", "Kernel", "Port", "Finding", "Error", "WrongError",
            "UsageError", "WorldError", "BusyError", "BugError", "TrainError", "__version__"]
 __version__ = lib.anec_version().decode()
 log = logging.getLogger("anec")
@@ -33,13 +34,26 @@ _SEVERITIES = ("note", "warning", "error", "failure")
 Path = Union[str, "os.PathLike[str]"]
 
 
-class Message(NamedTuple):
-    """What was said of a program: note, warning, error or failure, and the text with its place."""
+class Finding(NamedTuple):
+    """What anec.check found: note, warning, error or failure; the rule's name (`anec --explain`), the warning's, "invalid",
+    "unreadable", or None for a note on the finding before it; the text and its place; the pass that rewrites it when the
+    model is compiled for the target, or why none does."""
     severity: str
+    id: Optional[str]
+    is_rule: bool
     text: str
+    file: Optional[str]
+    line: int
+    column: int
+    function: Optional[str]
+    op: Optional[str]
+    value: Optional[str]
+    fixed_by: Optional[str]
+    left: Optional[str]
 
     def __str__(self) -> str:
-        return self.text.rstrip()
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        return f"{place}{self.severity}: {self.text}" + (f" [{self.id}]" if self.is_rule else "")
 
 
 class Port(NamedTuple):
@@ -63,22 +77,17 @@ def backends() -> Dict[str, str]:
 class _Config:
     """Options of the library, and where its messages go."""
 
-    def __init__(self, options: Mapping[str, Any], heard: Optional[List[Message]] = None):
+    def __init__(self, options: Mapping[str, Any]):
         self.pointer = c.c_void_p(lib.anec_config_new())
         if not self.pointer:
             raise MemoryError
-        self._heard = heard
         self._call = MESSAGE(self._message)  # kept, since the library keeps it
         lib.anec_config_messages(self.pointer, self._call, None)
         for name, value in options.items():
             self._set(name.replace("_", "-"), value)
 
     def _message(self, _ctx, severity: int, said: bytes) -> None:
-        message = Message(_SEVERITIES[severity], said.decode(errors="replace"))
-        if self._heard is not None:
-            self._heard.append(message)
-        else:
-            log.log(_LEVELS[severity], "%s", message)
+        log.log(_LEVELS[severity], "%s", said.decode(errors="replace").rstrip())
 
     def _set(self, name: str, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -100,8 +109,8 @@ class _Config:
 
 
 class _Device:
-    def __init__(self, backend: str, options: Mapping[str, Any], heard: Optional[List[Message]] = None):
-        self.config = _Config(options, heard)
+    def __init__(self, backend: str, options: Mapping[str, Any]):
+        self.config = _Config(options)
         self.pointer = c.c_void_p()
         call("open_with", backend.encode(), self.config.pointer, c.byref(self.pointer))
 
@@ -239,6 +248,10 @@ class Model:
         """What its functions take and give: "text" or "json"."""
         return text("describe", self.pointer, format.encode())
 
+    def count(self) -> Dict[str, Any]:
+        """What it has, as `anec --stats --json`: operations, multiply-adds, parameters, bytes, by function."""
+        return json.loads(text("count", self.pointer, b"json"))
+
     def kernel(self, function: Optional[str] = None) -> Kernel:
         """Another kernel each time, with states of its own."""
         return Kernel(self, function)
@@ -293,15 +306,21 @@ def compile(model: Path, output: Path, target: str = "generic", **options: Any) 
     load(model, "ref", target=target, **options).save(output)
 
 
-def check(model: Path, target: str = "generic", **options: Any) -> List[Message]:
-    """What is wrong with a program for a target; an empty list: nothing."""
-    heard: List[Message] = []
-    device = _Device("ref", {"target": target, **options}, heard)
-    out = c.c_void_p()
-    error = CError()
-    if lib.anec_load(device.pointer, os.fspath(model).encode(), c.byref(out), c.byref(error)):
-        if not any(m.severity in ("error", "failure") for m in heard):
-            heard.append(Message("error", error.text.decode(errors="replace")))
-        return heard
-    Model(device, out)
-    return heard
+def check(model: Path, target: Optional[str] = None, **options: Any) -> List[Finding]:
+    """What is wrong with a program for a target, as `anec --check --target T MODEL`; an empty list: nothing. Without a
+    target a program of the language is checked for `generic`, other models as they are written."""
+    found: List[Finding] = []
+    wanted = {name: kind for name, kind in CFinding._fields_ if name in Finding._fields}
+
+    def hear(_ctx, one) -> None:
+        values = {name: getattr(one.contents, name) for name in wanted}
+        words = {n: v.decode(errors="replace") if isinstance(v, bytes) else v for n, v in values.items()}
+        found.append(Finding(**{**words, "severity": _SEVERITIES[words["severity"]], "is_rule": bool(words["is_rule"])}))
+
+    config = _Config({"target": target, **options})
+    try:
+        call("check", config.pointer, os.fspath(model).encode(), FOUND(hear), None)
+    except (WrongError, WorldError):
+        if not found:
+            raise
+    return found

@@ -37,7 +37,15 @@ class CMacs(c.Structure):
     _fields_ = [("size", c.c_size_t), ("count", c.c_double), ("blocks", c.c_int), ("open", c.c_char_p)]
 
 
+class CFinding(c.Structure):
+    _fields_ = [("size", c.c_size_t), ("severity", c.c_int), ("id", c.c_char_p), ("is_rule", c.c_int),
+                ("text", c.c_char_p), ("file", c.c_char_p), ("line", c.c_int), ("column", c.c_int),
+                ("function", c.c_char_p), ("op", c.c_char_p), ("value", c.c_char_p), ("fixed_by", c.c_char_p),
+                ("left", c.c_char_p)]
+
+
 MESSAGE = c.CFUNCTYPE(None, c.c_void_p, c.c_int, c.c_char_p)
+FOUND = c.CFUNCTYPE(None, c.c_void_p, c.POINTER(CFinding))
 
 
 class Error(Exception):

@@ -151,9 +151,37 @@ def test_compile_check_save(net, tmp_path):
     bad.write_text("model main(x: fp32[4]) -> y = reluu(x)\n")
     said = [m for m in anec.check(bad, "m1") if m.severity == "error"]
     assert len(said) == 1 and "did you mean relu" in said[0].text and ":1:" in str(said[0])
+    assert said[0].id == "invalid" and not said[0].is_rule and said[0].line == 1
     with pytest.raises(anec.WrongError):
         anec.compile(bad, tmp_path / "bad.mil")
     assert not (tmp_path / "bad.mil").exists()
+
+
+def test_check_tells_rules(tmp_path):
+    mil = tmp_path / "wide.mil"
+    anec.compile(_wide(tmp_path), mil, target="host")
+    found = {f.id: f for f in anec.check(mil, "m1") if f.severity == "error"}
+    assert found and all(f.is_rule for f in found.values())
+    one = found["io-fp32"]
+    assert one.function == "main" and one.file == str(mil) and one.fixed_by and not one.left
+    assert str(one).endswith("[io-fp32]")
+    assert anec.check(mil) == []
+    with pytest.raises(anec.UsageError, match="m77"):
+        anec.check(mil, "m77")
+    missing = anec.check(tmp_path / "no.mil", "m1")
+    assert [f.severity for f in missing] == ["failure"] and missing[0].id == "unreadable"
+
+
+def _wide(folder):
+    (folder / "wide.anedsl").write_text("model main(x: fp32[1, 4]) -> y = x + x\n")
+    return folder / "wide.anedsl"
+
+
+def test_count(tmp_path):
+    count = anec.load(_wide(tmp_path), "ref").count()
+    (main,) = count["functions"]
+    assert main["count"] == 1 and main["operations"][0]["op"] == "add" and count["parameters"] == 0
+    assert main["peak_bytes"] == 32
 
 
 def test_warnings_are_logged(tmp_path, caplog):

@@ -31,6 +31,81 @@ static void test_describe(void **state)
     close_bench(&t);
 }
 
+static void test_count(void **state)
+{
+    Bench t;
+    char *said;
+    (void)state;
+    load_bench(&t, "ref");
+    GOOD(&t, anec_count(t.model, "text", &said, &t.error));
+    assert_non_null(strstr(said, "func main ("));
+    assert_non_null(strstr(said, "values at once"));
+    anec_text_free(said);
+    GOOD(&t, anec_count(t.model, "json", &said, &t.error));
+    assert_non_null(strstr(said, "\"macs_complete\""));
+    anec_text_free(said);
+    refused(anec_count(t.model, "xml", &said, &t.error), ANEC_WRONG, &t.error,
+            "as text or as json");
+    refused(anec_count(NULL, "text", &said, &t.error), ANEC_WRONG, &t.error, "model is NULL");
+    close_bench(&t);
+}
+
+typedef struct {
+    int count[4]; /* by severity */
+    int rules, notes;
+    bool placed, fixed;
+} Heard;
+
+static void hear_finding(void *heard, const anec_finding *f)
+{
+    Heard *h = heard;
+    assert_int_equal(f->size, sizeof *f);
+    h->count[f->severity]++;
+    h->rules += f->is_rule;
+    h->notes += !f->id;
+    h->placed |= f->line > 0 && f->column > 0 && f->file && f->function;
+    h->fixed |= f->pass && !f->left;
+}
+
+static void write_text(const char *path, const char *mil)
+{
+    Diag d = { 0 };
+    assert_true(file_write_all(&d, path, mil, strlen(mil)));
+}
+
+static void test_check(void **state)
+{
+    anec_error e;
+    Heard none = { 0 }, m1 = { 0 }, lost = { 0 }, cut = { 0 };
+    anec_config *c = anec_config_new();
+    const char *path = arena_printf(&arena, "%s/check.mil", top);
+    const char *gone = arena_printf(&arena, "%s/no.mil", top);
+    (void)state;
+    write_text(path, "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n"
+                     "    tensor<fp32, [1, 4]> y = add(x = x, y = x)[name = string(\"y\")];\n"
+                     "  } -> (y);\n}\n");
+    assert_int_equal(anec_check(NULL, path, hear_finding, &none, &e), ANEC_OK);
+    assert_int_equal(none.rules + none.count[ANEC_ERROR], 0);
+    assert_string_equal(e.text, "");
+    assert_int_equal(anec_config_set(c, "target", "m1", &e), ANEC_OK);
+    refused(anec_check(c, path, hear_finding, &m1, &e), ANEC_WRONG, &e, "error");
+    assert_true(m1.count[ANEC_ERROR] > 0 && m1.rules >= m1.count[ANEC_ERROR]);
+    assert_true(m1.placed && m1.fixed);
+    refused(anec_check(c, gone, hear_finding, &lost, &e), ANEC_WORLD, &e, "no.mil has 1 error");
+    assert_int_equal(lost.count[ANEC_FAILURE], 1);
+    write_text(path, "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n");
+    refused(anec_check(c, path, hear_finding, &cut, &e), ANEC_WRONG, &e, "error");
+    assert_true(cut.count[ANEC_ERROR] > 0 && !cut.rules);
+    refused(anec_check(c, NULL, hear_finding, &cut, &e), ANEC_WRONG, &e, "path is NULL");
+    refused(anec_check(c, path, NULL, &cut, &e), ANEC_WRONG, &e, "found is NULL");
+    assert_int_equal(anec_config_set(c, "target", "m77", &e), ANEC_OK);
+    write_text(
+        path,
+        "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n  } -> (x);\n}\n");
+    refused(anec_check(c, path, hear_finding, &cut, &e), ANEC_USAGE, &e, "m77");
+    anec_config_free(c);
+}
+
 static void test_backends(void **state)
 {
     const char *name, *what;
@@ -359,7 +434,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_describe), cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_describe), cmocka_unit_test(test_count),
+        cmocka_unit_test(test_check),    cmocka_unit_test(test_backends),
         cmocka_unit_test(test_cache),    cmocka_unit_test(test_run),
         cmocka_unit_test(test_ports),    cmocka_unit_test(test_two_devices),
         cmocka_unit_test(test_macs),     cmocka_unit_test(test_compare),

@@ -1,6 +1,6 @@
 /* liveness.c -- how many bytes of values a function needs at once. */
 #include "../ir/ops/ops.h"
-#include "views.h"
+#include "report.h"
 
 /* A block at work: what dies after each of its ops. */
 typedef struct Living Living;

@@ -1,8 +1,7 @@
-/* stats.c -- --stats: operations, weights, multiply-adds and room for values, counted. */
-#include "views.h"
+/* stats.c -- operations, weights, multiply-adds and room for values, counted: anec_count, and --stats. */
+#include "report.h"
 
 #include "../ir/ops/ops.h"
-#include "../lib/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -249,8 +248,9 @@ static void stats_share(Stats *all, const Stats *s)
     for (size_t i = 0; i < s->nweight; i++) add_weight(all, s->weight[i]);
 }
 
-void stats_text(Buf *out, const char *path, const Module *m)
+bool stats_text(Buf *out, const char *path, const Module *m, Diag *d)
 {
+    (void)d;
     Arena a = { 0 };
     Stats all = { 0 };
     buf_message(out, "%s: program(%s)\n", path, m->version);
@@ -269,6 +269,7 @@ void stats_text(Buf *out, const char *path, const Module *m)
     }
     mem_free(all.weight);
     arena_free(&a);
+    return true;
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -305,8 +306,9 @@ static cJSON *json_func(const Func *f, const Stats *s)
     return o;
 }
 
-void stats_json(Buf *out, const char *path, const Module *m)
+bool stats_json(Buf *out, const char *path, const Module *m, Diag *d)
 {
+    (void)d;
     Arena a = { 0 };
     Stats all = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
@@ -325,4 +327,5 @@ void stats_json(Buf *out, const char *path, const Module *m)
     mem_free(all.weight);
     arena_free(&a);
     json_put(out, root);
+    return true;
 }
