@@ -18,30 +18,47 @@ static const uint32_t rounds[64] = {
 
 static uint32_t sha256_turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
+/* A round: what was h becomes a of the next, and d takes part of it, so that eight rounds with
+ * the names turned on move nothing. */
+static inline void sha256_round(const uint32_t v[7], uint32_t w, uint32_t *d, uint32_t *h)
+{
+    const uint32_t a = v[0], b = v[1], c = v[2], e = v[4], f = v[5], g = v[6];
+    const uint32_t t = *h + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25))
+                     + (g ^ (e & (f ^ g))) + w;
+    *d += t;
+    *h = t + (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22))
+       + ((a & b) | (c & (a | b)));
+}
+
+#define ROUND(a, b, c, d, e, f, g, h, at) \
+    sha256_round((const uint32_t[]){ a, b, c, d, e, f, g }, rounds[at] + w[at], &d, &h)
+
 static void sha256_block(Sha256 *s, const unsigned char *p)
 {
-    uint32_t w[64], v[8];
+    uint32_t w[64], *v = s->state;
+    uint32_t a = v[0], b = v[1], c = v[2], d = v[3], e = v[4], f = v[5], g = v[6], h = v[7];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16
              | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
     for (int i = 16; i < 64; i++) {
-        uint32_t a = w[i - 15], b = w[i - 2];
-        w[i] = w[i - 16] + (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) + w[i - 7]
-             + (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
+        const uint32_t x = w[i - 15], y = w[i - 2];
+        w[i] = w[i - 16] + (sha256_turn(x, 7) ^ sha256_turn(x, 18) ^ x >> 3) + w[i - 7]
+             + (sha256_turn(y, 17) ^ sha256_turn(y, 19) ^ y >> 10);
     }
-    memcpy(v, s->state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e = v[4], a = v[0];
-        uint32_t t = v[7] + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25))
-                   + ((e & v[5]) ^ (~e & v[6])) + rounds[i] + w[i];
-        uint32_t u = (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22))
-                   + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t;
-        v[0] = t + u;
+    for (int i = 0; i < 64; i += 8) {
+        ROUND(a, b, c, d, e, f, g, h, i);
+        ROUND(h, a, b, c, d, e, f, g, i + 1);
+        ROUND(g, h, a, b, c, d, e, f, i + 2);
+        ROUND(f, g, h, a, b, c, d, e, i + 3);
+        ROUND(e, f, g, h, a, b, c, d, i + 4);
+        ROUND(d, e, f, g, h, a, b, c, i + 5);
+        ROUND(c, d, e, f, g, h, a, b, i + 6);
+        ROUND(b, c, d, e, f, g, h, a, i + 7);
     }
-    for (int i = 0; i < 8; i++) s->state[i] += v[i];
+    const uint32_t now[8] = { a, b, c, d, e, f, g, h };
+    for (int i = 0; i < 8; i++) v[i] += now[i];
 }
+#undef ROUND
 
 Sha256 sha256_start(void)
 {

@@ -101,6 +101,34 @@ bool lower_enter(Lower *l, Loc loc)
 
 void lower_leave(Lower *l) { l->depth--; }
 
+/* ---- room that is used again ------------------------------------------------------------- */
+
+static int spare_size(size_t bytes)
+{
+    int size = 4;
+    while ((size_t)1 << size < bytes) size++;
+    return size;
+}
+
+void *lower_take(Lower *l, size_t bytes)
+{
+    const int size = spare_size(bytes);
+    void **p = size < SPARE_SIZES ? l->spare[size] : NULL;
+    if (!p) return arena_alloc(&l->arena, size < SPARE_SIZES ? (size_t)1 << size : bytes);
+    l->spare[size] = *p;
+    *p = NULL;
+    return p;
+}
+
+void lower_give(Lower *l, void *p, size_t bytes)
+{
+    const int size = spare_size(bytes);
+    if (!p || size >= SPARE_SIZES) return;
+    memset(p, 0, bytes);
+    *(void **)p = l->spare[size];
+    l->spare[size] = p;
+}
+
 /* ---- what was meant ---------------------------------------------------------------------- */
 
 /* By a name that is not known: the same letters, the word of another library, or the nearest

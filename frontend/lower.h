@@ -18,8 +18,9 @@ enum {
     MAX_EVAL_DEPTH = 3000, /* nested evaluations, over all calls: the C stack's limit */
     MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
-    MAX_OPS = 200 * 1000,
+    MAX_OPS = 500 * 1000,
     MAX_WRONG = 1000, /* errors, counting those that a loop gives again */
+    SPARE_SIZES = 24, /* powers of two bytes that are used again */
     CACHED_LIST = 16, /* lists of at least so many elements become one constant per function */
 };
 
@@ -239,8 +240,9 @@ typedef struct {
     const char *model_path;
     unsigned pass;
     int depth, call_depth;
-    bool promote; /* weights of the model at work are inputs */
-    PtrMap made;  /* literals by value, of those that depend on constants alone */
+    bool promote;             /* weights of the model at work are inputs */
+    void *spare[SPARE_SIZES]; /* lower_give's, by size: each begins with the next */
+    PtrMap made;              /* literals by value, of those that depend on constants alone */
     int64_t steps, ops;
     int wrong;              /* errors so far */
     const char *last_error; /* what was said last, and where: it is not said twice */
@@ -268,6 +270,7 @@ const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", fo
 const char *val_text(Lower *l, Val v); /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
+void env_end(Lower *l, Env *e); /* of a call that is over */
 /* The name of a node in the frame at work; whoever asked is told. */
 void lower_bind(Lower *l, const Node *name, Val v);
 void lower_tell_bound(Lower *l, const Node *name, Val v); /* .. of what is bound already */
@@ -282,6 +285,10 @@ Loc lower_blame(const Lower *l, Loc loc); /* where the user's part of the chain 
 bool lower_step(Lower *l, Loc loc);       /* false: the limit is reached */
 bool lower_enter(Lower *l, Loc loc); /* .. and that of nesting; false: do not lower_leave */
 void lower_leave(Lower *l);
+/* Zeroed bytes for what ends with a call, as its names and arguments do: given back, they are
+ * used again. */
+void *lower_take(Lower *l, size_t bytes);
+void lower_give(Lower *l, void *p, size_t bytes);
 const char *join_path(Lower *l, const char *a, const char *b);
 const char *text_arg(Lower *l, const char *fmt, ...) PRINTF(2, 3);
 void load_items(Lower *l, File *f); /* lower_file.c: runs the top level */

@@ -155,7 +155,7 @@ Args eval_args(Lower *l, const Node *args)
 {
     Args a = { .ok = true };
     for (const Node *n = args; n; n = n->next) a.n++;
-    a.at = NEW_ARRAY(&l->arena, a.n, NamedVal);
+    a.at = lower_take(l, (size_t)a.n * sizeof *a.at);
     int i = 0;
     for (const Node *n = args; n; n = n->next, i++) {
         const Node *e = n->kind == N_KEYWORD ? n->a : n;
@@ -215,7 +215,8 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
             env_set(l, l->frame->env, p->name, eval(l, p->b, NULL));
         }
         Val v = *env_get(l->frame->env, p->name);
-        ok = check_type(l, p->a, text_arg(l, "argument %s of %s", p->name, what), loc, &v);
+        const char *says = p->a ? text_arg(l, "argument %s of %s", p->name, what) : NULL;
+        ok = check_type(l, p->a, says, loc, &v);
         lower_bind(l, p, v);
     }
     return ok;
@@ -256,7 +257,8 @@ static bool results_as_named(Lower *l, const Node *decl, Val v)
                                             : val_kind(l, v));
     for (const Node *r = decl->b; r; r = r->next, i++) {
         Val x = n > 1 ? v.u.list->at[i] : v;
-        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x)) return false;
+        const char *says = r->a ? text_arg(l, "result %s", r->name) : NULL;
+        if (!check_type(l, r->a, says, r->loc, &x)) return false;
     }
     return true;
 }
@@ -349,6 +351,7 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
         v = c->decl->kind == N_MODEL ? run_model_body(l, c) : run_body(l, c->decl);
     l->m->layer = layer;
     call_pop(l);
+    env_end(l, &env);
     return v;
 }
 
@@ -489,7 +492,9 @@ Val eval_call(Lower *l, const Node *n, const char *hint)
     if (f.kind == V_POISON) return f;
     if (may_be_called(f)) {
         Args a = eval_args(l, n->b);
-        return a.ok ? call_value(l, f, &a, n->loc, hint) : val_poison();
+        const Val v = a.ok ? call_value(l, f, &a, n->loc, hint) : val_poison();
+        lower_give(l, a.at, (size_t)a.n * sizeof *a.at);
+        return v;
     }
     if (f.kind == V_LAYER)
         lower_error(l, n->loc,

@@ -231,15 +231,22 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
 {
     if (2 * e->count >= e->cap) {
         int cap = e->cap ? 2 * e->cap : 8;
-        Slot *more = NEW_ARRAY(&l->arena, cap, Slot);
+        Slot *more = lower_take(l, (size_t)cap * sizeof *more);
         for (int i = 0; i < e->cap; i++)
             if (e->slot[i].name) *env_slot(more, cap, e->slot[i].name) = e->slot[i];
+        lower_give(l, e->slot, (size_t)e->cap * sizeof *more);
         e->slot = more;
         e->cap = cap;
     }
     Slot *s = env_slot(e->slot, e->cap, name);
     if (!s->name) e->count++;
     *s = (Slot){ .name = name, .val = v };
+}
+
+void env_end(Lower *l, Env *e)
+{
+    lower_give(l, e->slot, (size_t)e->cap * sizeof *e->slot);
+    *e = (Env){ 0 };
 }
 
 void lower_tell_bound(Lower *l, const Node *name, Val v)

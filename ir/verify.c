@@ -212,10 +212,10 @@ static void check_op(Verify *v, Op *op)
         check_const(v, op);
         return;
     }
-    Arena scratch = { 0 };
-    Call *c = NEW(&scratch, Call);
+    const ArenaMark mark = arena_mark(v->scratch);
+    Call *c = NEW(v->scratch, Call);
     int before = v->diag->errors + v->diag->fails;
-    if (op_infer(op, c, &scratch, v->diag)) {
+    if (op_infer(op, c, v->scratch, v->diag)) {
         if (c->info->infer || c->nout) check_results(v, op, c);
         if (v->doubt) call_doubt(c);
         if (c->info->flags & F_BLOCKS) check_block_shape(v, op);
@@ -224,7 +224,7 @@ static void check_op(Verify *v, Op *op)
             for (int i = 0; i < op->nout; i++) op->out[i]->type = &type_poison;
         if (before != v->diag->errors + v->diag->fails || v->retype) verify_wrong(v);
     }
-    arena_free(&scratch);
+    arena_back(v->scratch, mark);
 }
 
 static void check_block(Verify *v, Block *b)

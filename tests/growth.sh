@@ -1,9 +1,9 @@
 #!/bin/sh
 # growth.sh -- what a program has many of may cost time and memory in proportion, and no more: inputs,
-# results, functions, undefined names, ops, terms of a sum, turns of a loop.
+# results, functions, undefined names, ops, terms of a sum, turns of a loop, blocks of a transformer.
 # usage: growth.sh BUILD            a suite of `make check`: 32,000 of them against 4,000, and memory
 #        growth.sh --bench BUILD    a part of `make bench`: 8,000 and 16,000 against 4,000
-# (of sines an eighth of that)
+# (of sines and blocks an eighth of that)
 set -eu
 bench=
 [ "$1" != --bench ] || { bench=1; shift; }
@@ -23,6 +23,14 @@ text() {
     }
     BEGIN {
         t = kind == "integers" ? "tensor<int32, [1, 4]>" : "tensor<fp16, [1, 4]>"
+        if (kind == "blocks") {
+            print "import \"std\"\nweights init normal(std = 0.02, seed = 1)\nlayer Block {"
+            print "    weight g1, g2: [32] = 1\n    layer attn: Attention(32, 4, 2), mlp: SwiGLU(32, 96)"
+            print "    fn (x) {\n        h = x + attn(rms_norm(x, g1))\n        return h + mlp(rms_norm(h, g2))\n    }\n}"
+            print "model main(x: fp16[1, 32, 1, 16]) -> y {"
+            printf "    layer blocks: Block[%d]\n    y = blocks(x)\n}\n", n
+            exit
+        }
         if (kind == "sum" || kind == "loop") {
             print "model main(x: fp16[1, 4]) -> y {"
             if (kind == "loop") printf "    y = x\n    for i in 0..%d { y = relu(y) }\n}\n", n
@@ -67,14 +75,14 @@ command() {
 
 # compare KIND MANY FEW RUNS: the row of pair
 compare() {
-    case $1 in sum | loop) end=anedsl ;; *) end=mil ;; esac
+    case $1 in sum | loop | blocks) end=anedsl ;; *) end=mil ;; esac
     text "$1" "$2" > "$work/many.$end"
     text "$1" "$3" > "$work/few.$end"
     "$build/pair" "$4" "$1: $2" "$(command "$1" "$work/many.$end")" "$3" "$(command "$1" "$work/few.$end")"
 }
 
-for kind in inputs results functions names ops integers sines sum loop; do
-    case $kind in sines | integers) few=500 ;; *) few=4000 ;; esac # 24 ops become of a sine
+for kind in inputs results functions names ops integers sines sum loop blocks; do
+    case $kind in sines | integers | blocks) few=500 ;; *) few=4000 ;; esac # 24 ops become of a sine
     if [ "$bench" ]; then
         for times in 2 4; do compare "$kind" $((few * times)) $few 3; done
         continue
@@ -110,6 +118,9 @@ for kind in sines tangents; do
     # Into a file of its own each run: what stood in an old one is mapped to be compared.
     most "$kind: memory" "$(peak "$build/anec -q --target m1 -o $work/out.\$\$.mil $work/many.mil")" 12000000 80
 done
-rm -f "$work/many.mil" "$work"/out.*mil
+# Of a block, some 80 ops and the drawn weights of its own, 100,000 bytes: twice that may be.
+text blocks 1000 > "$work/many.anedsl"
+most "blocks: memory" "$(peak "$build/anec -q --target m1 -o $work/out.\$\$.mil $work/many.anedsl")" 100000000 20
+rm -f "$work/many.mil" "$work"/out.*mil "$work/many.anedsl"
 
 [ "$bench" ] || { echo "growth: $passed passed, $failed failed"; [ "$failed" = 0 ]; }

@@ -367,12 +367,13 @@ bool call_run(Call *c, Tensor *res, int max)
  * index: larger ones are data, which types do not depend on. */
 static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
 {
-    enum { SMALL = 4096 };
+    enum { SMALL = 4096, FLOATS = 64 }; /* bytes; of floats nobody takes shapes */
     const Const *k = value_lit(v);
     if (!k || k->type->kind != TY_TENSOR || k->kind == CONST_GROUP) return NULL;
     /* The verifier reports both; what follows from them is not said. */
     if (!shape_known(&k->type->shape) || !type_equal(k->type, v->type)) return NULL;
-    bool small = type_bytes(k->type) <= SMALL;
+    const size_t bytes = type_bytes(k->type);
+    const bool small = bytes <= (dtype_is_float(k->type->dtype) ? FLOATS : SMALL);
     if (k->kind != CONST_DATA && !small) return NULL;
     if (k->kind == CONST_BLOB && (!k->file || k->file->absent)) return NULL;
     Tensor *t = NEW(scratch, Tensor);
@@ -380,7 +381,7 @@ static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
         *t = tensor_view(k->type->dtype, &k->type->shape, k->data);
         return t;
     }
-    *t = tensor_view(k->type->dtype, &k->type->shape, arena_alloc(scratch, SMALL + 16));
+    *t = tensor_view(k->type->dtype, &k->type->shape, arena_alloc(scratch, bytes + 16));
     return const_read(k, d, 0, t->count, t->data) ? t : NULL;
 }
 
