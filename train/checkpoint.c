@@ -1,9 +1,11 @@
-/* checkpoint.c -- a run in a file: a .safetensors whose metadata has all that is not a tensor.
+/* checkpoint.c -- writes checkpoints: .safetensors files whose metadata has the state of the
+ * run.
  *
- * 8 bytes of length, a JSON header, data. The header begins with its own sum, so that a change
- * of any byte of it shows: `{"__metadata__":{"header":"XXXXXXXX",`, a CRC-32C of the length and
- * the header with zeros for these digits. Tensors begin at multiples of 64 bytes; what fills up
- * is a tensor too, so that other readers of the format take the file. */
+ * A file is 8 bytes of length, a JSON header, and data. The header begins with its own
+ * checksum, `{"__metadata__":{"header":"XXXXXXXX",`, a CRC-32C of the length and of the
+ * header with zeros in place of these digits, so that a change of any byte is noticed.
+ * Tensors begin at multiples of 64 bytes; the padding is a tensor too, so that other readers
+ * of the format take the file. */
 #include "train.h"
 
 #include <cjson/cJSON.h>

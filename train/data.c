@@ -1,5 +1,5 @@
-/* data.c -- samples from files, laid into the inputs of a step; and which of them a step
- * takes. */
+/* data.c -- samples from files: opening them, choosing those of a step, copying them into
+ * the inputs of the step. */
 #include "train.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* export.c -- what was trained in the forms of others: .safetensors with the weights alone, and
- * llama2.c's models of version 0 and 1. */
+/* export.c -- writes trained weights for other programs: .safetensors, and models of
+ * llama2.c of versions 0 and 1. */
 #include "train.h"
 
 #include <cjson/cJSON.h>

@@ -1,6 +1,6 @@
-/* generate.c -- a model that goes on with a text: its function `next`, compiled twice, for a
- * block of tokens and for one, with what it hands on wired from run to run; and which token
- * comes next, by the logits and by what is allowed. */
+/* generate.c -- predicts tokens: runs the function `next` of a model, compiled once for a
+ * block of tokens and once for one, with its caches wired from run to run; and draws tokens
+ * by their logits. */
 #include "train.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
-/* import.c -- weights from files of others: what tiny_train and its successors save, and
- * llama2.c's models.
+/* import.c -- reads weights from files of other programs: tiny_train and its successors,
+ * llama2.c.
  *
- * Each says in its header what follows; all of that must be there, and nothing else. Tensors
- * get the names that the examples' weights have. */
+ * The header of each format tells what follows; all of that must be there, and nothing else.
+ * Tensors get the names of the weights in the examples. */
 #include "train.h"
 
 #include <stdlib.h>

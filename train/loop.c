@@ -1,4 +1,4 @@
-/* loop.c -- a run: steps, evaluations, checkpoints. */
+/* loop.c -- the loop of a run: steps, evaluations, checkpoints. */
 #include "run.h"
 
 #include <math.h>

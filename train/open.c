@@ -1,5 +1,5 @@
-/* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from,
- * its programs, its data. */
+/* open.c -- begins a run: settings, also those of the checkpoint that it goes on from,
+ * programs, data. */
 #include "run.h"
 
 #include <sys/utsname.h>
@@ -120,7 +120,8 @@ static bool same_folder(const char *a, const char *b)
     return file_id(a, &x) && file_id(b, &y) && x.device == y.device && x.inode == y.inode;
 }
 
-/* The folder that a resumed run goes on in; another's than it began in is begun like any other. */
+/* The folder that a resumed run goes on in; another's than it began in is begun like any
+ * other. */
 static bool open_folder_of(TrainRun *r, const char *path, const char *from)
 {
     if (!r->leads) return true;

@@ -1,5 +1,5 @@
-/* page.c -- the curve of a run, out of its log.csv: loss.svg, and report.html, a page that
- * needs nothing but itself. */
+/* page.c -- draws the curve of a run from its log.csv: loss.svg, and report.html, a page
+ * that needs no other file. */
 #include "run.h"
 
 #include <math.h>

@@ -123,8 +123,8 @@ static void find_results(TrainPrograms *e)
     }
 }
 
-/* What computes gradients: in parts, or as one program. What an engine takes only in parts cannot
- * be read for it as a whole, so that the host's model is cut. */
+/* What computes gradients: in parts, or as one program. What an engine takes only in parts
+ * cannot be read for it as a whole, so that the host's model is cut. */
 static bool open_gradients(TrainPrograms *e)
 {
     const char *how = e->job->set.at[SET_segments].text, *name = e->job->backend;

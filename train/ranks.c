@@ -1,7 +1,7 @@
-/* ranks.c -- processes that train together: the thread that speaks MPI.
+/* ranks.c -- processes that train together: the thread that calls MPI.
  *
- * MPI itself says nothing of a process that is gone, at least not to those who wait for what it
- * should have sent; so every process tells all others several times a second that it is there. */
+ * MPI does not tell that a process has ended, at least not to those that wait for a message
+ * of it; so every process tells all others several times a second that it is there. */
 #include "run.h"
 
 #include <dlfcn.h>

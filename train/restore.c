@@ -1,4 +1,4 @@
-/* restore.c -- reads a checkpoint, of which every byte is doubted. */
+/* restore.c -- reads checkpoints, and trusts no byte of them. */
 #include "train.h"
 
 #include <errno.h>

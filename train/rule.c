@@ -1,5 +1,5 @@
-/* rule.c -- optimizers: functions of the language, compiled for the processor, once for the
- * weights of each shape. */
+/* rule.c -- optimizers: functions of the language, compiled for the processor, once for each
+ * shape of weights. */
 #include "train.h"
 
 #include <math.h>

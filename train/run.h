@@ -1,5 +1,5 @@
-/* run.h -- a run at work: what open.c, tell.c and loop.c share, processes that train together,
- * and a page that follows it. */
+/* run.h -- a run of training while it is under way; for train/ alone. Also processes that train
+ * together, and the page that follows a run. */
 #ifndef ANEC_TRAIN_RUN_H
 #define ANEC_TRAIN_RUN_H
 
@@ -15,8 +15,8 @@ typedef struct {
     Diag *diag;
     Arena arena;
     TrainFolder folder;
-    const char *at;       /* where it is, of a run that is resumed */
-    TrainCheckpoint from; /* that it was resumed from */
+    const char *at;       /* the path of the checkpoint, */
+    TrainCheckpoint from; /* and the checkpoint, that it was resumed from */
     bool resumed;
     TrainPrograms programs;
     TrainRule rule;
@@ -24,34 +24,34 @@ typedef struct {
     TrainData data, eval;
     bool has_data, has_eval;
     TrainState state;
-    uint64_t steps;    /* the run ends there */
-    TrainRanks *ranks; /* processes that train together; NULL: this one alone */
-    bool leads;        /* this one writes and tells what there is */
+    uint64_t steps;    /* the step at which the run ends */
+    TrainRanks *ranks; /* processes that train together; NULL: this is the only one */
+    bool leads;        /* this process writes files and messages */
     TrainVoice *voice;
     TrainSums *sums;
-    TrainServe *serve; /* a page that follows it, or NULL */
-    bool stopping;     /* all of them end after this step */
+    TrainServe *serve; /* the page that follows it, or NULL */
+    bool stopping;     /* all processes end after this step */
     char *was_zero;    /* by weight: its gradient was all zeros */
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
     bool evaluated, ended, skipped;
 } TrainRun;
 
-/* A text at work (write.c). */
+/* A text while it is written (write.c). */
 typedef struct {
     Diag *diag;
     Arena arena;
     TrainCheckpoint from;
-    Mapped weights; /* of others */
+    Mapped weights; /* a weight file that is no checkpoint */
     SafeTensors tensors;
     TrainVocab vocab;
     TrainWriter writer;
     const char **option;
     int noption;
     uint16_t *token;
-    size_t n, read, room; /* tokens, those that the model has read, those that will be made */
+    size_t n, read, room; /* tokens so far, those that the model has read, tokens in the end */
     Buf text;
-    size_t prompt, given; /* bytes of the prompt, and those that were given out */
+    size_t prompt, given; /* bytes of the prompt, and bytes handed to `put` */
     bool open, moved;
     uint64_t made;
     double seconds_prompt, seconds;
@@ -64,35 +64,36 @@ static inline const TrainSetting *run_set(const TrainRun *r, int id)
 
 /* open.c */
 bool run_open(TrainRun *r);
-/* Of a checkpoint's metadata: what the run and the library were told. */
+/* The settings of the run, and the options of the library, for the metadata of a checkpoint. */
 const char *run_settings_json(TrainRun *r);
 const char *run_options_json(TrainRun *r);
 
-/* "x86_64 Linux 6.1.0", of the machine that this runs on. */
+/* "x86_64 Linux 6.1.0": the machine that this runs on. */
 const char *run_machine(TrainRun *r);
 
-/* The folder of the run, which may not be open. */
+/* The path of the folder of the run, which may not be open yet. */
 const char *run_folder(const TrainRun *r);
 
-/* loop.c: a checkpoint of the run as it is. */
+/* loop.c: writes a checkpoint. */
 bool run_save(TrainRun *r, bool best);
 
-/* several.c: before anything is said; after all was opened, or was not; at the end. */
+/* several.c. Called before the first message; after opening, which was successful or not; and
+ * to write a last checkpoint when a process has ended. */
 void several_listen(TrainRun *r);
 bool several_begin(TrainRun *r, bool ok);
 void several_save(TrainRun *r);
 
-/* sums.c: the gradients of a step, which may be of several batches, in each weight's grad, and
- * the sum of their losses. */
+/* sums.c: computes the gradients of a step, which may have several batches, into each
+ * weight's grad, and the sum of the losses. */
 bool sums_open(TrainRun *r);
 bool sums_make(TrainRun *r, double *loss);
 
-/* samples.c: whether the run can write text where that is asked for; and a sample of it from
- * the checkpoint that was just written. */
+/* samples.c: checks whether the run can write text, if that is asked for; writes a sample
+ * from the newest checkpoint. */
 bool samples_check(TrainRun *r);
 bool run_sample(TrainRun *r);
 
-/* page.c: a page that follows the run, where one is asked for; and its last word. */
+/* page.c: opens the page that follows the run, if one is asked for; and ends it. */
 bool run_show(TrainRun *r);
 void run_show_end(TrainRun *r, bool ok);
 
@@ -100,59 +101,60 @@ void run_show_end(TrainRun *r, bool ok);
 double run_now(void); /* seconds */
 void run_line(TrainRun *r, bool over, const char *fmt, ...) PRINTF(3, 4);
 const char *run_loss_text(TrainRun *r, double v);
-/* A part of what anec_fact says of the gradients' program, or "". */
+/* anec_fact of the program of the gradients, or "". */
 const char *run_fact(const TrainRun *r, const char *part);
 void run_say_start(TrainRun *r);
 void run_say_step(TrainRun *r, uint64_t step, double ms);
 void run_say_end(TrainRun *r);
 bool run_log_step(TrainRun *r, uint64_t step, double ms);
 
-/* page.c: loss.svg and, with `whole`, report.html from what log.csv has. */
+/* page.c: writes loss.svg and, with `whole`, report.html from log.csv. */
 bool run_put_pages(TrainRun *r, bool whole);
 
 /* ---- processes that train together (ranks.c) --------------------------------------------- */
 
-/* As mpirun starts them; what goes between them.
+/* Messages between the processes that mpirun has started.
  *
- * One thread of each process makes all calls of MPI: what is posted goes out or comes in while
- * the process computes, and the processes tell each other several times a second that they are
- * there. The library is Open MPI's, loaded where mpirun has started the process and nowhere
- * else. */
+ * One thread of each process makes all calls of MPI. It sends and receives while the process
+ * computes, and tells the other processes several times a second that this one is there. The
+ * library is that of Open MPI, which is loaded only in a process that mpirun has started. */
 
 typedef struct RanksPost RanksPost;
 
-/* *out is NULL where mpirun did not start this process. stop: not 0, the run is asked to end. */
+/* *out is NULL where mpirun has not started this process. stop: not 0 when the run is asked to
+ * end. */
 bool ranks_open(TrainRanks **out, Diag *d, const volatile sig_atomic_t *stop);
-/* well: all processes have come to their end, and part; else the others are told that this one
- * has failed. */
+/* well: all processes have come to the end; otherwise the others are told that this one has
+ * failed. */
 void ranks_close(TrainRanks *r, bool well);
 int ranks_index(const TrainRanks *r);
 int ranks_count(const TrainRanks *r);
-/* The first of those that are there still, this one included. */
+/* The lowest number of a process that is still there. */
 int ranks_first(TrainRanks *r);
 
-/* Posts, which are taken up in their order between two processes where tags are equal; the
- * memory must stay until ranks_wait, which each of them needs. */
+/* Begin to send or receive. Messages of one tag between two processes keep their order. The
+ * memory must stay until ranks_wait, which is to be called for each. */
 RanksPost *ranks_send(TrainRanks *r, int to, int tag, const void *p, size_t bytes);
 RanksPost *ranks_get(TrainRanks *r, int from, int tag, void *p, size_t bytes);
-/* False: a process is gone, and nothing more will come. */
+/* Waits for one; false: a process has ended, and nothing more will come. */
 bool ranks_wait(TrainRanks *r, RanksPost *post);
-/* Sums over all processes, in the order of their numbers; v is the sum in each of them then. */
+/* Replaces v, in each process, by the sum over all processes, added in the order of their
+ * numbers. */
 bool ranks_sum(TrainRanks *r, double *v, size_t n);
-enum { RANKS_TAGS = 8 }; /* tags below it are its own */
-/* What is known of the process that is gone; NULL: none is. */
+enum { RANKS_TAGS = 8 }; /* tags below this are used by ranks.c itself */
+/* What is known of a process that has ended; NULL: none has. */
 const char *ranks_lost(TrainRanks *r);
 
 /* ---- a page that follows a run, for browsers of this machine (serve.c) ------------------- */
 
-/* Listens at 127.0.0.1 and there alone. port 0: one that is free. folder: of the run, whose
- * log.csv and samples.txt are shown; about: JSON, what the run is. */
+/* Serves the page at 127.0.0.1 only. port 0: one that is free. folder: that of the run,
+ * whose log.csv and samples.txt are shown; about: a description of the run as JSON. */
 bool serve_open(TrainServe **out, Diag *d, unsigned port, const char *folder,
                 const char *about);
 unsigned serve_port(const TrainServe *s);
-/* A line to all pages that are open, under a name: "step", "sample", "end". s may be NULL. */
+/* Sends an event to all pages that are open: "step", "sample" or "end". s may be NULL. */
 void serve_tell(TrainServe *s, const char *name, const char *line);
-/* What was told goes out first, for a second at most. s may be NULL. */
+/* Closes the server; events that were not sent yet are, for a second at most. s may be NULL. */
 void serve_close(TrainServe *s);
 
 /* The page (live.html). */

@@ -1,5 +1,5 @@
-/* samples.c -- text by a model that is being trained, as anegen writes it from its newest
- * checkpoint: samples.txt. */
+/* samples.c -- writes text with a model during training, as anegen would from the newest
+ * checkpoint, to samples.txt. */
 #include "run.h"
 
 enum { PROMPT = 12, MADE = 64, BLOCK = 16 };

@@ -1,5 +1,4 @@
-/* schedule.c -- what a run is told, and what follows for a step: the learning rate, and the
- * scale of the loss. */
+/* schedule.c -- the settings of a run, the learning rate of a step, and the loss scale. */
 #include "train.h"
 
 #include "../base/option.h"

@@ -1,9 +1,9 @@
-/* serve.c -- a page that follows a run: a server of five paths, at 127.0.0.1 alone.
+/* serve.c -- the page that follows a run: an HTTP server of five paths, at 127.0.0.1 only.
  *
- * Whoever can reach that address may ask anything: requests are of a bounded size and time,
- * clients of a bounded number, no path names a file, and an answer is given to those alone who
- * call the server by its own name, so that no page of another site gets to it by a name of its
- * own. */
+ * Anybody on the machine can send it anything. So the size and time of requests and the
+ * number of clients are bounded, no path is the name of a file, and requests are answered
+ * only where their Host is the server's own, so that a page of another site cannot reach it
+ * by a name that resolves to this address. */
 #include "run.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* several.c -- a run of several processes: who speaks, whether all can begin, and what is done
- * when one of them is gone. */
+/* several.c -- a run of several processes: which of them writes messages, whether all can
+ * begin, and what happens when one of them ends. */
 #include "run.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* step_parts.c -- the step in parts: one program for all layers that are alike, each with an
- * instance of its own. What a part takes is what those before it have made, where it is: nothing
- * is copied but what changes between fp32 and fp16. */
+/* step_parts.c -- the step in parts: layers that are alike are instances of one program.
+ * Inputs of a part are wired to the results of earlier parts, so that nothing is copied but
+ * values that change between fp32 and fp16. */
 #include "train.h"
 
 /* ---- opening ----------------------------------------------------------------------------- */

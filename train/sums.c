@@ -1,13 +1,13 @@
-/* sums.c -- the gradients of a step's batches, added as the leaves of a tree: by one process,
- * or by several that have a part of the leaves each.
+/* sums.c -- adds the gradients of a step's batches as the leaves of a binary tree, in one
+ * process or in several, each of which has some of the leaves.
  *
- * The tree is of the batches alone: its halves are those of their numbers. A sum is made by the
- * process that has the first of its batches, which gets the second half's from who has the
- * first batch there. So the same numbers are added in the same order by any number of
- * processes, and what comes out is the same to the last bit.
+ * The tree depends on the number of batches alone: each node divides its batches into two
+ * halves. A node is added by the process that has its first batch, which receives the second
+ * half from the process that has the first batch of that. So any number of processes adds the
+ * same numbers in the same order, and the result is the same to the last bit.
  *
- * What goes from one process to another goes in buckets: while one is on its way, the next is
- * added. Who will get something asks for it before it computes its own part. */
+ * Gradients are sent in buckets: while one is on its way the next is added. A process asks
+ * for what it will receive before it computes its own part. */
 #include "run.h"
 
 enum { BUCKET = 1 << 20 }; /* floats */

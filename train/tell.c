@@ -1,4 +1,4 @@
-/* tell.c -- what is said of a run: lines for people, log.csv for programs. */
+/* tell.c -- messages about a run: lines for people, log.csv for programs. */
 #include "run.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* tokens.c -- texts and files of tokens as samples: windows of a sequence, whose next tokens
- * are what is learned. */
+/* tokens.c -- texts and files of tokens as samples: windows of a sequence, with the tokens that
+ * follow as targets. */
 #include "train.h"
 
 #include <stdlib.h>

@@ -1,35 +1,35 @@
-/* train.h -- training: a client of the public library that computes a loss and its gradients as
- * a program of the model's (anec_step), keeps weights and moments in fp32, and updates them by
- * rules that are programs too.
+/* train.h -- training, a client of the public library. A step (anec_step) computes the loss of
+ * a model and its gradients; weights and the moments of the optimizer are kept in fp32, and
+ * updated by rules, which are programs too.
  *
- *   data.c        samples from files, laid into the inputs of a step, and which of them a step
- *                 takes: a function of seed and step alone
+ *   data.c        samples from files, copied into the inputs of a step; which samples a step
+ *                 takes is a function of seed and step alone
  *   pictures.c    folders of PNG files as samples
  *   tokens.c      texts as samples
- *   vocab.c       what tokens stand for
- *   schedule.c    settings of a run, and the learning rate and loss scale of a step
+ *   vocab.c       vocabularies: texts to tokens and back
+ *   schedule.c    settings of a run, learning rate and loss scale
  *   rule.c        optimizers, compiled from the language
- *   checkpoint.c  a run in a file, written whole or not at all
- *   import.c      weights from files of others
- *   export.c      and for them
- *   restore.c     the same read, where every byte is doubted
- *   folder.c      the run's folder: its lock, its checkpoints, log.csv
+ *   checkpoint.c  writes checkpoints, whole or not at all
+ *   restore.c     reads checkpoints, and trusts no byte of them
+ *   import.c      reads weights from files of other programs
+ *   export.c      writes weights for other programs
+ *   folder.c      the folder of a run: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
  *   step_parts.c  the step in parts, where layers are alike
- *   open.c        what a run begins with: its programs, its data, its checkpoint
- *   tell.c        what is said of it
- *   page.c        its curve, as a drawing and a page
- *   sums.c        the gradients of a step's batches, by one process or several
- *   several.c     who speaks of several processes, and what is done when one is gone
- *   ranks.c       processes that train together, by MPI
+ *   open.c        begins a run: programs, data, checkpoint
+ *   loop.c        the run: steps, evaluations, checkpoints
+ *   tell.c        messages about a run, and log.csv
+ *   page.c        the curve of a run, as a drawing and a page
  *   serve.c       a page that follows the run (live.html)
- *   loop.c        the run
- *   generate.c    a model that goes on with tokens: which one comes next
- *   write.c       and with a text
- *   samples.c     and while it is trained
+ *   sums.c        adds the gradients of a step's batches, in one process or several
+ *   several.c     a run of several processes: which one writes, and what happens when one ends
+ *   ranks.c       messages between processes, by MPI
+ *   generate.c    predicts tokens with a trained model
+ *   write.c       writes text with it (anegen)
+ *   samples.c     writes text during training
  *
- * A step s takes what data.c says of s, so that a run which is resumed needs no other memory
- * than its checkpoint, and equals one that never stopped, bit for bit. */
+ * Since step s takes the samples that data.c computes from s, a resumed run needs nothing
+ * but its checkpoint, and equals one that was never stopped, bit for bit. */
 #ifndef ANEC_TRAIN_H
 #define ANEC_TRAIN_H
 
@@ -45,8 +45,8 @@ enum {
 };
 
 typedef struct {
-    const char *text; /* as given, or the default; NULL: neither */
-    bool given;       /* on the command line */
+    const char *text; /* as given, or the default; NULL: there is neither */
+    bool given;       /* it was given on the command line */
     uint64_t count;
     double real;
 } TrainSetting;
@@ -57,18 +57,18 @@ typedef struct {
 
 extern const char *const train_setting_names[SET_COUNT];
 void settings_init(TrainSettings *s);
-/* text must outlive it. False: it does not take this value. */
+/* Sets one; text must outlive s. False: it does not take this value. */
 bool settings_put(TrainSettings *s, int id, const char *text);
-/* the learning rate of step s of n */
+/* The learning rate of a step, of `steps` in all. */
 double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps);
 
 /* ---- order ------------------------------------------------------------------------------- */
 
-/* The samples 0 .. n - 1 in the order of an epoch. */
+/* Writes the samples 0 .. n - 1 in the order of an epoch. */
 void order_shuffle(uint64_t seed, uint64_t epoch, size_t n, uint32_t *out);
 uint64_t order_below(uint64_t u, uint64_t n); /* floor(u * n / 2^64) */
 
-/* ---- what is trained --------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 enum { MAX_STATES = 8 };
 
@@ -77,14 +77,15 @@ typedef struct {
     int rank;
     int64_t shape[ANEC_MAX_RANK];
     size_t count;
-    /* as they begin memory of the run's; after an update results of `own` */
+    /* the weight in fp32, its gradient, and its states (moments). At first in memory of the
+     * run's, after an update they are results of `own` */
     float *master, *grad, *state[MAX_STATES];
-    bool frozen;      /* it stays as it is: it has no gradient and no states */
-    float *room;      /* of a gradient that is no result of fp32, or has to be kept */
-    anec_kernel *own; /* of the program that updates weights of its shape, an instance */
+    bool frozen;      /* it is not trained, and has neither gradient nor states */
+    float *room;      /* memory for a gradient that is no result in fp32, or has to be kept */
+    anec_kernel *own; /* an instance of the program that updates weights of its shape */
 } TrainParam;
 
-/* ---- what tokens stand for --------------------------------------------------------------- */
+/* ---- vocabularies ------------------------------------------------------------------------ */
 
 typedef struct {
     const char *text;
@@ -95,29 +96,32 @@ typedef struct {
 typedef struct {
     enum { VOCAB_NONE, VOCAB_BYTES, VOCAB_CHARS, VOCAB_PIECES } kind;
     Arena arena;
-    int n;                   /* tokens */
-    int rank[256];           /* what a byte is as a token; -1: none */
-    unsigned char byte[256]; /* the other way */
-    TrainPiece *piece;       /* of a tokenizer */
-    int *sorted;             /* its tokens by their text */
-    const char *file;        /* its bytes */
+    int n;                   /* number of tokens */
+    int rank[256];           /* the token of a byte; -1: none */
+    unsigned char byte[256]; /* the byte of a token */
+    TrainPiece *piece;       /* of a tokenizer: its tokens */
+    int *sorted;             /* of a tokenizer: tokens in the order of their texts */
+    const char *file;        /* of a tokenizer: the bytes of its file */
     size_t bytes;
 } TrainVocab;
 
 void vocab_bytes(TrainVocab *v);
-void vocab_chars(TrainVocab *v, const unsigned char *text, size_t n); /* its bytes */
-/* A tokenizer.bin of llama2.c; path is for messages. */
+/* A vocabulary of the bytes that occur in a text. */
+void vocab_chars(TrainVocab *v, const unsigned char *text, size_t n);
+/* Reads a tokenizer.bin of llama2.c; path is for messages. */
 bool vocab_parse(TrainVocab *v, Diag *d, const char *path, const unsigned char *data,
                  size_t size);
 void vocab_free(TrainVocab *v);
-/* As many tokens as bytes are the most. what: for messages. False, said: no token is this. */
+/* Converts a text to tokens, of which there are n at most. False: a part of it is no token,
+ * which is reported; messages call the text `what`. */
 bool vocab_encode(const TrainVocab *v, Diag *d, const char *what, const unsigned char *s,
                   size_t n, uint16_t *out, size_t *count);
-/* What a token is as text, no character perhaps but a part of one; room: of one byte. */
+/* The text of a token, which may be a part of a character. room is one byte of memory that
+ * the text may be in. */
 const char *vocab_text(const TrainVocab *v, int token, size_t *len, unsigned char *room);
 int vocab_begin(const TrainVocab *v); /* the token that texts begin with; -1: there is none */
-bool vocab_ends(const TrainVocab *v, int token); /* texts end with this one */
-/* The same as a text, for a checkpoint. */
+bool vocab_ends(const TrainVocab *v, int token); /* whether texts end with this token */
+/* The vocabulary as a text for a checkpoint, and back. */
 const char *vocab_save(const TrainVocab *v, Arena *a);
 bool vocab_load(TrainVocab *v, Diag *d, const char *path, const char *saved);
 
@@ -127,69 +131,71 @@ bool vocab_load(TrainVocab *v, Diag *d, const char *path, const char *saved);
 typedef struct {
     const char *input, *file; /* file: for messages */
     NpyArray array;
-    const char **name; /* of the pictures in a folder, in order; of a file there are none */
+    const char **name; /* of a folder: names of its pictures, in order */
     size_t names;
-    size_t sample;      /* elements of one */
-    bool whole;         /* a sample is all of the input: it has no axis for them */
-    void *room;         /* what the step is given: fp32, or int32 */
-    anec_tensor tensor; /* that */
+    size_t sample;      /* number of elements in a sample */
+    bool whole;         /* a sample is the whole input, which has no axis for samples */
+    void *room;         /* the elements of a batch, fp32 or int32, */
+    anec_tensor tensor; /* and the tensor of them that the step is given */
 } TrainColumn;
 
 typedef struct {
     Diag *diag;
     Arena arena;
-    const char *text; /* as given */
+    const char *text; /* --data, as given */
     TrainColumn *column;
     int ncolumn;
     size_t samples, batch;
-    uint64_t epoch; /* of `order` */
+    uint64_t epoch; /* the epoch that `order` is for */
     uint32_t *order;
     uint64_t bytes;
     char sha256[65]; /* of all elements */
-    uint16_t *token; /* of a text, or NULL: samples are windows of these */
+    uint16_t *token; /* of a text: its tokens, of which samples are windows; or NULL */
     size_t tokens, window;
     const char *vocab_name; /* --vocab */
     TrainVocab vocab;       /* of a text */
 } TrainData;
 
-/* Opens what `text` names for the inputs of a step's kernel, which are all but weights.
- * t->vocab_name is the caller's; saved: a vocabulary that counts in its place, or NULL. */
+/* Opens the data that `text` names, for all inputs of a step's kernel but the weights. The
+ * caller sets t->vocab_name; saved: a vocabulary from a checkpoint that is taken in its
+ * place, or NULL. */
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
                const anec_model *step, const char *saved);
-/* pictures.c: whether what is named holds pictures, and their elements as the column's array. */
+/* pictures.c: whether a path is a folder of pictures, and reading them as the column's
+ * array. */
 bool pictures_named(const char *path);
 bool pictures_open(TrainData *t, TrainColumn *c, const anec_tensor *port);
-/* "FOLDER/img,FOLDER/mask" of a folder that has an img, else what was given. */
+/* "FOLDER/img,FOLDER/mask" for a folder that has an img, else the text that was given. */
 const char *pictures_pairs(Arena *a, const char *text);
-/* tokens.c: whether data of this name is one, and the same for it, with the columns' ports. */
+/* tokens.c: whether data of this name is a text; opening it, and copying its samples. */
 bool tokens_named(const char *text);
 bool tokens_open(TrainData *t, const char *saved);
 void tokens_batch(TrainData *t, uint64_t seed, uint64_t index);
 void tokens_range(TrainData *t, size_t first, size_t n);
-/* built-in:tiny brings the weights that its run begins with, where the model's are two, w1 and
- * w2; other data changes nothing. */
+/* Sets the initial weights that the data built-in:tiny brings, where the model has the two
+ * weights w1 and w2; does nothing for other data. */
 void data_first_weights(const TrainData *t, TrainParam *p, int n);
 void data_close(TrainData *t);
-/* Lays batch `index` of the run into the tensors of the columns. */
+/* Copies batch `index` of the run into the tensors of the columns. */
 void data_batch(TrainData *t, uint64_t seed, uint64_t index);
-/* n samples from `first` on, in the order of the file. */
+/* Copies n samples from `first` on, in the order of the file. */
 void data_range(TrainData *t, size_t first, size_t n);
-/* What is laid into the tensors. False, said: a float that is no finite number, or a whole number
- * below 0, where classes and tokens are. */
+/* Checks what was copied. False, and reported: a float is not finite, or an integer, which
+ * is a class or token, is below 0. */
 bool data_sound(TrainData *t);
 
-/* ---- rules ------------------------------------------------------------------------------- */
+/* ---- rules: optimizers ------------------------------------------------------------------- */
 
 enum { RULE_NUMBERS = 5 };
 
 typedef struct TrainUpdate TrainUpdate;
-struct TrainUpdate { /* compiled for the weights of one shape */
+struct TrainUpdate { /* the program that updates weights of one shape */
     TrainUpdate *next;
     int rank;
     int64_t shape[ANEC_MAX_RANK];
     bool decays;
     anec_model *model;
-    anec_kernel *kernel; /* the instances are of it */
+    anec_kernel *kernel; /* its instances are TrainParam.own */
 };
 
 typedef struct {
@@ -197,31 +203,33 @@ typedef struct {
     Arena arena;
     anec_device *host;
     const TrainSettings *set;
-    const char *name, *file, *function; /* file, function: the user's own */
+    const char *name, *file, *function; /* file, function: where the user has written it */
     int states, kind;
     TrainUpdate *first;
     int programs;
-    /* what a step is made with, which all instances are bound to: lr, c1, c2, scale, step */
+    /* inputs of the update, which all instances are bound to: lr, c1, c2, scale, step */
     float number[RULE_NUMBERS];
 } TrainRule;
 
-/* What a step is made with. */
+/* The numbers of an update. */
 typedef struct {
     float lr, correct1, correct2, factor, step;
 } TrainStep;
 
-/* Whether its steps do not grow with the gradients, so that small ones are needed. */
+/* Whether the optimizer divides by the size of gradients (Adam and its kin), so that very
+ * small ones matter. */
 bool rule_divides(const TrainSettings *s);
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s);
 void rule_close(TrainRule *r);
-/* Compiles what updates a weight, where none of its shape was compiled before, and wires it: what
- * it makes of weight and states is what it takes in its next run. r must stay where it is. */
+/* Compiles the update of a weight, unless that was done for its shape, and wires its
+ * results, weight and states, to its own inputs for the next run. r must not be moved
+ * afterwards. */
 bool rule_prepare(TrainRule *r, TrainParam *p);
 void rule_release(TrainParam *p);
 bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h);
 TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor);
 
-/* ---- scale ------------------------------------------------------------------------------- */
+/* ---- loss scale -------------------------------------------------------------------------- */
 
 typedef struct {
     bool dynamic, on;
@@ -230,36 +238,37 @@ typedef struct {
 } TrainScale;
 
 bool scale_open(TrainScale *s, Diag *d, const char *text, bool half);
-/* After a step whose gradients were finite or not, and small or not: it rises where they are,
- * since elsewhere that would gain nothing and bring the end of fp16 nearer. False: it cannot
- * fall any more. */
+/* Adjusts the scale after a step. It falls where gradients were not finite, and rises where
+ * they were small, since otherwise rising would gain nothing and risk overflow. False: it
+ * cannot fall any more. */
 bool scale_after(TrainScale *s, bool finite, bool small);
-/* Whether the elements of some weight's gradient, as they came from the device, are so small in
+/* Whether the elements of some weight's gradient, as the device gave them, are so small in
  * the mean square that fp16 may lose many of them. */
 bool scale_small(const TrainParam *p, int n);
-/* Norm of all gradients; *bad: the first that has one which is not finite, or NULL. */
+/* The norm of all gradients; *bad is the first weight with an element that is not finite, or
+ * NULL. */
 double scale_norm(const TrainParam *p, int n, const TrainParam **bad);
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
 
-/* What a run knows of itself beside its tensors; state.def lists it. */
+/* The state of a run beside its tensors; state.def lists it. */
 typedef struct {
-    /* steps done, those of them that changed weights, samples seen; of the loss scale: good
-     * steps in a row, and all that were skipped; evaluations since the best one */
+    /* steps done, steps that changed weights, samples seen; of the loss scale good steps in
+     * a row and skipped steps; evaluations since the best one */
     uint64_t step, updates, samples, good, skipped, stale;
     double scale, loss, best_loss;
     uint64_t best_step;
-    const char *settings, *options; /* JSON: TrainSettings, and what the library was told */
+    const char *settings, *options; /* JSON: TrainSettings, and options of the library */
     const char *data_sha256;
-    const char *backend, *io, *chip, *why, *anec_version; /* the mode that it ran in */
-    const char *machine; /* processor and system of that, or "" */
+    const char *backend, *io, *chip, *why, *anec_version; /* how it ran */
+    const char *machine;                                  /* processor and system, or "" */
     const char *refused; /* programs of the step that the engine refused: "2,4", or "" */
-    const char *model_path, *model_sha256, *model; /* model: the program's text */
-    const char *vocab;                             /* of tokens (vocab_save), or "" */
-    int states;                                    /* tensors a weight beside itself */
+    const char *model_path, *model_sha256, *model; /* model: the text of the program */
+    const char *vocab;                             /* vocab_save, or "" */
+    int states;                                    /* number of states of each weight */
 } TrainState;
 
-/* Writes the run as path, whole or not at all. */
+/* Writes a checkpoint, which appears whole or not at all. */
 bool checkpoint_write(Diag *d, const char *path, const TrainState *s, const TrainParam *p,
                       int n);
 
@@ -271,39 +280,43 @@ typedef struct {
     TrainState state;
 } TrainCheckpoint;
 
-/* Reads and checks all that does not need the model; when it fails there is nothing to close. */
+/* Opens a checkpoint and checks all that does not need the model. Where it fails there is
+ * nothing to close. */
 bool checkpoint_open(TrainCheckpoint *c, Diag *d, const char *path);
-/* The same of a file that is mapped already, which is the checkpoint's from then on. */
+/* The same for a mapped file, which the checkpoint takes over. */
 bool checkpoint_parse(TrainCheckpoint *c, Diag *d, const char *path, const Mapped *file);
 void checkpoint_close(TrainCheckpoint *c);
-/* The tensors into weights and states of these shapes; false: another model's, whose hash is
- * not this one. */
+/* Copies the tensors into weights and states. False: it is the checkpoint of another model,
+ * with another SHA-256, which is reported. */
 bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
                      const char *model_sha256);
-/* The tensors of a mapped file, which must outlive them: a .safetensors, or what import.c takes. */
+/* The tensors of a mapped file, which must outlive them: a .safetensors, or a file that
+ * import.c reads. */
 bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
 bool import_named(const char *path);
 bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
-/* What was trained as FILE.safetensors, weights alone, or FILE.bin, for llama2.c. */
+/* Writes the weights as FILE.safetensors, or as FILE.bin for llama2.c. */
 typedef struct {
-    int64_t heads, positions; /* of the program, 0: it does not say */
+    int64_t heads, positions; /* of the program; 0: it does not tell */
 } TrainExport;
-/* A name that the library writes programs under. */
+/* Whether the ending is that of a container, which the library writes with the program. */
 bool export_is_program(const char *path);
 bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n);
-/* Weights alone, from a checkpoint or any .safetensors with their paths as names, or the files
- * of others. partial: those that are learned may be missing there, and are left; *left of them. */
+/* Reads weights from a checkpoint, any .safetensors that names them by their paths, or a
+ * file that import.c reads. partial: weights that are trained may be missing, and stay;
+ * *left counts them. */
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
-/* How one lies in its file, for what writes it and what reads it. */
+/* The format of a checkpoint, for its writer and its reader. */
 enum { CHECKPOINT_LENGTH = 8 };
 #define CHECKPOINT_START "{\"__metadata__\":{\"header\":\""
 #define CHECKPOINT_FORMAT "anec-train"
 #define CHECKPOINT_VERSION "1"
 #define CHECKPOINT_FILL "_fill."
 
-/* Part 0 of a weight are its numbers, part k + 1 its state k; NULL: it has none, being frozen. */
+/* Part 0 of a weight is the weight itself, part k + 1 its state k; NULL: it is frozen and
+ * has no states. */
 const float *checkpoint_part(const TrainParam *p, int part);
 const char *checkpoint_name(Arena *a, const TrainParam *p, int part);
 
@@ -318,30 +331,31 @@ typedef struct {
 } TrainFolder;
 
 bool folder_open(TrainFolder *f, Diag *d, const char *path);
-/* Of a run that begins: an error where the folder has checkpoints, or with `anew` they go. */
+/* For a run that begins: checkpoints in the folder are an error, or with `anew` are removed. */
 bool folder_begin(TrainFolder *f, bool anew);
 void folder_close(TrainFolder *f);
-/* log.csv from here on: lines of steps from `step` on are cut. */
+/* Opens log.csv, from which lines of steps from `step` on are cut. */
 bool folder_log(TrainFolder *f, uint64_t step);
 bool folder_line(TrainFolder *f, const char *line);
-/* The newest checkpoint of a folder that can be read, or of a file that is one. */
+/* Opens the newest checkpoint that can be read; the path may also be that of a checkpoint. */
 bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
-/* Saves, and removes what is older than the last `keep`; `best`: it is the best so far. */
+/* Writes a checkpoint and removes those older than the last `keep`; `best`: it is the best so
+ * far. */
 bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n, uint64_t keep,
                  bool best);
-const char *folder_checkpoint(TrainFolder *f, uint64_t step); /* its path */
+const char *folder_checkpoint(TrainFolder *f, uint64_t step); /* the path of a checkpoint */
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct TrainJob TrainJob;
 
-/* Where an input of a part, or a result of the step, comes from: a part's result, else an input of
- * the step. */
+/* Where an input of a part, or a result of the step, comes from: the result of a part, or an
+ * input of the step. */
 typedef struct {
-    const char *port, *value; /* as the part, and as the step calls it */
+    const char *port, *value; /* its name in the part, and in the step */
     int part;                 /* -1: an input of the step */
     const char *result;
-    bool handed; /* the part has it from that one, where the device left it */
+    bool handed; /* it is wired on the device, without a copy */
 } TrainWire;
 
 typedef struct {
@@ -355,7 +369,7 @@ typedef struct {
 typedef struct {
     anec_parts *parts; /* NULL: it is one program */
     TrainPart *part;
-    int n, programs, engine; /* programs in all, and those of the device */
+    int n, programs, engine; /* parts, programs, and programs on the device */
     int wires, handed;       /* inputs of parts that are results of others, and those wired */
 } TrainSegments;
 
@@ -363,45 +377,48 @@ typedef struct {
     Diag *diag;
     Arena arena;
     const TrainJob *job;
-    const char *text, *path; /* of the model: NULL, it is read from path; where it was */
+    const char *text, *path; /* of the model; text NULL: it is read from path */
     anec_device *device, *host, *plain, *rest_device;
-    anec_model *model, *step; /* on the device */
+    anec_model *model, *step; /* the step on the device */
     anec_kernel *kernel;
     TrainSegments segments;
-    anec_model *host_model, *forward; /* the loss alone, on the host where fp16 computes */
+    anec_model *host_model, *forward; /* the loss without gradients, in fp32 */
     anec_kernel *look;
-    anec_model *rest_model, *rest; /* the same of fewer samples, for the last of a set */
+    anec_model *rest_model, *rest; /* the same with a smaller batch, for the last samples */
     anec_kernel *rest_look;
     TrainParam *param;
     int nparam;
-    size_t numbers, learned;   /* of all weights, of those that are not frozen */
-    const char *loss, *metric; /* results; metric may be NULL */
-    bool half;                 /* fp16 computes the gradients */
+    size_t numbers, learned;   /* elements of all weights, and of those that are trained */
+    const char *loss, *metric; /* names of results; metric may be NULL */
+    bool half;                 /* the gradients are computed in fp16 */
 } TrainPrograms;
 
 bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
                    const char *path);
 void programs_close(TrainPrograms *e);
-/* One batch: the gradients, multiplied with `scale`, go into each weight's grad. */
+/* Runs the step on a batch: the gradients, multiplied by `scale`, go into each weight's
+ * grad. */
 bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss);
-/* The loss of a batch with the masters in fp32; metric is left where the model has none. */
+/* The loss of a batch in fp32; *metric is not set where the model has none. */
 bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *metric);
-/* Their means over all samples; what is left behind the last batch counts where the program has
- * a parameter `batch`. metric: NaN where there is none. */
+/* The means over all samples. Samples behind the last full batch count only where the
+ * program has a parameter `batch`. *metric is NaN where there is none. */
 bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *metric);
-/* The value of a parameter of the program, which is this text; 0: it has none of this name. */
+/* The value of a parameter of the program with this text; 0: it has none of that name. */
 bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_t *out);
-/* The program with the weights as they are, as a container that the library writes. */
+/* Writes the program with its present weights, as a container. */
 bool programs_save(TrainPrograms *e, const char *path);
 /* Whether a program has a parameter of this name. */
 bool program_has_param(const char *text, const char *name);
+/* Reports an error of the library; true where there is none. */
 bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error);
-/* What tells about the gradients: their program, or the first part of the device. */
+/* The kernel to ask about the gradients (anec_fact): the step, or its first part on the
+ * device. */
 const anec_kernel *programs_tells(const TrainPrograms *e);
-/* The kernel that all data goes into. */
+/* The kernel whose inputs are all data. */
 const anec_kernel *programs_takes(const TrainPrograms *e);
 
-/* The inputs of a run, while they are gathered. */
+/* The inputs of a run, while they are collected. */
 typedef struct {
     Arena arena;
     const anec_kernel *kernel;
@@ -411,67 +428,68 @@ typedef struct {
 } TrainInputs;
 
 void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most);
-/* What an input of that name is; false: there is none. */
+/* The type and shape of an input by name; false: there is none. */
 bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port);
-/* Floats as the program takes them: an engine's may be fp16. */
+/* Adds an input; floats are converted to the type of the program, which may be fp16. */
 void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t);
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);
-anec_tensor weight_tensor(const TrainParam *p); /* the master */
+anec_tensor weight_tensor(const TrainParam *p); /* a view of the master */
 
-/* step_parts.c: the step of a model in parts, where layers of it are alike. */
+/* step_parts.c: the step of a model in parts, where layers are alike. */
 bool segments_open(TrainPrograms *e, anec_model *model);
 void segments_close(TrainSegments *s);
 bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale);
-/* Programs that the device refused, "2,4"; "": none. */
+/* The numbers of programs that the device has refused, "2,4", or "". */
 const char *segments_refused(const TrainSegments *s, Arena *a);
-bool segments_has(const TrainSegments *s, const char *name); /* a result of the step */
+bool segments_has(const TrainSegments *s, const char *name); /* whether it is a result */
 bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out);
 
 /* ---- a run ------------------------------------------------------------------------------- */
 
-/* What the tool tells of a run. */
+/* The options of a run. */
 struct TrainJob {
     const char *model;   /* NULL: that of the checkpoint */
     const char *folder;  /* NULL: that of the checkpoint, else `run` */
     const char *resume;  /* a folder or a checkpoint, or NULL */
-    bool anew;           /* a run that the folder has is removed */
-    const char *init;    /* weights that it begins with, or NULL */
-    const char *export;  /* a file that gets the weights at the end, or NULL */
+    bool anew;           /* removes a run that is in the folder */
+    const char *init;    /* a file with initial weights, or NULL */
+    const char *export;  /* a file for the weights at the end, or NULL */
     const char *backend; /* NULL: auto */
-    bool shown;          /* a page follows the run */
-    uint64_t port;       /* of that at 127.0.0.1; 0: one that is free */
-    bool dry;            /* say what would run, and end */
-    bool bake;           /* weights are constants, and each step's program is another */
-    uint64_t threads;    /* of what the processor computes; 0: as many as there are */
+    bool shown;          /* serves a page that follows the run */
+    uint64_t port;       /* of the page, at 127.0.0.1; 0: one that is free */
+    bool dry;            /* tells what would run, and ends */
+    bool bake;           /* weights are constants, so each step compiles a program */
+    uint64_t threads;    /* of the processor; 0: as many as it has */
     anec_config *config; /* of the device */
-    anec_config *host;   /* of what runs on the processor */
-    anec_config *rest;   /* the same once more, which is given another batch */
+    anec_config *host;   /* of the programs on the processor */
+    anec_config *rest;   /* of those with another batch */
     anec_config *plain;  /* of the optimizer's programs */
     bool batches;        /* the program has a parameter `batch` */
-    const char *refused; /* programs of the step that the engine refused before, or NULL */
-    const char **option; /* NAME=VALUE that both were told, */
+    const char *refused; /* numbers of programs that the engine has refused before, or NULL */
+    const char **option; /* NAME=VALUE: options of `config` and `host`, */
     int noption;         /* which a checkpoint keeps */
     TrainSettings set;
-    /* a line for people; over: the next one may replace it */
+    /* called with a line for people; over: the next line may replace it */
     void (*line)(void *ctx, const char *text, bool over);
     void *ctx;
     volatile sig_atomic_t *stop; /* not 0: end after this step, with a checkpoint */
 };
 
-/* False: failed and said. */
+/* Runs it; false: an error was reported. */
 bool train_run(TrainJob *job, Diag *d);
 
-/* Whether Open MPI's library, by which processes train together, can be loaded, for --version. */
+/* Whether the library of Open MPI, by which processes train together, can be loaded; for
+ * --version. */
 bool ranks_possible(void);
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing text with a model ----------------------------------------------------------- */
 
 typedef struct {
     double temperature, top_p, min_p;
     uint64_t top_k, seed; /* top_k 0: all */
 } TrainSampling;
-/* The token that comes as number `index`; temperature 0: the largest logit, the first of
- * equals. */
+/* Draws the token with the number `index` of a text. Temperature 0: the one with the largest
+ * logit, the first of equals. */
 int sample_token(const TrainSampling *s, const float *logit, size_t n, uint64_t index);
 
 typedef struct {
@@ -479,21 +497,21 @@ typedef struct {
     const char **option;       /* NAME=VALUE of its parameters */
     int noption;
     const char *backend;
-    size_t block; /* tokens of a run while a prompt is read: 512 at most */
+    size_t block; /* how many tokens of a prompt one run reads, 512 at most */
     anec_message message;
     void *ctx;
 } TrainWriterOptions;
 
-typedef struct { /* `next` for so many tokens a run */
+typedef struct { /* the function `next`, compiled for `block` tokens in a run */
     size_t block;
     anec_config *config;
     anec_device *device;
     anec_model *model, *step;
     anec_kernel *kernel;
-    int wired; /* what it takes over: of which half */
+    int wired; /* the half whose results its inputs are wired to */
 } TrainHalf;
 
-typedef struct { /* what a run hands on to the next one */
+typedef struct { /* a value that goes from run to run: a key or value cache */
     const char *input, *result;
     anec_tensor zero;
 } TrainKept;
@@ -501,43 +519,43 @@ typedef struct { /* what a run hands on to the next one */
 typedef struct {
     Diag *diag;
     Arena arena;
-    TrainHalf half[2]; /* of one token, of a block */
+    TrainHalf half[2]; /* for one token, for a block */
     TrainKept *kept;
     int nkept, last; /* the half that ran last; -1: none since the beginning */
     int threads;
     const char *logits;
-    size_t vocabulary, places, at; /* places: for tokens; at: those that are taken */
+    size_t vocabulary, places, at; /* at: how many of the places for tokens are taken */
 } TrainWriter;
 
-/* The tensors must stay as long as it does. After an error it is to be closed all the same. */
+/* The tensors must outlive the writer, which is to be closed after an error too. */
 bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o, const SafeTensors *s);
 void writer_close(TrainWriter *w);
 void writer_restart(TrainWriter *w); /* forgets all tokens */
-/* n more tokens, for which there must be places; the logits of what comes behind them are valid
- * until the next call. */
+/* Appends n tokens, for which there must be places. *logits, of the token behind them, are
+ * valid until the next call. */
 bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **logits);
 
 typedef struct {
-    const char *from;    /* a run's folder, or a checkpoint; with `model` any file of weights */
-    const char *model;   /* NULL: the checkpoint's */
-    const char *vocab;   /* with `model`: bytes, or a tokenizer's file */
+    const char *from;    /* the folder of a run, or a checkpoint; with `model` a weight file */
+    const char *model;   /* NULL: that of the checkpoint */
+    const char *vocab;   /* with `model`: bytes, or the file of a tokenizer */
     const char **option; /* with `model`: NAME=VALUE of its parameters */
     int noption;
-    const char *prompt; /* comes out first */
+    const char *prompt; /* the beginning of the text */
     const char *stop;   /* the text ends before this; NULL: nowhere */
     const char *backend;
-    uint64_t tokens, block; /* as many as are made; of a run over the prompt */
+    uint64_t tokens, block; /* how many tokens to write; TrainWriterOptions.block */
     int threads;
     TrainSampling sampling;
     anec_message message;
     void *message_ctx;
-    /* the text as it is made, in whole characters */
+    /* called with the text as it is written, in whole characters */
     void (*put)(void *ctx, const char *text, size_t n);
     void *put_ctx;
     volatile sig_atomic_t *stop_now; /* not 0: end after this token */
 } TrainWritingJob;
 typedef struct {
-    size_t prompt, made; /* tokens */
+    size_t prompt, made; /* numbers of tokens */
     double seconds_prompt, seconds;
 } TrainWritten;
 bool writing_run(const TrainWritingJob *job, Diag *d, TrainWritten *out);

@@ -1,9 +1,9 @@
-/* vocab.c -- what tokens stand for: bytes, the bytes that a text has, or the pieces of a
- * tokenizer as llama2.c writes it.
+/* vocab.c -- vocabularies: all bytes, the bytes that occur in a text, or the pieces of a
+ * tokenizer in the format of llama2.c.
  *
- * Pieces are found by merging: a text is taken apart into characters, and of all neighbours
- * that are a piece together the best one is joined, until there are none. That is done line by
- * line, so that a long text takes time in proportion. */
+ * A text is split into characters; then, of all pairs of neighbours that are a piece
+ * together, the one with the best score is merged, until there is none. This is done line by
+ * line, so that the time is in proportion to the text. */
 #include "train.h"
 
 #include <stdlib.h>

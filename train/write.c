@@ -1,4 +1,4 @@
-/* write.c -- what anegen does: goes on with a prompt, by a checkpoint of a run over text. */
+/* write.c -- the work of anegen: continues a prompt with a model that was trained on text. */
 #include "run.h"
 
 #include <cjson/cJSON.h>
