@@ -1,4 +1,4 @@
-/* ast.c -- building the syntax tree, and the tree as text. */
+/* ast.c -- builds the syntax tree, and prints it. */
 #include "ast.h"
 #include "grammar.h"
 

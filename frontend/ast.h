@@ -1,10 +1,10 @@
 /* ast.h -- the syntax tree of the language, and the lexer and parser that make it.
  *
- * Nodes live in the arena they were made in and die with it; names are interned, so that equal
- * names are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep
- * the tree below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers
- * may recurse. Only the first operands of operators do not count: a sum of 10,000 terms is one
- * level, and walkers go along it in a loop (ast_chain). */
+ * Nodes live in the arena that they were made in; names are interned, so that equal names
+ * are equal pointers. Lists of nodes are linked through `next`. Every node has the depth of
+ * the tree below it; more than AST_MAX_DEPTH is an error of the parser, so that walkers may
+ * recurse. First operands of operators do not count as depth: a sum of 10,000 terms is one
+ * level, along which walkers go in a loop (ast_chain). */
 #ifndef ANEC_AST_H
 #define ANEC_AST_H
 
@@ -48,7 +48,7 @@ typedef struct {
     Loc loc;
 } Token;
 
-/* What the parser's actions work on. */
+/* The state of the parser, for the actions of the grammar. */
 typedef struct {
     Arena *arena;
     Names *names;
@@ -57,9 +57,9 @@ typedef struct {
     Node *root;
     Loc at; /* the token that is being read */
     int nodes;
-    bool failed;  /* an error was reported: there will be no tree, but what follows is read */
-    bool stopped; /* .. it is not: the text is deeper or larger than is read */
-    bool mute;    /* what is wrong is not said */
+    bool failed;  /* an error was reported: reading goes on, but there will be no tree */
+    bool stopped; /* reading does not go on: the text is too deep or too large */
+    bool mute;    /* errors are not reported */
 } Ast;
 
 /* ---- the lexer (lexer.re) ---------------------------------------------------------------- */
@@ -69,30 +69,32 @@ typedef struct {
     const char *at, *end;
     int nesting;  /* open parentheses and brackets: line ends mean nothing inside them */
     bool can_end; /* the last token can end a statement */
-    Token held;   /* read already, because a line end before it had to be judged */
+    Token held;   /* a token that was read ahead, to decide about the line end before it */
     bool has_held;
 } Lexer;
 
-/* Refuses what is no text: too long, invalid UTF-8, control characters. */
+/* False, and reported: the text is too long, or has invalid UTF-8 or control characters. */
 bool lexer_open(Lexer *lx, Diag *d, const Source *src);
-/* A word of the language that is a name where the grammar wants one. */
+/* Whether it is a keyword that is a name where the grammar wants a name. */
 bool lexer_is_word(int kind);
-/* A statement, and so an operand, may end with such a token. */
+/* Whether a statement may end with such a token. */
 bool lexer_ends(int kind);
-/* t->kind is 0 at the end. False after an error about *t, behind which the next call goes on. */
+/* Reads a token; t->kind is 0 at the end. False: an error about *t was reported, and the
+ * next call goes on behind it. */
 bool lexer_next(Lexer *lx, Diag *d, Token *t);
 
 /* ---- the parser (grammar.y, parse.c) ----------------------------------------------------- */
 
-/* The FILE node, NULL after errors, of which each statement may have one. */
+/* The FILE node; NULL: errors were reported, at most one for each statement. */
 Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src);
-/* The same of `len` bytes of the text from `at` on, where whole items stand. */
+/* The same for `len` bytes of the text from `at` on, which must be whole items. */
 Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len);
-/* An operator and those that are its first operand in turn, the outermost first; the count. */
+/* The chain of an operator, its first operand, the first operand of that and so on, the
+ * outermost first; returns the count. */
 int ast_chain(Arena *a, const Node *n, const Node ***out);
 void ast_print(const Node *n, Buf *out);
 const char *ast_token_name(int kind); /* "NAME", "+"; for --emit tokens and messages */
-/* Whether a token of this kind could be next; at the end of grammar.y. */
+/* Whether a token of this kind could be next; defined at the end of grammar.y. */
 bool parse_takes(const void *parser, int kind);
 
 /* For the actions of grammar.y; each may set p->failed. */
@@ -110,7 +112,8 @@ NodeList ast_first(Node *n);
 /* n and what is linked behind it */
 NodeList ast_append(NodeList l, Node *n);
 NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
-/* An extent that may be several: a range, a list or `?`. A single one stays an expression. */
+/* A dimension that may have several sizes: a range, a list or `?`. A single size stays an
+ * expression. */
 Node *ast_extent(Ast *p, Node *def, Node *sizes);
 Node *ast_extent_named(Ast *p, Token name, Node *extent);
 /* The type of a weight that is stored in that form. */

@@ -1,9 +1,9 @@
-/* format.c -- a program laid out as all are: `anec --format`.
+/* format.c -- the uniform layout of programs: `anec --format`.
  *
- * Line ends stay where the author put them, since they tell what belongs together; what stands
- * on a line is laid out anew: how far it is indented, one blank between words, none where the
- * language needs none, comments of neighbouring lines below each other. Tokens are never
- * changed, so that a program means what it meant, and what is laid out is laid out to itself. */
+ * Line ends stay where the author put them, since they tell what belongs together. Within a
+ * line the layout is made anew: indentation, one blank between words and none where none is
+ * needed, comments of neighbouring lines aligned. Tokens are never changed, so a program
+ * keeps its meaning, and formatting twice is the same as once. */
 #include "ast.h"
 #include "frontend.h"
 #include "grammar.h"

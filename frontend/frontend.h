@@ -1,4 +1,5 @@
-/* frontend.h -- the door to the language: .anedsl text becomes a Module of MIL.
+/* frontend.h -- the compiler of the language: from the text of an .anedsl file to a Module of
+ * MIL.
  *
  * docs/language.md is the reference; each of its numbered clauses is a test. */
 #ifndef ANEC_FRONTEND_H
@@ -23,47 +24,49 @@ typedef struct {
     int count;
 } DslWeights;
 
-/* What a declared weight is, in place of what the program says. */
+/* A value for a declared weight, in place of the one that the program has. */
 typedef struct {
     const char *path;
     const Const *value;
 } DslGiven;
 
-/* The name at this place stands for `what` from now on, "a tensor fp16[1, 2]" or "the int 3":
- * told each time, and so several times where a function is called so often. For editors. */
+/* Called when a name is bound, with a description of its value: "a tensor fp16[1, 2]", "the
+ * int 3". Where a function is called several times, so is this for the names in it. For
+ * editors. */
 typedef void (*DslBound)(void *ctx, Loc name, const char *what);
 
 typedef struct {
     const DslSet *set;
     int nset;
-    const DslGiven *given; /* a path that no weight of the program has is an error */
+    const DslGiven *given; /* a path that is none of a declared weight is an error */
     int ngiven;
-    Opset opset; /* of the target: of the module made, and what calls of ops are checked
-                    against; OPSET_IOS16 by default */
-    /* imports and weight files are found below it; NULL: the folder of src */
+    Opset opset; /* that of the target, for the module and for checking calls of ops; by
+                    default OPSET_IOS16 */
+    /* folder of imports and weight files; NULL: the folder of src */
     const char *dir;
-    bool follow_links; /* --follow-links: these may be links that leave it */
-    /* --weights: files and folders that all weights are read from, whatever the program names */
+    bool follow_links; /* --follow-links: these may be links that leave the folder */
+    /* --weights: files and folders that all weights are read from, whatever the program says */
     const char *const *from;
     int nfrom;
-    /* The float weights of this model (*: of each) are inputs behind its own, no constants;
-     * they are told in *weights, in the module's arena and in the order of their paths. NULL:
-     * of none. */
+    /* The float weights of this model (*: of every model) become inputs, behind its own
+     * inputs, and are listed in *weights, in the module's arena and in the order of their
+     * paths. NULL: weights are constants. */
     const char *promote;
-    const char *promoted; /* those alone that this list of patterns has; NULL: all */
+    const char *promoted; /* only those that match this list of patterns; NULL: all */
     DslWeights *weights;
-    DslWeights *declared; /* told: every weight, in the order of declaration; or NULL */
-    DslBound bound;       /* told of each name that is bound; or NULL */
+    DslWeights *declared; /* receives all weights, in the order of declaration; or NULL */
+    DslBound bound;       /* or NULL */
     void *bound_ctx;
 } DslOptions;
 
-/* Compiles the text. Float types are compute types; the boundary is a target's business
- * (ir/targets). NULL after errors, all reported at the lines that caused them. */
+/* Compiles the text. Float types are those in which the program computes; types of inputs
+ * and results may be changed for a target later (ir/passes/boundary.c). NULL: there were
+ * errors, all reported. */
 Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt);
 bool dsl_print_tokens(Diag *d, const Source *src, Buf *out); /* --emit tokens */
 bool dsl_print_ast(Diag *d, const Source *src, Buf *out);    /* --emit ast */
-/* The text laid out: tokens, comments and line ends as they are, what is between them as all
- * programs have it. A text that is no program is told, and not laid out: false. */
+/* --format: the same tokens, comments and line ends, with uniform indentation and blanks.
+ * False: the text has errors of syntax, which are reported. */
 bool dsl_format(Diag *d, const Source *src, Buf *out);
 
 #endif

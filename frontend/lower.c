@@ -1,5 +1,5 @@
-/* lower.c -- from a program to a Module: errors with their calls and with what was meant, and
- * one Func for each model. */
+/* lower.c -- lowers a program to a Module with a function for each model; errors, with the
+ * chain of calls and the name that was probably meant. */
 #include "lower.h"
 #include "grammar.h"
 

@@ -1,12 +1,13 @@
-/* lower.h -- what lowering works with: compile-time values, scopes, frames, and one header of
- * all lower*.c.
+/* lower.h -- lowering a program to MIL: compile-time values, scopes, calls; shared by lower*.c
+ * and value.c alone.
  *
- * The program is evaluated: numbers, lists, loops and calls happen now, and every operation on
- * a tensor leaves a statement of MIL behind. A function is inlined where it is called, with a
- * Frame that says whose call it is, so that errors name the chain.
+ * Lowering evaluates the program: numbers, lists, loops and calls are computed at once, and
+ * every operation on a tensor appends an op to the function that is built. A function is
+ * inlined where it is called, with a Frame for the call, so that errors can name the chain of
+ * calls.
  *
- * Everything here lives in the Lower's arena and dies when dsl_compile returns; the Module that
- * is built owns what it needs. */
+ * Everything here is in the Lower's arena and freed when dsl_compile returns; the Module
+ * that is built has copies of what it needs. */
 #ifndef ANEC_LOWER_H
 #define ANEC_LOWER_H
 
@@ -35,7 +36,7 @@ typedef enum {
     V_STRING,
     V_LIST,
     V_TENSOR, /* a value of the function being built */
-    V_WEIGHT, /* a weight, not yet a statement: so its shape may still be chosen */
+    V_WEIGHT, /* a weight that is no op yet, so its shape may still be chosen */
     V_FN,
     V_LAYER,
     V_MODEL,
@@ -44,8 +45,8 @@ typedef enum {
     V_BUILTIN,
     V_OP,
     V_STATE,
-    V_EXTENT, /* of a tensor, known when the model runs */
-    V_MAYBE,  /* a truth that depends on such */
+    V_EXTENT, /* a dimension of a tensor that is known when the model runs */
+    V_MAYBE,  /* a condition that depends on such a dimension */
 } ValKind;
 
 typedef struct List List;
@@ -81,26 +82,27 @@ struct List {
     int64_t n;
     Val *at;
     const Shape *shape; /* NULL: not measured yet */
-    ValKind leaf;       /* what its elements are at most */
-    /* what all of its elements are, of INT, FLOAT and BOOL; NONE: not looked at, POISON: not
-     * one */
+    ValKind leaf;       /* the widest kind among its elements */
+    /* the kind that all elements have, of INT, FLOAT and BOOL; NONE: not looked at yet, POISON:
+     * they differ */
     ValKind alike;
-    List *whole; /* of a piece: the list that its elements lie in, and which is no piece */
-    Func *func;  /* the constant it became last: there, of that type */
+    List *whole; /* of a slice: the list that has its elements */
+    /* the constant that it became last: in this function, of this type */
+    Func *func;
     DType dtype;
     Value *value;
-    int64_t room; /* of layers declared one by one: elements that `at` has place for */
+    int64_t room; /* of layers declared one by one: how many elements `at` has room for */
 };
 
 typedef struct Weight Weight;
 struct Weight {
     const char *path;             /* "blocks.3.attn.wq" */
-    const Const *value;           /* NULL: it is wrong, and was reported */
-    const struct Compression *as; /* how it is stored, or NULL */
-    uint32_t number;              /* of the module's named weights; 0: it has none yet */
+    const Const *value;           /* its initial value; NULL: an error was reported */
+    const struct Compression *as; /* the compressed form that it is declared in, or NULL */
+    uint32_t number;              /* its number for Const.weight; 0: it has none yet */
     Loc loc;
-    unsigned pass;            /* the model call that declared it last */
-    bool of_file, used, told; /* told: that nothing uses it */
+    unsigned pass;            /* the call of a model that declared it last */
+    bool of_file, used, told; /* told: the warning unused-weight was given */
     struct Made {
         struct Made *next;
         Func *func;
@@ -115,10 +117,11 @@ struct View {
     Shape shape;
 };
 
-/* What a function keeps from run to run: an input of it, made where it is first asked for. */
+/* A state: an input of the function that keeps its value from run to run. It is made where
+ * it is first used. */
 struct State {
     const char *path;
-    const Type *type; /* of what it holds */
+    const Type *type; /* the type of its value */
     Loc loc;
     unsigned pass;
     Func *
@@ -131,11 +134,11 @@ struct RunExtent {
     int axis;
 };
 
-/* What an extent of an input may be: a range, or those that are listed. */
+/* The sizes that a dimension of an input may have: a range or a list. */
 typedef struct {
-    const char *name;       /* NULL: it has none */
-    int64_t low, high, def; /* high < 0: no end */
-    int n;                  /* listed; 0: a range */
+    const char *name;       /* of the dimension, or NULL */
+    int64_t low, high, def; /* high < 0: no upper bound */
+    int n;                  /* number of listed sizes; 0: a range */
     const int64_t *size;
 } ExtentSpan;
 
@@ -152,7 +155,7 @@ typedef struct {
 struct Closure {
     const Node *decl;
     File *file;
-    Instance *self; /* a layer's function: whose */
+    Instance *self; /* of a function of a layer: the layer */
 };
 
 struct Instance {
@@ -163,19 +166,19 @@ struct Instance {
 };
 
 struct File {
-    const char *name; /* relative to the root; "std" */
-    const char *dir;  /* relative folder, "" for the root */
+    const char *name; /* path relative to the root folder; "std" for the library */
+    const char *dir;  /* its folder, relative to the root; "" for the root */
     const Source *src;
     const Node *root;
     Env env;
-    File **import; /* those without `as` */
+    File **import; /* imports without `as` */
     int nimport;
-    bool std; /* the library: its items are parsed when they are asked for */
+    bool std; /* it is the library, whose items are parsed when they are used */
     struct Item {
         size_t at, len;
     } * item;
-    Env items; /* of the library: name -> INT, the number of its item */
-    Loc from;  /* the import that is loading it */
+    Env items; /* of the library: by name an INT, the index in `item` */
+    Loc from;  /* the import that loads it */
     File *loader;
     bool loading;
     File *next;
@@ -185,17 +188,17 @@ typedef struct Frame Frame;
 struct Frame {
     Frame *up;
     Loc call;
-    const char *what; /* of the function, for notes and names */
+    const char *what; /* name of the function, for notes and for names of values */
     const Node *decl;
     File *file;
     Instance *self;
     Env *env;
-    const char *path;   /* weights declared here begin with it; NULL: not asked for yet */
-    const char *prefix; /* values named here begin with it */
+    const char *path;   /* prefix of weights that are declared here; NULL: not made yet */
+    const char *prefix; /* prefix of values that are named here */
     const char *hint;   /* the name that the caller gives the result */
     bool returned;
     Val result;
-    int wrong; /* errors before it began */
+    int wrong; /* number of errors before the call */
 };
 
 /* A tensor of the files that weights come from. */
@@ -205,17 +208,17 @@ typedef struct {
     const char *reader;       /* the path of the weight that read it first, or NULL */
 } StoredTensor;
 
-/* Where weights come from that do not say it themselves. */
+/* The source of weights that do not have one of their own. */
 typedef struct {
-    const Node *decl, *init; /* `weights`, and what stands behind its `init`; or NULL */
-    bool files, named;       /* from files; those of the command line, whatever decl says */
-    const char *npy;         /* the pattern of .npy files; NULL: tensors of .safetensors */
-    const char *as;          /* what a weight's tensor is called */
+    const Node *decl, *init; /* the `weights` statement, and its `init`; or NULL */
+    bool files, named;       /* files: from files; named: those of --weights */
+    const char *npy;         /* pattern of .npy files; NULL: tensors of other files */
+    const char *as;          /* pattern of the names of tensors */
     const char *path;        /* of the files, for messages */
     StoredTensor *stored;
     size_t count, room;
-    Env names;     /* of tensors -> INT, which of stored */
-    size_t missed; /* weights that found none */
+    Env names;     /* by name of a tensor an INT, the index in `stored` */
+    size_t missed; /* how many weights have found no tensor */
     bool failed;
 } WeightSource;
 
@@ -230,24 +233,24 @@ typedef struct {
     Frame *frame;
     Func *func;
     Builder b;
-    DType float_type; /* of numbers and weights that nothing else decides */
+    DType float_type; /* of numbers and weights whose type nothing else decides */
     WeightSource source;
-    Env weights; /* path -> Weight */
+    Env weights; /* by path */
     Weight *first_weight, *last_weight;
-    Env states; /* path -> State */
-    Env uses;   /* paths given to calls, in this model call */
+    Env states; /* by path */
+    Env uses;   /* paths that calls have got during this call of a model */
     Env memo;
     const char *model_path;
-    unsigned pass;
+    unsigned pass; /* counts calls of models */
     int depth, call_depth;
-    bool promote;             /* weights of the model at work are inputs */
-    void *spare[SPARE_SIZES]; /* lower_give's, by size: each begins with the next */
-    PtrMap made;              /* literals by value, of those that depend on constants alone */
+    bool promote;             /* weights of the model that is lowered become inputs */
+    void *spare[SPARE_SIZES]; /* of lower_give, by size: lists linked by their first pointer */
+    PtrMap made;              /* by value: its literal, where it depends on constants alone */
     int64_t steps, ops;
     int wrong;              /* errors so far */
-    const char *last_error; /* what was said last, and where: it is not said twice */
+    const char *last_error; /* the last error and its place, which are not reported twice */
     Loc last_loc;
-    bool stopped; /* a limit was hit: nothing more is evaluated */
+    bool stopped; /* a limit was reached: nothing more is evaluated */
 } Lower;
 
 /* value.c */
@@ -257,33 +260,33 @@ Val val_bool(bool b);
 Val val_string(const char *s);
 Val val_poison(void);
 Val val_tensor(Value *v);
-Val val_list(Lower *l, int64_t n); /* of NONEs, to be filled */
-/* n elements from `from` on, where they are: those of a list do not change. */
+Val val_list(Lower *l, int64_t n); /* n elements V_NONE, to be set by the caller */
+/* n elements from `from` on, not copied, since lists do not change. */
 Val list_slice(Lower *l, List *of, int64_t from, int64_t n);
 bool val_is_tensor(Val v); /* TENSOR or WEIGHT */
 bool val_is_number(Val v); /* INT or FLOAT */
 double val_double(Val v);
 const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
-Val val_equal(Lower *l, Loc loc, Val a, Val b); /* a bool, or MAYBE; false after an error */
+Val val_equal(Lower *l, Loc loc, Val a, Val b); /* BOOL or MAYBE; false after an error */
 const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
-const char *val_text(Lower *l, Val v); /* as + puts it into a string */
+const char *val_text(Lower *l, Val v); /* as `+` appends it to a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
-void env_end(Lower *l, Env *e); /* of a call that is over */
-/* The name of a node in the frame at work; whoever asked is told. */
+void env_end(Lower *l, Env *e); /* frees the names of a call that is over */
+/* Binds a name in the current frame, and calls DslOptions.bound. */
 void lower_bind(Lower *l, const Node *name, Val v);
-void lower_tell_bound(Lower *l, const Node *name, Val v); /* .. of what is bound already */
+void lower_tell_bound(Lower *l, const Node *name, Val v); /* only calls DslOptions.bound */
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
-Val number_try(int token, Val a, Val b); /* the same without a word: poison where it is wrong */
+Val number_try(int token, Val a, Val b); /* the same without messages; poison: an error */
 
 /* lower.c */
 bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     PRINTF(3, 4); /* with the chain of calls; always false */
 void lower_notes(Lower *l, Loc loc);
-Loc lower_blame(const Lower *l, Loc loc); /* where the user's part of the chain is */
-bool lower_step(Lower *l, Loc loc);       /* false: the limit is reached */
-bool lower_enter(Lower *l, Loc loc); /* .. and that of nesting; false: do not lower_leave */
+Loc lower_blame(const Lower *l, Loc loc); /* the place in the user's own files */
+bool lower_step(Lower *l, Loc loc);       /* counts a step; false: too many, reported */
+bool lower_enter(Lower *l, Loc loc); /* the same for nesting; false: do not call lower_leave */
 void lower_leave(Lower *l);
 /* Zeroed bytes for what ends with a call, as its names and arguments do: given back, they are
  * used again. */
@@ -296,37 +299,36 @@ File *load_file(Lower *l, Loc loc, File *from, const char *path);
 void define_item(Lower *l, File *f, const Node *n); /* a function, layer or model */
 
 /* lower_std.c */
-/* The library has it, and the file at work does not import it. */
+/* Whether the library has the name, and the current file does not import the library. */
 bool lower_std_missed(Lower *l, const char *name);
-/* What mil.NAME is where MIL has no such op: the library's function _mil_NAME; NULL: nothing. */
+/* A composite: mil.NAME for which MIL has no op is the library's function _mil_NAME; NULL:
+ * it has none. */
 Val *lower_std_composite(Lower *l, const char *name);
-void std_load(Lower *l, File *f); /* finds the library's items */
-/* what a file's top level defines; NULL: not */
-Val *file_get(Lower *l, File *f, const char *name);
-const Env *file_names(const File *f); /* .. and the names of it */
+void std_load(Lower *l, File *f);                   /* finds the library's items */
+Val *file_get(Lower *l, File *f, const char *name); /* an item of a file; NULL: none */
+const Env *file_names(const File *f);               /* the names of all items */
 
 /* lower_expr.c */
 Val eval(Lower *l, const Node *n, const char *hint);
 bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
-/* .. what is claimed, which holds where that is known when the model runs */
+/* The same for `assert`: a condition that is known only when the model runs counts as true. */
 bool eval_claim(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name); /* poison after an error */
-/* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers
- * and computed of numbers alone. False: it is not, or something is wrong, which the way that
- * names it finds again. */
+/* lower_number.c: evaluates [f(i) for i in ..] where all is arithmetic of numbers. False: it
+ * is not, or there is an error, which the general evaluation then reports. */
 bool each_number(Lower *l, const Node *n, const List *in, List *out);
-/* What stands behind the dot of a tensor: "shape", .. */
+/* The members of a tensor: "shape" and so on. */
 extern const char *const tensor_members[];
 extern const int tensor_member_count;
-/* What a name stands for that is defined in the program, a file or the library; NULL: nothing. */
+/* The definition of a name in the program, a file or the library; NULL: there is none. */
 const Val *known_name(Lower *l, const char *name);
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 
 /* lower.c */
 typedef enum { WORD_NAME, WORD_MEMBER, WORD_PARAM } WordPlace;
-/* What is said behind "NAME is not known": "; did you mean ..?", or nothing. */
+/* The end of a message "NAME is not known": "; did you mean ..?", or "". */
 const char *lower_meant(Lower *l, WordPlace place, const char *name, const char *const *known,
                         size_t n);
 
@@ -342,7 +344,7 @@ Val builtin_sequential(Lower *l, Loc loc, Val *a, int n); /* where no layer is d
 /* lower_call.c */
 typedef struct {
     const char *name; /* NULL: given by position */
-    ParamId param;    /* of what is not written in a program */
+    ParamId param;    /* of an argument that the program does not write */
     Val val;
     Loc loc;
     Loc name_loc;
@@ -352,13 +354,13 @@ typedef struct {
     NamedVal *at;
     bool ok; /* false: an error was reported */
 } Args;
-NamedVal given(ParamId p, Val v, Loc loc); /* to an op, by an operator or an index */
+NamedVal given(ParamId p, Val v, Loc loc); /* an argument from an operator or an index */
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint);
 bool may_be_called(Val f); /* a function, an op, a layer in use, a list */
 Val call_value(Lower *l, Val f, Args *a, Loc loc, const char *hint);
-/* a model's body, for its own function */
+/* Evaluates the body of a model for its function. */
 Val call_entry(Lower *l, Closure *c, const Val *args);
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path);
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
@@ -377,19 +379,20 @@ Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const A
 
 /* lower_weight.c */
 Val declare_weight(Lower *l, const Node *n);
-/* What stands behind `as` (lower_form.c); NULL: reported, or nothing does. */
+/* The form behind `as` (lower_form.c); NULL: there is none, or an error was reported. */
 const struct Compression *weight_form(Lower *l, const Node *form, const Type *t);
 Value *weight_value(Lower *l, const View *v);
-bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
-Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */
-void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
+bool weight_promoted(const Lower *l, const Weight *w); /* whether it becomes an input */
+Value *weight_whole(Lower *l, Weight *w);              /* in its declared shape */
+void keep_weights(Lower *l, bool of_file); /* builds declared weights that are not used */
 void tell_declared(const Lower *l, DslWeights *out);
-void check_given(Lower *l); /* weights that were given and are not declared */
-/* As a beginning says: a number, a list, a rule or a `load`. */
+void check_given(Lower *l); /* reports weights that were given and are not declared */
+/* The initial value that a declaration has: a number, a list, a rule or a `load`. */
 const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *path);
 
 /* lower_load.c */
-/* A file that the program names, inside its folder; NULL after an error. */
+/* The path of a file that the program names, inside of its folder; NULL: an error was
+ * reported. */
 const char *weight_inside(Lower *l, Loc loc, const char *name);
 /* Opens a .safetensors, which the module holds open from then on. */
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
@@ -400,7 +403,8 @@ const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t
                               const SafeTensor *s, const char *file, const char *as);
 /* `pattern` with the path in place of each {path} */
 const char *weight_name(Lower *l, const char *pattern, const char *path);
-/* Whether a weight of type t may be what `where` holds; false: an error. */
+/* Check whether a weight of type t can have the tensor `where`; false: an error was
+ * reported. */
 bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
                        int rank, const int64_t *dim);
 bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
@@ -408,9 +412,9 @@ bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t, const
 
 /* lower_source.c */
 void set_weight_source(Lower *l, const Node *n);
-void open_named_weights(Lower *l); /* those of --weights */
+void open_named_weights(Lower *l); /* opens the files of --weights */
 const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path);
-void tell_unread(Lower *l); /* tensors that no weight reads */
+void tell_unread(Lower *l); /* warns about tensors that no weight reads */
 
 /* lower_state.c */
 void run_state(Lower *l, const Node *n);
@@ -418,16 +422,16 @@ Value *state_value(Lower *l, State *s);
 Val builtin_read(Lower *l, Loc loc, Val *a, int n);
 Val builtin_write(Lower *l, Loc loc, Val *a, int n);
 
-/* lower_extent.c: extents that are known when the model runs */
-Val extent_value(Lower *l, Val of, int axis); /* an int where it is known now */
+/* lower_extent.c: dimensions that are known when the model runs */
+Val extent_value(Lower *l, Val of, int axis); /* INT where it is known already */
 bool extent_same(Val a, Val b);
-bool extent_is_run(Val v);                   /* one, or an int32 tensor without axes */
-Val extent_tensor(Lower *l, Val v, Loc loc); /* int32, a scalar */
-/* An argument of an op: an extent, or a list that has some, as what the model computes; shape:
- * one of them may be what remains. Other values are what they are. */
+bool extent_is_run(Val v);                   /* it is EXTENT, or an int32 scalar tensor */
+Val extent_tensor(Lower *l, Val v, Loc loc); /* as an int32 scalar tensor */
+/* An argument of an op: an EXTENT, or a list with one in it, becomes a tensor that the model
+ * computes; shape: one element may be -1. Other values stay. */
 Val extent_argument(Lower *l, Val v, bool shape, Loc loc);
-/* An operator, of which one operand is an extent: true when *out is known, else both become
- * what an op takes. */
+/* An operator with an EXTENT as an operand. True: *out is known; else both operands become
+ * values that an op takes. */
 bool extent_operator(Lower *l, const Node *n, Val *a, Val *b, Val *out);
 Val extent_logic(int token, Val a, Val b);
 
@@ -446,9 +450,9 @@ struct Builtin {
 };
 extern const Builtin builtins[];
 const Builtin *builtin_find(const char *name);
-/* abs, cos, .. of numbers */
+/* Computes an op like abs or cos of numbers; false: it is none of these. */
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
-double (*number_function(const char *op))(double); /* of one number; NULL: it is none of them */
+double (*number_function(const char *op))(double); /* the function of one number; NULL: none */
 
 /* lower_grad.c */
 Val builtin_grad(Lower *l, Loc loc, Val *a, int n);
@@ -456,9 +460,9 @@ Val builtin_stop(Lower *l, Loc loc, Val *a, int n);
 Val builtin_weights(Lower *l, Loc loc, Val *a, int n);
 Val builtin_paths(Lower *l, Loc loc, Val *a, int n);
 Val builtin_zip(Lower *l, Loc loc, Val *a, int n);
-/* Those that weights() gives; NULL after an error. */
+/* The paths of weights(); NULL: an error was reported. */
 const char *const *weight_paths(Lower *l, Loc loc, int *n);
-/* Weights that are inputs of the function, in the order of their paths. */
+/* Lists the weights that are inputs of the function, in the order of their paths. */
 void tell_promoted(Lower *l, DslWeights *out);
 
 /* std.c, generated from std.anedsl */

@@ -1,8 +1,7 @@
-/* lower_block.c -- cond and while_loop: functions become the blocks that run when the model
- * does.
+/* lower_block.c -- cond and while_loop: the functions that they are given become nested blocks.
  *
- * The blocks of a cond see the values outside of them: what follows its two functions in the
- * call is given to both. A loop's variables are parameters of its blocks. */
+ * The blocks of a cond see the values outside of them; the arguments behind its two
+ * functions are passed to both. The variables of a loop are parameters of its blocks. */
 #include "lower.h"
 
 #include <string.h>

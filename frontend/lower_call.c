@@ -1,5 +1,5 @@
-/* lower_call.c -- calls: arguments meet parameters, functions are inlined, layers put to
- * use. */
+/* lower_call.c -- calls: matching arguments with parameters, inlining functions, making
+ * layers. */
 #include "lower.h"
 
 #include <string.h>

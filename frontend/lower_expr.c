@@ -1,5 +1,5 @@
-/* lower_expr.c -- expressions: what is known now is computed, what is not becomes a
- * statement. */
+/* lower_expr.c -- expressions: numbers and lists are computed, operations on tensors become
+ * ops. */
 #include "lower.h"
 #include "grammar.h"
 

@@ -1,5 +1,5 @@
-/* lower_extent.c -- extents that are known only when the model runs: what x.shape holds of an
- * axis that a run chooses, how it is computed with, and lists that have such in them. */
+/* lower_extent.c -- dimensions that are known only when the model runs: elements of x.shape
+ * for an axis of variable size, arithmetic with them, and lists that have some. */
 #include "lower.h"
 #include "grammar.h"
 

@@ -1,5 +1,4 @@
-/* lower_file.c -- what stands at a file's top level: imports, params, constants,
- * definitions. */
+/* lower_file.c -- the top level of a file: imports, params, constants, definitions. */
 #include "lower.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-/* lower_form.c -- the form that a weight is declared to be stored in: `as int4(block = 32)`.
+/* lower_form.c -- the compressed form that a weight is declared in: `as int4(block = 32)`.
  *
- * Words that forms know are themselves; other names, and what is computed, are evaluated: a
- * form may be a string, and its numbers may depend on params and a layer's arguments. */
+ * Names of forms and of their parameters stand for themselves; other names and expressions
+ * are evaluated, so a form may be a string, and its numbers may depend on params and on
+ * arguments of a layer. */
 #include "../ir/passes/compress.h"
 #include "lower.h"
 

@@ -1,4 +1,5 @@
-/* lower_index.c -- indexing and slicing, of lists now and of tensors by statements. */
+/* lower_index.c -- indexing and slicing of lists, which is done at once, and of tensors, by
+ * ops. */
 #include "lower.h"
 
 #include <string.h>

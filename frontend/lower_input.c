@@ -1,5 +1,5 @@
-/* lower_input.c -- what a model takes: the types of its inputs, and extents that a run
- * chooses, which the function says in its attribute FlexibleShapeInformation. */
+/* lower_input.c -- the inputs of a model: their types, and dimensions of variable size,
+ * which become the function's attribute FlexibleShapeInformation. */
 #include "lower.h"
 #include "grammar.h"
 
@@ -122,7 +122,7 @@ static bool span_set(Lower *l, Loc loc, ExtentSpan *s)
 
 static bool span_single(const ExtentSpan *s) { return !s->n && s->low == s->high; }
 
-/* ---- all inputs of a model ---------------------------------------------------------------- */
+/* ---- all inputs of a model --------------------------------------------------------------- */
 
 typedef struct {
     ExtentSpan *span; /* by axis */
@@ -203,7 +203,7 @@ static bool input_type(Inputs *x, const Node *arg, int input, const Type **out)
     return true;
 }
 
-/* ---- the attribute ------------------------------------------------------------------------ */
+/* ---- the attribute ----------------------------------------------------------------------- */
 
 /* Lists are chosen from together where they have one name, else each on its own. */
 static int choice_of(const Inputs *x, const ExtentSpan *s)

@@ -1,5 +1,5 @@
-/* lower_layer.c -- `layer name: ..`: one use of a layer, several, or a list of different ones,
- * each with a path of its own. */
+/* lower_layer.c -- `layer name: ..`: makes one layer, several alike, or a list of different
+ * ones, each with a path of its own. */
 #include "lower.h"
 
 #include <string.h>
@@ -125,7 +125,7 @@ static Val make_use(Lower *l, const Node *e, const char *path, bool listed)
     return v;
 }
 
-/* ---- one by one: layer blocks[i]: .. ------------------------------------------------------ */
+/* ---- one by one: layer blocks[i]: .. ----------------------------------------------------- */
 
 /* The list with place for element i, `none` where nothing was declared; the elements are shared
  * with what it was, which had no such element. */

@@ -1,6 +1,5 @@
-/* lower_load.c -- tensors of .npy, .safetensors and .gguf files as weights. No byte is read before the
- * model is written or run, but for numbers of a wider type that fp16 cannot hold: these are
- * looked for at once. */
+/* lower_load.c -- tensors of .npy, .safetensors and .gguf files as weights. Their bytes are
+ * not read before the model is written or run, except to find numbers that fp16 cannot hold. */
 #include "lower.h"
 
 #include <string.h>

@@ -1,11 +1,9 @@
-/* lower_number.c -- lists of numbers that are computed of numbers: tables of angles, masks,
- * ranges.
+/* lower_number.c -- fast evaluation of lists of numbers: tables of angles, masks, ranges.
  *
- * [f(i) for i in 0..n] evaluates its expression n times. Where that is arithmetic of the loop's
- * names, of numbers that names outside stand for, and of functions of one number, it is
- * translated once into steps on a small stack, which is some five times as fast as walking the
- * tree. Whatever else is in it, or goes wrong on the way, is left to the walk, which has the
- * message. */
+ * [f(i) for i in 0..n] evaluates its expression n times. Where that is arithmetic with names
+ * of the loop, numbers from outside, and functions of one number, it is compiled once to a
+ * small stack machine, about five times as fast as walking the tree. Everything else, and
+ * every error, is left to the walk, which reports it. */
 #include "lower.h"
 #include "grammar.h"
 

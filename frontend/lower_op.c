@@ -1,5 +1,5 @@
-/* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right
- * type. */
+/* lower_op.c -- calls of ops: checks arguments against the op's row, and makes numbers
+ * constants of the right type. */
 #include "lower.h"
 #include "../ir/passes/passes.h"
 #include "grammar.h"
@@ -57,7 +57,8 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
     return true;
 }
 
-/* The dimensions of a list of lists, which must be regular, and what its elements are at most. */
+/* The dimensions of a list of lists, which must be regular, and what its elements are at
+ * most. */
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf)
 {
     *s = (Shape){ .rank = 0 };
@@ -140,8 +141,9 @@ static const List *list_of_rows(Val v, int rank)
     return rank == 2 ? v.u.list : NULL;
 }
 
-/* Rows that are pieces of one list, each as far behind the one before: a causal mask, or a band. The
- * literal refers to the list's, and is a row long in memory. NULL: they are others. */
+/* Rows that are pieces of one list, each as far behind the one before: a causal mask, or a
+ * band. The literal refers to the list's, and is a row long in memory. NULL: they are
+ * others. */
 static const Const *windows_const(Lower *l, Val v, const Shape *s, DType t, Loc loc)
 {
     enum { LEAST = 64 };

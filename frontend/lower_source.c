@@ -1,6 +1,6 @@
-/* lower_source.c -- where weights come from when the program or the command line names files
- * for all of them: .safetensors, alone, in a folder or behind an index, or .npy files by a
- * pattern. The tensors of all files are one table. */
+/* lower_source.c -- files that the program or the command line names for all weights:
+ * .safetensors and others, alone, in a folder or listed in an index, or .npy files by a
+ * pattern. The tensors of all files are in one table. */
 #include "lower.h"
 
 #include <string.h>
@@ -253,7 +253,7 @@ static const char *gguf_path(Lower *l, const char *path)
     return NULL;
 }
 
-/* ---- what was probably meant -------------------------------------------------------------- */
+/* ---- what was probably meant ------------------------------------------------------------- */
 
 enum { NEAR = 3, UNREAD = 10 };
 

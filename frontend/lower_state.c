@@ -1,6 +1,6 @@
-/* lower_state.c -- `state name: type`: what a function keeps from run to run. It begins at
- * zero, is read and written where the program says so, and is an input of the function of its
- * own kind. */
+/* lower_state.c -- `state name: type`: a value that a function keeps from run to run. It
+ * begins at zero, is read and written by read() and write(), and is a parameter of a kind of
+ * its own. */
 #include "lower.h"
 
 #include <string.h>

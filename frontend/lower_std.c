@@ -1,7 +1,7 @@
-/* lower_std.c -- the library: an item of it is parsed when its name is first asked for.
+/* lower_std.c -- the library std.anedsl: an item is parsed when its name is first used.
  *
  * Most programs use a few of its functions, and parsing all took longer than compiling a small
- * program. The library holds only functions and layers, each of which begins a line. */
+ * program. The library has functions and layers only, each of which begins a line. */
 #include "lower.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them
- * remains. */
+/* lower_stmt.c -- statements of the language. Loops and conditions are evaluated at once, so
+ * that nothing of them is left in the program. */
 #include "lower.h"
 #include "grammar.h"
 

@@ -1,6 +1,6 @@
-/* lower_weight.c -- weights: what they begin as, and how a program uses them. No bytes are kept
- * here: a weight is a rule or a place in a mapped file (lower_load.c) until its model is
- * written or run. */
+/* lower_weight.c -- weights: their initial values, and their use in a program. No elements
+ * are kept here: a weight is a rule, or a place in a mapped file (lower_load.c), until its
+ * model is written or run. */
 #include "lower.h"
 #include "../ir/passes/passes.h"
 

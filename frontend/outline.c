@@ -1,4 +1,4 @@
-/* outline.c -- which names a text defines, and where they may be used. */
+/* outline.c -- finds the names that a text defines, and where they may be used. */
 #include "outline.h"
 #include "grammar.h"
 #include "lower.h"

@@ -1,13 +1,14 @@
-/* outline.h -- the names of a text and where each may be used: what an editor asks.
+/* outline.h -- the outline of a text, for editors: the names that it defines, and where each
+ * may be used.
  *
- * It is made of the syntax tree alone, so that a program that does not compile has one too.
- * What lies in an outline lives in the arena that it was made in, and refers to the text. */
+ * It is made from the syntax tree alone, so a program that does not compile has one too. An
+ * outline lives in the arena that it was made in, and refers to the text. */
 #ifndef ANEC_OUTLINE_H
 #define ANEC_OUTLINE_H
 
 #include "ast.h"
 
-/* A name that the text defines: of a file's items, of the arguments and variables of a
+/* A name that the text defines: an item of the file, or an argument or variable of a
  * function. */
 typedef struct {
     const char *name;
@@ -25,20 +26,19 @@ typedef struct {
     Arena *arena;
 } Outline;
 
-/* False after errors of syntax, which d has. */
+/* False: there are errors of syntax, which are reported. */
 bool outline_read(Outline *o, Arena *a, Diag *d, const Source *src);
-/* What a name stands for that is used at this offset: the innermost definition, of several the
- * last one before it. NULL: the text does not define it. */
+/* The definition of a name that is used at this offset: the innermost one, of several the last
+ * before it. NULL: the text does not define it. */
 const OutlineName *outline_find(const Outline *o, const char *name, uint32_t at);
-/* How a definition begins, as it is written: "fn f(x, y = 1) -> z", "weight w: [4]". */
+/* The first line of a definition as it is written: "fn f(x, y = 1) -> z", "weight w: [4]". */
 const char *outline_head(const Outline *o, const OutlineName *n);
-/* The lines of comment right above it, without their #; NULL: there are none. */
+/* The comment right above it, without the #; NULL: there is none. */
 const char *outline_comment(const Outline *o, const OutlineName *n);
 
 /* The library, as `import "std"` reads it. */
 Source outline_library(void);
-/* The i-th function that the language itself has, the i-th of its words, and of what stands behind the
- * dot of a tensor; NULL behind the last. */
+/* The i-th built-in function, keyword, and member of a tensor; NULL: there are no more. */
 const char *outline_builtin(int i);
 const char *outline_keyword(int i);
 const char *outline_member(int i);

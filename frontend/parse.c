@@ -1,9 +1,8 @@
-/* parse.c -- from a text to its tree: the parser's driver, what is said where a text is no
- * program, and where reading goes on behind it.
+/* parse.c -- drives the parser, reports errors of syntax, and goes on behind them.
  *
- * Each token is asked for before the parser gets it. So what could have stood in its place is
- * known, which is said, and the parser never sees what does not fit. Reading goes on with the
- * next statement, so that a statement has one error at most. */
+ * Before the parser gets a token it is asked whether it takes it. So the parser never sees a
+ * token that does not fit, and the message can name those that would. After an error reading
+ * goes on with the next statement, so each statement has one error at most. */
 #include "ast.h"
 #include "grammar.h"
 

@@ -1,4 +1,4 @@
-/* value.c -- compile-time values: making, comparing, naming and adding them; scopes. */
+/* value.c -- compile-time values: making, comparing, describing and adding them; scopes. */
 #include "lower.h"
 #include "grammar.h"
 

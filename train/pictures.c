@@ -1,7 +1,7 @@
 /* pictures.c -- folders of PNG files as samples: one file is one sample, in the order of names.
  * Files of different inputs that belong together have the same name.
  *
- * The files are read once, at the beginning, and kept in memory as bytes, channel by channel. */
+ * The files are read once, at the beginning, and kept as bytes, channel by channel. */
 #include "train.h"
 
 #include <stdlib.h>
