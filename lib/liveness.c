@@ -1,4 +1,4 @@
-/* liveness.c -- how many bytes of values a function needs at once. */
+/* liveness.c -- computes the most bytes of values that a function needs at once. */
 #include "../ir/ops/ops.h"
 #include "report.h"
 

@@ -1,4 +1,5 @@
-/* stats.c -- operations, weights, multiply-adds and room for values, counted: anec_count, and --stats. */
+/* stats.c -- anec_count and --stats: counts operations, weights, multiply-adds and bytes of
+ * values. */
 #include "report.h"
 
 #include "../ir/ops/ops.h"

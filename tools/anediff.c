@@ -1,4 +1,4 @@
-/* anediff.c -- says the first thing in which two programs, or two folders of arrays, differ. */
+/* anediff.c -- finds the first difference between two programs, or two folders of arrays. */
 #include "../ir/mil/mil.h"
 #include "views.h"
 #include "tool.h"

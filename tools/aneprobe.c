@@ -1,4 +1,4 @@
-/* aneprobe.c -- measures the rules on an engine and writes what it found as a profile. */
+/* aneprobe.c -- measures rules and limits on an engine, and writes them as a profile. */
 #include "../probe/probe.h"
 #include "probe_tool.h"
 #include "views.h"

@@ -1,4 +1,4 @@
-/* anerun.c -- runs a model on tensors from files and writes or tells what results. */
+/* anerun.c -- runs a model on tensors from files, and prints or writes the results. */
 #include "anerun.h"
 
 #include <stdlib.h>

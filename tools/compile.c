@@ -1,5 +1,5 @@
-/* compile.c -- from a text to what the passes leave of it: read, weights and gradients added,
- * passes run. */
+/* compile.c -- one compilation by anec: reads the model, adds weights and gradients, runs the
+ * passes. */
 #include "compiler.h"
 #include "../ir/passes/passes.h"
 #include "views.h"
@@ -118,7 +118,7 @@ static int run_passes(CompilerJob *j)
     return EXIT_DONE;
 }
 
-/* ---- all of it ---------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------- */
 
 /* --export-weights is all that is asked for: a text that nobody wants is not printed. */
 static bool exports_alone(const CompilerJob *j)

@@ -1,5 +1,5 @@
-/* compiler.h -- what a call of anec is at work on: which of its products, for whom, from what.
- * anec.c chooses and prepares it, produce.c makes it. */
+/* compiler.h -- one compilation by anec: what it is to make, and from what. anec.c chooses
+ * the mode, compile.c reads the model and runs the passes, produce.c makes the output. */
 #ifndef ANEC_COMPILER_H
 #define ANEC_COMPILER_H
 
@@ -11,18 +11,19 @@ enum {
 #include "anec.def"
 };
 
-/* What one call makes. Options choose it in choose_mode; whoever works asks the mode alone. */
+/* The product of a call. choose_mode derives it from the options, and all else asks the mode
+ * alone. */
 typedef enum {
-    MODE_MIL, /* the program, to -o or as text */
+    MODE_MIL, /* the program, in the file of -o or as text */
     MODE_TOKENS,
     MODE_AST,
-    MODE_FORMAT, /* the source laid out; --check: whether it is */
-    MODE_IR,     /* as it was read or lowered, before the passes */
+    MODE_FORMAT, /* the formatted source; with --check whether it is formatted */
+    MODE_IR,     /* the program as it was read or lowered, before the passes */
     MODE_DOT,
     MODE_JSON,
-    MODE_DUMP,  /* the text after passes; with -o the program too */
-    MODE_CHECK, /* what is wrong with it */
-    MODE_STATS, /* what it computes; with -o the program too */
+    MODE_DUMP,  /* the text after certain passes; with -o the program too */
+    MODE_CHECK, /* errors and warnings */
+    MODE_STATS, /* counts of ops, weights and memory; with -o the program too */
     MODE_LISTS, /* tables, without a program */
     MODE_RULES  /* rules, without a program */
 } Mode;
@@ -33,10 +34,10 @@ typedef struct {
     Diag *diag;
     Model model;
     Pipeline pipeline;
-    bool verified; /* by the passes */
+    bool verified; /* passes have run, and verified it */
     CompressPlan compress;
-    Buf out;     /* what goes to stdout */
-    cJSON *told; /* --check --json: what is reported, or NULL */
+    Buf out;     /* text for the standard output */
+    cJSON *told; /* --check --json: the messages, or NULL */
 } CompilerJob;
 
 static inline const OptValue *compiler_opt(const CompilerJob *j, int id)
@@ -58,15 +59,15 @@ static inline bool mode_is_front(Mode m)
 
 static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
 
-/* Of a model whose text is there: all that is asked of it, as the mode says. The exit code. */
+/* These return the exit code. compiler_opened does all that the mode asks with a model whose
+ * text has been read. */
 int compiler_opened(CompilerJob *j);
 void compiler_free(CompilerJob *j);
-/* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The
- * exit code. */
+/* Writes a program whose passes have run, to -o, into j->out, or to the standard output. */
 int compiler_produce(CompilerJob *j);
-/* --compress-report, of a program that was made. The exit code. */
+/* Writes --compress-report. */
 int compiler_report(CompilerJob *j);
-/* Tokens, syntax tree or layout of a text that need not compile. */
+/* Tokens, syntax tree or formatted text, of a source that need not compile. */
 int compiler_emit_front(CompilerJob *j);
 
 #endif

@@ -1,8 +1,8 @@
 /* completion.c -- --completion: scripts for bash, zsh and fish, written from an option table.
  *
- * What may stand behind an option is told by its row: choices, or the argument's name, in which
- * a word of small letters is one ("random[:SEED]|zero") and other words are kinds of the table
- * below. "NAME=X" is what X is, behind a name. */
+ * The row of an option tells what its value may be: one of the choices; or by the name of
+ * its argument, in which a word of small letters stands for itself ("random[:SEED]|zero"),
+ * and other words are kinds of values in the table below. "NAME=X" is a name and then X. */
 #include "../include/anec.h"
 #include "main.h"
 

@@ -1,4 +1,5 @@
-/* compressed.c -- the forms that --compress has, and what came of it, as a table and as JSON. */
+/* compressed.c -- the list of compressed forms, and --compress-report, as a table and as
+ * JSON. */
 #include "views.h"
 
 #include "../lib/report.h"

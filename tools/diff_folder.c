@@ -1,4 +1,4 @@
-/* diff_folder.c -- the first array in which two folders of .npy files differ. */
+/* diff_folder.c -- finds the first array that differs between two folders of .npy files. */
 #include "views.h"
 #include "../lib/tensor_io.h"
 

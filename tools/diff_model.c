@@ -1,4 +1,4 @@
-/* diff_model.c -- the first thing in which two programs differ. */
+/* diff_model.c -- finds the first difference between two programs. */
 #include "../ir/ops/ops.h"
 #include "views.h"
 

@@ -1,4 +1,5 @@
-/* dot.c -- --emit dot: operations as boxes, weights as ellipses, arrows labelled with types. */
+/* dot.c -- --emit dot: a program for Graphviz, with ops as boxes, weights as ellipses, and
+ * arrows labelled with types. */
 #include "../ir/ops/ops.h"
 #include "views.h"
 #include "../lib/report.h"

@@ -1,4 +1,4 @@
-/* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed
+/* given.c -- inputs of anerun: -i NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed
  * RESULT=INPUT. */
 #include "anerun.h"
 

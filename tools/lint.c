@@ -1,4 +1,4 @@
-/* lint.c -- anec lint: models checked for several targets, for what runs unattended. */
+/* lint.c -- anec lint: checks many models for several targets, for continuous integration. */
 #include "lint.h"
 
 #include "tool.h"

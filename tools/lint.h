@@ -1,4 +1,4 @@
-/* lint.h -- what the files of anec lint share: models below paths, findings, the report. */
+/* lint.h -- shared by the files of `anec lint` alone: finding models, findings, the report. */
 #ifndef ANEC_LINT_H
 #define ANEC_LINT_H
 
@@ -12,41 +12,41 @@ typedef struct {
     size_t count, room;
 } Paths;
 
-/* The models of a path: itself, or all below a folder, in order of names. Names that begin with
- * a dot and links are passed over, a library of the language (no model in it) too. False: there
- * is none, which was said. */
+/* Lists the models of a path: itself, or all below a folder, in the order of names. Names
+ * that begin with a dot, links, and files of the language without a model are skipped.
+ * False: there is no model, which was reported. */
 bool lint_find(Paths *out, Arena *a, Diag *d, const char *path);
 
-/* ---- what was found ---------------------------------------------------------------------- */
+/* ---- findings ---------------------------------------------------------------------------- */
 
-/* A note is what findings of others contradict: worth knowing, no reason to stop. */
+/* A note is a broken rule that other reports contradict: worth knowing, and no failure. */
 typedef enum { LINT_NOTE, LINT_WARNING, LINT_ERROR, LINT_LEVELS } LintLevel;
 
 typedef struct {
     LintLevel level;
-    int rule;       /* a row of rules.def, or -1 */
+    int rule;       /* row of rules.def, or -1 */
     const char *id; /* the rule's or warning's name, "invalid" or "unreadable" */
     const char *message, *file;
-    int line, column, length;      /* line 0: the file has no text; length in code points */
+    int line, column, length;      /* line 0: the file is no text; length in code points */
     const char *func, *value, *op; /* or NULL */
     const char *notes;             /* lines, or NULL */
     const char *left;              /* why no pass applies the fix, or NULL */
-    const char **target;           /* for which it holds */
+    const char **target;           /* the targets that have it */
     int ntarget;
 } Finding;
 
 typedef struct {
     Finding *item;
     size_t count, room;
-    int levels[LINT_LEVELS]; /* how many of each */
-    size_t model;            /* where those of the model that is looked at begin */
+    int levels[LINT_LEVELS]; /* number of findings of each level */
+    size_t model;            /* index of the first finding of the current model */
     const Paths *models;
-    const char **target; /* those that were checked for */
+    const char **target; /* all targets that were checked */
     int ntarget;
     Arena *arena;
 } Findings;
 
-/* The same finding for another target is one more target of it. */
+/* Adds a finding; one that is there already gets another target. */
 void lint_add(Findings *all, const Finding *f, const char *target);
 
 /* ---- the report -------------------------------------------------------------------------- */

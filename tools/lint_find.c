@@ -1,4 +1,4 @@
-/* lint_find.c -- the models below a folder. */
+/* lint_find.c -- finds the models below a folder. */
 #include "lint.h"
 
 #include "../ir/mil/mil.h"

@@ -1,4 +1,5 @@
-/* lsp.c -- the server's messages: read, given to who answers them, and written. */
+/* lsp.c -- reads the messages of an editor, calls the function for each request, and writes
+ * answers. */
 #include "lsp.h"
 
 #include "../lib/report.h"

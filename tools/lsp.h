@@ -1,9 +1,9 @@
-/* lsp.h -- what the files of `anec --lsp` share: a server of the Language Server Protocol,
- * which an editor starts and speaks JSON-RPC with over the standard input and output.
+/* lsp.h -- shared by the files of `anec --lsp` alone: a server of the Language Server Protocol,
+ * which an editor starts and which speaks JSON-RPC over the standard input and output.
  *
- * One thread: a message is answered before the next is read. What is wrong with a text is told
- * when nothing has come for a moment, so that a text that is being typed is not compiled at
- * each key. */
+ * It has one thread: a message is answered before the next is read. A text is compiled, and
+ * its errors are sent, when no message has come for a moment, and not at each key that is
+ * typed. */
 #ifndef ANEC_LSP_H
 #define ANEC_LSP_H
 
@@ -13,20 +13,20 @@
 
 /* ---- texts (lsp_text.c) ------------------------------------------------------------------ */
 
-/* What a name of the text stood for when it was compiled last. */
+/* The value of a name when the text was compiled last. */
 typedef struct {
     uint32_t at;
-    const char *what; /* lines, where it was several things; in the Document's arena */
+    const char *what; /* several lines where it had several; in the Document's arena */
 } LspBound;
 
 typedef struct Document Document;
 struct Document {
     char *uri;
-    const char *path, *dir; /* of a file; a text that is none yet lies in "." */
+    const char *path, *dir; /* of its file; dir is "." for a text without one */
     Source src;             /* the text, NUL-terminated */
     Buf text;
-    bool unchecked; /* it changed since it was compiled */
-    Arena told;     /* of what follows, made anew when it is compiled */
+    bool unchecked; /* it has changed since it was compiled */
+    Arena told;     /* memory of `bound`, made anew when the text is compiled */
     LspBound *bound;
     int nbound, bound_room;
     Document *next;
@@ -35,7 +35,7 @@ struct Document {
 typedef struct {
     ToolArgs *args;
     Document *first;
-    bool bytes; /* columns are bytes, as the client allowed; else UTF-16 units */
+    bool bytes; /* columns count bytes, if the client allows that; else UTF-16 units */
     bool ready, leaving;
     Buf in;
     size_t at;   /* how much of `in` has been read */
@@ -49,26 +49,27 @@ void lsp_close_document(Lsp *s, Document *d);
 const char *lsp_path(Arena *a, const char *uri); /* NULL: it names no file */
 const char *lsp_uri(Arena *a, const char *path);
 
-/* {"line": .., "character": ..} of an offset, and back; beyond the text: its end */
+/* {"line": .., "character": ..} for an offset, and back; a position behind the text is its
+ * end. */
 cJSON *lsp_position(const Lsp *s, const Source *src, size_t at);
 size_t lsp_offset(const Lsp *s, const Source *src, const cJSON *position);
 cJSON *lsp_range(const Lsp *s, Loc loc);
 
 /* ---- answers (lsp_ask.c, lsp_check.c) ---------------------------------------------------- */
 
-/* `result` of a request about a place of a document; NULL: null. */
+/* The `result` of a request about a place in a document; NULL: null. */
 cJSON *lsp_hover(Lsp *s, Document *d, const cJSON *params);
 cJSON *lsp_definition(Lsp *s, Document *d, const cJSON *params);
 cJSON *lsp_completion(Lsp *s, Document *d, const cJSON *params);
 cJSON *lsp_symbols(Lsp *s, Document *d, const cJSON *params);
 cJSON *lsp_formatting(Lsp *s, Document *d, const cJSON *params);
 
-/* Compiles the document as `anec --check` does, and tells the client what is wrong. */
+/* Compiles the document as `anec --check` does, and sends errors and warnings to the client. */
 void lsp_check(Lsp *s, Document *d);
 
 /* ---- the server (lsp.c) ------------------------------------------------------------------ */
 
 void lsp_notify(const char *method, cJSON *params);
-int lsp_run(ToolArgs *args); /* to the end of the session; the exit code */
+int lsp_run(ToolArgs *args); /* runs until the session ends; returns the exit code */
 
 #endif

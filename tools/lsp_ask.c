@@ -1,5 +1,4 @@
-/* lsp_ask.c -- what an editor asks about a place: what stands there, where it is defined, what
- * could. */
+/* lsp_ask.c -- requests about a place in a text: hover, definition, completion, symbols. */
 #include "lsp.h"
 
 #include "../lib/report.h"
@@ -64,7 +63,8 @@ static bool quiet_outline(Lsp *s, Outline *o, const Source *src)
     return good;
 }
 
-/* The text of a file that is imported, of the library or beside this one; NULL: it cannot be read. */
+/* The text of a file that is imported, of the library or beside this one; NULL: it cannot be
+ * read. */
 static const Source *imported_text(Lsp *s, const Document *d, const char *file)
 {
     Source *src = NEW(&s->arena, Source);
@@ -280,7 +280,8 @@ static void complete_members(cJSON *all)
         complete_one(all, outline_member(i), PROPERTY, NULL);
 }
 
-/* A text is seldom a program while it is typed: the line at work is left out where it is none. */
+/* A text is seldom a program while it is typed: the line at work is left out where it is
+ * none. */
 static bool complete_outline(Lsp *s, const Document *d, Outline *o, size_t at)
 {
     if (quiet_outline(s, o, &d->src)) return true;

@@ -1,5 +1,5 @@
-/* lsp_check.c -- what is wrong with a text, and what its names stand for: as `anec --check`
- * finds it. */
+/* lsp_check.c -- compiles a text as `anec --check` does, for its errors and the values of its
+ * names. */
 #include "lsp.h"
 
 #include "../lib/report.h"

@@ -1,4 +1,4 @@
-/* lsp_text.c -- the texts that an editor has open, and places in them as the protocol has
+/* lsp_text.c -- the texts that an editor has open, and places in them as the protocol counts
  * them. */
 #include "lsp.h"
 

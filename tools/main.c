@@ -1,4 +1,4 @@
-/* main.c -- what every tool's main is, and the line about work that takes long. */
+/* main.c -- the main function of every tool, and the progress line. */
 #include "main.h"
 
 #include <signal.h>

@@ -1,8 +1,8 @@
-/* main.h -- what all tools share: options, exit codes, messages and progress on stderr.
+/* main.h -- shared by all tools: options, exit codes, messages and progress on stderr.
  *
- * A row of an option table says how an option is written, what it takes and what it does;
- * nothing else in a tool knows these: parsing, --help, usage errors and the man page are from
- * it. Usage errors go to stderr and mean exit 2. */
+ * A row of an option table tells how an option is written, what value it takes and what it
+ * does. Parsing, --help, the man page, completion and messages about wrong usage are all
+ * made from it. Wrong usage is reported on stderr, with exit code 2. */
 #ifndef ANEC_MAIN_H
 #define ANEC_MAIN_H
 
@@ -20,31 +20,33 @@ typedef struct {
 typedef struct Tool Tool;
 struct Tool {
     const char *name, *summary; /* "anec", "compiles .." */
-    const char *operand;        /* "FILE"; NULL: none is taken */
-    bool two;                   /* takes two operands; `operand` names both */
-    bool many;                  /* takes any number of them */
+    const char *operand;        /* "FILE"; NULL: it takes none */
+    bool two;                   /* it takes two operands; `operand` names both */
+    bool many;                  /* it takes any number of operands */
     /* paragraphs for --help and the man page, separated by "\n\n" */
     const char *about;
-    /* what the tool has for an option's argument of this name (RULE), between blanks, for
-     * --completion; NULL: it has no tables */
+    /* for --completion: writes the possible values, separated by blanks, of an argument with
+     * this name (RULE); NULL: the tool has none */
     void (*words)(Buf *out, const char *arg);
     const Option *option;
     int noption;
     const Example *example;
     int nexample;
-    /* one more thing that a machine may lack, for --version; NULL: none */
+    /* for --version: the name of something that a machine may lack, or NULL; whether it is
+     * there */
     const char *part;
     bool (*has_part)(void);
-    const Tool *sub;   /* "anec lint" of anec: named by its first operand; NULL: none */
-    const Tool *whole; /* of which this is `sub`, and whose script --completion prints */
+    const Tool
+        *sub; /* a subcommand, named by the first operand: "anec lint" of anec; or NULL */
+    const Tool *whole; /* of a subcommand: its tool, whose script --completion prints */
 };
 
 typedef struct {
     int count;        /* how often it was given */
-    const char *text; /* the last argument */
-    const char **all; /* LIST: every one */
-    uint64_t number;  /* COUNT */
-    double real;      /* NUMBER */
+    const char *text; /* the last value */
+    const char **all; /* of a LIST: all values */
+    uint64_t number;  /* of a COUNT */
+    double real;      /* of a NUMBER */
 } OptValue;
 
 typedef struct {
@@ -52,10 +54,10 @@ typedef struct {
     const char *program;   /* as it was started */
     OptValue *value;       /* by row */
     const char *operand;   /* NULL: none was given */
-    const char *second;    /* of a tool that takes two */
-    const char **operands; /* of one that takes many */
+    const char *second;    /* of a tool that takes two operands */
+    const char **operands; /* of a tool that takes many */
     int noperand;
-    struct anec_config *config; /* what the library is told (main.c), or NULL */
+    struct anec_config *config; /* options of the library (main.c), or NULL */
     Arena arena;
 } ToolArgs; /* args_free releases it; texts point into argv */
 
@@ -64,23 +66,22 @@ typedef struct {
     .option = options, .noption = (int)COUNT(options), .example = examples, \
     .nexample = (int)COUNT(examples)
 
-bool args_parse(ToolArgs *a, const Tool *t, int argc,
-                char **argv); /* false: exit 2, all said */
+/* False: wrong usage, which was reported; the exit code is 2. */
+bool args_parse(ToolArgs *a, const Tool *t, int argc, char **argv);
 void args_free(ToolArgs *a);
-/* Reports wrong usage to stderr as "anec: ..", with a line that points at --help; always
- * false. */
+/* Reports wrong usage on stderr as "anec: ..", with a line about --help; always false. */
 bool usage_error(const Tool *t, const char *fmt, ...) PRINTF(2, 3);
 
 void tool_help(const Tool *t, Buf *out);
 void tool_man(const Tool *t, Buf *out);
-/* bash, zsh or fish */
+/* The script for a shell: bash, zsh or fish. */
 void tool_completion(const Tool *t, const char *shell, Buf *out);
 
-/* ---- what a tool is at work (main.c) ----------------------------------------------------- */
+/* ---- main, exit codes, progress (main.c) ------------------------------------------------- */
 
 enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_WORLD };
 
-/* The rows of common.def are the last of every tool's table. */
+/* The rows of common.def are the last ones in every tool's table. */
 enum {
 #define OPT(id, ...) COM_##id,
 #include "common.def"
@@ -91,28 +92,28 @@ static inline const OptValue *common(const ToolArgs *a, int id)
     return &a->value[a->tool->noption - COM_COUNT + id];
 }
 
-/* A line on the terminal about work that takes long; nothing where stderr is none. */
+/* A line on the terminal about work that takes long; none where stderr is no terminal. */
 typedef struct {
-    bool on;    /* stderr is a terminal, and nobody asked for quiet */
-    bool drawn; /* the line is there now */
+    bool on;    /* stderr is a terminal, and not --quiet */
+    bool drawn; /* the line is on the terminal now */
     double due; /* when it may be drawn again; 0: the clock has not started */
 } Progress;
 
 void progress_start(Progress *p, bool quiet);
 void progress_count(Progress *p, const char *what, uint64_t done, uint64_t all); /* a bar */
-void progress_file(void *progress, const char *path, uint64_t written);          /* a Diag's */
-void progress_clear(Progress *p); /* before anything else is written there */
+void progress_file(void *progress, const char *path, uint64_t written); /* for Diag.progress */
+void progress_clear(Progress *p); /* to be called before anything else is written to stderr */
 
-/* What every tool's main is: parses, answers --help and its like, hands the library's options
- * to args.config, and calls run with messages going to stderr; run does the work, clears the
- * progress before it prints, and gives the exit code. Output that could not be written is the
- * world's failure, whatever else went well. */
+/* The main function of every tool: parses the command line, answers --help and the like,
+ * puts options of the library into args.config, and calls run, with messages going to
+ * stderr. run does the work, clears the progress before it prints, and returns the exit
+ * code. Output that cannot be written is exit code 3 in any case. */
 int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *));
-/* Takes the library's messages (anec_config_messages; ctx: the Diag), which are counted with
- * the tool's own, from which the exit code is. */
+/* An anec_message whose ctx is the tool's Diag: counts messages of the library for the exit
+ * code. */
 void tool_message(void *ctx, anec_severity severity, const char *text);
-/* From now on the first SIGINT or SIGTERM is kept where this points, for work that ends when it
- * has come to a good place; the second ends the process at once. */
+/* After this the first SIGINT or SIGTERM is stored where the result points, so that work can
+ * end at a good place; the second one ends the process at once. */
 volatile sig_atomic_t *tool_catch_stop(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* options.c -- reads a command line by a table of options. */
+/* options.c -- parses a command line by a table of options. */
 #include "main.h"
 
 #include <string.h>

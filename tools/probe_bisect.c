@@ -1,4 +1,5 @@
-/* probe_bisect.c -- aneprobe --bisect: reads a model, finds what of it fails, prints that. */
+/* probe_bisect.c -- aneprobe --bisect: finds the smallest part of a model that fails, and
+ * prints it. */
 #include "../lib/report.h"
 #include "../probe/bisect.h"
 #include "../lib/tensor_io.h"

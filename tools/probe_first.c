@@ -1,5 +1,5 @@
-/* probe_first.c -- aneprobe --first-run: tries on a Mac what nobody has seen there, each thing
- * in a process of its own, and writes one report. */
+/* probe_first.c -- aneprobe --first-run: tries the assumptions about a Mac that nobody has
+ * seen hold, each in a process of its own, and writes a report. */
 #include "../probe/first.h"
 #include "../probe/probe.h"
 #include "probe_tool.h"

@@ -1,4 +1,5 @@
-/* probe_tool.c -- the engine that aneprobe looks at, and how gently. */
+/* probe_tool.c -- opens the engine that aneprobe measures, and decides how often it may
+ * compile. */
 #include "probe_tool.h"
 
 double probe_pause(const ToolArgs *a, const Backend *b)

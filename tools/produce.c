@@ -1,4 +1,5 @@
-/* produce.c -- what a call of anec makes: what a check says, text, pictures, counts, files. */
+/* produce.c -- makes the output of a compilation by anec: checks, text, graphs, counts,
+ * files. */
 #include "compiler.h"
 #include "../lib/report.h"
 #include "../ir/mil/mil.h"

@@ -1,4 +1,5 @@
-/* rules_doc.c -- docs/targets.md from the tables: chips, rules, limits, operations, sources. */
+/* rules_doc.c -- writes docs/targets.md from the tables: chips, rules, limits, operations,
+ * sources. */
 #include "views.h"
 
 #include <string.h>

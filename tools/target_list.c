@@ -1,4 +1,4 @@
-/* target_list.c -- the list behind --target, and {target} in a path. */
+/* target_list.c -- splits the list of --target, and replaces {target} in a path. */
 #include "tool.h"
 
 #include "../ir/targets/targets.h"

@@ -1,5 +1,5 @@
-/* tool.c -- what the tools that are compilers share: reading a model, what the passes are
- * asked, and reports as JSON. */
+/* tool.c -- shared by the tools that are compilers: reading a model, options of the passes,
+ * messages as JSON. */
 #include "tool.h"
 
 #include "../lib/report.h"

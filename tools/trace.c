@@ -1,4 +1,4 @@
-/* trace.c -- what took how long: a line, and --trace, a file of Chrome's trace events. */
+/* trace.c -- how long runs took: a line, and --trace, a file of Chrome's trace events. */
 #include "anerun.h"
 
 #include <stdlib.h>

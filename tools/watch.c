@@ -1,4 +1,4 @@
-/* watch.c -- where two backends first part. */
+/* watch.c -- --compare: finds the first op at which two backends differ. */
 #include "anerun.h"
 
 #include <stdlib.h>
