@@ -37,20 +37,21 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
 bool describe_text(Buf *out, const char *path, const Module *m, Diag *d);
 bool describe_json(Buf *out, const char *path, const Module *m, Diag *d);
 
-/* ---- what they cost, from their types alone (stats.c, liveness.c) ------------------------ */
+/* ---- costs of a model, from its types alone (stats.c, liveness.c) ------------------------ */
 
 typedef struct {
-    /* at once in values, inputs counted, constants and states not; -1: not known */
+    /* the most bytes of values at once: inputs count, constants and states do not. -1: not
+     * known */
     double bytes;
-    const Op *at;      /* the operation during which; NULL: none computes anything */
-    const Value *open; /* bytes is -1: a value whose size is not known */
+    const Op *at;      /* the op during which that is so; NULL: no op computes anything */
+    const Value *open; /* where bytes is -1: a value of unknown size */
 } Peak;
 
-/* The largest sum of values that are still needed, operation by operation in the order written;
- * a loop counts with the larger of its blocks. */
+/* The largest sum of values that are needed at the same time, with ops in the order of the
+ * program; of a loop the larger of its blocks counts. */
 Peak liveness_peak(const Func *f);
 
-/* Every function; no weight is read. Always true. */
+/* Describe the costs of every function; no weight is read. Always true. */
 bool stats_text(Buf *out, const char *path, const Module *m, Diag *d);
 bool stats_json(Buf *out, const char *path, const Module *m, Diag *d);
 

@@ -1,8 +1,9 @@
-/* fast.c -- `cpu`: a function as a plan of kernels where its values are tensors and their shapes
- * known (flat.h), and else as ref walks it, as it does blocks that are watched.
+/* fast.c -- the backend `cpu`: runs a function by a plan of kernels (flat.h) where all values
+ * are tensors of known shape; otherwise, and where a function with blocks is watched, walks it
+ * like ref.
  *
- * A program keeps a plan for each of the last shapes that it was run with, and one whose values
- * can all be seen when someone watches. Memory of a plan is asked for in its first run. */
+ * A program keeps a plan for each of the last few input shapes, and one without fusion for
+ * runs whose values are watched. The memory of a plan is allocated in its first run. */
 #include "../ref/ref.h"
 #include "cpu.h"
 #include "flat.h"

@@ -1,5 +1,6 @@
-/* flat.c -- a function of known shapes as steps: what is known beforehand is computed,
- * views are places, elementwise ops join the step that makes what they read. */
+/* flat.c -- lowers a function of known shapes to steps: computes what depends on constants
+ * alone, makes views addresses, and fuses elementwise ops into the step that makes their
+ * operand. */
 #include "flat_pack.h"
 
 #include <limits.h>
@@ -499,7 +500,8 @@ static void order_steps(FlatPlan *p)
     p->turns = NEW_ARRAY(&p->arena, p->nloop + 1, uint64_t);
 }
 
-/* What stands in a block is not always run: nothing that others read may be made there first. */
+/* What stands in a block is not always run: nothing that others read may be made there
+ * first. */
 static bool has_blocks(const Steps *b)
 {
     for (int i = 0; i < b->nstep; i++)

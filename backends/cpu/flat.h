@@ -1,15 +1,17 @@
-/* flat.h -- how `cpu` runs a function: steps over memory whose places are known beforehand.
+/* flat.h -- how `cpu` runs a function: a list of steps over memory that is laid out beforehand;
+ * for this folder alone.
  *
- *   FlatPlan   a function whose inputs have the shapes of one run, lowered: what can be computed
- *              from constants is, views are places in what they view, elementwise ops are
- *              one pass together, or the end of the step before them; everything else is a
- *              kernel's step or the op's reference kernel
- *   FlatStep   a kernel, what it reads and writes, and an ElemProgram for its results
- *   FlatRun    a run under way: where each value is, the threads, room for the kernels
+ *   FlatPlan   a function, lowered for inputs of given shapes. Values that depend on constants
+ *   alone
+ *              are computed; views are addresses in the value that they view; elementwise ops
+ *              are fused into one pass, or into the step before them; each other op is a step
+ *              with a kernel of its own or the op's reference kernel
+ *   FlatStep   a kernel, the slots that it reads and writes, and an ElemProgram for its results
+ *   FlatRun    a run: the address of each value, the threads, scratch memory for kernels
  *
- * Values are slots of a Plan (plan.h). A value of an fp16 tensor is fp16 in memory and fp32 in
- * registers, rounded where its op's result is: a fused pass gives what its ops
- * would, one after the other. */
+ * Values are slots of a Plan (plan.h). An fp16 value is fp16 in memory and fp32 in
+ * registers, and is rounded where the result of its op is, so that a fused pass gives the
+ * same numbers as its ops one after the other. */
 #ifndef ANEC_FLAT_H
 #define ANEC_FLAT_H
 
@@ -22,11 +24,11 @@
 
 enum { ELEM_REGS = 48, ELEM_STEPS = 64, ELEM_INS = 24, ELEM_OUTS = 8 };
 
-/* Where a register is loaded from. Dimensions are those of the op that reads it, merged
- * where they can be; rank 0: one number for all. */
+/* Where a register is loaded from. Dimensions are those of the op that reads it, merged where
+ * possible; rank 0: one number for all elements. */
 typedef struct {
-    int slot;           /* -1: `table` */
-    const float *table; /* a constant of the plan: ELEM_BLOCK times where rank is 0 */
+    int slot;           /* -1: from `table` */
+    const float *table; /* a constant of the plan; where rank is 0, repeated ELEM_BLOCK times */
     DType dtype;
     int reg;
     bool dense; /* element i is element i of the slot */
@@ -40,21 +42,22 @@ typedef struct {
 } ElemStep;
 
 typedef struct {
-    int slot; /* -1: the memory that register 0 is handed over in, as floats */
+    int slot; /* -1: the memory that register 0 was given in, as floats */
     DType dtype;
     int reg;
 } ElemOut;
 
 typedef struct ElemEnd ElemEnd;
 
-/* Register 0 is what the step before it hands over, where there is one. */
+/* A list of elementwise steps over registers. Register 0 is the result of the kernel that
+ * the program ends, if there is one. */
 typedef struct {
     int nin, nstep, nout, nreg;
     int64_t count; /* elements of all results */
     ElemIn in[ELEM_INS];
     ElemStep step[ELEM_STEPS];
     ElemOut out[ELEM_OUTS];
-    const ElemEnd *end; /* it is one of the commonest, flat_end.c; NULL: it is none */
+    const ElemEnd *end; /* where it is one of the commonest, which have a kernel (flat_end.c) */
     int block; /* channels side by side, where it is of twins (flat_pack.h); 0: it is not */
 } ElemProgram;
 
@@ -64,13 +67,12 @@ typedef struct FlatPlan FlatPlan;
 typedef struct FlatStep FlatStep;
 typedef struct FlatRun FlatRun;
 
-/* Blocks are steps in a row: a branch goes past those of the block that is not taken, a loop from
- * its end back to its condition. */
+/* Control flow: the steps of blocks follow each other, and steps of these kinds jump. */
 typedef enum {
-    GO_ON,
-    GO_TO,     /* always */
-    GO_UNLESS, /* unless the slot is true; in a loop each truth is a turn, and they have a limit */
-    GO_FIRST /* no turn was made yet */
+    GO_ON,     /* no jump: the step computes */
+    GO_TO,     /* jumps to `to` */
+    GO_UNLESS, /* jumps unless the slot `test` is true; in a loop it counts turns */
+    GO_FIRST   /* sets the count of turns to 0 */
 } FlatWay;
 
 struct FlatStep {
@@ -91,11 +93,12 @@ struct FlatStep {
     const char *ops;   /* and the ops in it */
     int nread, *read;  /* roots that it reads and writes */
     int nwrite, *write;
-    size_t lane_room, room; /* bytes of scratch: of each lane, of all together */
+    size_t lane_room, room; /* bytes of scratch memory: for each lane, and shared by all */
     double macs;
 };
 
-/* Of the arena and of packed weights: kernels read whole vectors, past the end of what they are of. */
+/* Of the arena and of packed weights: kernels read whole vectors, past the end of what they
+ * are of. */
 enum { ALIGN = 64, SLACK = 256 };
 
 typedef enum {
@@ -107,35 +110,35 @@ typedef enum {
     ROOT_RESULT
 } RootKind;
 
-/* What is known of a slot. A view has the place of its root. */
+/* What is known about a slot. The memory of a view is that of its root. */
 typedef struct {
     const Type *type;    /* NULL: it is not in this plan */
-    int root;            /* itself, or what it is a view of */
-    int64_t offset;      /* bytes from there */
-    const Tensor *known; /* computed beforehand, or a literal; NULL: it is of a run */
-    /* of roots: */
+    int root;            /* itself, or the slot that it is a view of */
+    int64_t offset;      /* in bytes, from the root's memory */
+    const Tensor *known; /* its value, if that is known beforehand; NULL: a run computes it */
+    /* of roots only: */
     RootKind kind;
     int index;           /* INPUT, STATE: the parameter; RESULT: the result */
     size_t bytes, place; /* ARENA: where */
-    bool past;       /* a step reads whole vectors beyond its end, where the arena has room */
-    int first, last; /* steps of its life */
-    int maker;       /* the step (or group under way) that makes it, -1: none */
-    /* of what is only a transpose of another slot: strides there, in elements; NULL: it is none */
+    bool past; /* a step reads whole vectors past its end, so the arena leaves room there */
+    int first, last; /* the steps between which it is needed */
+    int maker;       /* the step that makes it; -1: none */
+    /* where it is just a transpose of another slot: its strides there, in elements; or NULL */
     const int64_t *turned;
     int turned_of;
-    const Step *by; /* the op that makes it, where it has a twin */
-    bool absent;    /* and no step has made it but its twin */
+    const Step *by; /* where it has a twin: the op that makes it, */
+    bool absent;    /* and whether only its twin has been made */
 } FlatSlot;
 
-/* What is there when a loop begins and read in it stays until it ends. */
+/* A loop. Values from before it that are read in it are needed until its end. */
 typedef struct {
     int first, end; /* ops, and after ordering steps */
 } FlatLoop;
 
-/* What a plan is wanted for. */
+/* Options of a plan. */
 typedef struct {
-    bool fused; /* else op by op */
-    bool exact; /* without what is faster than a sum of products and further from it */
+    bool fused; /* ops are fused into steps; else each op is a step */
+    bool exact; /* without methods that are faster than a sum of products and less accurate */
 } FlatHow;
 
 struct FlatPlan {
@@ -152,16 +155,16 @@ struct FlatPlan {
     uint64_t *turns; /* by loop, of the run under way */
     size_t arena_bytes, lane_room, room;
     double macs;
-    size_t packed; /* bytes of weights in the kernels' order */
+    size_t packed; /* bytes of weights that are packed for kernels */
     FlatHow how;
-    Tensor **held; /* tensors that are the plan's to free */
+    Tensor **held; /* tensors that the plan frees */
     int nheld, held_cap;
-    Shape *in;    /* by parameter: what it was made for */
+    Shape *in;    /* by parameter: the shape that it was made for */
     void *memory; /* arena_bytes, kept between runs */
     void *scratch;
     size_t scratch_bytes;
-    char **base; /* by slot: where it is in the run under way */
-    char **big;  /* weights in the kernels' order: memory of the plan */
+    char **base; /* by slot: its address in the current run */
+    char **big;  /* memory of packed weights */
     int nbig, big_cap;
 };
 
@@ -171,7 +174,7 @@ struct FlatRun {
     Team *team;
     Diag *diag;
     char *lanes, *room;           /* scratch */
-    uint64_t seed, epoch, *draws; /* of random ops: plan.h */
+    uint64_t seed, epoch, *draws; /* for random ops (plan.h) */
 };
 
 static inline char *flat_at(const FlatRun *r, int slot) { return r->p->base[slot]; }
@@ -182,52 +185,53 @@ static inline void *flat_lane(const FlatRun *r, int lane)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-/* An op about to be lowered: its call, inferred, with all that is known of its
- * arguments. */
+/* An op that is being lowered, with its call, inferred from what is known of its arguments. */
 typedef struct {
     FlatPlan *p;
     const Step *s;
     Call *c;
-    ElemProgram *elem; /* of what the kernel makes: it may add to it */
+    ElemProgram *elem; /* for the results of the kernel, which may add to it */
     int reg;           /* the register of elem that has the result so far */
     int block;         /* as in elem */
 } FlatLower;
 
 /* The slot of an argument; -1: it is absent. */
 int lower_slot(const FlatLower *l, ParamId p);
-/* Its value, where it is known before the run; NULL: it is not */
+/* The value of an argument; NULL: it is not known before the run. */
 const Tensor *lower_known(const FlatLower *l, ParamId p);
 static inline bool dtype_fast(DType t) { return t == DT_FP32 || t == DT_FP16; }
-/* Memory of the plan that weights are packed into, counted as such. */
+/* Memory of the plan for packed weights. */
 void *flat_big(FlatPlan *p, size_t bytes);
 /* n floats of a known tensor from element `first` on */
 void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 
-/* Kernels: each fills in run, data and room, and says whether it can. What they make goes
- * through the elementwise program, register 0. */
+/* Lower an op to a step: set run, data and room, or return false where the kernel cannot do
+ * it. The result of the kernel is register 0 of the step's elementwise program. */
 typedef bool LowerFn(FlatLower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
     lower_layer_norm, lower_attention, lower_conv_transpose;
 /* Whether a step is a softmax over rows, and of what slot. */
 bool rows_softmax(const FlatStep *s, int *x_slot);
-/* The same for what has several results, or none in order: they fill in write, and no program. */
+/* The same for ops whose results do not come in the order of their elements; they write
+ * their results themselves, and have no elementwise program. */
 LowerFn lower_lstm, lower_move;
 
-/* ---- what is fast: the column FAST of the op table ----------------------------------------
+/* ---- the column FAST of the op table: how cpu computes an op ------------------------------
  *
- * One of elem, rows and whole, or none of them: the reference kernel is run. */
+ * It has one of elem, rows and whole; without any the reference kernel runs. */
 typedef struct {
-    int elem;        /* 1 + the ElemOp that it is, element by element; 0: none */
-    ParamId x, y, w; /* the operands of that */
-    ParamId a, b;    /* and its numbers; P_NONE: 0 and high */
+    int elem;        /* 1 + the ElemOp that it is; 0: it is no elementwise op */
+    ParamId x, y, w; /* the operands of the ElemOp, */
+    ParamId a, b;    /* and its numbers; P_NONE: 0 and `high` */
     float high;
     bool exact;  /* the result of fp16 operands needs no rounding */
-    bool truths; /* of bools too, though it is not exact */
-    bool (*choose)(const FlatLower *l, ElemOp *op); /* by the settings; false: it is none */
-    int (*add)(const FlatLower *l, ElemProgram *e,
-               int x); /* more steps than one; a register or -1 */
-    LowerFn *rows; /* makes its result in the order of its elements, for what follows to join */
-    LowerFn *whole; /* writes its results where they are */
+    bool truths; /* it takes bools too, though it is not exact */
+    bool (*choose)(const FlatLower *l, ElemOp *op); /* picks the ElemOp; false: there is none */
+    /* adds several elementwise steps; returns the register of the result, or -1 */
+    int (*add)(const FlatLower *l, ElemProgram *e, int x);
+    LowerFn
+        *rows; /* makes its result in the order of its elements, so later ops can be fused */
+    LowerFn *whole; /* writes its results itself */
 } FastRow;
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
@@ -236,83 +240,85 @@ bool cast_of(const FlatLower *l, ElemOp *op);
 int add_batch_norm(const FlatLower *l, ElemProgram *e, int x);
 int add_prelu(const FlatLower *l, ElemProgram *e, int x);
 
-/* Adds an elementwise op to e. False: it is none, or there is no room; e is then as it
- * was. reg_of(ctx, slot): a register of e that has the value, or -1. */
+/* Adds an elementwise op to e. False: it is no elementwise op, or e is full; e is unchanged
+ * then. reg_of(ctx, slot) returns a register of e that has the value, or -1. */
 bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
-/* A register that is loaded from a table of the plan, [outer, n, inner] repeated: element i is
+/* A register that is loaded from a table, broadcast along [outer, n, inner]: element i is
  * table[i / inner % n]. */
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
-/* l->reg becomes op of itself and register y (-1: there was no room), not rounded. */
+/* Sets l->reg to op(l->reg, register y), not rounded. False: y is -1, or e is full. */
 bool lower_then(FlatLower *l, ElemOp op, int y);
-/* The same for the parameter bias, [n] along [outer, n, inner]; false: it is not known. */
+/* Adds the argument for bias, [n] along [outer, n, inner]; false: it is not known. */
 bool lower_bias(FlatLower *l, int64_t n, int64_t inner);
-/* Ends what a kernel makes: rounded, it is result `index` of the op. */
+/* Rounds l->reg and makes it result `index` of the op. */
 bool lower_result(FlatLower *l, int index);
-/* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: what register 0 holds;
- * it is overwritten. */
+/* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: register 0, which is
+ * overwritten. */
 void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given);
-/* All n, in blocks. */
+/* The same for any n, in blocks. */
 void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
                   float *given);
-/* Rows of elements: `cols` from first on, `cols` from first + apart on, .. */
+/* `rows` rows of `cols` elements, which begin at first, first + apart, first + 2 apart and so
+ * on. */
 typedef struct {
     int64_t first, apart, rows, cols;
 } ElemBlock;
-/* What ends the sums of a block in one pass, where e is one of the commonest; false: it is none. */
+/* Makes the SumsEnd that does e for a block in one pass, where e is one of the commonest;
+ * false: it is not. */
 enum { END_ROWS = 128 };
 typedef struct {
     float row[END_ROWS];
 } EndRoom;
 bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room, SumsEnd *s);
-/* Runs e for them, of what c holds, whose rows are ldc apart. */
+/* Runs e for a block, with the sums in c, whose rows are ldc apart. */
 void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c, int64_t ldc);
-/* Sets e->end, once nothing is added to e any more. */
+/* Sets e->end, when e is complete. */
 void elem_find_end(FlatPlan *p, ElemProgram *e);
 void elem_run_all(const FlatStep *s, FlatRun *r);
 
-/* n floats from element `first` of a slot of dtype t, into room where they are not floats that
- * lie there. */
+/* n floats from element `first` of a slot of type t on; converted into `room`, or, where the
+ * slot has floats, just their address. */
 const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t n,
                       float *room);
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-/* False, and nothing is reported: this function has values of unknown shapes, lists or
- * strings, or blocks and is wanted op by op (not fused). `in`: shapes of the parameters. *out
- * holds the plan from the start, so that it can be freed when memory runs out under it;
- * owner: what memory of it follows (mem_follow). */
+/* Makes the plan of a function for parameters of the shapes `in`. False, without a message:
+ * it has values of unknown shapes, lists or strings, or it has blocks and is not to be
+ * fused. *out is set before anything else, so that the plan can be freed where memory runs
+ * out; its memory follows `owner` (mem_follow). */
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
               const Kernels *k, const Shape *in, FlatHow how);
 void flat_free(FlatPlan *p);
-/* Gives roots of the arena their places, by the steps that read and write them. */
+/* Lays out the arena: gives each root a place, by the steps that read and write it. */
 void flat_place(FlatPlan *p);
-/* The reference kernel of an op as a step, and running it. */
+/* Lowers an op to a step that runs its reference kernel; and runs such a step. */
 void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
 
-/* ---- a plan while it is made: flat.c calls, flat_block.c blocks and states --------------- */
+/* ---- a plan while it is made: ops by flat.c, blocks and states by flat_block.c ----------- */
 
 typedef struct {
     FlatPlan *p;
     const Func *f;
-    Diag quiet; /* what cannot be lowered is said by the run that walks it */
-    int now;    /* the number of the op at work, those in blocks counted along */
+    Diag quiet; /* for errors that the run reports, which then walks the function like ref */
+    int now;    /* the number of the current op, in which ops of blocks count too */
     int nstep, cap;
-    int settled; /* steps before this one are no more open */
+    int settled; /* steps before this one are not open any more */
     bool twins;  /* values may have twins */
     Arena scratch;
 } Make;
 
-/* All ops of a block. False: there is something that no plan can have. */
+/* Lowers all ops of a block. False: one of them is not possible in a plan. */
 bool make_block(Make *m, const Steps *b);
-/* Op i of b, where it is no call; its number is m->now. */
+/* Lowers op i of b, a kind of op that is no call; its number is m->now. */
 typedef bool MakeFn(Make *m, const Steps *b, int i);
 extern MakeFn *const make_others[OP_COUNT];
 
-/* A new step, of op s. */
+/* Appends a step for the op s. */
 FlatStep *make_step(Make *m, const Step *s);
-/* An elementwise op, as a step or in one; and one by a kernel that makes its result in the order
- * of its elements. */
+/* An elementwise op, as a step or in one; and one by a kernel that makes its result in the
+ * order of its elements. */
 bool make_elementwise(Make *m, FlatLower *l);
 bool make_kernel(Make *m, FlatLower *l, LowerFn *lower);
 /* A tensor that the plan frees. */
@@ -321,7 +327,8 @@ Tensor *flat_hold(FlatPlan *p);
 bool make_literal(Make *m, int slot);
 /* The slot is memory of the plan; maker: the step whose elementwise program makes it, or -1. */
 void make_out(Make *m, int slot, const Type *t, int maker);
-/* What reads a value that an open step makes ends that step, unless it is `but`, which s joins. */
+/* What reads a value that an open step makes ends that step, unless it is `but`, which s
+ * joins. */
 void make_close(Make *m, const Step *s, int but);
 /* Ends all steps: what follows runs at another time. */
 void make_settle(Make *m);

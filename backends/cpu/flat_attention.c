@@ -1,9 +1,9 @@
 /* flat_attention.c -- scaled_dot_product_attention as one step.
  *
- * Keys and values are put into panels once for each head; then some rows of the query at a time
- * have their scores, softmax and products with the values in scratch memory, so that no matrix of
- * all scores is ever there. What a known mask shuts out behind the last key of all rows of a part,
- * as one that looks back alone does for half of them, is not computed. */
+ * Keys and values are put into panels once for each head; then some rows of the query at a
+ * time have their scores, softmax and products with the values in scratch memory, so that no
+ * matrix of all scores is ever there. What a known mask shuts out behind the last key of all
+ * rows of a part, as one that looks back alone does for half of them, is not computed. */
 #include "flat_pack.h"
 
 #include <math.h>
@@ -43,8 +43,8 @@ typedef struct {
 
 static int64_t attention_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* A row of n sums: whole panels, and whole blocks of elementwise functions; rows of them are read by
- * tiles. */
+/* A row of n sums: whole panels, and whole blocks of elementwise functions; rows of them are
+ * read by tiles. */
 static int64_t line_of(int64_t n, const Kernels *k)
 {
     return pack_apart(k, pack_panels(n, k->nr) * k->nr);
@@ -348,7 +348,7 @@ bool lower_attention(FlatLower *l, FlatStep *s)
     return attention_finish(l, s, &g);
 }
 
-/* ---- what is written as products and a softmax --------------------------------------------- */
+/* ---- what is written as products and a softmax ------------------------------------------- */
 
 /* The step that makes all of a slot, which one op alone reads; NULL: there is none. */
 static const FlatStep *made_for_one(const FlatPlan *p, int slot)

@@ -1,8 +1,8 @@
-/* flat_block.c -- what is no call: branches and loops as steps in a row, and states.
+/* flat_block.c -- lowers branches, loops and states, which are no calls.
  *
- * Variables of a loop are the memory of its results, which both of its blocks see under their own
- * names; a turn ends with what the body yields being brought there. A state is memory of the
- * program, and what is read from it is that memory, as long as nobody looks at it after the next
+ * The variables of a loop are in the memory of its results, which the parameters of both of
+ * its blocks share; a turn ends by copying what the body yields to there. A state is memory
+ * of the program, and reading it copies nothing unless the value is needed after the next
  * write. */
 #include "flat.h"
 

@@ -1,5 +1,5 @@
-/* flat_call.c -- a step that is an op's reference kernel: the same call as ref's, on values
- * where the plan has them. */
+/* flat_call.c -- steps that run an op's reference kernel, on values in the memory of the
+ * plan. */
 #include "flat.h"
 
 #include <string.h>

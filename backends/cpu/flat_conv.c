@@ -73,7 +73,8 @@ static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t ro
     }
 }
 
-/* Positions first .. of the rows' sums become results, a run of those that are kept at a time. */
+/* Positions first .. of the rows' sums become results, a run of those that are kept at a
+ * time. */
 static void conv_end(const ConvWork *w, ElemBlock b, int64_t first, float *c)
 {
     const int64_t begin = b.first, end = first + b.cols;

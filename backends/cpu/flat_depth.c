@@ -1,5 +1,5 @@
-/* flat_depth.c -- convolutions of each channel by itself, and pools, of values whose channels lie in
- * blocks (flat_layout.c): a line of the result at a time, straight from x. */
+/* flat_depth.c -- convolutions of each channel by itself, and pools, of values whose
+ * channels lie in blocks (flat_layout.c): a line of the result at a time, straight from x. */
 #include "flat_pack.h"
 
 #include <string.h>
@@ -71,7 +71,7 @@ static void depth_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, depth_lines, &w, c->batch * c->blocks * parts);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 static bool window_suits(const Window *w)
 {

@@ -1,9 +1,9 @@
 /* flat_direct.c -- convolutions whose results lie in blocks of channels (flat_layout.c).
  *
- * A product of matrices again: its rows are positions of the result side by side, its columns the
- * channels of two blocks, and what is summed comes in runs, the channels of x that lie side by side at
- * one place of the window. Tiles read x where it lies; where there is padding, or x is in another order
- * or in fp16, it is laid out first, a line at a time. */
+ * A product of matrices again: its rows are positions of the result side by side, its
+ * columns the channels of two blocks, and what is summed comes in runs, the channels of x
+ * that lie side by side at one place of the window. Tiles read x where it lies; where there
+ * is padding, or x is in another order or in fp16, it is laid out first, a line at a time. */
 #include "flat_pack.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ typedef struct {
 
 static int64_t direct_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- a part -------------------------------------------------------------------------------- */
+/* ---- a part ------------------------------------------------------------------------------ */
 
 typedef struct {
     int64_t panel, y, lines, x, cols;
@@ -136,10 +136,10 @@ static void direct_run(const FlatStep *s, FlatRun *r)
     }
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
-/* Tables by number of what is summed: where a run begins, and which of a channel's weights, channel
- * by channel, it takes. */
+/* Tables by number of what is summed: where a run begins, and which of a channel's weights,
+ * channel by channel, it takes. */
 static void direct_runs(FlatLower *l, Direct *c, int64_t *weight)
 {
     const Window *w = &c->x.w;

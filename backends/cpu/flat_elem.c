@@ -1,5 +1,4 @@
-/* flat_elem.c -- elementwise programs: what their ops are, and running them block by
- * block. */
+/* flat_elem.c -- elementwise programs: adding ops to them, and running them block by block. */
 #include "flat.h"
 
 #include <math.h>

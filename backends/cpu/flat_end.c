@@ -7,8 +7,8 @@
 #include <string.h>
 
 struct ElemEnd {
-    /* element i has table[i / inner % n] added, and where it is of twins, table[i / (inner block)
-     * % (n / block) * block + i % block]; NULL: nothing */
+    /* element i has table[i / inner % n] added, and where it is of twins, table[i / (inner
+     * block) % (n / block) * block + i % block]; NULL: nothing */
     const float *table;
     int64_t n, inner, block;
     int more; /* slot, whose element i is added; -1: none */
@@ -16,7 +16,7 @@ struct ElemEnd {
     SumsEnd sums; /* what is the same for all elements */
 };
 
-/* ---- finding one --------------------------------------------------------------------------- */
+/* ---- finding one ------------------------------------------------------------------------- */
 
 typedef struct {
     const ElemProgram *e;
@@ -130,7 +130,7 @@ void elem_find_end(FlatPlan *p, ElemProgram *e)
     if (e->out[0].reg == now) e->end = s.end;
 }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* The block's share of the table: a number for each row or for each column; false: neither. */
 static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows, int64_t cols,

@@ -123,7 +123,7 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
     }
 }
 
-/* ---- a part whose left rows are read as they lie ------------------------------------------- */
+/* ---- a part whose left rows are read as they lie ----------------------------------------- */
 
 static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
 {
@@ -191,7 +191,7 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
 }
 
-/* ---- all parts ----------------------------------------------------------------------------- */
+/* ---- all parts --------------------------------------------------------------------------- */
 
 static void gemm_part(void *ctx, int64_t part, int lane)
 {

@@ -6,7 +6,7 @@
 
 enum { STRIP = 256 }; /* positions that are turned at a time */
 
-/* ---- from one order into the other --------------------------------------------------------- */
+/* ---- from one order into the other ------------------------------------------------------- */
 
 typedef struct {
     int from, to;
@@ -116,7 +116,7 @@ static void relay_step(Make *m, int from, int to, int turn, const char *how)
     f->lane_room = (size_t)(2 * STRIP * p->kernels->lanes + ELEM_PAD) * sizeof(float);
 }
 
-/* ---- twins --------------------------------------------------------------------------------- */
+/* ---- twins ------------------------------------------------------------------------------- */
 
 bool layout_twin(const FlatPlan *p, int slot)
 {
@@ -178,7 +178,7 @@ static int twin_known(Make *m, int slot, int64_t channels)
     return twin;
 }
 
-/* ---- ops ----------------------------------------------------------------------------------- */
+/* ---- ops --------------------------------------------------------------------------------- */
 
 /* The op l by twins: result and argument `p` of it. */
 typedef struct {
@@ -295,7 +295,7 @@ bool layout_call(Make *m, FlatLower *l)
     return layout_elementwise(m, l);
 }
 
-/* ---- ends ---------------------------------------------------------------------------------- */
+/* ---- ends -------------------------------------------------------------------------------- */
 
 bool layout_ends_plainly(const SumsEnd *e)
 {

@@ -1,5 +1,5 @@
-/* flat_lines.c -- x laid out for convolutions by blocks of channels (flat_pack.h): lines with their
- * padding, in fp32, from a twin or from a value whose channels are planes. */
+/* flat_lines.c -- x laid out for convolutions by blocks of channels (flat_pack.h): lines
+ * with their padding, in fp32, from a twin or from a value whose channels are planes. */
 #include "flat_pack.h"
 
 #include <string.h>

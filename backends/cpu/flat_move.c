@@ -1,4 +1,4 @@
-/* flat_move.c -- transposes, slices, joins and parts: elements copied from strides to strides. */
+/* flat_move.c -- transposes, slices, concats and splits as copies with strides. */
 #include "flat.h"
 
 #include <string.h>

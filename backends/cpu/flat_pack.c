@@ -1,4 +1,4 @@
-/* flat_pack.c -- putting matrices into panels. */
+/* flat_pack.c -- packs matrices into panels (flat_pack.h). */
 #include "flat_pack.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* flat_pack.h -- operands in the order in which kernels read them: matrices, and what windows
- * go over. */
+/* flat_pack.h -- packs operands in the order in which kernels read them: matrices, and the
+ * inputs of windows. */
 #ifndef ANEC_FLAT_PACK_H
 #define ANEC_FLAT_PACK_H
 
@@ -8,9 +8,9 @@
 
 /* ---- matrices (flat_pack.c) -------------------------------------------------------------- */
 
-/* Rows of the left matrix go by panels of mr, columns of the right one by panels of nr; a panel
- * holds, for each of the summed index, its rows (columns) side by side, zeros where there are
- * none: the order of GemmTile. */
+/* The rows of the left matrix are packed in panels of mr, the columns of the right one in
+ * panels of nr. A panel has, for each value of the summed index, the elements of its rows
+ * (columns) side by side, padded with zeros: the order that GemmTile needs. */
 
 /* A matrix in memory: element (i, j) is data[i * rows + j * cols], fp32 or fp16. */
 typedef struct {
@@ -30,8 +30,8 @@ static inline Matrix matrix_at(Matrix m, int64_t i, int64_t j)
 void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to);
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
-/* Whether the left side's rows are read as they lie, where there are so many and their elements lie
- * `cols` apart: a few are packed, and each has its sum in parts. */
+/* Whether the left side's rows are read as they lie, where there are so many and their
+ * elements lie `cols` apart: a few are packed, and each has its sum in parts. */
 static inline bool pack_is_straight(int64_t m, int64_t cols) { return cols == 1 && m > 4; }
 /* Whether rows so far apart would drive each other out of a cache while a tile reads them. */
 bool pack_crowds(const Kernels *k, int64_t apart);
@@ -97,13 +97,13 @@ bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run);
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
 
-/* ---- values whose channels lie in blocks (flat_layout.c) ----------------------------------- */
+/* ---- values whose channels lie in blocks (flat_layout.c) --------------------------------- */
 
-/* A value [batch, channels, high, wide] may have a twin: the same numbers as [batch, blocks, high,
- * wide, lanes], with as many channels side by side as a vector has lanes, and anything where there are
- * no channels. Its slot is the value's own, Plan.nslot on. Convolutions make twins, and so do elementwise
- * statements of twins; what reads a value otherwise has it brought into its order by a step of its own,
- * when it is first wanted. */
+/* A value [batch, channels, high, wide] may have a twin: the same numbers as [batch, blocks,
+ * high, wide, lanes], with as many channels side by side as a vector has lanes, and anything
+ * where there are no channels. Its slot is the value's own, Plan.nslot on. Convolutions make
+ * twins, and so do elementwise statements of twins; what reads a value otherwise has it
+ * brought into its order by a step of its own, when it is first wanted. */
 
 /* An op by its twins where it can be; false: nothing was done. */
 bool layout_call(Make *m, FlatLower *l);
@@ -124,8 +124,8 @@ void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, f
 /* Whether a kernel can end sums so by itself: no more than col, and bounds. */
 bool layout_ends_plainly(const SumsEnd *e);
 
-/* x as convolutions by blocks read it: `blocks` times `high` lines of `broad` positions of `side`
- * channels, with their padding (flat_lines.c). */
+/* x as convolutions by blocks read it: `blocks` times `high` lines of `broad` positions of
+ * `side` channels, with their padding (flat_lines.c). */
 typedef struct {
     Window w;
     int x_slot;

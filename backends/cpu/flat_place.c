@@ -1,5 +1,5 @@
-/* flat_place.c -- where values lie: one piece of memory, reused as soon as a value is read for the
- * last time. */
+/* flat_place.c -- lays out the arena of a plan: memory is used again as soon as a value has
+ * been read for the last time. */
 #include "flat.h"
 
 #include <stdlib.h>
@@ -36,8 +36,8 @@ static void place_outlive(FlatPlan *p, const FlatLoop *l)
     }
 }
 
-/* A result that nothing else is, and that a step makes, is made in the result's own memory, unless
- * another reads beyond its end. */
+/* A result that nothing else is, and that a step makes, is made in the result's own memory,
+ * unless another reads beyond its end. */
 static void place_results(FlatPlan *p)
 {
     const Steps *b = p->plan->body;

@@ -1,17 +1,17 @@
-/* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, of values whose channels
- * lie in blocks, where it is cheaper (k_wino.h has the numbers).
+/* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, of values whose
+ * channels lie in blocks, where it is cheaper (k_wino.h has the numbers).
  *
- * A group is some whole lines of tiles of 4 x 4 results: all blocks of x become 36 matrices [tile,
- * channel], each is multiplied by its matrix of the weights, and what comes of that for two blocks of
- * the result is made into its lines. */
+ * A group is some whole lines of tiles of 4 x 4 results: all blocks of x become 36 matrices
+ * [tile, channel], each is multiplied by its matrix of the weights, and what comes of that
+ * for two blocks of the result is made into its lines. */
 #include "flat_pack.h"
 
 #include <math.h>
 #include <string.h>
 
-/* BYTE: products in the time that a byte of weights takes to be read, by a core whose caches do not
- * hold them. ROOM: bytes of a group's matrices, which are to stay in a cache.
- * WIDEST: columns of a panel. */
+/* BYTE: products in the time that a byte of weights takes to be read, by a core whose caches
+ * do not hold them. ROOM: bytes of a group's matrices, which are to stay in a cache. WIDEST:
+ * columns of a panel. */
 enum { BYTE = 5, NUMBERS = 36, SIDE = 4, ROOM = 3 << 18, WHOLE = 512, WIDEST = 32 };
 
 typedef struct {
@@ -86,8 +86,8 @@ static void wino_multiply(const WinoWork *w, int64_t panel, int64_t line, float 
             }
 }
 
-/* The results of a tile by the definition, for what is not finite: an infinity would be in all of
- * them, or NaN. */
+/* The results of a tile by the definition, for what is not finite: an infinity would be in
+ * all of them, or NaN. */
 static void wino_plain(const WinoWork *w, int64_t channel, int64_t line, int64_t tile,
                        float *to, int64_t apart)
 {

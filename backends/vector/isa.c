@@ -1,4 +1,4 @@
-/* isa.c -- which kernels this machine can run, and which it should. */
+/* isa.c -- finds the kernels that this machine can run, and the best of them. */
 #include "kernels.h"
 
 #include <stdlib.h>

@@ -1,13 +1,13 @@
-/* kernels.h -- the door to this room: loops over floats, compiled for each kind of processor,
- * and threads to run them. It knows of no program and no tensor.
+/* kernels.h -- loops over floats, compiled for each kind of processor, and threads to run them.
+ * This folder knows nothing of programs and tensors.
  *
  *   const Kernels *k = kernels_here(NULL, d);          // the best that this machine has
  *   k->tile(&t);                                       // a tile of a product of matrices
  *   k->elem[ELEM_add](z, x, y, NULL, 0, 0, n);
  *
- * Sums of one kind of processor are formed in one order, whatever the number of threads;
- * between kinds they may differ in the last places. No function allocates, fails or keeps
- * anything. */
+ * On one kind of processor sums are formed in the same order whatever the number of threads;
+ * between kinds they may differ in the last digits. No function allocates, fails or keeps
+ * state. */
 #ifndef ANEC_KERNELS_H
 #define ANEC_KERNELS_H
 
@@ -15,8 +15,8 @@
 
 /* ---- element by element ------------------------------------------------------------------ */
 
-/* ELEM_BLOCK is how many elements a caller keeps in a row of room; functions may read and write
- * up to the next multiple of ELEM_PAD of them. */
+/* ELEM_BLOCK is the size of the blocks in which callers compute. Functions may read and
+ * write up to the next multiple of ELEM_PAD elements. */
 enum { ELEM_BLOCK = 256, ELEM_PAD = 16 };
 
 typedef enum {
@@ -25,10 +25,10 @@ typedef enum {
     ELEM_COUNT
 } ElemOp;
 
-/* z[i] = op(x[i], y[i], w[i]; a, b); what the op does not take may be NULL */
+/* z[i] = op(x[i], y[i], w[i]; a, b); operands that the op does not have may be NULL. */
 typedef void ElemFn(float *z, const float *x, const float *y, const float *w, float a, float b,
                     size_t n);
-/* how many of x, y and w it takes */
+/* The number of operands of each op, of x, y and w. */
 extern const unsigned char elem_args[ELEM_COUNT];
 
 /* ---- products of matrices ---------------------------------------------------------------- */
@@ -50,9 +50,10 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a panel
- * of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of `run` elements,
- * the last of `last`, run g at off[g]. Then col[j] is added, and the sum held between two numbers. */
+/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
+ * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
+ * `run` elements, the last of `last`, run g at off[g]. Then col[j] is added, and the sum
+ * held between two numbers. */
 typedef struct {
     int rows;
     bool half;   /* b is fp16 */
@@ -71,9 +72,9 @@ typedef struct {
     int64_t ldc, second;
 } RunTile;
 
-/* What becomes of sums c[i][j], in this order: rounded to fp16, a number for each row or column
- * added, rounded, an element of another matrix added, rounded, held between two numbers. Where
- * it goes and the other matrix have rows `apart` elements apart. */
+/* The end of a product, which turns sums c[i][j] into results: rounds to fp16; adds a number
+ * for each row or column; rounds; adds an element of another matrix; rounds; clamps between
+ * two numbers. The result and the other matrix have rows that are `apart` elements apart. */
 typedef struct {
     bool round[3];
     const float *row, *col;  /* NULL: none */
@@ -93,8 +94,9 @@ typedef struct {
     int side, step; /* 3 or 5; 1 or 2 */
 } DepthPlane;
 
-/* A line of sums over side x side positions of a plane whose elements are vectors, by weights of as
- * many vectors; the rest as in DepthPlane. Then col is added, and the sum held between two numbers. */
+/* A line of sums over side x side positions of a plane whose elements are vectors, by
+ * weights of as many vectors; the rest as in DepthPlane. Then col is added, and the sum held
+ * between two numbers. */
 typedef struct {
     const void *x;
     bool half; /* x is fp16 */
@@ -145,33 +147,36 @@ typedef struct Kernels {
     void (*depth_line)(const DepthLine *d, int64_t y, float *to);
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
-    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and of such 36, 4
-     * lines of 4 */
+    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and of
+     * such 36, 4 lines of 4 */
     void (*wino_in)(float *to, int64_t step, const float *x, int64_t line);
     void (*wino_out)(float *to, int64_t line, const float *m, int64_t step);
 } Kernels;
 
-/* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL
- * for name: ANEC_CPU in the environment, else the best. */
+/* The kernels of a kind of processor ("avx2"); name NULL: of ANEC_CPU in the environment,
+ * else the best for this machine. NULL: there is no such kind, or this machine cannot run
+ * it, which is reported with a list of those that it can. */
 const Kernels *kernels_here(const char *name, Diag *d);
-/* the i-th that this machine has, the best first; NULL: past them */
+/* The i-th kind that this machine can run, the best first; NULL: there are no more. */
 const Kernels *kernels_at(int i);
 
 /* ---- threads ----------------------------------------------------------------------------- */
 
-/* Runs part 0 .. count - 1 of some work, each once, by whoever is free; returns when all are
- * done. Parts must not depend on who does them: `lane` is below team_lanes and tells those
- * apart that run at once, for their scratch memory. */
+/* team_run runs the parts 0 .. count - 1 of some work, each once, on any of the threads, and
+ * returns when all are done. The result of a part must not depend on the thread. `lane`,
+ * below team_lanes, differs between parts that run at the same time; it chooses their
+ * scratch memory. */
 typedef struct Team Team;
 typedef void TeamWork(void *ctx, int64_t part, int lane);
 
 enum { TEAM_MOST = 64 };
-/* of `threads` lanes, of which the caller is one; fewer where the system gives no more */
+/* A team of `threads` lanes, the caller's thread included; fewer where the system gives no
+ * more. */
 Team *team_new(int threads);
 void team_free(Team *t); /* NULL is allowed; ends its threads */
 int team_lanes(const Team *t);
-/* t may be NULL: the caller alone */
+/* t NULL: runs all parts in the caller's thread. */
 void team_run(Team *t, TeamWork *work, void *ctx, int64_t count);
-int team_processors(void); /* that this process may use */
+int team_processors(void); /* how many processors this process may use */
 
 #endif

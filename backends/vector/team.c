@@ -1,10 +1,10 @@
 /* team.c -- threads that share the parts of a step.
  *
- * What is left of a step is one number beside the number of the step: whoever takes a part
- * lowers it, so that a member which comes late takes no part of another step than it believes.
- * The caller waits for parts, never for members: one that sleeps, or whose core is another's,
- * keeps nobody. A member waits awake for a moment, since the next step mostly follows at once,
- * and then sleeps. */
+ * One atomic number has the number of the step and how many parts of it are left. A thread
+ * takes a part by lowering it, so that a late thread cannot take a part of a later step by
+ * mistake. The caller waits for parts, never for threads, so a thread that sleeps or has
+ * lost its core delays nobody. A thread spins for a moment, since the next step mostly
+ * follows at once, and then sleeps. */
 #include "kernels.h"
 
 #include <pthread.h>
