@@ -58,6 +58,8 @@ SUITES = [
     Suite("first", "the first run on a Mac, whole, against the stand-in", "tests/first.sh {build}"),
     Suite("training", "torch's gradients in double precision; those of packages", "tests/gradients.sh {build}"),
     Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
+    Suite("models", "sixteen models of usual kinds agree with torch on ref, cpu and each simulated engine",
+          "tests/models.py {build}"),
     Suite("gguf", "each type of tensor of a .gguf as its numbers, a Llama's names, files cut anywhere",
           "tests/gguf.py {build}"),
     Suite("completion", "bash, and zsh and fish where they are, complete what the option tables have",
