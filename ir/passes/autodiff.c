@@ -229,10 +229,14 @@ static void add_flow(Auto *a, Builder *b, Value *v, Value *dx, Value *toward)
 {
     if (dx->type->kind == TY_POISON) return;
     if (dx->type->dtype != v->type->dtype) dx = make_cast(b, dx, v->type->dtype);
-    if (!shape_equal(&dx->type->shape, &v->type->shape))
-        bug("the gradient of %s, %s, is of shape %s", v->name,
-            shape_text(&a->scratch, &v->type->shape),
-            shape_text(&a->scratch, &dx->type->shape));
+    if (!shape_equal(&dx->type->shape, &v->type->shape)) {
+        diag_error(b->diag, b->loc,
+                   "the gradient of %s, which is %s, would be %s; a result is declared of "
+                   "another shape than it has",
+                   v->name, shape_text(&a->scratch, &v->type->shape),
+                   shape_text(&a->scratch, &dx->type->shape));
+        return;
+    }
     Value *sum = ptrmap_get(&a->flow, v);
     ptrmap_set(&a->flow, v, sum ? make2(b, OP_add, sum, dx) : dx);
     if (!sum && toward) ptrmap_set(&a->toward, v, toward);

@@ -1,7 +1,9 @@
 /* test_tokens.c -- sources and programs with one token of them left out, written twice, or
  * another: a number by one more, a sign by a similar one, a name by one that means something
  * else. What each becomes (its text, and what it is in a package), or its first error, is held
- * against tokens.txt, a sum for each line; `make golden` writes that anew. */
+ * against tokens.txt, a sum for each line; of golden cases one for each, with all that is said
+ * (tokens_anedsl.txt, tokens_mil.txt); `make golden` writes that anew. */
+#include "near.h"
 #include "rewritten.h"
 #include "unit.h"
 
@@ -34,9 +36,15 @@ static uint64_t sum_of(uint64_t h, const char *s, size_t n)
     return h;
 }
 
+static const char *const cases[] = {
+#define SOURCE(path) path,
+#include "token_sources.def"
+};
+
 typedef struct {
     const char *text;
     bool program; /* in MIL */
+    bool whole;   /* all that is said counts, and not the first error alone */
     uint64_t sum;
     int compiled, refused;
 } Line;
@@ -55,6 +63,18 @@ static void put_flexible(Buf *out, const Func *f)
     arena_free(&a);
 }
 
+/* What the passes make of it for a chip, and its gradients. */
+static void put_further(const Module *m, Buf *out)
+{
+    Diag cannot = { .quiet = true };
+    Module *legal = module_clone(m), *back = module_clone(m);
+    near_rewrite(out, legal, &(PassOptions){ .target = generation_at(0) });
+    if (autodiff_module(back, &(GradOptions){ .only = true }, &cannot)) mil_print(back, out);
+    module_free(legal);
+    module_free(back);
+    diag_free(&cannot);
+}
+
 static bool put_program(Diag *d, const Source *src, Buf *out)
 {
     Diag cannot = { .quiet = true };
@@ -71,6 +91,7 @@ static bool put_program(Diag *d, const Source *src, Buf *out)
         mlmodel_write(m, &cannot, NULL, out);
         coremldata_write(m, &cannot, out);
         for (const Func *f = m->first; f; f = f->next) put_flexible(out, f);
+        put_further(m, out);
     }
     module_free(m);
     diag_free(&cannot);
@@ -81,6 +102,7 @@ static bool put_source(Diag *d, const Source *src, Buf *out)
 {
     Module *m = dsl_compile(d, src, &(DslOptions){ .opset = OPSET_IOS18 });
     if (m) mil_print(m, out);
+    if (m) put_further(m, out);
     module_free(m);
     return m != NULL;
 }
@@ -88,7 +110,7 @@ static bool put_source(Diag *d, const Source *src, Buf *out)
 /* Adds what becomes of the source with n characters at `at` as `with`. */
 static void try_change(Line *l, const char *at, size_t n, const char *with)
 {
-    Diag d = { .quiet = true, .max_errors = 1 };
+    Diag d = { .quiet = true, .max_errors = l->whole ? 3 : 1 };
     Buf b = { 0 }, out = { 0 };
     buf_add(&b, l->text, (size_t)(at - l->text));
     buf_puts(&b, with);
@@ -97,7 +119,8 @@ static void try_change(Line *l, const char *at, size_t n, const char *with)
     const bool ok = l->program ? put_program(&d, &src, &out) : put_source(&d, &src, &out);
     const char *said = d.text.s ? strstr(d.text.s, "error: ") : NULL;
     if (ok) l->sum = sum_of(l->sum, out.s, out.len);
-    else if (said) l->sum = sum_of(l->sum, said, strcspn(said, "\n"));
+    else if (said && !l->whole) l->sum = sum_of(l->sum, said, strcspn(said, "\n"));
+    if (l->whole && d.text.s) l->sum = sum_of(l->sum, d.text.s, d.text.len);
     l->compiled += ok;
     l->refused += !ok;
     buf_free(&b);
@@ -154,6 +177,52 @@ static void try_others(Line *l, const char *at, size_t n)
         if (!strcmp(word, swaps[i].was)) try_change(l, at, n, swaps[i].is);
 }
 
+/* Fewer changes than of a line, of all tokens of a case. */
+static void one_case(Buf *out, const char *path, const char *text)
+{
+    Line l = { .text = text, .whole = true, .sum = UINT64_C(14695981039346656037) };
+    l.program = file_has_suffix(path, ".mil");
+    try_change(&l, text, 0, "");
+    for (const char *at = text; *at;) {
+        size_t n = *at == '#' || (at[0] == '/' && at[1] == '/' && l.program) ? strcspn(at, "\n")
+                                                                             : 1;
+        if (n == 1 && !isspace((unsigned char)*at)) {
+            n = token_length(at);
+            try_change(&l, at, n, "");
+            try_others(&l, at, n);
+        }
+        at += n;
+    }
+    buf_printf(out, "%s: %d compile, %d do not, %016llx\n", path, l.compiled, l.refused,
+               (unsigned long long)l.sum);
+}
+
+static void changed_cases(const char *list, const char *suffix)
+{
+    Rewritten r = { .path = list };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Diag d = { .quiet = true };
+        Mapped file = { 0 };
+        if (!file_has_suffix(cases[i], suffix)) continue;
+        if (!file_read(&d, cases[i], &file)) fail_msg("%s", d.text.s);
+        one_case(&r.text, cases[i], (const char *)file.data);
+        file_unmap(&file);
+    }
+    rewritten_end(&r);
+}
+
+static void changed_cases_of_the_language(void **state)
+{
+    (void)state;
+    changed_cases("tests/unit/tokens_anedsl.txt", ".anedsl");
+}
+
+static void changed_cases_of_mil(void **state)
+{
+    (void)state;
+    changed_cases("tests/unit/tokens_mil.txt", ".mil");
+}
+
 static const char *one_line(Buf *out, const char *text, bool program, const char *at,
                             int number)
 {
@@ -196,6 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changed_sources_become_what_they_became),
+        cmocka_unit_test(changed_cases_of_the_language),
+        cmocka_unit_test(changed_cases_of_mil),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
