@@ -243,7 +243,8 @@ typedef struct {
     const char *model_path;
     unsigned pass; /* counts calls of models */
     int depth, call_depth;
-    bool promote;             /* weights of the model that is lowered become inputs */
+    bool promote;                 /* weights of the model that is lowered become inputs */
+    struct NumberColumn *columns; /* of each_number; NULL: not needed yet */
     void *spare[SPARE_SIZES]; /* of lower_give, by size: lists linked by their first pointer */
     PtrMap made;              /* by value: its literal, where it depends on constants alone */
     int64_t steps, ops;
