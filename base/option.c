@@ -42,12 +42,15 @@ bool option_count(const char *text, uint64_t *out)
     return !*end && !errno;
 }
 
+/* A decimal one, which a double holds: neither inf nor what becomes 0. */
 bool option_number(const char *text, double *out)
 {
     char *end;
     if ((*text < '0' || *text > '9') && *text != '.') return false;
+    if (strpbrk(text, "xX")) return false;
+    errno = 0;
     *out = strtod(text, &end);
-    return end != text && !*end;
+    return end != text && !*end && !errno;
 }
 
 const char *option_wrong(Arena *a, const Option *o, const char *spelled, const char *text)

@@ -260,6 +260,32 @@ else
         check "rank $victim: nothing is lost" [ "$last" -ge "$(tail -n 1 part/log.csv | cut -d, -f1)" ]
         check "rank $victim: it goes on" ranks 2 anetrain -q --resume part --steps $((last + 2))
     done
+
+    # As it is started mostly: mpirun ends all when one is gone, within two seconds. Any process, at any time;
+    # the last time while the others compute a step of many seconds.
+    trial=0
+    while [ $trial -lt "${KILLS:-5}" ]; do
+        trial=$((trial + 1))
+        of=$((trial % 2 * 2 + 2)) batches=4
+        victim=$((trial * 7 / 2 % of))
+        [ $trial != 5 ] || { of=2 batches=40000 victim=1; }
+        rm -rf part pid.* exit.*
+        ranks $of sh -c 'trap : TERM; echo $$ >pid.$OMPI_COMM_WORLD_RANK; anetrain -q "$@"
+            echo $? >exit.$OMPI_COMM_WORLD_RANK' sh net.anedsl $what --accum $batches --steps 100000000 \
+            --save-every 100000000 -o part >told 2>&1 &
+        mpirun=$!
+        while ! grep -q '^0,' part/log.csv 2>/dev/null && kill -0 $mpirun 2>/dev/null; do sleep 0.05; done
+        sleep "0.$((trial * 37 % 90 + 10))"
+        kill -9 "$(ps -o pid= --ppid "$(cat pid.$victim)" | tr -d ' ')"
+        wait $mpirun
+        who="killed by mpirun, $trial: rank $victim of $of"
+        check "$who is named" grep -q "error: rank $victim of $of does not answer any more" told
+        check "$who: others exit with 3" [ "$(cat exit.* | sort -u | tr '\n' ' ')" = "137 3 " ]
+        check "$who: a checkpoint" [ -s part/last ]
+        last=$(sed 's/step-0*//; s/\..*//' part/last)
+        check "$who: no step is lost" [ "$last" -gt "$(tail -n 1 part/log.csv | cut -d, -f1)" ]
+        [ $batches != 4 ] || check "$who: it goes on" ranks 2 anetrain -q --resume part --steps $((last + 2))
+    done
 fi
 
 # ---- the page that follows a run --------------------------------------------------------------------------

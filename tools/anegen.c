@@ -79,6 +79,14 @@ static bool check_command(const ToolArgs *a, const TrainWritingJob *job)
     if (job->block < 1 || job->block > 512)
         return usage_error(&tool, "--block %s: 1 to 512 tokens are read at once",
                            anegen_opt(a, GEN_block)->text);
+    static const int parts[] = { GEN_top_p, GEN_min_p };
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (anegen_opt(a, parts[i])->real > 1)
+            return usage_error(&tool, "--%s %s: a probability is 1 at most",
+                               options[parts[i]].name, anegen_opt(a, parts[i])->text);
+    if (anegen_opt(a, GEN_threads)->number > 1024)
+        return usage_error(&tool, "--threads %s: 1024 at most",
+                           anegen_opt(a, GEN_threads)->text);
     if (job->tokens > 1u << 24)
         return usage_error(&tool, "--tokens %s: 16777216 at most",
                            anegen_opt(a, GEN_tokens)->text);

@@ -3,6 +3,7 @@
 #include "main.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 #define OPT(id, ...) TRAIN_##id,
@@ -61,6 +62,31 @@ static void put_line(void *ctx, const char *text, bool over)
         progress_clear(s->progress);
         fprintf(stderr, "%s\n", text);
     }
+}
+
+static volatile sig_atomic_t woken;
+
+static void on_continue(int sig)
+{
+    (void)sig;
+    woken = woken < 1000000 ? woken + 1 : 1;
+}
+
+static volatile sig_atomic_t *catch_continue(void)
+{
+    struct sigaction act = { .sa_handler = on_continue, .sa_flags = SA_RESTART };
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGCONT, &act, NULL);
+    return &woken;
+}
+
+/* What is half written goes; nothing waits for the run, which is computing. */
+static void leave_now(void *ctx, const char *why)
+{
+    (void)ctx;
+    fprintf(stderr, "error: %s\n", why);
+    temp_remove_all();
+    _exit(EXIT_WORLD);
 }
 
 /* ---- the command ------------------------------------------------------------------------- */
@@ -131,6 +157,13 @@ static bool check_command(const ToolArgs *a)
     return true;
 }
 
+static bool take_port(const ToolArgs *a, uint64_t *out)
+{
+    const char *port = anetrain_opt(a, TRAIN_serve)->text;
+    if (!port || (option_count(port, out) && *out <= 65535)) return true;
+    return usage_error(&tool, "--serve=%s: a port is a number up to 65535", port);
+}
+
 static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
 {
     anec_error e;
@@ -143,6 +176,7 @@ static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
     }
     if (!take_settings(a, job) || !take_options(a, job)) return EXIT_USAGE;
     job->stop = tool_catch_stop();
+    job->woken = catch_continue();
     if (!train_run(job, d)) return diag_exit(d);
     return *job->stop ? 128 + *job->stop : EXIT_DONE;
 }
@@ -151,11 +185,9 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
 {
     Said said = { .diag = d, .progress = p };
     if (!check_command(a)) return EXIT_USAGE;
-    const char *port = anetrain_opt(a, TRAIN_serve)->text;
-    uint64_t at = 0;
-    if (port && (!option_count(port, &at) || at > 65535))
-        return usage_error(&tool, "--serve=%s: a port is a number up to 65535", port);
-    TrainJob job = { .port = at,
+    uint64_t port = 0;
+    if (!take_port(a, &port)) return EXIT_USAGE;
+    TrainJob job = { .port = port,
                      .model = a->operand,
                      .folder = anetrain_opt(a, TRAIN_output)->text,
                      .resume = anetrain_opt(a, TRAIN_resume)->text,
@@ -172,6 +204,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .rest = anec_config_new(),
                      .plain = anec_config_new(),
                      .line = put_line,
+                     .leave = leave_now,
                      .ctx = &said };
     const int code = run_job(a, &job, d);
     anec_config_free(job.host);

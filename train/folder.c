@@ -142,6 +142,14 @@ bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n
     return true;
 }
 
+bool folder_has(TrainFolder *f, uint64_t *newest)
+{
+    uint64_t *step;
+    if (!steps_there(f, &step)) return false;
+    *newest = step[0];
+    return true;
+}
+
 bool folder_begin(TrainFolder *f, bool anew)
 {
     static const char *const names[] = { "last", "best" };

@@ -74,11 +74,16 @@ static bool make_step(TrainRun *r)
                           (unsigned long long)step, bad->path, r->scale.value);
     const double clip = run_set(r, SET_clip)->real, start = run_now();
     const double less = clip > 0 && r->norm > clip ? clip / r->norm : 1;
-    if (!bad && !loop_update(r, factor * less)) return false;
+    several_lock(r);
+    const bool ok = bad || loop_update(r, factor * less);
+    if (ok) {
+        r->state.step++;
+        r->state.samples += n * r->data.batch;
+        several_note(r);
+    }
+    several_unlock(r);
     r->ms_update = 1000 * (run_now() - start);
-    r->state.step++;
-    r->state.samples += n * r->data.batch;
-    return true;
+    return ok;
 }
 
 /* ---- evaluations and checkpoints --------------------------------------------------------- */
@@ -118,25 +123,48 @@ static void note_loss(TrainRun *r, uint64_t step)
     r->state.best_step = step;
 }
 
-bool run_save(TrainRun *r, bool best)
+/* What says the same for all of a run is made once. */
+static void loop_describe_all(TrainRun *r)
 {
     TrainState *s = &r->state;
-    if (!r->leads) return true;
-    s->good = r->scale.good;
-    s->skipped = r->scale.skipped;
-    s->scale = r->scale.value;
-    s->states = r->rule.states;
     s->settings = run_settings_json(r);
     s->options = run_options_json(r);
-    s->backend = run_fact(r, "backend");
-    s->io = run_fact(r, "io");
-    s->chip = run_fact(r, "target");
-    s->why = run_fact(r, "why");
     s->anec_version = anec_version();
     s->machine = run_machine(r);
     s->refused = segments_refused(&r->programs.segments, &r->arena);
-    return folder_save(&r->folder, s, r->programs.param, r->programs.nparam,
-                       run_set(r, SET_keep)->count, best);
+    s->states = r->rule.states;
+    r->described = true;
+}
+
+/* A text that a program owns, and may have another one for after its next run. */
+static void loop_describe_by(TrainRun *r, const char **text, const char *part)
+{
+    const char *now = run_fact(r, part);
+    if (!*text || strcmp(*text, now) != 0) *text = arena_strdup(&r->arena, now);
+}
+
+void run_describe(TrainRun *r)
+{
+    TrainState *s = &r->state;
+    if (!r->described) loop_describe_all(r);
+    s->good = r->scale.good;
+    s->skipped = r->scale.skipped;
+    s->scale = r->scale.value;
+    loop_describe_by(r, &s->backend, "backend");
+    loop_describe_by(r, &s->io, "io");
+    loop_describe_by(r, &s->chip, "target");
+    loop_describe_by(r, &s->why, "why");
+}
+
+bool run_save(TrainRun *r, bool best)
+{
+    if (!r->leads) return true;
+    several_lock(r);
+    run_describe(r);
+    const bool ok = folder_save(&r->folder, &r->state, r->programs.param, r->programs.nparam,
+                                run_set(r, SET_keep)->count, best);
+    several_unlock(r);
+    return ok;
 }
 
 /* The loss with the weights that the run ends with, of the batch that would be next. */
@@ -200,11 +228,11 @@ static bool run_steps(TrainRun *r)
 bool train_run(TrainJob *job, Diag *d)
 {
     TrainRun r = { .job = job, .diag = d, .folder.lock = -1 };
-    bool ok = ranks_open(&r.ranks, d, job->stop);
+    bool ok = ranks_open(&r.ranks, d, job);
     several_listen(&r);
     ok = ok && several_begin(&r, run_open(&r)) && (run_say_start(&r), job->dry || run_steps(&r))
       && (job->dry || export_weights(&r));
-    several_save(&r);
+    several_end(&r);
     run_show_end(&r, ok);
     ranks_close(r.ranks, ok);
     if (r.has_data) data_close(&r.data);

@@ -337,16 +337,6 @@ static bool open_programs(TrainRun *r)
     return samples_check(r) && sums_open(r);
 }
 
-static bool check_settings(TrainRun *r)
-{
-    static const int least_one[] = { SET_accum, SET_save_every, SET_log_every };
-    for (size_t i = 0; i < COUNT(least_one); i++)
-        if (!run_set(r, least_one[i])->count)
-            return diag_error(r->diag, (Loc){ 0 }, "--%s must be at least 1",
-                              train_setting_names[least_one[i]]);
-    return true;
-}
-
 const char *run_folder(const TrainRun *r)
 {
     return r->at ? r->at : r->job->folder ? r->job->folder : "run";
@@ -358,8 +348,8 @@ bool run_open(TrainRun *r)
     r->leads = !ranks_index(r->ranks);
     if (r->job->resume && !open_resumed(r)) return false;
     if (r->resumed && (!take_settings(r) || !take_options(r))) return false;
-    if (!check_settings(r) || !read_model(r) || !use_batch(r) || !use_mode(r)
-        || !open_programs(r))
+    if (!settings_check(&r->job->set, r->diag) || !read_model(r) || !use_batch(r)
+        || !use_mode(r) || !open_programs(r))
         return false;
     if (!r->resumed && !r->job->dry && r->leads
         && (!folder_open(&r->folder, r->diag, run_folder(r))

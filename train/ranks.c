@@ -14,8 +14,11 @@
 
 #define BEAT 0.1     /* seconds between two signs of life */
 #define PATIENCE 6.0 /* without one, until a process counts as gone */
-#define HURRY 0.5    /* the same when the run is asked to end: who asked may not wait */
-#define FAREWELL 2.0 /* for the word that this process has failed */
+#define HURRY 0.35   /* the same when the run is asked to end: who asked may not wait */
+#define WOKEN 0.7    /* and for a while after a SIGCONT, with which mpirun begins to end all */
+#define AWAKE 2.0    /* so long */
+#define FAREWELL 2.0 /* for the word that this process has failed; in a hurry BRIEF */
+#define BRIEF 0.05
 enum { TAG_BEAT = 1, TAG_SUM, TAG_SUMMED };
 enum { THREAD_FUNNELED = 1 };
 enum { ALIVE = 1, FAILED, PARTED }; /* what a process tells of itself */
@@ -48,7 +51,9 @@ struct TrainRanks {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed, work;
-    const volatile sig_atomic_t *stop;
+    const volatile sig_atomic_t *stop, *woken;
+    int woke;     /* of *woken, those that were seen */
+    double awake; /* until then one of them is fresh */
     int rank, size;
     _Atomic int state; /* what is told to others */
     bool ready;
@@ -134,6 +139,21 @@ static void beat_out(TrainRanks *r, int i)
                      &p->sending);
 }
 
+/* Who was stopped has heard nobody meanwhile. */
+static void ranks_wake(TrainRanks *r, double now)
+{
+    if (*r->woken == r->woke) return;
+    r->woke = *r->woken;
+    r->awake = now + AWAKE;
+    for (int i = 0; i < r->size; i++)
+        if (r->peer[i].last < now) r->peer[i].last = now;
+}
+
+static double ranks_patience(const TrainRanks *r, double now)
+{
+    return *r->stop ? HURRY : now < r->awake ? WOKEN : PATIENCE;
+}
+
 static void beat_in(TrainRanks *r, int i, double now)
 {
     Peer *p = &r->peer[i];
@@ -149,8 +169,7 @@ static void beat_in(TrainRanks *r, int i, double now)
         p->waits = !r->mpi.MPI_Irecv(&p->heard, sizeof p->heard, r->mpi.bytes, i, TAG_BEAT,
                                      r->mpi.world, &p->getting);
     }
-    if (now - p->last > (*r->stop ? HURRY : PATIENCE))
-        ranks_lose(r, i, "does not answer any more");
+    if (now - p->last > ranks_patience(r, now)) ranks_lose(r, i, "does not answer any more");
 }
 
 /* ---- posts ------------------------------------------------------------------------------- */
@@ -238,7 +257,8 @@ static void ranks_rest(TrainRanks *r, int idle)
 /* The last word goes to all; who parts well waits for that of the others. */
 static void ranks_part(TrainRanks *r)
 {
-    const double end = ranks_now() + (r->state == PARTED ? PATIENCE : FAREWELL);
+    const double word = *r->stop || *r->woken ? BRIEF : FAREWELL;
+    const double end = ranks_now() + (r->state == PARTED ? PATIENCE : word);
     bool all = false;
     bool *told = mem_zero((size_t)r->size, sizeof *told);
     while (told && !all && ranks_now() < end) {
@@ -270,6 +290,7 @@ static void *ranks_thread(void *ctx)
     ranks_begin(r);
     while (r->peer && !r->closing) {
         const double now = ranks_now();
+        ranks_wake(r, now);
         idle = ranks_progress(r) ? 0 : idle + 1;
         for (int i = 0; now >= next && i < r->size; i++) {
             beat_out(r, i);
@@ -285,13 +306,14 @@ static void *ranks_thread(void *ctx)
 
 /* ---- for the others ---------------------------------------------------------------------- */
 
-bool ranks_open(TrainRanks **out, Diag *d, const volatile sig_atomic_t *stop)
+bool ranks_open(TrainRanks **out, Diag *d, const TrainJob *job)
 {
     *out = NULL;
     if (!getenv("OMPI_COMM_WORLD_SIZE")) return true;
     TrainRanks *r = mem_zero(1, sizeof *r);
     if (!r) mem_out(sizeof *r);
-    r->stop = stop;
+    r->stop = job->stop;
+    r->woken = job->woken;
     r->lost = -1;
     r->last = &r->posted;
     r->state = ALIVE;

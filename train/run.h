@@ -9,6 +9,7 @@ typedef struct TrainSums TrainSums;
 typedef struct TrainVoice TrainVoice;
 typedef struct TrainRanks TrainRanks;
 typedef struct TrainServe TrainServe;
+typedef struct TrainKeeper TrainKeeper;
 
 typedef struct {
     TrainJob *job;
@@ -28,6 +29,7 @@ typedef struct {
     TrainRanks *ranks; /* processes that train together; NULL: this is the only one */
     bool leads;        /* this process writes files and messages */
     TrainVoice *voice;
+    TrainKeeper *keeper; /* of the last whole step, where there are several */
     TrainSums *sums;
     TrainServe *serve; /* the page that follows it, or NULL */
     bool stopping;     /* all processes end after this step */
@@ -35,6 +37,7 @@ typedef struct {
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
     bool evaluated, ended, skipped;
+    bool described; /* the state has what is the same for all of the run */
 } TrainRun;
 
 /* A text while it is written (write.c). */
@@ -74,14 +77,20 @@ const char *run_machine(TrainRun *r);
 /* The path of the folder of the run, which may not be open yet. */
 const char *run_folder(const TrainRun *r);
 
-/* loop.c: writes a checkpoint. */
+/* loop.c: what a checkpoint tells beside its tensors, into r->state; and writes one. */
+void run_describe(TrainRun *r);
 bool run_save(TrainRun *r, bool best);
 
 /* several.c. Called before the first message; after opening, which was successful or not; and
  * to write a last checkpoint when a process has ended. */
 void several_listen(TrainRun *r);
 bool several_begin(TrainRun *r, bool ok);
-void several_save(TrainRun *r);
+void several_end(TrainRun *r);
+/* Around what changes weights and states, or writes a checkpoint. */
+void several_lock(TrainRun *r);
+void several_unlock(TrainRun *r);
+/* Within it: a step was made, and this is what would be kept of the run. */
+void several_note(TrainRun *r);
 
 /* sums.c: computes the gradients of a step, which may have several batches, into each
  * weight's grad, and the sum of the losses. */
@@ -121,9 +130,8 @@ bool run_put_pages(TrainRun *r, bool whole);
 
 typedef struct RanksPost RanksPost;
 
-/* *out is NULL where mpirun has not started this process. stop: not 0 when the run is asked to
- * end. */
-bool ranks_open(TrainRanks **out, Diag *d, const volatile sig_atomic_t *stop);
+/* *out is NULL where mpirun has not started this process. */
+bool ranks_open(TrainRanks **out, Diag *d, const TrainJob *job);
 /* well: all processes have come to the end; otherwise the others are told that this one has
  * failed. */
 void ranks_close(TrainRanks *r, bool well);

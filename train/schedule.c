@@ -3,8 +3,8 @@
 
 #include "../base/option.h"
 
+#include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- settings ---------------------------------------------------------------------------- */
 
@@ -44,6 +44,46 @@ void settings_init(TrainSettings *s)
         if (otherwise_of[i]) settings_put(s, i, otherwise_of[i]);
 }
 
+/* What is computed with them is fp32; a beta of 1 never forgets, and what corrects for it is
+ * infinite. `below`: the bound itself is too large. */
+static const struct {
+    int id;
+    double least, most;
+    bool below;
+} bounds[] = {
+    { SET_accum, 1, 1 << 24, false },
+    { SET_save_every, 1, INFINITY, false },
+    { SET_log_every, 1, INFINITY, false },
+    { SET_epochs, 0, 1 << 30, false },
+    { SET_lr, 0, FLT_MAX, false },
+    { SET_min_lr, 0, FLT_MAX, false },
+    { SET_eps, 0, FLT_MAX, false },
+    { SET_decay, 0, FLT_MAX, false },
+    { SET_beta1, 0, 1, true },
+    { SET_beta2, 0, 1, true },
+    { SET_momentum, 0, 1, true },
+};
+
+bool settings_check(const TrainSettings *s, Diag *d)
+{
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        const int id = bounds[i].id;
+        const TrainSetting *v = &s->at[id];
+        const char *name = train_setting_names[id];
+        const double most = bounds[i].most;
+        const double is = rows[id].kind == OPT_COUNT ? (double)v->count : v->real;
+        if (!v->text) continue;
+        if (is < bounds[i].least)
+            return diag_error(d, (Loc){ 0 }, "--%s must be at least %.9g", name,
+                              bounds[i].least);
+        if (bounds[i].below && is >= most)
+            return diag_error(d, (Loc){ 0 }, "--%s must be below %.9g", name, most);
+        if (is > most)
+            return diag_error(d, (Loc){ 0 }, "--%s must be at most %.9g", name, most);
+    }
+    return true;
+}
+
 /* ---- the learning rate ------------------------------------------------------------------- */
 
 /* Up to the whole rate over the warm-up, then down to the least one at the last step. */
@@ -65,22 +105,23 @@ double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps)
 
 /* What gradients are multiplied with so that fp16 holds them, and how large they are. */
 
-enum { START = 1024, MOST = 16384, GROWS_AFTER = 1000, SKIPS = 20 };
+enum { START = 1024, MOST = 16384, GROWS_AFTER = 1000, SKIPS = 20, END_OF_HALF = 65504 };
 #define SMALL 0x1p-8 /* 64 times the least normal number of fp16 */
 
 bool scale_open(TrainScale *s, Diag *d, const char *text, bool half)
 {
-    char *end;
     *s = (TrainScale){ .value = 1 };
     if (!text) text = half ? "dynamic" : "off";
     if (!strcmp(text, "off")) return true;
     s->on = true;
     s->dynamic = !strcmp(text, "dynamic");
-    s->value = s->dynamic ? START : strtod(text, &end);
-    if (s->dynamic || (end != text && !*end && s->value >= 1 && s->value <= 65536)) return true;
+    s->value = START;
+    if (s->dynamic) return true;
+    if (option_number(text, &s->value) && s->value >= 1 && s->value <= END_OF_HALF) return true;
     return diag_error(d, (Loc){ 0 },
-                      "--loss-scale takes dynamic, off, or a number from 1 to 65536, not '%s'",
-                      text);
+                      "--loss-scale takes dynamic, off, or a number from 1 to %d, where fp16 "
+                      "ends, not '%s'",
+                      END_OF_HALF, text);
 }
 
 bool scale_after(TrainScale *s, bool finite, bool small)

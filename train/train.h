@@ -59,6 +59,8 @@ extern const char *const train_setting_names[SET_COUNT];
 void settings_init(TrainSettings *s);
 /* Sets one; text must outlive s. False: it does not take this value. */
 bool settings_put(TrainSettings *s, int id, const char *text);
+/* Checks what the steps compute with against its bounds; false: an error was reported. */
+bool settings_check(const TrainSettings *s, Diag *d);
 /* The learning rate of a step, of `steps` in all. */
 double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps);
 
@@ -337,6 +339,8 @@ void folder_close(TrainFolder *f);
 /* Opens log.csv, from which lines of steps from `step` on are cut. */
 bool folder_log(TrainFolder *f, uint64_t step);
 bool folder_line(TrainFolder *f, const char *line);
+/* The step of the newest checkpoint; false: there is none. */
+bool folder_has(TrainFolder *f, uint64_t *newest);
 /* Opens the newest checkpoint that can be read; the path may also be that of a checkpoint. */
 bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
 /* Writes a checkpoint and removes those older than the last `keep`; `best`: it is the best so
@@ -471,8 +475,11 @@ struct TrainJob {
     TrainSettings set;
     /* called with a line for people; over: the next line may replace it */
     void (*line)(void *ctx, const char *text, bool over);
+    /* by any thread: ends the process at once, with this error and exit 3 */
+    void (*leave)(void *ctx, const char *why);
     void *ctx;
-    volatile sig_atomic_t *stop; /* not 0: end after this step, with a checkpoint */
+    volatile sig_atomic_t *stop;  /* not 0: end after this step, with a checkpoint */
+    volatile sig_atomic_t *woken; /* how often the process was told to go on (SIGCONT) */
 };
 
 /* Runs it; false: an error was reported. */

@@ -92,8 +92,9 @@ static void test_scale(void **state)
     assert_true(scale_open(&s, &d, "512", true) && !s.dynamic && s.on);
     assert_false(scale_after(&s, false, false));
     assert_false(scale_open(&s, &d, "big", true));
-    expect_said(&d, "error: --loss-scale takes dynamic, off, or a number from 1 to 65536, not "
-                    "'big'\n");
+    expect_said(&d,
+                "error: --loss-scale takes dynamic, off, or a number from 1 to 65504, where "
+                "fp16 ends, not 'big'\n");
 }
 
 /* Small: a weight whose elements are below 2^-8 in the mean square, unless all of them are 0. */

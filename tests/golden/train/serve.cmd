@@ -1,6 +1,7 @@
 # try() { echo "$ $*" >&2; anetrain "$@" 2>&1 | sed -E '2,$d; s/127.0.0.1:[0-9]+/127.0.0.1:8000/' >&2; }
 try net.anedsl --data x.npy,t.npy --serve=far -o %t/run
 try net.anedsl --data x.npy,t.npy --serve=65536 -o %t/run
+anetrain net.anedsl --data x.npy,t.npy --serve=65536 -o %t/run 2>/dev/null; echo "exit $?" >&2
 try net.anedsl --data x.npy,t.npy --sample-every 2 -o %t/run
 printf abcabcabcabcabcabcabcabc >%t/a.txt
 head -c 48 /dev/zero >%t/a.bin
