@@ -54,7 +54,7 @@ static const Tool tool = {
         "change. An .anedsl is compiled for an engine: for generic, what every chip takes, "
         "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
         "rule of the target is refused. Several targets, --target A,B,C,OS, are compiled for one by one: "
-        "a word of digits is the release of the target before it, and {target} in -o stands for "
+        "a word of digits, 15 or macos15, is the release of the target before it, and {target} in -o stands for "
         "the target's name, or NAME-OS.\n\n"
         "anec lint PATH.. checks all models below folders, for what runs unattended: anec lint --help.",
     .words = list_words,

@@ -49,8 +49,12 @@ Targets targets_split(Arena *a, const char *text)
     for (const char *s = text;; s++) {
         const size_t name = strcspn(s, ",");
         size_t n = name;
-        if (s[n] && is_digit(s[n + 1])) n += 1 + strcspn(s + n + 1, ",");
-        const char *one = arena_strndup(a, s, n);
+        const size_t word = s[n] ? release_word(s + n + 1) : 0;
+        if (s[n] && is_digit(s[n + 1 + word])) n += 1 + strcspn(s + n + 1, ",");
+        const char *one = arena_printf(a, "%.*s", (int)n, s);
+        if (word)
+            one = arena_printf(a, "%.*s,%.*s", (int)name, s, (int)(n - name - 1 - word),
+                               s + name + 1 + word);
         const char *wrong = word_wrong(a, one, &t);
         if (wrong) {
             t.wrong = wrong;

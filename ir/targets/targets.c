@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 #define CHIP_NAME(name) CHIP_##name,
@@ -54,8 +55,17 @@ static const struct {
 
 /* ---- releases ---------------------------------------------------------------------------- */
 
+size_t release_word(const char *text)
+{
+    const size_t n = sizeof "macos" - 1;
+    return !strncasecmp(text, "macos", n) && text[n] >= '0' && text[n] <= '9' ? n : 0;
+}
+
 int release_number(const char *text, size_t n)
 {
+    const size_t word = release_word(text);
+    text += word;
+    n -= word < n ? word : n;
     enum { PARTS = 3, MOST = 99 };
     int number = 0, part = 0, parts = 0, digits = 0;
     for (size_t i = 0; i <= n; i++) {

@@ -169,7 +169,9 @@ const Target *target_find(const char *name); /* by "m1" or "m1,27.2"; NULL: unkn
 
 /* ---- releases of macOS (releases.def) ---------------------------------------------------- */
 
-/* The n bytes "27.2" as a number that grows with the release; -1: they are no release. */
+/* The bytes of "macos" before a release that is written so, or 0. */
+size_t release_word(const char *text);
+/* The n bytes "27.2" or "macos27.2" as a number that grows with the release; -1: they are no release. */
 int release_number(const char *text, size_t n);
 const char *release_newest(void); /* "27.2": that of a target without one */
 /* The release behind the comma of "NAME,27.2", or the newest. */

@@ -215,6 +215,10 @@ static void releases_are_numbers(void **state)
     assert_true(release_number("26.6.2", 6) > release_number("26.6", 4));
     assert_true(release_number("26.10", 5) > release_number("26.6", 4));
     assert_int_equal(release_number("27", 2), release_number("27.0", 4));
+    assert_int_equal(release_number("macos26.3", 9), release_number("26.3", 4));
+    assert_int_equal(release_number("macOS15", 7), release_number("15", 2));
+    assert_int_equal(release_number("macos", 5), -1);
+    assert_int_equal(release_number("macosx", 6), -1);
     assert_string_equal(release_asked(NULL), release_newest());
     assert_string_equal(release_asked("m1"), release_newest());
     for (int i = 0; i < RULE_COUNT; i++) /* bounds that nobody could meet */
