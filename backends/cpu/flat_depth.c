@@ -48,7 +48,7 @@ static void depth_lines(void *ctx, int64_t part, int lane)
                         wide < END_ROWS ? wide : END_ROWS, side };
         EndRoom rows;
         SumsEnd e;
-        if (elem_end(w->s->elem, w->r, b, &rows, &e) && layout_ends_plainly(&e)) {
+        if (elem_end(w->s->elem, w->r, b, &rows, &e) && layout_ends_plainly(&e) && !e.more) {
             d.col = e.col;
             d.bounded = e.bounded;
             d.least = e.low;
@@ -57,9 +57,7 @@ static void depth_lines(void *ctx, int64_t part, int lane)
             continue;
         }
         w->r->k->depth_line(&bare, y, room);
-        for (int64_t x = 0; x < wide; x += END_ROWS)
-            layout_end(w->s, w->r, b.first + x * side,
-                       wide - x < END_ROWS ? wide - x : END_ROWS, room + x * side);
+        layout_end(w->s, w->r, b.first, wide, room);
     }
 }
 

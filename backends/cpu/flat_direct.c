@@ -86,6 +86,8 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
                       * c->x.side;
             t.from = first ? sums : NULL;
             t.c = end ? (float *)end->to + (i * c->out_wide + j) * side : sums;
+            t.more = end && end->more ? (const float *)end->more + (i * c->out_wide + j) * side
+                                      : NULL;
             k->runs(&t);
         }
 }

@@ -341,15 +341,31 @@ static void elem_pad(float *v, size_t n, size_t padded)
 
 typedef float ElemRoom[ELEM_BLOCK + ELEM_PAD];
 
+/* Where elements lie side by side as they are wanted; NULL: they do not. */
+static const float *lying_in(const ElemIn *in, const char *src, int64_t first, size_t n)
+{
+    const float *f = (const float *)(const void *)src;
+    const int last = in->rank - 1;
+    if (in->dtype != DT_FP32 || n % ELEM_PAD) return NULL;
+    if (in->dense) return f + first;
+    if (in->stride[last] != 1 || first % in->dim[last] + (int64_t)n > in->dim[last])
+        return NULL;
+    for (int i = last; i >= 0; i--) {
+        f += first % in->dim[i] * in->stride[i];
+        first /= in->dim[i];
+    }
+    return f;
+}
+
 static const float *load_in(const ElemIn *in, const FlatRun *r, int64_t first, size_t n,
                             float *room)
 {
     if (in->slot < 0 && !in->rank) return in->table;
     const char *src = in->slot < 0 ? (const char *)in->table : flat_at(r, in->slot);
+    const float *lying = in->rank ? lying_in(in, src, first, n) : NULL;
+    if (lying) return lying;
     if (!in->rank) r->k->fill(room, one_of(r->k, src, in->dtype, 0), n);
     else if (!in->dense) walk_in(in, r->k, src, first, n, room);
-    else if (in->dtype == DT_FP32 && n % ELEM_PAD == 0)
-        return (const float *)(const void *)src + first;
     else copy_in(r->k, room, src, in->dtype, first, n);
     return room;
 }
@@ -358,10 +374,26 @@ static void store_out(const ElemOut *o, const FlatRun *r, int64_t first, size_t 
                       const float *v)
 {
     char *dst = flat_at(r, o->slot);
+    if ((const char *)(const void *)v == dst + first * 4) return; /* it was made there */
     if (o->dtype == DT_FP16) r->k->narrow((uint16_t *)(void *)dst + first, v, n);
     else if (o->dtype == DT_FP32) memcpy(dst + first * 4, v, n * 4);
     else
         for (size_t i = 0; i < n; i++) dst[(size_t)first + i] = v[i] != 0;
+}
+
+/* Where the last step's result may be made at once: it is all of a result that is fp32, or what was
+ * given. */
+static float *last_at(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n,
+                      float *given)
+{
+    if (!e->nstep || n % ELEM_PAD) return NULL;
+    for (int i = 0; i < e->nout; i++) {
+        const ElemOut *o = &e->out[i];
+        if (o->reg != e->step[e->nstep - 1].z || o->dtype != DT_FP32) continue;
+        if (o->slot < 0) return e->nout == 1 ? given : NULL;
+        return (float *)(void *)flat_at(r, o->slot) + first;
+    }
+    return NULL;
 }
 
 void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given)
@@ -369,6 +401,7 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
     ElemRoom room[ELEM_REGS];
     const float *reg[ELEM_REGS];
     const size_t padded = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    float *last = last_at(e, r, first, n, given);
     reg[0] = given;
     if (given) elem_pad(given, n, padded);
     for (int i = 0; i < e->nin; i++) {
@@ -378,8 +411,9 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
     }
     for (int i = 0; i < e->nstep; i++) {
         const ElemStep *s = &e->step[i];
-        reg[s->z] = room[s->z];
-        r->k->elem[s->op](room[s->z], reg[s->x], reg[s->y], reg[s->w], s->a, s->b, padded);
+        float *z = i + 1 == e->nstep && last ? last : room[s->z];
+        r->k->elem[s->op](z, reg[s->x], reg[s->y], reg[s->w], s->a, s->b, padded);
+        reg[s->z] = z;
     }
     for (int i = 0; i < e->nout; i++) {
         const float *v = reg[e->out[i].reg];

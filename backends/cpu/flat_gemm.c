@@ -165,6 +165,7 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
             t.a = (const float *)a.data + i * a.rows;
             t.from = l ? sums : NULL;
             t.c = e ? (float *)e->to + i * e->apart + j : sums;
+            t.more = e && e->more ? (const float *)e->more + i * e->apart + j : NULL;
             k->runs(&t);
         }
     }
@@ -188,6 +189,7 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     const int64_t rest = p->cols % k->nr, whole = p->cols - rest;
     e.to = (float *)e.to + whole;
     if (e.col) e.col += whole;
+    if (e.more) e.more = (const float *)e.more + whole;
     if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
 }
 

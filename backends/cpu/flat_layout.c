@@ -299,20 +299,20 @@ bool layout_call(Make *m, FlatLower *l)
 
 bool layout_ends_plainly(const SumsEnd *e)
 {
-    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more && !e->to_half;
+    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->to_half
+        && !(e->more && e->more_half);
 }
 
 void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c)
 {
     const int64_t side = r->k->lanes;
-    ElemBlock b = { .first = first, .apart = side, .rows = n, .cols = side };
-    EndRoom room;
-    SumsEnd e;
-    if (elem_end(s->elem, r, b, &room, &e)) {
-        r->k->end(&e, c, side, n, side);
-        return;
+    for (int64_t i = 0; i < n; i += END_ROWS, first += END_ROWS * side, c += END_ROWS * side) {
+        const int64_t rows = n - i < END_ROWS ? n - i : END_ROWS;
+        const ElemBlock b = { .first = first, .apart = side, .rows = rows, .cols = side };
+        const ElemBlock line = { first, rows * side, 1, rows * side };
+        EndRoom room;
+        SumsEnd e;
+        if (elem_end(s->elem, r, b, &room, &e)) r->k->end(&e, c, side, rows, side);
+        else elem_run_block(s->elem, r, line, c, rows * side);
     }
-    b.apart = b.cols = n * side;
-    b.rows = 1;
-    elem_run_block(s->elem, r, b, c, n * side);
 }

@@ -1,18 +1,29 @@
 /* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, of values whose
  * channels lie in blocks, where it is cheaper (k_wino.h has the numbers).
  *
- * A group is some whole lines of tiles of 4 x 4 results: all blocks of x become 36 matrices
- * [tile, channel], each is multiplied by its matrix of the weights, and what comes of that
- * for two blocks of the result is made into its lines. */
+ * A group is some tiles of some lines, of 4 x 4 results each: all blocks of x become 36 matrices [tile,
+ * channel], each is multiplied by its matrix of the weights, and what comes of that for two blocks of
+ * the result is made into its lines. Where there are many groups each is a thread's own, from laying
+ * out x on; else threads share the parts of one. */
 #include "flat_pack.h"
 
 #include <math.h>
 #include <string.h>
 
-/* BYTE: products in the time that a byte of weights takes to be read, by a core whose caches
- * do not hold them. ROOM: bytes of a group's matrices, which are to stay in a cache. WIDEST:
- * columns of a panel. */
-enum { BYTE = 5, NUMBERS = 36, SIDE = 4, ROOM = 3 << 18, WHOLE = 512, WIDEST = 32 };
+/* BYTE: products in the time that a byte of weights takes to be read, by a core whose caches do not
+ * hold them. ROOM: bytes of a group's x and matrices, which are to stay in a cache. MANY groups.
+ * TILES: side by side in a group, at most.
+ * WIDEST: columns of a panel. */
+enum {
+    BYTE = 5,
+    NUMBERS = 36,
+    SIDE = 4,
+    ROOM = 3 << 18,
+    MANY = 8,
+    TILES = 28,
+    WHOLE = 512,
+    WIDEST = 32
+};
 
 typedef struct {
     BlockLines x;
@@ -21,42 +32,74 @@ typedef struct {
     const Tensor *given;             /* the weights as they are */
     int64_t depth, apart; /* channels of a tile with what fills up, and their distance */
     int64_t high_tiles, wide_tiles;
-    int64_t lines, groups; /* lines of tiles of a group */
+    int64_t lines, tiles;     /* of a group: lines of tiles, and tiles of each */
+    int64_t groups, acrosses; /* all, and those side by side */
+    bool own;                 /* a group is a thread's own */
     int64_t panels;
+    int64_t x_room, v_room; /* floats of a group */
 } Wino;
 
 typedef struct {
     const FlatStep *s;
     const FlatRun *r;
     const Wino *c;
-    const float *x;              /* of this image */
-    int64_t image, first, lines; /* lines of tiles under way */
-    float *v;
+    int64_t image, first, lines, left, tiles; /* under way: lines of tiles, and tiles of each */
+    float *x, *v;
+    float *own; /* a lane's scratch, where the group is its own; NULL: it is not */
 } WinoWork;
 
 static int64_t wino_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* The tile's first element in block `block` of x. */
-static const float *tile_at(const WinoWork *w, int64_t block, int64_t line, int64_t tile)
+typedef float WinoPatch[NUMBERS * WIDEST];
+
+/* The tile's first element in block `block` of x, and how far its lines are apart; a patch is filled
+ * where some of x is padding. */
+static const float *tile_at(const WinoWork *w, int64_t block, int64_t line, int64_t tile,
+                            float *patch, int64_t *apart)
 {
     const BlockLines *x = &w->c->x;
-    const int64_t y = block * x->high + (w->first + line) * SIDE;
-    return w->x + (y * x->broad + tile * SIDE) * x->side;
+    const int64_t side = x->side, *in = x->w.in;
+    if (x->staged) {
+        const int64_t y = block * (w->lines * SIDE + 2) + line * SIDE;
+        *apart = (w->tiles * SIDE + 2) * side;
+        return w->x + y * *apart + tile * SIDE * side;
+    }
+    const int64_t top = (w->first + line) * SIDE - x->w.before[1];
+    const int64_t left = (w->left + tile) * SIDE - x->w.before[2];
+    const float *plane = (const float *)(void *)flat_at(w->r, x->x_slot)
+                       + (w->image * x->blocks + block) * in[1] * in[2] * side;
+    if (top >= 0 && left >= 0 && top + 6 <= in[1] && left + 6 <= in[2]) {
+        *apart = in[2] * side;
+        return plane + (top * in[2] + left) * side;
+    }
+    *apart = 6 * side;
+    for (int64_t i = 0; i < 6; i++)
+        for (int64_t j = 0; j < 6; j++) {
+            const int64_t y = top + i, z = left + j;
+            const bool there = y >= 0 && y < in[1] && z >= 0 && z < in[2];
+            float *to = patch + (6 * i + j) * side;
+            if (there) memcpy(to, plane + (y * in[2] + z) * side, (size_t)side * sizeof *to);
+            else memset(to, 0, (size_t)side * sizeof *to);
+        }
+    return patch;
 }
 
 static void wino_transform(void *ctx, int64_t part, int lane)
 {
     const WinoWork *w = ctx;
     const Wino *c = w->c;
-    const int64_t block = part / w->lines, line = part % w->lines, side = c->x.side;
-    const int64_t step = w->lines * c->wide_tiles * c->apart;
-    float *to = w->v + line * c->wide_tiles * c->apart + block * side;
+    const int64_t block = part / w->lines, line = part % w->lines;
+    const int64_t step = w->lines * w->tiles * c->apart;
+    float *to = w->v + line * w->tiles * c->apart + block * c->x.side;
+    WinoPatch patch;
     (void)lane;
-    for (int64_t t = 0; t < c->wide_tiles; t++)
-        w->r->k->wino_in(to + t * c->apart, step, tile_at(w, block, line, t),
-                         c->x.broad * side);
+    for (int64_t t = 0; t < w->tiles; t++) {
+        int64_t apart;
+        const float *x = tile_at(w, block, line, t, patch, &apart);
+        w->r->k->wino_in(to + t * c->apart, step, x, apart);
+    }
 }
 
 /* The sums of a line of tiles: 36 matrices [tile, nr]. */
@@ -64,8 +107,7 @@ static void wino_multiply(const WinoWork *w, int64_t panel, int64_t line, float 
 {
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
-    const int64_t tiles = c->wide_tiles,
-                  each = pack_panels(tiles, (int)pack_panels(tiles, k->mr));
+    const int64_t tiles = w->tiles, each = pack_panels(tiles, (int)pack_panels(tiles, k->mr));
     RunTile t = { .runs = 1,
                   .apart = c->apart,
                   .narrow = c->cout - panel * k->nr <= k->lanes,
@@ -74,10 +116,10 @@ static void wino_multiply(const WinoWork *w, int64_t panel, int64_t line, float 
                   .ldc = k->nr,
                   .second = k->lanes };
     for (int64_t p = 0; p < NUMBERS; p++)
-        for (int64_t l = 0; l < c->depth; l += WHOLE)
+        for (int64_t l = 0; l < c->x.cin; l += WHOLE)
             for (int64_t i = 0; i < tiles; i += each) {
                 t.rows = (int)wino_least(each, tiles - i);
-                t.last = wino_least(WHOLE, c->depth - l);
+                t.last = wino_least(WHOLE, c->x.cin - l);
                 t.a = w->v + ((p * w->lines + line) * tiles + i) * c->apart + l;
                 t.b = c->weight + ((panel * NUMBERS + p) * c->depth + l) * k->nr;
                 t.c = sums + (p * tiles + i) * k->nr;
@@ -93,42 +135,65 @@ static void wino_plain(const WinoWork *w, int64_t channel, int64_t line, int64_t
 {
     const Wino *c = w->c;
     const int64_t side = c->x.side, lanes = w->r->k->lanes;
+    const int64_t n = wino_least(lanes, c->cout - channel);
+    WinoPatch patch;
     for (int64_t at = 0; at < SIDE * SIDE; at++)
-        for (int64_t o = 0; o < lanes && channel + o < c->cout; o++) {
-            float sum = 0;
-            for (int64_t i = 0; i < c->x.cin; i++) {
-                const float *x = tile_at(w, i / side, line, tile) + i % side;
-                float g[9];
-                flat_floats(c->given, (size_t)((channel + o) * c->x.cin + i) * 9, 9, g);
+        for (int64_t o = 0; o < lanes; o++) to[at / SIDE * apart + at % SIDE * lanes + o] = 0;
+    for (int64_t i = 0; i < c->x.cin; i++) {
+        int64_t broad;
+        const float *x = tile_at(w, i / side, line, tile, patch, &broad) + i % side;
+        for (int64_t o = 0; o < n; o++) {
+            float g[9];
+            flat_floats(c->given, (size_t)((channel + o) * c->x.cin + i) * 9, 9, g);
+            for (int64_t at = 0; at < SIDE * SIDE; at++)
                 for (int t = 0; t < 9; t++)
-                    sum += g[t]
-                         * x[((at / SIDE + t / 3) * c->x.broad + at % SIDE + t % 3) * side];
-            }
-            to[at / SIDE * apart + at % SIDE * lanes + o] = sum;
+                    to[at / SIDE * apart + at % SIDE * lanes + o] +=
+                        g[t] * x[(at / SIDE + t / 3) * broad + (at % SIDE + t % 3) * side];
         }
+    }
 }
 
-/* Four lines of the result from the sums, for one block. */
+/* The result's element of a block at a line and a position. */
+static int64_t wino_element(const WinoWork *w, int64_t block, int64_t y, int64_t x)
+{
+    const Wino *c = w->c;
+    const int64_t lanes = w->r->k->lanes, blocks = layout_blocks(c->cout, (int)lanes);
+    return (((w->image * blocks + block) * c->high + y) * c->wide + x) * lanes;
+}
+
+/* Four lines of the result from the sums, for one block. Tiles that are whole, and need no more than
+ * a kernel does by itself, are made where they belong; others in made. */
 static void wino_lines(const WinoWork *w, int64_t block, int64_t line, const float *sums,
                        float *made)
 {
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
-    const int64_t tiles = c->wide_tiles, wide = SIDE * tiles * k->lanes;
-    for (int64_t t = 0; t < tiles; t++) {
-        float *to = made + t * SIDE * k->lanes;
-        float most = 0;
-        k->wino_out(to, wide, sums + t * k->nr, tiles * k->nr);
-        for (int i = 0; i < SIDE; i++)
-            most += k->row[ROW_ABS](to + i * wide, (size_t)(SIDE * k->lanes));
-        if (!isfinite(most)) wino_plain(w, block * k->lanes, line, t, to, wide);
-    }
-    const int64_t blocks = layout_blocks(c->cout, k->lanes);
-    for (int64_t i = 0; i < SIDE; i++) {
-        const int64_t y = (w->first + line) * SIDE + i;
-        if (y >= c->high) return;
-        layout_end(w->s, w->r, ((w->image * blocks + block) * c->high + y) * c->wide * k->lanes,
-                   c->wide, made + i * wide);
+    const int64_t top = (w->first + line) * SIDE, high = wino_least(SIDE, c->high - top);
+    const ElemBlock b = { wino_element(w, block, top, w->left * SIDE), k->lanes, 1, k->lanes };
+    EndRoom room;
+    SumsEnd e;
+    const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && layout_ends_plainly(&e);
+    for (int64_t t = 0; t < w->tiles; t++) {
+        const int64_t left = (w->left + t) * SIDE, wide = wino_least(SIDE, c->wide - left);
+        WinoTile tile = {
+            .m = sums + t * k->nr, .step = w->tiles * k->nr, .to = made, .line = SIDE * k->lanes
+        };
+        const bool at_once = plain && high == SIDE && wide == SIDE;
+        if (at_once) {
+            tile.col = e.col;
+            tile.bounded = e.bounded;
+            tile.low = e.low;
+            tile.high = e.high;
+            tile.to = (float *)e.to + t * SIDE * k->lanes;
+            if (e.more) tile.more = (const float *)e.more + t * SIDE * k->lanes;
+            tile.line = c->wide * k->lanes;
+        }
+        const bool finite = k->wino_out(&tile);
+        if (finite && at_once) continue;
+        if (!finite) wino_plain(w, block * k->lanes, line, t, made, SIDE * k->lanes);
+        for (int64_t i = 0; i < high; i++)
+            layout_end(w->s, w->r, wino_element(w, block, top + i, left), wide,
+                       made + i * SIDE * k->lanes);
     }
 }
 
@@ -138,25 +203,51 @@ static void wino_part(void *ctx, int64_t part, int lane)
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
     const int64_t panel = part / w->lines, line = part % w->lines;
-    float *sums = flat_lane(w->r, lane), *made = sums + NUMBERS * c->wide_tiles * k->nr;
+    float *sums = w->own ? w->own : flat_lane(w->r, lane),
+          *made = sums + NUMBERS * w->tiles * k->nr;
     wino_multiply(w, panel, line, sums);
     wino_lines(w, 2 * panel, line, sums, made);
     if (c->cout - panel * k->nr > k->lanes)
         wino_lines(w, 2 * panel + 1, line, sums + k->lanes, made);
 }
 
+static void wino_group(WinoWork *w, int64_t group)
+{
+    const Wino *c = w->c;
+    Team *team = w->own ? NULL : w->r->team;
+    w->first = group / c->acrosses * c->lines;
+    w->lines = wino_least(c->lines, c->high_tiles - w->first);
+    w->left = group % c->acrosses * c->tiles;
+    w->tiles = wino_least(c->tiles, c->wide_tiles - w->left);
+    const BlockPart x = { .image = w->image,
+                          .first = w->first * SIDE,
+                          .count = w->lines * SIDE + 2,
+                          .at = w->left * SIDE,
+                          .wide = w->tiles * SIDE + 2,
+                          .to = w->x,
+                          .room = w->own };
+    if (c->x.staged) block_lines_lay(&c->x, w->r, x);
+    team_run(team, wino_transform, w, c->x.blocks * w->lines);
+    team_run(team, wino_part, w, w->lines * c->panels);
+}
+
+static void wino_own(void *ctx, int64_t group, int lane)
+{
+    WinoWork w = *(const WinoWork *)ctx;
+    w.x = flat_lane(w.r, lane);
+    w.v = w.x + w.c->x_room;
+    w.own = w.v + w.c->v_room;
+    wino_group(&w, group);
+}
+
 static void wino_run(const FlatStep *s, FlatRun *r)
 {
     const Wino *c = s->data;
-    WinoWork w = { .s = s, .r = r, .c = c };
-    w.v = (float *)(void *)(r->room + block_lines_room(&c->x));
+    WinoWork w = { .s = s, .r = r, .c = c, .x = (float *)(void *)r->room };
+    w.v = w.x + c->x_room;
     for (w.image = 0; w.image < c->batch; w.image++) {
-        w.x = block_lines(&c->x, r, w.image);
-        for (w.first = 0; w.first < c->high_tiles; w.first += c->lines) {
-            w.lines = wino_least(c->lines, c->high_tiles - w.first);
-            team_run(r->team, wino_transform, &w, c->x.blocks * w.lines);
-            team_run(r->team, wino_part, &w, w.lines * c->panels);
-        }
+        if (c->own) team_run(r->team, wino_own, &w, c->groups);
+        for (int64_t g = 0; g < c->groups && !c->own; g++) wino_group(&w, g);
     }
 }
 
@@ -218,7 +309,7 @@ static Wino wino_of(const FlatLower *l, const Conv *v)
     const Window *w = &v->window;
     Wino c = { .batch = v->batch, .cout = v->cout, .high = w->out[1], .wide = w->out[2] };
     block_lines_of(l, v, &c.x);
-    c.x.staged = true;
+    c.x.staged = !c.x.twin || c.x.type != DT_FP32;
     c.x.side = k->lanes;
     c.x.blocks = layout_blocks(v->cin, k->lanes);
     c.high_tiles = pack_panels(c.high, SIDE);
@@ -228,10 +319,18 @@ static Wino wino_of(const FlatLower *l, const Conv *v)
     c.panels = pack_panels(v->cout, k->nr);
     c.depth = c.x.blocks * k->lanes;
     c.apart = pack_apart(k, c.depth);
-    const int64_t each = NUMBERS * c.wide_tiles * c.apart * (int64_t)sizeof(float);
+    const int64_t acrosses = pack_panels(c.wide_tiles, TILES);
+    c.tiles = pack_panels(c.wide_tiles, (int)acrosses);
+    c.acrosses = pack_panels(c.wide_tiles, (int)c.tiles);
+    const int64_t numbers = NUMBERS * c.tiles * c.apart;
+    const int64_t line = c.depth * (c.tiles * SIDE + 2);
+    const int64_t each = (numbers + (c.x.staged ? SIDE * line : 0)) * (int64_t)sizeof(float);
     const int64_t most = ROOM / each ? wino_least(ROOM / each, c.high_tiles) : 1;
-    c.groups = pack_panels(c.high_tiles, (int)most);
-    c.lines = pack_panels(c.high_tiles, (int)c.groups);
+    c.lines = pack_panels(c.high_tiles, (int)pack_panels(c.high_tiles, (int)most));
+    c.groups = c.acrosses * pack_panels(c.high_tiles, (int)c.lines);
+    c.own = c.groups >= MANY;
+    c.x_room = c.x.staged ? (SIDE * c.lines + 2) * line : 0;
+    c.v_room = c.lines * numbers;
     return c;
 }
 
@@ -269,11 +368,11 @@ bool lower_wino(FlatLower *l, FlatStep *s)
     s->macs = 9 * (double)(v.batch * v.cout * v.cin) * (double)(c->high * c->wide);
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c->x.x_slot;
-    const int64_t tiles = c->lines * c->wide_tiles;
-    s->room = block_lines_room(&c->x) + (size_t)(NUMBERS * tiles * c->apart) * sizeof(float);
-    const int64_t work = NUMBERS * c->wide_tiles * k->nr
-                       + SIDE * SIDE * c->wide_tiles * k->lanes;
+    const int64_t work = NUMBERS * c->tiles * k->nr + SIDE * SIDE * k->lanes;
     const size_t bytes = (size_t)(work + ELEM_PAD) * sizeof(float);
+    const size_t group = (size_t)(c->x_room + c->v_room) * sizeof(float);
     s->lane_room = bytes > block_lines_lane(&c->x) ? bytes : block_lines_lane(&c->x);
+    if (c->own) s->lane_room += group;
+    else s->room = group;
     return true;
 }

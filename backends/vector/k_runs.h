@@ -21,6 +21,15 @@ INLINE V runs_right(const RunTile *t, const bool half, int64_t l, int j)
     return half ? v_load16((const uint16_t *)t->b + at) : v_load((const float *)t->b + at);
 }
 
+/* Asks for what comes a while after row l of the panel. */
+INLINE void runs_ahead(const RunTile *t, const int wide, const bool half, int64_t l)
+{
+    enum { AHEAD = 16 };
+    const char *p = (const char *)t->b + (l + AHEAD) * NR * (half ? 2 : 4);
+    __builtin_prefetch(p);
+    if (!half && wide == 2 && VEC_LANES == 16) __builtin_prefetch(p + 64);
+}
+
 /* One run: n products for each sum, of row l of the panel on. */
 INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (*sum)[2],
                      const int rows, const int wide, const bool half)
@@ -28,6 +37,7 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
     RunsLeft left = { .one = t->apart, .two = 2 * t->apart };
     for (int k = 0; k < RUNS_BASES; k++) left.base[k] = a + k * RUNS_EACH * t->apart;
     for (const int64_t end = l + n; l < end; l++) {
+        runs_ahead(t, wide, half, l);
         const V b0 = runs_right(t, half, l, 0);
         const V b1 = wide == 2 ? runs_right(t, half, l, 1) : b0;
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
@@ -47,6 +57,9 @@ INLINE void runs_end(const RunTile *t, V (*sum)[2], const int rows, const int j)
         const V by = v_load(t->col + j * VEC_LANES);
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) sum[i][j] += by;
     }
+    if (t->more)
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+            sum[i][j] += v_load(t->more + i * t->ldc + j * t->second);
     if (t->bounded) {
         const float low = t->low, high = t->high;
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)

@@ -42,18 +42,34 @@ INLINE void wino_out_line(V z[4], const V m[6])
     z[3] = v_fma(v_set(8), d, b) + m[5];
 }
 
-static void wino_out(float *to, int64_t line, const float *m, int64_t step)
+/* What becomes of a line of a tile. */
+INLINE void wino_put(const WinoTile *t, int i, const V z[4], V col, V *all)
 {
-    V rows[4][6], d[6], z[4];
+    for (int j = 0; j < 4; j++) {
+        V v = z[j];
+        *all = v_fma(v, v_set(0), *all);
+        if (t->col) v += col;
+        if (t->more) v += v_load(t->more + i * t->line + j * VEC_LANES);
+        if (t->bounded) v = v_held(v, t->low, t->high) + 0; /* of -0 it is 0, as of v_max */
+        v_store(t->to + i * t->line + j * VEC_LANES, v);
+    }
+}
+
+static bool wino_out(const WinoTile *t)
+{
+    V rows[4][6], d[6], z[4], all = v_set(0);
+    const V col = t->col ? v_load(t->col) : v_set(0);
     _Pragma("GCC unroll 6") for (int j = 0; j < 6; j++)
     {
-        for (int i = 0; i < 6; i++) d[i] = v_load(m + (6 * i + j) * step);
+        for (int i = 0; i < 6; i++) d[i] = v_load(t->m + (6 * i + j) * t->step);
         wino_out_line(z, d);
         for (int i = 0; i < 4; i++) rows[i][j] = z[i];
     }
     _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
     {
         wino_out_line(z, rows[i]);
-        for (int j = 0; j < 4; j++) v_store(to + i * line + j * VEC_LANES, z[j]);
+        wino_put(t, i, z, col, &all);
     }
+    const float none = v_sum(all); /* 0 times what is finite */
+    return none == none;
 }

@@ -50,10 +50,10 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
- * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
- * `run` elements, the last of `last`, run g at off[g]. Then col[j] is added, and the sum
- * held between two numbers. */
+/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a panel
+ * of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of `run` elements,
+ * the last of `last`, run g at off[g]. Then col[j] is added, and an element of more, which lies as c
+ * does, and the sum is held between two numbers. */
 typedef struct {
     int rows;
     bool half;   /* b is fp16 */
@@ -65,7 +65,7 @@ typedef struct {
     const void *b;
     const float *from;        /* NULL: nothing */
     int64_t ldf, from_second; /* second: from column 0 to column nr / 2 */
-    const float *col;         /* NULL: none */
+    const float *col, *more;  /* NULL: none */
     bool bounded;
     float low, high;
     float *c;
@@ -94,9 +94,19 @@ typedef struct {
     int side, step; /* 3 or 5; 1 or 2 */
 } DepthPlane;
 
-/* A line of sums over side x side positions of a plane whose elements are vectors, by
- * weights of as many vectors; the rest as in DepthPlane. Then col is added, and the sum held
- * between two numbers. */
+/* Of 36 vectors, `step` apart, 4 lines of 4 by Winograd's method; the rest as in RunTile. */
+typedef struct {
+    const float *m;
+    int64_t step;
+    const float *col, *more; /* NULL: none */
+    bool bounded;
+    float low, high;
+    float *to;
+    int64_t line;
+} WinoTile;
+
+/* A line of sums over side x side positions of a plane whose elements are vectors, by weights of as
+ * many vectors; the rest as in DepthPlane. Then col is added, and the sum held between two numbers. */
 typedef struct {
     const void *x;
     bool half; /* x is fp16 */
@@ -147,10 +157,10 @@ typedef struct Kernels {
     void (*depth_line)(const DepthLine *d, int64_t y, float *to);
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
-    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and of
-     * such 36, 4 lines of 4 */
+    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and back, false
+     * where some sum was not finite */
     void (*wino_in)(float *to, int64_t step, const float *x, int64_t line);
-    void (*wino_out)(float *to, int64_t line, const float *m, int64_t step);
+    bool (*wino_out)(const WinoTile *t);
 } Kernels;
 
 /* The kernels of a kind of processor ("avx2"); name NULL: of ANEC_CPU in the environment,

@@ -736,6 +736,52 @@ static void results_that_a_convolution_reads(void **state)
     unsetenv("ANEC_CPU");
 }
 
+/* A convolution that is by Winograd's method, of x [1, 20, 17, 18] with some elements that are not
+ * finite: they are in the results that have them in their window, and in no other. */
+static void what_is_not_finite(void **state)
+{
+    enum { CHANNELS = 20, HIGH = 17, WIDE = 18 };
+    static const int64_t ones[] = { 1, 1 }, pad[] = { 1, 1, 1, 1 };
+    Gen g = { .m = module_new(), .seed = 3, .type = DT_FP32 };
+    const Shape s = SHAPE(1, CHANNELS, HIGH, WIDE);
+    (void)state;
+    g.f = func_new(g.m, "main", OPSET_IOS18);
+    g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
+    Value *x = block_param(g.f->body, "x", type_tensor(&g.m->arena, DT_FP32, s), (Loc){ 0 });
+    for (int i = 0; i < 2; i++) /* of an input, and of a value in blocks */
+        x = mil_conv(&g.b, "c", .x = x,
+                     .weight = constant(&g, SHAPE(CHANNELS, CHANNELS, 3, 3), 1),
+                     .strides = ints(&g, 2, ones), .dilations = ints(&g, 2, ones),
+                     .pad_type = build_string(&g.b, "custom"), .pad = ints(&g, 4, pad),
+                     .groups = build_int(&g.b, 1));
+    block_result(g.f->body, x);
+    Binding in = { .name = "x" };
+    assert_true(tensor_alloc(&in.value, &g.diag, DT_FP32, &s));
+    for (size_t i = 0; i < in.value.count; i++)
+        tensor_set_float(&in.value, i, (double)(i * 5 % 7) - 3);
+    tensor_set_float(&in.value, 2 * HIGH * WIDE + 3, INFINITY);
+    tensor_set_float(&in.value, (CHANNELS - 1) * HIGH * WIDE + 9 * WIDE + 4, -INFINITY);
+    tensor_set_float(&in.value, CHANNELS * HIGH * WIDE - 1, (double)NAN);
+    for (int kernels = 0; kernels_at(kernels); kernels++) {
+        const Binding *want, *got;
+        setenv("ANEC_CPU", kernels_at(kernels)->name, 1);
+        Program *ref = program_new(&backend_ref, g.m, g.f, &g.diag);
+        Program *cpu = program_new(&backend_cpu, g.m, g.f, &g.diag);
+        assert_true(program_run(ref, &g.diag, &in, 1, &(RunOptions){ 0 }));
+        assert_true(program_run(cpu, &g.diag, &in, 1, &(RunOptions){ .threads = 2 }));
+        assert_int_equal(program_results(ref, &want), 1);
+        assert_int_equal(program_results(cpu, &got), 1);
+        const double most = largest(&want->value);
+        assert_true(difference(&got->value, &want->value) <= 1e-4 * most);
+        program_free(ref);
+        program_free(cpu);
+    }
+    unsetenv("ANEC_CPU");
+    tensor_free(&in.value);
+    module_free(g.m);
+    diag_free(&g.diag);
+}
+
 static void unknown_kernels(void **state)
 {
     (void)state;
@@ -756,6 +802,7 @@ int main(void)
 #endif
     const struct CMUnitTest tests[] = { cmocka_unit_test(random_programs),
                                         cmocka_unit_test(results_that_a_convolution_reads),
+                                        cmocka_unit_test(what_is_not_finite),
                                         cmocka_unit_test(unknown_kernels) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

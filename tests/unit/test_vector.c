@@ -176,7 +176,7 @@ static float tile_number(int i) { return (float)(i * 29 % 23 - 11); }
 static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
 {
     enum { RUNS = (TILE_DEPTH + TILE_RUN - 1) / TILE_RUN, APART = TILE_RUN + 3 };
-    static float a[TILE_ROOM], b[TILE_ROOM], from[TILE_ROOM], c[TILE_ROOM];
+    static float a[TILE_ROOM], b[TILE_ROOM + 9], from[TILE_ROOM], c[TILE_ROOM];
     static uint16_t small[TILE_ROOM];
     int64_t off[RUNS];
     for (int i = 0; i < TILE_ROOM; i++) {
@@ -184,6 +184,7 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
         b[i] = from[i] = tile_number(i + 7);
         c[i] = 0.5f;
     }
+    for (int i = TILE_ROOM; i < TILE_ROOM + 9; i++) b[i] = 1;
     k->narrow(small, b, TILE_ROOM);
     for (int r = 0; r < RUNS; r++) off[r] = (RUNS - 1 - r) * 300;
     const int n = narrow ? k->lanes : k->nr;
@@ -201,20 +202,22 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
                         .ldf = k->nr,
                         .from_second = k->lanes,
                         .col = from + 5,
+                        .more = b + 9,
                         .bounded = true,
                         .low = -300,
                         .high = 400,
                         .c = c,
                         .ldc = k->lanes,
                         .second = TILE_ROOM / 2 };
+    const float *more = t.more;
     k->runs(&t);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < n; j++) {
             float sum = from[i * k->nr + j];
             for (int l = 0; l < TILE_DEPTH; l++)
                 sum += a[off[l / TILE_RUN] + i * APART + l % TILE_RUN] * b[l * k->nr + j];
-            sum = fminf(fmaxf(sum + from[5 + j], -300), 400);
             const int at = i * k->lanes + j % k->lanes + j / k->lanes * (TILE_ROOM / 2);
+            sum = fminf(fmaxf(sum + from[5 + j] + more[at], -300), 400);
             if (c[at] < sum || c[at] > sum)
                 fail_msg("%s, %d rows: column %d of row %d is %g, not %g", k->name, rows, j, i,
                          (double)c[at], (double)sum);
