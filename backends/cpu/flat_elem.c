@@ -381,8 +381,8 @@ static void store_out(const ElemOut *o, const FlatRun *r, int64_t first, size_t 
         for (size_t i = 0; i < n; i++) dst[(size_t)first + i] = v[i] != 0;
 }
 
-/* Where the last step's result may be made at once: it is all of a result that is fp32, or what was
- * given. */
+/* Where the last step's result may be made at once: it is all of a result that is fp32, or
+ * what was given. */
 static float *last_at(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n,
                       float *given)
 {

@@ -121,7 +121,8 @@ static inline int64_t layout_blocks(int64_t channels, int lanes)
 
 /* Sums of n positions of a block from element `first` on, side by side, become results. */
 void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c);
-/* Whether a tile can end sums so by itself: no more than col, an fp32 element of more, and bounds. */
+/* Whether a tile can end sums so by itself: no more than col, an fp32 element of more, and
+ * bounds. */
 bool layout_ends_plainly(const SumsEnd *e);
 
 /* x as convolutions by blocks read it: `blocks` times `high` lines of `broad` positions of
@@ -139,8 +140,8 @@ void block_lines_of(const FlatLower *l, const Conv *v, BlockLines *b);
 /* Bytes of room, where it is staged, and of each lane's. */
 size_t block_lines_room(const BlockLines *b);
 size_t block_lines_lane(const BlockLines *b);
-/* Lines [first, first + count) of all blocks, positions [at, at + wide) of each, laid out at `to`: by the threads, or, where room is
- * what a lane needs, by the caller alone. */
+/* Lines [first, first + count) of all blocks, positions [at, at + wide) of each, laid out
+ * at `to`: by the threads, or, where room is what a lane needs, by the caller alone. */
 typedef struct {
     int64_t image, first, count, at, wide;
     float *to, *room;

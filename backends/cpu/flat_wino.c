@@ -1,19 +1,18 @@
-/* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, of values whose
- * channels lie in blocks, where it is cheaper (k_wino.h has the numbers).
+/* flat_wino.c -- convolutions of 3 x 3 with steps of 1 by Winograd's method, of values
+ * whose channels lie in blocks, where it is cheaper (k_wino.h has the numbers).
  *
- * A group is some tiles of some lines, of 4 x 4 results each: all blocks of x become 36 matrices [tile,
- * channel], each is multiplied by its matrix of the weights, and what comes of that for two blocks of
- * the result is made into its lines. Where there are many groups each is a thread's own, from laying
- * out x on; else threads share the parts of one. */
+ * A group is some tiles of some lines, of 4 x 4 results each: all blocks of x become 36
+ * matrices [tile, channel], each is multiplied by its matrix of the weights, and what comes
+ * of that for two blocks of the result is made into its lines. Where there are many groups
+ * each is a thread's own, from laying out x on; else threads share the parts of one. */
 #include "flat_pack.h"
 
 #include <math.h>
 #include <string.h>
 
-/* BYTE: products in the time that a byte of weights takes to be read, by a core whose caches do not
- * hold them. ROOM: bytes of a group's x and matrices, which are to stay in a cache. MANY groups.
- * TILES: side by side in a group, at most.
- * WIDEST: columns of a panel. */
+/* BYTE: products in the time that a byte of weights takes to be read, by a core whose
+ * caches do not hold them. ROOM: bytes of a group's x and matrices, which are to stay in a
+ * cache. MANY groups. TILES: side by side in a group, at most. WIDEST: columns of a panel. */
 enum {
     BYTE = 5,
     NUMBERS = 36,
@@ -54,8 +53,8 @@ static int64_t wino_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 typedef float WinoPatch[NUMBERS * WIDEST];
 
-/* The tile's first element in block `block` of x, and how far its lines are apart; a patch is filled
- * where some of x is padding. */
+/* The tile's first element in block `block` of x, and how far its lines are apart; a patch
+ * is filled where some of x is padding. */
 static const float *tile_at(const WinoWork *w, int64_t block, int64_t line, int64_t tile,
                             float *patch, int64_t *apart)
 {
@@ -161,8 +160,8 @@ static int64_t wino_element(const WinoWork *w, int64_t block, int64_t y, int64_t
     return (((w->image * blocks + block) * c->high + y) * c->wide + x) * lanes;
 }
 
-/* Four lines of the result from the sums, for one block. Tiles that are whole, and need no more than
- * a kernel does by itself, are made where they belong; others in made. */
+/* Four lines of the result from the sums, for one block. Tiles that are whole, and need no
+ * more than a kernel does by itself, are made where they belong; others in made. */
 static void wino_lines(const WinoWork *w, int64_t block, int64_t line, const float *sums,
                        float *made)
 {

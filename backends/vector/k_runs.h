@@ -1,4 +1,5 @@
-/* k_runs.h -- tiles of products whose left rows are read where they lie, and matrices turned. */
+/* k_runs.h -- tiles of products whose left rows are read where they lie, and matrices
+ * turned. */
 
 /* Three rows are reached from one address, so that the addresses of all stay in registers. */
 enum { RUNS_EACH = 3, RUNS_BASES = (VEC_ROWS + RUNS_EACH - 1) / RUNS_EACH };
@@ -69,7 +70,8 @@ INLINE void runs_end(const RunTile *t, V (*sum)[2], const int rows, const int j)
         v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
 }
 
-/* The same tile, read again: what is kept of it from run to run would take the place of sums. */
+/* The same tile, read again: what is kept of it from run to run would take the place of
+ * sums. */
 INLINE const RunTile *runs_again(const RunTile *t)
 {
     __asm__("" : "+r"(t));
@@ -126,8 +128,8 @@ static void runs_tile(const RunTile *t)
     else (t->half ? runs_half : runs_full)(t);
 }
 
-/* A square of rows becomes one of columns: the first half and the second by turns, as often as it
- * takes. */
+/* A square of rows becomes one of columns: the first half and the second by turns, as often
+ * as it takes. */
 INLINE void turn_square(V *r)
 {
     V t[VEC_LANES];

@@ -1,7 +1,7 @@
-/* k_wino.h -- convolutions of 3 x 3 by the method of Winograd, F(4, 3): of 6 x 6 elements of x
- * come 36 numbers, whose products with 36 numbers of the weights, summed over the channels, are
- * 4 x 4 elements of the result. Elements are vectors of channels. Matrices: Lavin and Gray, Fast
- * Algorithms for Convolutional Neural Networks (2016), section 4.3. */
+/* k_wino.h -- convolutions of 3 x 3 by the method of Winograd, F(4, 3): of 6 x 6 elements
+ * of x come 36 numbers, whose products with 36 numbers of the weights, summed over the
+ * channels, are 4 x 4 elements of the result. Elements are vectors of channels. Matrices:
+ * Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016), section 4.3. */
 
 /* z = B' d */
 INLINE void wino_in_line(V z[6], const V d[6])

@@ -50,10 +50,10 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a panel
- * of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of `run` elements,
- * the last of `last`, run g at off[g]. Then col[j] is added, and an element of more, which lies as c
- * does, and the sum is held between two numbers. */
+/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
+ * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
+ * `run` elements, the last of `last`, run g at off[g]. Then col[j] is added, and an element
+ * of more, which lies as c does, and the sum is held between two numbers. */
 typedef struct {
     int rows;
     bool half;   /* b is fp16 */
@@ -105,8 +105,9 @@ typedef struct {
     int64_t line;
 } WinoTile;
 
-/* A line of sums over side x side positions of a plane whose elements are vectors, by weights of as
- * many vectors; the rest as in DepthPlane. Then col is added, and the sum held between two numbers. */
+/* A line of sums over side x side positions of a plane whose elements are vectors, by
+ * weights of as many vectors; the rest as in DepthPlane. Then col is added, and the sum
+ * held between two numbers. */
 typedef struct {
     const void *x;
     bool half; /* x is fp16 */
@@ -157,8 +158,8 @@ typedef struct Kernels {
     void (*depth_line)(const DepthLine *d, int64_t y, float *to);
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
-    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and back, false
-     * where some sum was not finite */
+    /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and
+     * back, false where some sum was not finite */
     void (*wino_in)(float *to, int64_t step, const float *x, int64_t line);
     bool (*wino_out)(const WinoTile *t);
 } Kernels;

@@ -1,6 +1,7 @@
-/* test_vector.c -- functions of vectors against C's in double precision, by each kind of kernels
- * that this processor has: how many units in the last place of an fp32 they are off, over all
- * magnitudes and both signs, and what infinities and NaN give; tiles against their definition. */
+/* test_vector.c -- functions of vectors against C's in double precision, by each kind of
+ * kernels that this processor has: how many units in the last place of an fp32 they are
+ * off, over all magnitudes and both signs, and what infinities and NaN give; tiles against
+ * their definition. */
 #include "unit.h"
 
 #include "../../backends/vector/kernels.h"
@@ -26,8 +27,9 @@ static double exactly_gelu_tanh(double x)
     return exactly_sigmoid(2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)) * x;
 }
 
-/* Off by at most `ulps` units of the result, or of `floor`, where a smaller one counts as that. 1 +
- * erf(x / sqrt 2) loses digits below 0, and exp makes the error of gelu_tanh's argument large. at_inf: what -inf and inf give; NaN gives NaN. */
+/* Off by at most `ulps` units of the result, or of `floor`, where a smaller one counts as
+ * that. 1 + erf(x / sqrt 2) loses digits below 0, and exp makes the error of gelu_tanh's
+ * argument large. at_inf: what -inf and inf give; NaN gives NaN. */
 static const struct {
     ElemOp op;
     const char *name;
@@ -141,8 +143,8 @@ static void test_infinities(void **state)
 
 /* ---- fp16 -------------------------------------------------------------------------------- */
 
-/* Every fp16 goes through fp32 and back; between two of them the nearest is taken, the even one in
- * the middle. */
+/* Every fp16 goes through fp32 and back; between two of them the nearest is taken, the even
+ * one in the middle. */
 static void test_halves(void **state)
 {
     const Kernels *k;
@@ -172,7 +174,8 @@ enum { TILE_DEPTH = 37, TILE_RUN = 10, TILE_ROOM = 4096 };
 
 static float tile_number(int i) { return (float)(i * 29 % 23 - 11); }
 
-/* A tile of so many rows from rows that lie in runs, of whole numbers: what it gives is exact. */
+/* A tile of so many rows from rows that lie in runs, of whole numbers: what it gives is
+ * exact. */
 static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
 {
     enum { RUNS = (TILE_DEPTH + TILE_RUN - 1) / TILE_RUN, APART = TILE_RUN + 3 };
