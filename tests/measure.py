@@ -119,7 +119,7 @@ def main():
         ("files of one name", None, sorted(files_of_one_name())),
         ("functions that a header of another room declares", None, declared_elsewhere(bare)),
         ("ops and parameters that C names by a string: op_find(\"..\"), call_set(c, \"..\") ..", None, named(bare)),
-        ("strcmp in meanings and kernels", None,
+        ("strcmp in kernels", None,
          strings_compared(bare)),
     ]
     for title, number, what in figures:

@@ -204,21 +204,21 @@ static bool activation_done(Grad *g, Value *dx)
 /* 1 - v */
 static Value *activation_rest(const Act *a, Value *v)
 {
-    return grad_two(a->b, OP_sub, grad_number(a->b, v, 1), v);
+    return make_two(a->b, OP_sub, make_number(a->b, v, 1), v);
 }
 
 bool grad_relu(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || activation_done(g, grad_where(a.b, grad_with(a.b, OP_greater, a.x, 0), a.d, NULL));
+        || activation_done(g, grad_where(a.b, make_with(a.b, OP_greater, a.x, 0), a.d, NULL));
 }
 
 /* d where low < y < high */
 static Value *activation_inside(const Act *a, Value *y, double low, double high, Value *d)
 {
-    Value *above = grad_with(a->b, OP_greater, y, low),
-          *below = grad_with(a->b, OP_less, y, high);
+    Value *above = make_with(a->b, OP_greater, y, low),
+          *below = make_with(a->b, OP_less, y, high);
     return grad_where(a->b, above, grad_where(a->b, below, d, NULL), NULL);
 }
 
@@ -231,7 +231,7 @@ bool grad_relu6(Grad *g)
 /* d above 0, else by alpha */
 static Value *activation_leaky(const Act *a, Value *alpha)
 {
-    Value *above = grad_with(a->b, OP_greater_equal, a->x, 0);
+    Value *above = make_with(a->b, OP_greater_equal, a->x, 0);
     return grad_where(a->b, above, a->d, grad_times(a->b, a->d, alpha));
 }
 
@@ -240,15 +240,15 @@ bool grad_leaky_relu(Grad *g)
     Act a;
     return !open_act(g, &a)
         || activation_done(g,
-                           activation_leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha))));
+                           activation_leaky(&a, make_number(a.b, a.x, grad_float(g, P_alpha))));
 }
 
 bool grad_clamped_relu(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    Value *below = grad_with(a.b, OP_less, a.y, grad_float(g, P_beta));
-    Value *d = activation_leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha)));
+    Value *below = make_with(a.b, OP_less, a.y, grad_float(g, P_beta));
+    Value *d = activation_leaky(&a, make_number(a.b, a.x, grad_float(g, P_alpha)));
     return activation_done(g, grad_where(a.b, below, d, NULL));
 }
 
@@ -258,8 +258,8 @@ bool grad_elu(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    Value *above = grad_with(a.b, OP_greater_equal, a.x, 0);
-    Value *slope = grad_with(a.b, OP_add, a.y, grad_float(g, P_alpha));
+    Value *above = make_with(a.b, OP_greater_equal, a.x, 0);
+    Value *slope = make_with(a.b, OP_add, a.y, grad_float(g, P_alpha));
     return activation_done(g, grad_where(a.b, above, a.d, grad_times(a.b, a.d, slope)));
 }
 
@@ -269,11 +269,11 @@ bool grad_elu(Grad *g)
 static Value *gelu_slope_exact(const Act *a)
 {
     const double root_half = sqrt(0.5), density = 0.3989422804014327;
-    Value *share = grad_one(a->b, OP_erf, grad_scaled(a->b, a->x, root_half));
-    share = grad_scaled(a->b, grad_with(a->b, OP_add, share, 1), 0.5);
+    Value *share = make_one(a->b, OP_erf, grad_scaled(a->b, a->x, root_half));
+    share = grad_scaled(a->b, make_with(a->b, OP_add, share, 1), 0.5);
     Value *half = grad_scaled(a->b, grad_times(a->b, a->x, a->x), -0.5);
-    Value *bell = grad_times(a->b, a->x, grad_one(a->b, OP_exp, half));
-    return grad_two(a->b, OP_add, share, grad_scaled(a->b, bell, density));
+    Value *bell = grad_times(a->b, a->x, make_one(a->b, OP_exp, half));
+    return make_two(a->b, OP_add, share, grad_scaled(a->b, bell, density));
 }
 
 /* (1 + t) / 2 + x (1 - t^2) u' / 2 for t = tanh(u), u = root(2 / pi) (x + 0.044715 x^3) */
@@ -281,19 +281,19 @@ static Value *gelu_slope_tanh(const Act *a)
 {
     const double k = 0.7978845608028654, c = 0.044715;
     Value *square = grad_times(a->b, a->x, a->x);
-    Value *inner = grad_with(a->b, OP_add, grad_scaled(a->b, square, k * c), k);
-    Value *t = grad_one(a->b, OP_tanh, grad_times(a->b, a->x, inner));
-    Value *slope = grad_with(a->b, OP_add, grad_scaled(a->b, square, 3 * k * c), k);
+    Value *inner = make_with(a->b, OP_add, grad_scaled(a->b, square, k * c), k);
+    Value *t = make_one(a->b, OP_tanh, grad_times(a->b, a->x, inner));
+    Value *slope = make_with(a->b, OP_add, grad_scaled(a->b, square, 3 * k * c), k);
     Value *less = grad_times(a->b, activation_rest(a, grad_times(a->b, t, t)), slope);
-    Value *sum = grad_two(a->b, OP_add, t, grad_times(a->b, a->x, less));
-    return grad_scaled(a->b, grad_with(a->b, OP_add, sum, 1), 0.5);
+    Value *sum = make_two(a->b, OP_add, t, grad_times(a->b, a->x, less));
+    return grad_scaled(a->b, make_with(a->b, OP_add, sum, 1), 0.5);
 }
 
 /* s + 1.702 x s (1 - s) for s = sigmoid(1.702 x) */
 static Value *gelu_slope_sigmoid(const Act *a)
 {
-    Value *scaled = grad_scaled(a->b, a->x, 1.702), *s = grad_one(a->b, OP_sigmoid, scaled);
-    Value *more = grad_with(a->b, OP_add, grad_times(a->b, scaled, activation_rest(a, s)), 1);
+    Value *scaled = grad_scaled(a->b, a->x, 1.702), *s = make_one(a->b, OP_sigmoid, scaled);
+    Value *more = make_with(a->b, OP_add, grad_times(a->b, scaled, activation_rest(a, s)), 1);
     return grad_times(a->b, s, more);
 }
 
@@ -322,7 +322,7 @@ bool grad_scaled_tanh(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     const double alpha = grad_float(g, P_alpha), beta = grad_float(g, P_beta);
-    Value *t = grad_one(a.b, OP_tanh, grad_scaled(a.b, a.x, beta));
+    Value *t = make_one(a.b, OP_tanh, grad_scaled(a.b, a.x, beta));
     Value *slope = grad_scaled(a.b, activation_rest(&a, grad_times(a.b, t, t)), alpha * beta);
     return activation_done(g, grad_times(a.b, a.d, slope));
 }
@@ -347,8 +347,8 @@ bool grad_silu(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    Value *s = grad_one(a.b, OP_sigmoid, a.x);
-    Value *more = grad_with(a.b, OP_add, grad_times(a.b, a.x, activation_rest(&a, s)), 1);
+    Value *s = make_one(a.b, OP_sigmoid, a.x);
+    Value *more = make_with(a.b, OP_add, grad_times(a.b, a.x, activation_rest(&a, s)), 1);
     return activation_done(g, grad_times(a.b, a.d, grad_times(a.b, s, more)));
 }
 
@@ -358,29 +358,29 @@ bool grad_softmax(Grad *g)
     if (!open_act(g, &a)) return true;
     const int axis = grad_axis(g, P_axis, a.x->type->shape.rank);
     Value *sum = grad_reduce_axis(a.b, OP_reduce_sum, grad_times(a.b, a.d, a.y), axis);
-    return activation_done(g, grad_times(a.b, a.y, grad_two(a.b, OP_sub, a.d, sum)));
+    return activation_done(g, grad_times(a.b, a.y, make_two(a.b, OP_sub, a.d, sum)));
 }
 
 bool grad_softplus(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || activation_done(g, grad_times(a.b, a.d, grad_one(a.b, OP_sigmoid, a.x)));
+        || activation_done(g, grad_times(a.b, a.d, make_one(a.b, OP_sigmoid, a.x)));
 }
 
 bool grad_softsign(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    Value *below = grad_with(a.b, OP_add, grad_one(a.b, OP_abs, a.x), 1);
-    return activation_done(g, grad_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
+    Value *below = make_with(a.b, OP_add, make_one(a.b, OP_abs, a.x), 1);
+    return activation_done(g, make_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
 }
 
 bool grad_thresholded_relu(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    Value *above = grad_with(a.b, OP_greater_equal, a.x, grad_float(g, P_alpha));
+    Value *above = make_with(a.b, OP_greater_equal, a.x, grad_float(g, P_alpha));
     return activation_done(g, grad_where(a.b, above, a.d, NULL));
 }
 
@@ -411,7 +411,7 @@ bool grad_prelu(Grad *g)
     const bool wanted = open_act(g, &a);
     if (wanted) grad_give(g, P_x, activation_leaky(&a, as_channels(&a, grad_arg(g, P_alpha))));
     if (grad_wants(g, P_alpha)) {
-        Value *above = grad_with(a.b, OP_greater_equal, a.x, 0);
+        Value *above = make_with(a.b, OP_greater_equal, a.x, 0);
         Value *dx = grad_where(a.b, above, NULL, grad_times(a.b, a.d, a.x));
         give_channels(g, &a, P_alpha, dx);
     }
@@ -425,10 +425,10 @@ bool grad_softplus_parametric(Grad *g)
     Value *alpha = as_channels(&a, grad_arg(g, P_alpha));
     Value *beta = as_channels(&a, grad_arg(g, P_beta));
     Value *inner = grad_times(a.b, a.x, beta);
-    Value *slope = grad_times(a.b, alpha, grad_one(a.b, OP_sigmoid, inner));
+    Value *slope = grad_times(a.b, alpha, make_one(a.b, OP_sigmoid, inner));
     if (wanted) grad_give(g, P_x, grad_times(a.b, a.d, grad_times(a.b, slope, beta)));
     if (grad_wants(g, P_alpha))
-        give_channels(g, &a, P_alpha, grad_times(a.b, a.d, grad_one(a.b, OP_softplus, inner)));
+        give_channels(g, &a, P_alpha, grad_times(a.b, a.d, make_one(a.b, OP_softplus, inner)));
     if (grad_wants(g, P_beta))
         give_channels(g, &a, P_beta, grad_times(a.b, a.d, grad_times(a.b, slope, a.x)));
     return true;

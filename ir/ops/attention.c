@@ -202,8 +202,8 @@ static Value *added_mask(Builder *b, Value *mask, const Value *like)
     enum { HELD_BACK = -40000 };
     if (!mask || mask->type->dtype == like->type->dtype) return mask;
     if (mask->type->dtype == DT_BOOL) {
-        Value *zero = grad_spread(b, grad_number(b, like, 0), &mask->type->shape);
-        return grad_where(b, mask, zero, grad_number(b, like, HELD_BACK));
+        Value *zero = grad_spread(b, make_number(b, like, 0), &mask->type->shape);
+        return grad_where(b, mask, zero, make_number(b, like, HELD_BACK));
     }
     return mil_cast(b, "cast", .x = mask,
                     .dtype = build_string(b, dtypes[like->type->dtype].name));
@@ -217,20 +217,20 @@ bool grad_attention(Grad *g)
     Value *given = grad_arg(g, P_attn_mask), *mask = added_mask(b, given, q), *d = g->dy[0];
     const int last = q->type->shape.rank - 1;
     const double scale = 1 / sqrt((double)q->type->shape.dim[last]);
-    Value *scores = grad_matmul(b, grad_scaled(b, q, scale), k, false, true);
-    if (mask) scores = grad_two(b, OP_add, scores, mask);
+    Value *scores = make_matmul(b, grad_scaled(b, q, scale), k, false, true);
+    if (mask) scores = make_two(b, OP_add, scores, mask);
     Value *s = mil_softmax(b, "softmax", .x = scores, .axis = build_int(b, -1));
-    if (grad_wants(g, P_value)) grad_give_sum(g, P_value, grad_matmul(b, s, d, true, false));
-    Value *p = grad_matmul(b, d, v, false, true);
+    if (grad_wants(g, P_value)) grad_give_sum(g, P_value, make_matmul(b, s, d, true, false));
+    Value *p = make_matmul(b, d, v, false, true);
     Value *sum = grad_reduce_axis(b, OP_reduce_sum, grad_times(b, p, s),
                                   p->type->shape.rank - 1);
-    Value *z = grad_times(b, s, grad_two(b, OP_sub, p, sum));
+    Value *z = grad_times(b, s, make_two(b, OP_sub, p, sum));
     if (grad_wants(g, P_attn_mask)) {
         Value *dm = grad_sum_to(b, z, &given->type->shape);
         grad_give(g, P_attn_mask, dm);
     }
     z = grad_scaled(b, z, scale);
-    if (grad_wants(g, P_query)) grad_give_sum(g, P_query, grad_matmul(b, z, k, false, false));
-    if (grad_wants(g, P_key)) grad_give_sum(g, P_key, grad_matmul(b, z, q, true, false));
+    if (grad_wants(g, P_query)) grad_give_sum(g, P_query, make_matmul(b, z, k, false, false));
+    if (grad_wants(g, P_key)) grad_give_sum(g, P_key, make_matmul(b, z, q, true, false));
     return true;
 }

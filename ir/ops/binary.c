@@ -256,7 +256,7 @@ bool grad_mul(Grad *g)
 bool grad_real_div(Grad *g)
 {
     const Two t = open_two(g);
-    Value *part = grad_two(t.b, OP_real_div, t.d, t.y);
+    Value *part = make_two(t.b, OP_real_div, t.d, t.y);
     if (t.wants_x) grad_give_sum(g, P_x, part);
     if (t.wants_y) grad_give_sum(g, P_y, grad_times(t.b, grad_scaled(t.b, part, -1), t.z));
     return true;
@@ -266,7 +266,7 @@ bool grad_real_div(Grad *g)
 static bool binary_choice(Grad *g, int chosen)
 {
     const Two t = open_two(g);
-    Value *x_is = grad_two(t.b, chosen, t.x, t.y);
+    Value *x_is = make_two(t.b, chosen, t.x, t.y);
     if (t.wants_x) grad_give_sum(g, P_x, grad_where(t.b, x_is, t.d, NULL));
     if (t.wants_y) grad_give_sum(g, P_y, grad_where(t.b, x_is, NULL, t.d));
     return true;
@@ -282,8 +282,8 @@ static Value *power_by_base(const Two *t)
     if (known && p == 0) return grad_zeros(t->b, t->z);
     if (known && p == 1) return t->d;
     if (known && p == 2) return grad_times(t->b, t->d, grad_scaled(t->b, t->x, 2));
-    Value *less = known ? grad_number(t->b, t->x, p - 1) : grad_with(t->b, OP_sub, t->y, 1);
-    Value *slope = grad_two(t->b, OP_pow, t->x, less);
+    Value *less = known ? make_number(t->b, t->x, p - 1) : make_with(t->b, OP_sub, t->y, 1);
+    Value *slope = make_two(t->b, OP_pow, t->x, less);
     slope = known ? grad_scaled(t->b, slope, p) : grad_times(t->b, t->y, slope);
     return grad_times(t->b, t->d, slope);
 }
@@ -291,9 +291,9 @@ static Value *power_by_base(const Two *t)
 /* d * z * log(x), and 0 where x is */
 static Value *power_by_exponent(const Two *t)
 {
-    Value *log = mil_log(t->b, "log", .x = t->x, .epsilon = grad_number(t->b, t->x, 0));
+    Value *log = mil_log(t->b, "log", .x = t->x, .epsilon = make_number(t->b, t->x, 0));
     Value *slope = grad_times(t->b, t->z, log);
-    Value *above = grad_with(t->b, OP_equal, t->x, 0);
+    Value *above = make_with(t->b, OP_equal, t->x, 0);
     return grad_times(t->b, t->d, grad_where(t->b, above, NULL, slope));
 }
 
@@ -310,7 +310,7 @@ bool grad_mod(Grad *g)
     const Two t = open_two(g);
     if (t.wants_x) grad_give_sum(g, P_x, t.d);
     if (t.wants_y) {
-        Value *times = grad_two(t.b, OP_floor_div, t.x, t.y);
+        Value *times = make_two(t.b, OP_floor_div, t.x, t.y);
         grad_give_sum(g, P_y, grad_times(t.b, grad_scaled(t.b, t.d, -1), times));
     }
     return true;

@@ -117,7 +117,7 @@ static Value *weight_gradient(const GradSlide *s, Value *x, Value *d, const Valu
     Builder *b = s->b;
     const int64_t outputs = weight->type->shape.dim[0];
     d = by_groups(s, d, groups, outputs / groups);
-    Value *product = grad_matmul(b, d, conv_grad_patches(s, x, groups), false, true);
+    Value *product = make_matmul(b, d, conv_grad_patches(s, x, groups), false, true);
     bool batch[MAX_RANK] = { true };
     if (s->batch != 1) product = grad_reduce(b, OP_reduce_sum, product, batch, false);
     return grad_like(b, product, weight);
@@ -132,7 +132,7 @@ static Value *image_gradient(const GradSlide *s, Value *d, Value *weight, int64_
     const int64_t outputs = weight->type->shape.dim[0], rows = s->channels / groups * s->taps;
     Value *w = grad_as(
         b, weight, groups == 1 ? SHAPE(outputs, rows) : SHAPE(groups, outputs / groups, rows));
-    Value *product = grad_matmul(b, w, by_groups(s, d, groups, outputs / groups), true, false);
+    Value *product = make_matmul(b, w, by_groups(s, d, groups, outputs / groups), true, false);
     if (is_pointwise(s)) return grad_as(b, product, s->image);
     product = grad_as(b, product, window_shape(&s->w, s->batch, s->channels * s->taps));
     return conv_grad_backward(
@@ -213,7 +213,7 @@ static Value *conv_grad_product(const GradSlide *s, Value *x, Value *weight, int
     Value *w = grad_as(s->b, weight,
                        groups == 1 ? SHAPE(outputs, rows)
                                    : SHAPE(groups, outputs / groups, rows));
-    return grad_matmul(s->b, w, conv_grad_patches(s, x, groups), false, false);
+    return make_matmul(s->b, w, conv_grad_patches(s, x, groups), false, false);
 }
 
 Value *grad_by_taps(Builder *b, const Op *op, Value *weight)
@@ -313,9 +313,9 @@ bool grad_l2_pool(Grad *g)
     Value *x = grad_arg(g, P_x), *y = g->op->out[0];
     if (!grad_wants(g, P_x)) return true;
     if (!open_pool(g, &s)) return false;
-    Value *none = grad_with(b, OP_equal, y, 0);
-    Value *root = grad_where(b, none, grad_spread(b, grad_number(b, y, 1), &y->type->shape), y);
-    Value *share = grad_where(b, none, NULL, grad_two(b, OP_real_div, g->dy[0], root));
+    Value *none = make_with(b, OP_equal, y, 0);
+    Value *root = grad_where(b, none, grad_spread(b, make_number(b, y, 1), &y->type->shape), y);
+    Value *share = grad_where(b, none, NULL, make_two(b, OP_real_div, g->dy[0], root));
     Value *ones = conv_grad_kernel(&s, x->type->dtype, s.channels, false, 1);
     grad_give(g, P_x, grad_times(b, x, conv_grad_backward(&s, share, ones, s.channels)));
     return true;
@@ -343,15 +343,15 @@ bool grad_max_pool(Grad *g)
     }
     const int rank = s.image.rank;
     for (int i = 0; i < rank; i++) pad[2 * i] = before[i], pad[2 * i + 1] = after[i];
-    if (padded) x = grad_padded(b, x, pad, LOW);
+    if (padded) x = make_pad(b, x, pad, LOW);
     Value *all = grad_as(b, conv_grad_patches(&inner, x, 1),
                          SHAPE(s.batch * s.channels, s.taps, s.places));
     Value *y = grad_as(b, g->op->out[0], SHAPE(s.batch * s.channels, 1, s.places));
     Value *d = grad_as(b, g->dy[0], SHAPE(s.batch * s.channels, 1, s.places));
-    Value *one = grad_spread(b, grad_number(b, x, 1), &all->type->shape);
-    Value *mark = grad_where(b, grad_two(b, OP_equal, all, y), one, NULL);
+    Value *one = grad_spread(b, make_number(b, x, 1), &all->type->shape);
+    Value *mark = grad_where(b, make_two(b, OP_equal, all, y), one, NULL);
     Value *n = grad_reduce_axis(b, OP_reduce_sum, mark, 1);
-    Value *share = grad_times(b, mark, grad_two(b, OP_real_div, d, n));
+    Value *share = grad_times(b, mark, make_two(b, OP_real_div, d, n));
     share = grad_as(b, share, window_shape(&s.w, s.batch, s.channels * s.taps));
     Value *taps = conv_grad_kernel(&s, x->type->dtype, s.channels * s.taps, true, 1);
     grad_give(g, P_x, conv_grad_backward(&s, share, taps, s.channels));

@@ -44,10 +44,6 @@ Call *grad_call(const Grad *g, Arena *scratch);
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-Value *grad_one(Builder *b, int kind, Value *x);
-Value *grad_two(Builder *b, int kind, Value *x, Value *y);
-Value *grad_number(Builder *b, const Value *like, double v); /* a scalar of like's type */
-Value *grad_with(Builder *b, int kind, Value *x, double y);
 Value *grad_times(Builder *b, Value *x, Value *y);
 Value *grad_scaled(Builder *b, Value *x, double by); /* x itself when by is 1 */
 /* x where cond is true, else y; NULL for either stands for 0 */
@@ -66,10 +62,6 @@ Value *grad_reduce(Builder *b, int kind, Value *x, const bool *axes, bool keep);
 Value *grad_reduce_axis(Builder *b, int kind, Value *x, int axis);
 Value *grad_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
 Value *grad_concat(Builder *b, Value **v, int n, int axis);
-Value *grad_transpose(Builder *b, Value *x, const int64_t *perm);
-Value *grad_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
-/* x surrounded by `value`: pad has the amounts before and after, axis by axis */
-Value *grad_padded(Builder *b, Value *x, const int64_t *pad, double value);
 /* zeros around x, before and after it along each axis */
 Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *after);
 /* data, to which v is added at the indices `at` along the axis */

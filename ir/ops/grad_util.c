@@ -116,39 +116,17 @@ Call *grad_call(const Grad *g, Arena *scratch)
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-Value *grad_one(Builder *b, int kind, Value *x)
-{
-    return build_of(b, ops[kind].name, kind, P_x, x, P_NONE);
-}
-
-Value *grad_two(Builder *b, int kind, Value *x, Value *y)
-{
-    return build_of(b, ops[kind].name, kind, P_x, x, P_y, y, P_NONE);
-}
-
-/* Of what is poison, behind an error, any number is as good as another. */
-Value *grad_number(Builder *b, const Value *like, double v)
-{
-    const bool poison = like->type->kind == TY_POISON;
-    return build_float(b, poison ? DT_FP32 : like->type->dtype, v);
-}
-
-Value *grad_with(Builder *b, int kind, Value *x, double y)
-{
-    return grad_two(b, kind, x, grad_number(b, x, y));
-}
-
-Value *grad_times(Builder *b, Value *x, Value *y) { return grad_two(b, OP_mul, x, y); }
+Value *grad_times(Builder *b, Value *x, Value *y) { return make_two(b, OP_mul, x, y); }
 
 Value *grad_scaled(Builder *b, Value *x, double by)
 {
-    return by == 1 ? x : grad_with(b, OP_mul, x, by);
+    return by == 1 ? x : make_with(b, OP_mul, x, by);
 }
 
 Value *grad_where(Builder *b, Value *cond, Value *x, Value *y)
 {
-    if (!x) x = grad_number(b, y, 0);
-    if (!y) y = grad_number(b, x, 0);
+    if (!x) x = make_number(b, y, 0);
+    if (!y) y = make_number(b, x, 0);
     return mil_select(b, "select", .cond = cond, .a = x, .b = y);
 }
 
@@ -243,40 +221,13 @@ Value *grad_spread(Builder *b, Value *x, const Shape *s)
 
 Value *grad_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
 {
-    int64_t begin[MAX_RANK] = { 0 };
-    Shape s = x->type->shape;
-    if (!from && n == s.dim[axis]) return x;
-    begin[axis] = from;
-    s.dim[axis] = n;
-    Value *first = build_ints(b, s.rank, begin), *size = build_ints(b, s.rank, s.dim);
-    return mil_slice_by_size(b, "slice", .x = x, .begin = first, .size = size);
+    if (!from && n == x->type->shape.dim[axis]) return x;
+    return make_slice(b, x, axis, from, n);
 }
 
 Value *grad_concat(Builder *b, Value **v, int n, int axis)
 {
-    if (n == 1) return v[0];
-    Value *at = build_int(b, axis), *no = build_bool(b, false);
-    return mil_concat(b, "concat", .values = &(Values){ n, v }, .axis = at, .interleave = no);
-}
-
-Value *grad_transpose(Builder *b, Value *x, const int64_t *perm)
-{
-    return mil_transpose(b, "transpose", .x = x,
-                         .perm = build_ints(b, x->type->shape.rank, perm));
-}
-
-Value *grad_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
-{
-    Value *turn_x = build_bool(b, transpose_x), *turn_y = build_bool(b, transpose_y);
-    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = turn_x,
-                      .transpose_y = turn_y);
-}
-
-Value *grad_padded(Builder *b, Value *x, const int64_t *pad, double value)
-{
-    Value *widths = build_ints(b, 2 * x->type->shape.rank, pad);
-    Value *mode = build_string(b, "constant"), *fill = grad_number(b, x, value);
-    return mil_pad(b, "pad", .x = x, .pad = widths, .mode = mode, .constant_val = fill);
+    return n == 1 ? v[0] : make_concat(b, v, n, axis);
 }
 
 Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *after)
@@ -289,7 +240,7 @@ Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *afte
         pad[2 * i + 1] = after[i];
         any = any || before[i] || after[i];
     }
-    return any ? grad_padded(b, x, pad, 0) : x;
+    return any ? make_pad(b, x, pad, 0) : x;
 }
 
 Value *grad_scatter_sum(Builder *b, Value *data, Value *at, Value *v, int axis)
@@ -327,9 +278,9 @@ Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, cons
     Value *matrix = build_const(b, "matrix", c);
     if (last)
         return grad_as(
-            b, grad_matmul(b, grad_as(b, x, SHAPE(before, from)), matrix, false, false), out);
+            b, make_matmul(b, grad_as(b, x, SHAPE(before, from)), matrix, false, false), out);
     Value *rows = grad_as(b, x, before == 1 ? SHAPE(from, after) : SHAPE(before, from, after));
-    return grad_as(b, grad_matmul(b, matrix, rows, false, false), out);
+    return grad_as(b, make_matmul(b, matrix, rows, false, false), out);
 }
 
 Value *grad_same(Grad *g, int kind, int n, const BuildArg *with)

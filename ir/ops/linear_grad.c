@@ -47,10 +47,10 @@ bool grad_matmul_op(Grad *g)
     Value *d = as_product(b, g->dy[0], row, column);
     if (grad_wants(g, P_x))
         give_product(g, P_x, x,
-                     tx ? grad_matmul(b, y, d, ty, true) : grad_matmul(b, d, y, false, !ty));
+                     tx ? make_matmul(b, y, d, ty, true) : make_matmul(b, d, y, false, !ty));
     if (grad_wants(g, P_y))
         give_product(g, P_y, y,
-                     ty ? grad_matmul(b, d, x, true, tx) : grad_matmul(b, x, d, !tx, false));
+                     ty ? make_matmul(b, d, x, true, tx) : make_matmul(b, x, d, !tx, false));
     return true;
 }
 
@@ -70,13 +70,13 @@ bool grad_linear_op(Grad *g)
     Builder *b = g->b;
     Value *x = grad_arg(g, P_x), *w = grad_arg(g, P_weight), *d = g->dy[0];
     if (grad_wants(g, P_x)) {
-        Value *dx = grad_matmul(b, x->type->shape.rank == 1 ? rows_of(b, d) : d, w, false,
+        Value *dx = make_matmul(b, x->type->shape.rank == 1 ? rows_of(b, d) : d, w, false,
                                 false);
         grad_give(g, P_x, grad_like(b, dx, x));
     }
     if (grad_wants(g, P_weight)) {
         Value *rows = rows_of(b, d);
-        grad_give(g, P_weight, grad_matmul(b, rows, rows_of(b, x), true, false));
+        grad_give(g, P_weight, make_matmul(b, rows, rows_of(b, x), true, false));
     }
     if (grad_wants(g, P_bias)) grad_give_sum(g, P_bias, d);
     return true;
@@ -112,7 +112,7 @@ static Value *linear_grad_align(Builder *b, Value *v, const Labels *from, const 
     }
     bool same = true;
     for (int i = 0; i < n; i++) same = same && perm[i] == i;
-    if (!same) v = grad_transpose(b, v, perm);
+    if (!same) v = make_transpose(b, v, perm);
     return grad_as(b, v, out);
 }
 
@@ -178,7 +178,7 @@ static Value *linear_grad_contract(Builder *b, Value *d, const Labels *ld, Value
     ys.dim[n] = linear_grad_dim(y, n, k);
     ys.dim[n + 1] = linear_grad_dim(y, k, right.rank);
     d = grad_as(b, d, ds);
-    Value *z = grad_matmul(b, d, grad_as(b, y, ys), false, false);
+    Value *z = make_matmul(b, d, grad_as(b, y, ys), false, false);
     z = linear_grad_align(b, grad_as(b, z, whole), &made, lx);
     Shape summed = x->type->shape; /* of a dimension that x alone has, one element for all */
     for (int i = 0; i < summed.rank; i++)

@@ -256,17 +256,17 @@ static void give_norm(Grad *g, const NormGrad *n, Value *unit, Value *root, bool
     if (!grad_wants(g, P_x)) return;
     Value *h = n->gamma ? grad_times(b, n->d, n->gamma) : n->d;
     Value *along = grad_times(b, unit, norm_mean(n, grad_times(b, h, unit)));
-    Value *left = centred ? grad_two(b, OP_sub, h, norm_mean(n, h)) : h;
-    grad_give(g, P_x, grad_times(b, root, grad_two(b, OP_sub, left, along)));
+    Value *left = centred ? make_two(b, OP_sub, h, norm_mean(n, h)) : h;
+    grad_give(g, P_x, grad_times(b, root, make_two(b, OP_sub, left, along)));
 }
 
 static void give_centred(Grad *g, const NormGrad *n)
 {
     Builder *b = n->b;
-    Value *centred = grad_two(b, OP_sub, n->x, norm_mean(n, n->x));
+    Value *centred = make_two(b, OP_sub, n->x, norm_mean(n, n->x));
     Value *variance = norm_mean(n, grad_times(b, centred, centred));
-    Value *sum = grad_with(b, OP_add, variance, grad_float(g, P_epsilon));
-    Value *root = grad_with(b, OP_pow, sum, -0.5);
+    Value *sum = make_with(b, OP_add, variance, grad_float(g, P_epsilon));
+    Value *root = make_with(b, OP_pow, sum, -0.5);
     give_norm(g, n, grad_times(b, centred, root), root, true);
 }
 
@@ -312,18 +312,18 @@ bool grad_batch_norm(Grad *g)
     n.gamma = as_scale(&n, grad_arg(g, P_gamma));
     Builder *b = n.b;
     Value *variance = as_scale(&n, grad_arg(g, P_variance));
-    Value *sum = grad_with(b, OP_add, variance, grad_float(g, P_epsilon));
-    Value *root = grad_with(b, OP_pow, sum, -0.5);
+    Value *sum = make_with(b, OP_add, variance, grad_float(g, P_epsilon));
+    Value *root = make_with(b, OP_pow, sum, -0.5);
     Value *scale = n.gamma ? grad_times(b, n.gamma, root) : root;
     Value *h = grad_times(b, n.d, scale);
     if (grad_wants(g, P_x)) grad_give(g, P_x, h);
     give_scale(g, &n, P_beta, n.d);
     give_scale(g, &n, P_mean, grad_scaled(b, h, -1));
     if (!grad_wants(g, P_gamma) && !grad_wants(g, P_variance)) return true;
-    Value *off = grad_two(b, OP_sub, n.x, as_scale(&n, grad_arg(g, P_mean)));
+    Value *off = make_two(b, OP_sub, n.x, as_scale(&n, grad_arg(g, P_mean)));
     give_scale(g, &n, P_gamma, grad_times(b, n.d, grad_times(b, off, root)));
     if (grad_wants(g, P_variance)) {
-        Value *slope = grad_scaled(b, grad_with(b, OP_pow, sum, -1), -0.5);
+        Value *slope = grad_scaled(b, make_with(b, OP_pow, sum, -1), -0.5);
         give_scale(g, &n, P_variance, grad_times(b, grad_times(b, h, off), slope));
     }
     return true;
@@ -339,11 +339,11 @@ bool grad_l2_norm(Grad *g)
     for (int i = rank > 3 ? rank - 3 : 0; i < rank; i++) n.axes[i] = true;
     Builder *b = n.b;
     Value *sum = grad_reduce(b, OP_reduce_sum, grad_times(b, n.x, n.x), n.axes, true);
-    Value *root = grad_with(b, OP_pow, grad_with(b, OP_add, sum, grad_float(g, P_epsilon)),
+    Value *root = make_with(b, OP_pow, make_with(b, OP_add, sum, grad_float(g, P_epsilon)),
                             -0.5);
     Value *unit = grad_times(b, n.x, root);
     Value *part = grad_reduce(b, OP_reduce_sum, grad_times(b, n.d, unit), n.axes, true);
-    Value *dx = grad_two(b, OP_sub, n.d, grad_times(b, unit, part));
+    Value *dx = make_two(b, OP_sub, n.d, grad_times(b, unit, part));
     grad_give(g, P_x, grad_times(b, root, dx));
     return true;
 }
@@ -365,15 +365,15 @@ bool grad_local_response_norm(Grad *g)
     for (int64_t i = 0; i < c; i++)
         for (int64_t k = 0; k < c; k++) near[i * c + k] = k - i <= before && i - k <= after;
     Value *sum = grad_along(b, grad_times(b, n.x, n.x), 1, c, c, near);
-    sum = grad_with(b, OP_add, grad_scaled(b, sum, alpha / (double)size), grad_float(g, P_k));
-    Value *scale = grad_with(b, OP_pow, sum, -beta);
+    sum = make_with(b, OP_add, grad_scaled(b, sum, alpha / (double)size), grad_float(g, P_k));
+    Value *scale = make_with(b, OP_pow, sum, -beta);
     Value *part = grad_times(b, n.d, n.x);
-    part = grad_times(b, part, grad_with(b, OP_pow, sum, -beta - 1));
+    part = grad_times(b, part, make_with(b, OP_pow, sum, -beta - 1));
     for (int64_t i = 0; i < c; i++)
         for (int64_t k = 0; k < c; k++) near[i * c + k] = i - k <= before && k - i <= after;
     part = grad_along(b, part, 1, c, c, near);
     part = grad_scaled(b, grad_times(b, n.x, part), 2 * alpha * beta / (double)size);
-    grad_give(g, P_x, grad_two(b, OP_sub, grad_times(b, n.d, scale), part));
+    grad_give(g, P_x, make_two(b, OP_sub, grad_times(b, n.d, scale), part));
     arena_free(&scratch);
     return true;
 }

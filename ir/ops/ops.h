@@ -275,6 +275,28 @@ Macs func_macs(const Func *f, const Type *const *param);
 
 #include "builders.h"
 
+/* ---- short ways to build common ops (make.c) --------------------------------------------- */
+
+/* Each builds an op by b and returns its result; constants that the op needs are built in
+ * front. Where axes are counted x must have a known shape. */
+
+/* An op of that kind with the one operand x, or with x and y. */
+Value *make_one(Builder *b, int kind, Value *x);
+Value *make_two(Builder *b, int kind, Value *x, Value *y);
+/* A scalar of the element type of `like`; fp32 where `like` is poison. */
+Value *make_number(Builder *b, const Value *like, double v);
+/* An op of x and such a scalar. */
+Value *make_with(Builder *b, int kind, Value *x, double y);
+/* Axis i of the result is axis perm[i] of x. */
+Value *make_transpose(Builder *b, Value *x, const int64_t *perm);
+Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
+/* x surrounded by `value`: pad has the amounts before and after, axis by axis. */
+Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value);
+/* Elements from .. from + n - 1 along an axis. */
+Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
+/* The n values behind each other along an axis. */
+Value *make_concat(Builder *b, Value **v, int n, int axis);
+
 /* ---- functions of the rows, declared from the table; for ir/ops alone -------------------- */
 
 #define OP(name, ...)

@@ -347,7 +347,7 @@ bool grad_dequantize(Grad *g)
     Builder *b = g->b;
     Value *scale = grad_arg(g, P_scale);
     if (!grad_wants(g, P_scale)) return true;
-    Value *one = grad_spread(b, grad_number(b, scale, 1), &scale->type->shape);
+    Value *one = grad_spread(b, make_number(b, scale, 1), &scale->type->shape);
     const BuildArg with = { .param = P_scale, .val = &one, .count = 1 };
     Value *whole = grad_same(g, OP_dequantize, 1, &with);
     Value *dx = grad_times(b, g->dy[0], whole);

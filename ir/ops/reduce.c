@@ -305,10 +305,10 @@ bool grad_reduce_extreme(Grad *g)
 {
     Reduce r;
     if (!open_reduce(g, &r)) return true;
-    Value *is = grad_two(r.b, OP_equal, r.x, r.y);
-    Value *one = grad_spread(r.b, grad_number(r.b, r.x, 1), &r.x->type->shape);
+    Value *is = make_two(r.b, OP_equal, r.x, r.y);
+    Value *one = grad_spread(r.b, make_number(r.b, r.x, 1), &r.x->type->shape);
     Value *mark = grad_where(r.b, is, one, NULL);
-    Value *share = grad_two(r.b, OP_real_div, mark, sum_over(&r, mark));
+    Value *share = make_two(r.b, OP_real_div, mark, sum_over(&r, mark));
     return reduce_done(g, &r, grad_times(r.b, r.d, share));
 }
 
@@ -319,15 +319,15 @@ bool grad_reduce_prod(Grad *g)
     Reduce r;
     if (!open_reduce(g, &r)) return true;
     Builder *b = r.b;
-    Value *zero = grad_with(b, OP_equal, r.x, 0);
-    Value *ones = grad_spread(b, grad_number(b, r.x, 1), &r.x->type->shape);
+    Value *zero = make_with(b, OP_equal, r.x, 0);
+    Value *ones = grad_spread(b, make_number(b, r.x, 1), &r.x->type->shape);
     Value *factor = grad_where(b, zero, ones, r.x);
     Value *rest = grad_reduce(b, OP_reduce_prod, factor, r.axes, true);
     Value *zeros = sum_over(&r, grad_where(b, zero, ones, NULL));
-    Value *none = grad_with(b, OP_equal, zeros, 0), *one = grad_with(b, OP_equal, zeros, 1);
+    Value *none = make_with(b, OP_equal, zeros, 0), *one = make_with(b, OP_equal, zeros, 1);
     Value *at_zero = grad_where(b, one, rest, NULL);
     Value *elsewhere = grad_where(b, none, rest, NULL);
-    Value *others = grad_two(b, OP_real_div, grad_where(b, zero, at_zero, elsewhere), factor);
+    Value *others = make_two(b, OP_real_div, grad_where(b, zero, at_zero, elsewhere), factor);
     return reduce_done(g, &r, grad_times(b, r.d, others));
 }
 
@@ -335,7 +335,7 @@ bool grad_reduce_l1_norm(Grad *g)
 {
     Reduce r;
     return !open_reduce(g, &r)
-        || reduce_done(g, &r, grad_times(r.b, r.d, grad_one(r.b, OP_sign, r.x)));
+        || reduce_done(g, &r, grad_times(r.b, r.d, make_one(r.b, OP_sign, r.x)));
 }
 
 /* x over the norm, and 0 where that is 0 */
@@ -343,8 +343,8 @@ bool grad_reduce_l2_norm(Grad *g)
 {
     Reduce r;
     if (!open_reduce(g, &r)) return true;
-    Value *root = grad_with(r.b, OP_pow, sum_over(&r, grad_times(r.b, r.x, r.x)), -0.5);
-    Value *none = grad_with(r.b, OP_equal, r.y, 0);
+    Value *root = make_with(r.b, OP_pow, sum_over(&r, grad_times(r.b, r.x, r.x)), -0.5);
+    Value *none = make_with(r.b, OP_equal, r.y, 0);
     Value *scale = grad_times(r.b, r.d, grad_where(r.b, none, NULL, root));
     return reduce_done(g, &r, grad_times(r.b, r.x, scale));
 }
@@ -353,14 +353,14 @@ bool grad_reduce_log_sum(Grad *g)
 {
     Reduce r;
     return !open_reduce(g, &r)
-        || reduce_done(g, &r, grad_two(r.b, OP_real_div, r.d, sum_over(&r, r.x)));
+        || reduce_done(g, &r, make_two(r.b, OP_real_div, r.d, sum_over(&r, r.x)));
 }
 
 bool grad_reduce_log_sum_exp(Grad *g)
 {
     Reduce r;
     if (!open_reduce(g, &r)) return true;
-    Value *share = grad_one(r.b, OP_exp, grad_two(r.b, OP_sub, r.x, r.y));
+    Value *share = make_one(r.b, OP_exp, make_two(r.b, OP_sub, r.x, r.y));
     return reduce_done(g, &r, grad_times(r.b, r.d, share));
 }
 

@@ -18,7 +18,7 @@ bool grad_transpose_op(Grad *g)
     if (!grad_wants(g, P_x)) return true;
     const int n = value_ints(grad_arg(g, P_perm), perm);
     for (int i = 0; i < n; i++) back[perm[i] < 0 ? perm[i] + n : perm[i]] = i;
-    grad_give(g, P_x, grad_transpose(g->b, g->dy[0], back));
+    grad_give(g, P_x, make_transpose(g->b, g->dy[0], back));
     return true;
 }
 
@@ -61,9 +61,9 @@ bool grad_pixel_shuffle(Grad *g)
     const Shape s = grad_arg(g, P_x)->type->shape;
     const int64_t r = grad_int(g, P_upscale_factor), n = s.dim[0] * s.dim[1] / (r * r);
     Value *d = grad_as(g->b, g->dy[0], SHAPE(n, s.dim[2], r, s.dim[3] * r));
-    d = grad_transpose(g->b, d, (int64_t[]){ 0, 2, 1, 3 });
+    d = make_transpose(g->b, d, (int64_t[]){ 0, 2, 1, 3 });
     d = grad_as(g->b, d, SHAPE(n * r, s.dim[2], s.dim[3], r));
-    d = grad_transpose(g->b, d, (int64_t[]){ 0, 3, 1, 2 });
+    d = make_transpose(g->b, d, (int64_t[]){ 0, 3, 1, 2 });
     grad_give(g, P_x, grad_as(g->b, d, s));
     return true;
 }

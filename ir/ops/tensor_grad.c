@@ -135,7 +135,7 @@ bool grad_pad_op(Grad *g)
         inside = grad_reduce(g->b, OP_reduce_sum, inside, axes, true);
         grad_give(
             g, P_constant_val,
-            grad_like(g->b, grad_two(g->b, OP_sub, all, inside), grad_arg(g, P_constant_val)));
+            grad_like(g->b, make_two(g->b, OP_sub, all, inside), grad_arg(g, P_constant_val)));
     }
     if (!grad_wants(g, P_x)) return true;
     for (int i = first; i < s.rank; i++) {

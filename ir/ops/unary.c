@@ -180,18 +180,18 @@ static Value *unary_square(const One *o, Value *v) { return grad_times(o->b, v, 
 /* 1 - v * v, 1 + v * v */
 static Value *one_less(const One *o, Value *v)
 {
-    Value *one = grad_number(o->b, v, 1);
-    return grad_two(o->b, OP_sub, one, unary_square(o, v));
+    Value *one = make_number(o->b, v, 1);
+    return make_two(o->b, OP_sub, one, unary_square(o, v));
 }
 static Value *one_more(const One *o, Value *v)
 {
-    return grad_with(o->b, OP_add, unary_square(o, v), 1);
+    return make_with(o->b, OP_add, unary_square(o, v), 1);
 }
 
 bool grad_abs(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_sign, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, make_one(o.b, OP_sign, o.x));
 }
 
 /* Of asin, by the power of a product that no chip gets wrong as it does some roots. */
@@ -199,7 +199,7 @@ static bool unary_arc(Grad *g, double sign)
 {
     One o;
     if (!open_one(g, &o)) return true;
-    Value *slope = grad_with(o.b, OP_pow, one_less(&o, o.x), -0.5);
+    Value *slope = make_with(o.b, OP_pow, one_less(&o, o.x), -0.5);
     return unary_times(g, &o, grad_scaled(o.b, slope, sign));
 }
 bool grad_asin(Grad *g) { return unary_arc(g, 1); }
@@ -209,14 +209,14 @@ bool grad_atan(Grad *g)
 {
     One o;
     return !open_one(g, &o)
-        || unary_done(g, grad_two(o.b, OP_real_div, o.d, one_more(&o, o.x)));
+        || unary_done(g, make_two(o.b, OP_real_div, o.d, one_more(&o, o.x)));
 }
 
 bool grad_atanh(Grad *g)
 {
     One o;
     return !open_one(g, &o)
-        || unary_done(g, grad_two(o.b, OP_real_div, o.d, one_less(&o, o.x)));
+        || unary_done(g, make_two(o.b, OP_real_div, o.d, one_less(&o, o.x)));
 }
 
 bool grad_cast(Grad *g)
@@ -232,22 +232,22 @@ bool grad_clip(Grad *g)
 {
     One o;
     if (!open_one(g, &o)) return true;
-    Value *low = grad_two(o.b, OP_greater_equal, o.x, grad_arg(g, P_alpha));
-    Value *high = grad_two(o.b, OP_less_equal, o.x, grad_arg(g, P_beta));
+    Value *low = make_two(o.b, OP_greater_equal, o.x, grad_arg(g, P_alpha));
+    Value *high = make_two(o.b, OP_less_equal, o.x, grad_arg(g, P_beta));
     return unary_done(g, grad_where(o.b, low, grad_where(o.b, high, o.d, NULL), NULL));
 }
 
 bool grad_sin(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_cos, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, make_one(o.b, OP_cos, o.x));
 }
 
 bool grad_cos(Grad *g)
 {
     One o;
     return !open_one(g, &o)
-        || unary_times(g, &o, grad_scaled(o.b, grad_one(o.b, OP_sin, o.x), -1));
+        || unary_times(g, &o, grad_scaled(o.b, make_one(o.b, OP_sin, o.x), -1));
 }
 
 bool grad_tan(Grad *g)
@@ -259,13 +259,13 @@ bool grad_tan(Grad *g)
 bool grad_sinh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_cosh, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, make_one(o.b, OP_cosh, o.x));
 }
 
 bool grad_cosh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_sinh, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, make_one(o.b, OP_sinh, o.x));
 }
 
 bool grad_tanh(Grad *g)
@@ -279,7 +279,7 @@ bool grad_erf(Grad *g)
     const double two_by_root_pi = 1.1283791670955126;
     One o;
     if (!open_one(g, &o)) return true;
-    Value *bell = grad_one(o.b, OP_exp, grad_scaled(o.b, unary_square(&o, o.x), -1));
+    Value *bell = make_one(o.b, OP_exp, grad_scaled(o.b, unary_square(&o, o.x), -1));
     return unary_times(g, &o, grad_scaled(o.b, bell, two_by_root_pi));
 }
 
@@ -307,7 +307,7 @@ bool grad_log(Grad *g)
     One o;
     if (!open_one(g, &o)) return true;
     Value *epsilon = grad_arg(g, P_epsilon);
-    if (!epsilon) epsilon = grad_number(o.b, o.x, grad_float(g, P_epsilon));
+    if (!epsilon) epsilon = make_number(o.b, o.x, grad_float(g, P_epsilon));
     return unary_times(g, &o, mil_inverse(o.b, "inverse", .x = o.x, .epsilon = epsilon));
 }
 
@@ -315,15 +315,15 @@ bool grad_rsqrt(Grad *g)
 {
     One o;
     if (!open_one(g, &o)) return true;
-    Value *sum = grad_with(o.b, OP_add, o.x, grad_float(g, P_epsilon));
-    return unary_times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, sum, -1.5), -0.5));
+    Value *sum = make_with(o.b, OP_add, o.x, grad_float(g, P_epsilon));
+    return unary_times(g, &o, grad_scaled(o.b, make_with(o.b, OP_pow, sum, -1.5), -0.5));
 }
 
 bool grad_sqrt(Grad *g)
 {
     One o;
     return !open_one(g, &o)
-        || unary_times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, o.x, -0.5), 0.5));
+        || unary_times(g, &o, grad_scaled(o.b, make_with(o.b, OP_pow, o.x, -0.5), 0.5));
 }
 
 bool grad_square(Grad *g)
@@ -336,6 +336,6 @@ bool grad_threshold(Grad *g)
 {
     One o;
     if (!open_one(g, &o)) return true;
-    Value *above = grad_two(o.b, OP_greater, o.x, grad_arg(g, P_alpha));
+    Value *above = make_two(o.b, OP_greater, o.x, grad_arg(g, P_alpha));
     return unary_done(g, grad_where(o.b, above, o.d, NULL));
 }

@@ -238,7 +238,7 @@ static void add_flow(Auto *a, Builder *b, Value *v, Value *dx, Value *toward)
         return;
     }
     Value *sum = ptrmap_get(&a->flow, v);
-    ptrmap_set(&a->flow, v, sum ? make2(b, OP_add, sum, dx) : dx);
+    ptrmap_set(&a->flow, v, sum ? make_two(b, OP_add, sum, dx) : dx);
     if (!sum && toward) ptrmap_set(&a->toward, v, toward);
 }
 

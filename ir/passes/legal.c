@@ -148,26 +148,6 @@ bool over_limit(const RuleSet *rs, int limit, int64_t n)
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-Value *make1(Builder *b, int kind, Value *x)
-{
-    return build_of(b, ops[kind].name, kind, P_x, x, P_NONE);
-}
-
-Value *make2(Builder *b, int kind, Value *x, Value *y)
-{
-    return build_of(b, ops[kind].name, kind, P_x, x, P_y, y, P_NONE);
-}
-
-Value *make_number(Builder *b, const Value *like, double v)
-{
-    return build_float(b, like->type->dtype, v);
-}
-
-Value *make_with(Builder *b, int kind, Value *x, double y)
-{
-    return make2(b, kind, x, make_number(b, x, y));
-}
-
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y)
 {
     return mil_select(b, "select", .cond = cond, .a = x, .b = y);
@@ -209,11 +189,6 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s->rank, s->dim));
 }
 
-Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm)
-{
-    return mil_transpose(b, "transpose", .x = x, .perm = build_ints(b, n, perm));
-}
-
 Value *make_swap(Builder *b, Value *x)
 {
     int64_t perm[MAX_RANK];
@@ -221,17 +196,7 @@ Value *make_swap(Builder *b, Value *x)
     for (int i = 0; i < n; i++) perm[i] = i;
     perm[n - 1] = n - 2;
     perm[n - 2] = n - 1;
-    return make_transpose(b, x, n, perm);
-}
-
-Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
-{
-    int64_t begin[MAX_RANK] = { 0 };
-    Shape s = x->type->shape;
-    begin[axis] = from;
-    s.dim[axis] = n;
-    Value *first = build_ints(b, s.rank, begin), *size = build_ints(b, s.rank, s.dim);
-    return mil_slice_by_size(b, "slice", .x = x, .begin = first, .size = size);
+    return make_transpose(b, x, perm);
 }
 
 Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *end,
@@ -241,13 +206,6 @@ Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *e
     Value *from = build_ints(b, rank, begin), *to = build_ints(b, rank, end);
     Value *step = build_ints(b, rank, stride);
     return mil_slice_by_index(b, "slice", .x = x, .begin = from, .end = to, .stride = step);
-}
-
-Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value)
-{
-    Value *widths = build_ints(b, 2 * x->type->shape.rank, pad);
-    Value *mode = build_string(b, "constant"), *fill = make_number(b, x, value);
-    return mil_pad(b, "pad", .x = x, .pad = widths, .mode = mode, .constant_val = fill);
 }
 
 Value *make_clip(Builder *b, Value *x, double low, double high)
@@ -260,17 +218,4 @@ Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const 
 {
     Value *over = build_ints(b, n, axes), *keep = build_bool(b, true);
     return build_of(b, wish, kind, P_x, x, P_axes, over, P_keep_dims, keep, P_NONE);
-}
-
-Value *make_concat(Builder *b, Value **v, int n, int axis)
-{
-    Value *at = build_int(b, axis), *no = build_bool(b, false);
-    return mil_concat(b, "concat", .values = &(Values){ n, v }, .axis = at, .interleave = no);
-}
-
-Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
-{
-    Value *turn_x = build_bool(b, transpose_x), *turn_y = build_bool(b, transpose_y);
-    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = turn_x,
-                      .transpose_y = turn_y);
 }

@@ -75,31 +75,19 @@ bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
 /* ---- building ops; x must have a known shape where that is needed ------------------------ */
 
-Value *make1(Builder *b, int kind, Value *x);
-Value *make2(Builder *b, int kind, Value *x, Value *y);
-/* a scalar of the element type of `like` */
-Value *make_number(Builder *b, const Value *like, double v);
-/* an op of x and a scalar of x's element type */
-Value *make_with(Builder *b, int kind, Value *x, double y);
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
 Value *make_cast(Builder *b, Value *x, DType t); /* x itself where it has the type */
 /* reshape; x itself where it has the shape */
 Value *make_shape(Builder *b, Value *x, const Shape *s);
 static inline Value *make_as(Builder *b, Value *x, Shape s) { return make_shape(b, x, &s); }
-Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
 /* a transpose that exchanges the last two axes */
 Value *make_swap(Builder *b, Value *x);
-Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
 /* slice_by_index, with a begin, an end and a stride for each axis of x */
 Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *end,
                     const int64_t *stride);
-/* x surrounded by `value`: pad has the amounts before and after, axis by axis */
-Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value);
 Value *make_clip(Builder *b, Value *x, double low, double high);
 /* a reduction over n axes with keep_dims */
 Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes);
-Value *make_concat(Builder *b, Value **v, int n, int axis);
-Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
 
 /* ---- rewrites of operations that an engine refuses (legal_forms.c applies them) ---------- */
 

@@ -10,8 +10,8 @@
 /* x / (1 + exp(-u)): x times the sigmoid of u. */
 static Value *accurate_gated(Builder *b, Value *x, Value *u)
 {
-    Value *e = make1(b, OP_exp, make_with(b, OP_mul, u, -1));
-    return make2(b, OP_real_div, x, make_with(b, OP_add, e, 1));
+    Value *e = make_one(b, OP_exp, make_with(b, OP_mul, u, -1));
+    return make_two(b, OP_real_div, x, make_with(b, OP_add, e, 1));
 }
 
 Value *silu_by_exp(const Legal *l, Builder *b, Op *op)
@@ -30,16 +30,17 @@ Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
     if (!mode) return NULL;
     if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
         return accurate_gated(b, x, make_with(b, OP_mul, x, 1.702));
-    Value *cubic = make_with(b, OP_add, make_with(b, OP_mul, make2(b, OP_mul, x, x), 0.044715),
-                             1);
-    return accurate_gated(b, x, make_with(b, OP_mul, make2(b, OP_mul, x, cubic), 1.59576912));
+    Value *cubic = make_with(b, OP_add,
+                             make_with(b, OP_mul, make_two(b, OP_mul, x, x), 0.044715), 1);
+    return accurate_gated(b, x,
+                          make_with(b, OP_mul, make_two(b, OP_mul, x, cubic), 1.59576912));
 }
 
 Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     (void)l;
-    return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
+    return make_two(b, OP_maximum, make_one(b, OP_softplus, x), x);
 }
 
 /* ---- layer_norm -------------------------------------------------------------------------- */
@@ -82,8 +83,8 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
     Value *last = build_float(b, retype || !eps ? t : eps->type->dtype, e);
     Value *y = mil_layer_norm(b, "layer_norm", .x = x, .epsilon = last, .axes = axes,
                               .gamma = split ? NULL : gamma, .beta = split ? NULL : beta);
-    if (split && gamma) y = make2(b, OP_mul, y, gamma);
-    if (split && beta) y = make2(b, OP_add, y, beta);
+    if (split && gamma) y = make_two(b, OP_mul, y, gamma);
+    if (split && beta) y = make_two(b, OP_add, y, beta);
     return y;
 }
 

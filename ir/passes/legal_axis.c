@@ -56,7 +56,7 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
         value[i] = mil_reduce_max(b, "largest", .x = x, .axes = axes, .keep_dims = keep);
         place[i] = mil_reduce_argmax(b, "place", .x = x, .axis = one, .keep_dims = keep);
         if (i + 1 < k)
-            x = make_select(b, make2(b, OP_equal, all, make_cast(b, place[i], t)), least, x);
+            x = make_select(b, make_two(b, OP_equal, all, make_cast(b, place[i], t)), least, x);
     }
     out[0] = make_concat(b, value, (int)k, axis);
     if (up) out[0] = make_with(b, OP_mul, out[0], -1);

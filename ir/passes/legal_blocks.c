@@ -55,7 +55,7 @@ static Value *move_axis(Builder *b, Value *x, int from, int to)
         if (i != to && next == from) next++;
         perm[i] = i == to ? from : next++;
     }
-    return make_transpose(b, x, rank, perm);
+    return make_transpose(b, x, perm);
 }
 
 /* Each n-th element of the axis side by side in the deep one. */

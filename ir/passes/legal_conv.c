@@ -24,7 +24,7 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
         Value *bias = v.bias;
         if (behind) v.bias = NULL;
         Value *y = make_planes(b, &v);
-        return y && behind ? make2(b, OP_add, y, make_bias(b, bias, 5)) : y;
+        return y && behind ? make_two(b, OP_add, y, make_bias(b, bias, 5)) : y;
     }
     if (!flat && !behind) return NULL;
     Value *x = v.x, *weight = v.weight;
@@ -39,7 +39,7 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
     }
     Value *y = make_conv(b, v.conv.transposed, x, weight, behind ? NULL : v.bias, v.conv.groups,
                          &v.conv.window);
-    if (behind) y = make2(b, OP_add, y, make_bias(b, v.bias, y->type->shape.rank));
+    if (behind) y = make_two(b, OP_add, y, make_bias(b, v.bias, y->type->shape.rank));
     const int64_t two = 2;
     return flat ? mil_squeeze(b, "squeeze", .x = y, .axes = build_ints(b, 1, &two)) : y;
 }
@@ -188,8 +188,9 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     }
     if (!n) return NULL;
     Value *sum = make_sum(b, part, n);
-    return v.bias && v.conv.transposed ? make2(b, OP_add, sum, make_bias(b, v.bias, w->n + 2))
-                                       : sum;
+    return v.bias && v.conv.transposed
+             ? make_two(b, OP_add, sum, make_bias(b, v.bias, w->n + 2))
+             : sum;
 }
 
 int pass_conv_split(Module *m, const PassOptions *o, Diag *d)

@@ -24,7 +24,7 @@ static Value *weights_by_tap(Builder *b, const ConvOp *v)
     perm[s->rank - 2] = 0;
     perm[s->rank - 1] = 1;
     const Shape by_tap = SHAPE(window_taps(&v->conv.window), s->dim[0], s->dim[1]);
-    return make_shape(b, make_transpose(b, v->weight, s->rank, perm), &by_tap);
+    return make_shape(b, make_transpose(b, v->weight, perm), &by_tap);
 }
 
 static Value *padded_input(Builder *b, const ConvOp *v)
@@ -103,7 +103,7 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
         part[k] = product_of_tap(&p, k, tap);
     }
     Value *y = make_shape(b, make_sum(b, part, (int)taps), &op->out[0]->type->shape);
-    return v.bias ? make2(b, OP_add, y, make_bias(b, v.bias, w->n + 2)) : y;
+    return v.bias ? make_two(b, OP_add, y, make_bias(b, v.bias, w->n + 2)) : y;
 }
 
 int pass_conv_matmul(Module *m, const PassOptions *o, Diag *d)

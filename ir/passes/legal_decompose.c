@@ -25,7 +25,7 @@ Value *square_by_mul(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     (void)l;
-    return make2(b, OP_mul, x, x);
+    return make_two(b, OP_mul, x, x);
 }
 
 Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
@@ -35,9 +35,9 @@ Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
     (void)l;
     if (!float_of(op, P_epsilon, 1e-6, &epsilon) || dim_of(x, 2) < 0) return NULL;
     Value *axes = build_ints(b, 3, (int64_t[]){ -3, -2, -1 });
-    Value *square = make2(b, OP_mul, x, x), *keep = build_bool(b, true);
+    Value *square = make_two(b, OP_mul, x, x), *keep = build_bool(b, true);
     Value *sum = mil_reduce_sum(b, "sum", .x = square, .axes = axes, .keep_dims = keep);
-    return make2(b, OP_mul, x, reciprocal_root(b, sum, epsilon));
+    return make_two(b, OP_mul, x, reciprocal_root(b, sum, epsilon));
 }
 
 /* ---- truth ------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static Value *decompose_logic(Builder *b, Op *op, int by)
 {
     Value *x = make_cast(b, op_value(op, P_x), DT_FP16),
           *y = make_cast(b, op_value(op, P_y), DT_FP16);
-    return make_with(b, OP_not_equal, make2(b, by, x, y), 0);
+    return make_with(b, OP_not_equal, make_two(b, by, x, y), 0);
 }
 
 Value *and_by_product(const Legal *l, Builder *b, Op *op)
@@ -63,7 +63,7 @@ Value *xor_by_difference(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
     Value *x = make_cast(b, op_value(op, P_x), DT_FP16);
-    return make2(b, OP_not_equal, x, make_cast(b, op_value(op, P_y), DT_FP16));
+    return make_two(b, OP_not_equal, x, make_cast(b, op_value(op, P_y), DT_FP16));
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------- */
@@ -75,11 +75,11 @@ Value *mod_by_quotient(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     (void)l;
     if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
-    Value *whole = make1(b, OP_floor, make2(b, OP_real_div, x, y));
-    Value *rest = make2(b, OP_sub, x, make2(b, OP_mul, y, whole));
-    Value *sign = make1(b, OP_sign, y);
-    Value *below = make_with(b, OP_less, make2(b, OP_mul, rest, sign), 0);
-    return make_select(b, below, make2(b, OP_add, rest, y), rest);
+    Value *whole = make_one(b, OP_floor, make_two(b, OP_real_div, x, y));
+    Value *rest = make_two(b, OP_sub, x, make_two(b, OP_mul, y, whole));
+    Value *sign = make_one(b, OP_sign, y);
+    Value *below = make_with(b, OP_less, make_two(b, OP_mul, rest, sign), 0);
+    return make_select(b, below, make_two(b, OP_add, rest, y), rest);
 }
 
 Value *argmin_by_argmax(const Legal *l, Builder *b, Op *op)
@@ -102,10 +102,10 @@ static Value *decompose_product(Builder *b, Value *x, int axis)
         const int64_t half = n / 2;
         Value *last = n % 2 ? make_slice(b, x, axis, n - 1, 1) : NULL;
         Value *front = make_slice(b, x, axis, 0, half);
-        x = make2(b, OP_mul, front, make_slice(b, x, axis, half, half));
-        if (last) over = over ? make2(b, OP_mul, over, last) : last;
+        x = make_two(b, OP_mul, front, make_slice(b, x, axis, half, half));
+        if (last) over = over ? make_two(b, OP_mul, over, last) : last;
     }
-    return over ? make2(b, OP_mul, x, over) : x;
+    return over ? make_two(b, OP_mul, x, over) : x;
 }
 
 Value *prod_by_halves(const Legal *l, Builder *b, Op *op)
@@ -156,7 +156,7 @@ Value *band_by_mask(const Legal *l, Builder *b, Op *op)
         for (int64_t j = 0; j < cols; j++)
             tensor_set_float(&mask, (size_t)(i * cols + j),
                              (lower < 0 || i - j <= lower) && (upper < 0 || j - i <= upper));
-    return make2(b, OP_mul, x, build_const(b, "band", const_data(&b->m->arena, t, data)));
+    return make_two(b, OP_mul, x, build_const(b, "band", const_data(&b->m->arena, t, data)));
 }
 
 /* ---- what is known ----------------------------------------------------------------------- */
@@ -220,9 +220,9 @@ static Value *added_mask(Builder *b, const Value *mask, DType t)
 static Value *apply_mask(Builder *b, Value *scores, Value *mask)
 {
     if (mask->type->dtype != DT_BOOL)
-        return make2(b, OP_add, scores, make_cast(b, mask, scores->type->dtype));
+        return make_two(b, OP_add, scores, make_cast(b, mask, scores->type->dtype));
     Value *added = added_mask(b, mask, scores->type->dtype);
-    if (added) return make2(b, OP_add, scores, added);
+    if (added) return make_two(b, OP_add, scores, added);
     return mil_select(b, "select", .cond = mask, .a = scores,
                       .b = make_number(b, scores, HELD_BACK));
 }

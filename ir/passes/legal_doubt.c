@@ -61,9 +61,9 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     while (axis >= 0 && doubt_repeats(&sx, &sy, axis)) axis--;
     if (axis < 0) return NULL;
     for (int i = 0; i < out->rank; i++) perm[i] = i == last ? axis : i == axis ? last : i;
-    x = make_transpose(b, make_shape(b, x, &sx), out->rank, perm);
-    y = make_transpose(b, make_shape(b, y, &sy), out->rank, perm);
-    return make_transpose(b, make2(b, op->kind, x, y), out->rank, perm);
+    x = make_transpose(b, make_shape(b, x, &sx), perm);
+    y = make_transpose(b, make_shape(b, y, &sy), perm);
+    return make_transpose(b, make_two(b, op->kind, x, y), perm);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ static void flatten_give(Legal *l, Builder *b, Op *op, int i, Value *with)
 {
     Value *out = op->out[i];
     if (is_result(out)) {
-        with = make1(b, OP_identity, with);
+        with = make_one(b, OP_identity, with);
         with->name = out->name;
         op_set_name(l->m, with->def, out->name);
     }

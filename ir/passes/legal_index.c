@@ -44,8 +44,8 @@ static Value *index_uncast(Builder *b, Value *v, int64_t n)
     Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, P_x) : NULL;
     if (!from || n > FP16_WHOLE || from->type->dtype == DT_BOOL) return v;
     if (!dtype_is_float(from->type->dtype)) return make_cast(b, from, DT_FP16);
-    Value *size = make1(b, OP_floor, make1(b, OP_abs, from));
-    return make2(b, OP_mul, size, make1(b, OP_sign, from));
+    Value *size = make_one(b, OP_floor, make_one(b, OP_abs, from));
+    return make_two(b, OP_mul, size, make_one(b, OP_sign, from));
 }
 
 Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n)
@@ -72,8 +72,8 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     Shape s = *out;
     s.dim[axis] = 1;
     indices = make_shape(b, index_uncast(b, indices, out->dim[axis]), &s);
-    Value *hot = make2(b, OP_equal, indices,
-                       make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
+    Value *hot = make_two(b, OP_equal, indices,
+                          make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
     if (!on) on = one_element(b, t, 1);
     if (!off) off = one_element(b, t, 0);
     return make_select(b, hot, on, off);
@@ -100,7 +100,8 @@ static Value *index_table(const Legal *l, Builder *b, const Op *op, const Shape 
         if (i != axis) line.dim[line.rank++] = at->dim[i];
     Value *size = build_const(b, "size", const_int(&b->m->arena, n, s->dim[axis]));
     Value *zero = build_const(b, "zero", const_int(&b->m->arena, n, 0));
-    Value *behind = make2(b, OP_add, indices, size), *below = make2(b, OP_less, indices, zero);
+    Value *behind = make_two(b, OP_add, indices, size),
+          *below = make_two(b, OP_less, indices, zero);
     indices = make_shape(b, make_select(b, below, behind, indices), &line);
     Value *depth = build_int(b, s->dim[axis]), *along = build_int(b, axis);
     Value *one = one_element(b, t, 1), *none = one_element(b, t, 0);
@@ -117,7 +118,7 @@ Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
     Value *hot = index_table(l, b, op, s, axis, x->type->dtype);
     if (!hot) return NULL;
     const int64_t at_axis[] = { axis };
-    Value *product = make2(b, OP_mul, x, hot);
+    Value *product = make_two(b, OP_mul, x, hot);
     Value *axes = build_const(b, "axes", const_ints(&b->m->arena, DT_INT32, 1, at_axis));
     Value *keep = build_bool(b, true);
     return mil_reduce_sum(b, "sum", .x = product, .axes = axes, .keep_dims = keep);
@@ -133,12 +134,12 @@ static Value *scatter_along_by_one_hot(const Legal *l, Builder *b, Op *op, const
     const DType t = data->type->dtype;
     Value *hot = index_table(l, b, op, s, axis_of(op, P_axis, 0, s->rank), t);
     if (!hot) return NULL;
-    Value *put = make2(b, OP_mul, updates, hot);
+    Value *put = make_two(b, OP_mul, updates, hot);
     if (sets) {
         Value *one = one_element(b, t, 1);
-        data = make2(b, OP_mul, data, make2(b, OP_sub, one, hot));
+        data = make_two(b, OP_mul, data, make_two(b, OP_sub, one, hot));
     }
-    return make2(b, OP_add, data, put);
+    return make_two(b, OP_add, data, put);
 }
 
 /* ---- rows that indices name -------------------------------------------------------------- */
@@ -218,7 +219,7 @@ static bool joined_by(const char *mode, int *by)
 
 static Value *index_joined(Builder *b, const Scatter *s, Value *old, Value *update)
 {
-    return s->by != OP_NONE ? make2(b, s->by, old, update) : update;
+    return s->by != OP_NONE ? make_two(b, s->by, old, update) : update;
 }
 
 static bool in_a_row(const Scatter *s)

@@ -38,7 +38,7 @@ static Value *join_tile(Builder *b, const Op *op)
                   .kind = CONST_INIT,
                   .init = INIT_FILL,
                   .a = 1 };
-    return make2(b, OP_mul, x, build_const(b, "ones", c));
+    return make_two(b, OP_mul, x, build_const(b, "ones", c));
 }
 
 static Value *join_stack(Builder *b, const Op *op)
@@ -96,7 +96,7 @@ static Value *join_concat(Builder *b, const Op *op)
     for (int i = 0; i < arg_count(values); i++) {
         const int64_t n = values->val[i]->type->shape.dim[axis];
         Value *part = join_padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
-        sum = sum ? make2(b, OP_add, sum, part) : part;
+        sum = sum ? make_two(b, OP_add, sum, part) : part;
         from += n;
     }
     return sum;

@@ -28,11 +28,11 @@ static Value *lift_exponent(Builder *b, Value *x, int least)
     int64_t axes[MAX_RANK];
     const int rank = x->type->shape.rank;
     for (int i = 0; i < rank; i++) axes[i] = i;
-    Value *size = make1(b, OP_abs, x);
+    Value *size = make_one(b, OP_abs, x);
     Value *most = make_over(b, "most", OP_reduce_max, size, rank, axes);
     most = make_with(b, OP_maximum, most, 0x1p-14);
-    Value *e = make_with(b, OP_mul, make1(b, OP_log, most), 1 / log(2));
-    return make_with(b, OP_maximum, make1(b, OP_floor, e), least);
+    Value *e = make_with(b, OP_mul, make_one(b, OP_log, most), 1 / log(2));
+    return make_with(b, OP_maximum, make_one(b, OP_floor, e), least);
 }
 
 /* ---- operands ---------------------------------------------------------------------------- */
@@ -74,8 +74,8 @@ static bool lift_operand(Builder *b, Value *v, LiftOperand *o)
 static Value *lift_up(Builder *b, LiftOperand *o, int bits)
 {
     Value *e = lift_exponent(b, o->v, bits - MOST_BITS);
-    Value *power = make1(b, OP_exp2, make2(b, OP_sub, make_number(b, e, bits), e));
-    o->v = make2(b, OP_mul, o->v, power);
+    Value *power = make_one(b, OP_exp2, make_two(b, OP_sub, make_number(b, e, bits), e));
+    o->v = make_two(b, OP_mul, o->v, power);
     return e;
 }
 
@@ -87,10 +87,10 @@ static Value *lift_both(Builder *b, LiftOperand *x, LiftOperand *y, int64_t n)
     if (x->fixed || y->fixed) {
         LiftOperand *moves = x->fixed ? y : x;
         const int left = bits - (int)(x->fixed ? x->power : y->power);
-        return make1(b, OP_exp2, make_with(b, OP_add, lift_up(b, moves, left), -left));
+        return make_one(b, OP_exp2, make_with(b, OP_add, lift_up(b, moves, left), -left));
     }
     Value *ex = lift_up(b, x, bits / 2), *ey = lift_up(b, y, bits - bits / 2);
-    return make1(b, OP_exp2, make_with(b, OP_add, make2(b, OP_add, ex, ey), -bits));
+    return make_one(b, OP_exp2, make_with(b, OP_add, make_two(b, OP_add, ex, ey), -bits));
 }
 
 /* ---- ops -------------------------------------------------------------------------- */
@@ -139,7 +139,7 @@ static Value *lift_op(const Legal *l, Builder *b, Op *op)
         int narg = args_with(op, arg, op->narg, P_x, &x.v);
         narg = args_with(NULL, arg, narg, lifted[i].y, &y.v);
         Op *product = build_op(b, ops[op->kind].name, op->kind, arg, narg);
-        return make2(b, OP_mul, product->out[0], back);
+        return make_two(b, OP_mul, product->out[0], back);
     }
     return NULL;
 }

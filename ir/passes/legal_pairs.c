@@ -15,7 +15,7 @@ static Value *scale_whole(const Legal *l, Builder *b, Op *op)
     if (!value_float(number, &scale) || !shape_count(&t->shape, &n)) return NULL;
     Const *c = NEW(&b->m->arena, Const);
     *c = (Const){ .type = t, .kind = CONST_INIT, .init = INIT_FILL, .a = scale };
-    return make2(b, OP_mul, rounded, build_const(b, "scale", c));
+    return make_two(b, OP_mul, rounded, build_const(b, "scale", c));
 }
 
 static Value *with_four_axes(Builder *b, Value *x)
@@ -39,7 +39,7 @@ static Value *swish_of_four(const Legal *l, Builder *b, Op *op)
                            flag_of(matmul, P_transpose_y));
     Value *gate = mil_sigmoid_hard(b, "sigmoid_hard", .x = p, .alpha = op_value(hard, P_alpha),
                                    .beta = op_value(hard, P_beta));
-    return make_shape(b, make2(b, OP_mul, gate, p), &op->out[0]->type->shape);
+    return make_shape(b, make_two(b, OP_mul, gate, p), &op->out[0]->type->shape);
 }
 
 static Value *pairs_apart(const Legal *l, Builder *b, Op *op)

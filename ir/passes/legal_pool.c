@@ -227,7 +227,7 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
     for (int64_t k = 0; k < all; k++) part[k] = pool_piece(b, p, x, pieces, k);
     if (!mean) return root_of(b, part, (int)all, &p->op->out[0]->type->shape);
     Value *y = make_sum(b, part, (int)all);
-    return whole ? y : make2(b, OP_mul, y, by);
+    return whole ? y : make_two(b, OP_mul, y, by);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */

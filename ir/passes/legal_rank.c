@@ -164,7 +164,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
     }
     const Shape to = rank_merged(&m, s);
     if (n != m.n) return NULL; /* a group of axes of 1 alone */
-    return make_shape(b, make_transpose(b, make_shape(b, x, &to), n, to_perm),
+    return make_shape(b, make_transpose(b, make_shape(b, x, &to), to_perm),
                       &op->out[0]->type->shape);
 }
 

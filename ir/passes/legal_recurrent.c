@@ -69,7 +69,7 @@ static Value *recurrent_activate(Builder *b, int kind, Value *x)
         Value *slope = make_number(b, x, 0.2), *middle = make_number(b, x, 0.5);
         return mil_sigmoid_hard(b, "gate", .x = x, .alpha = slope, .beta = middle);
     }
-    return make1(b, kind, x);
+    return make_one(b, kind, x);
 }
 
 static Value *recurrent_product(const Unroll *u, Value *x, Value *weight, Value *bias)
@@ -90,14 +90,14 @@ static Value *gate_of(const Unroll *u, Value *x, int gate)
 
 static void step_rnn(Unroll *u, Value *input)
 {
-    Value *sum = make2(u->b, OP_add, input, recurrent_product(u, u->h, u->state, NULL));
+    Value *sum = make_two(u->b, OP_add, input, recurrent_product(u, u->h, u->state, NULL));
     u->h = recurrent_activate(u->b, u->out, sum);
 }
 
 static Value *with_peephole(const Unroll *u, Value *x, int gate)
 {
     return u->peephole[gate]
-             ? make2(u->b, OP_add, x, make2(u->b, OP_mul, u->c, u->peephole[gate]))
+             ? make_two(u->b, OP_add, x, make_two(u->b, OP_mul, u->c, u->peephole[gate]))
              : x;
 }
 
@@ -106,16 +106,16 @@ static void step_lstm(Unroll *u, Value *input)
     enum { IN, FORGET, OUT };
     Builder *b = u->b;
     Value *all = gates_apart(
-        u, make2(b, OP_add, input, recurrent_product(u, u->h, u->state, NULL)));
+        u, make_two(b, OP_add, input, recurrent_product(u, u->h, u->state, NULL)));
     Value *in = recurrent_activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
     Value *forget = recurrent_activate(b, u->gate,
                                        with_peephole(u, gate_of(u, all, FORGET), FORGET));
     Value *content = recurrent_activate(b, u->cell, gate_of(u, all, CELL));
-    Value *kept = make2(b, OP_mul, forget, u->c);
-    u->c = make2(b, OP_add, kept, make2(b, OP_mul, in, content));
+    Value *kept = make_two(b, OP_mul, forget, u->c);
+    u->c = make_two(b, OP_add, kept, make_two(b, OP_mul, in, content));
     if (!isinf(u->clip)) u->c = make_clip(b, u->c, -u->clip, u->clip);
     Value *open = recurrent_activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
-    u->h = make2(b, OP_mul, open, recurrent_activate(b, u->out, u->c));
+    u->h = make_two(b, OP_mul, open, recurrent_activate(b, u->out, u->c));
 }
 
 static void step_gru(Unroll *u, Value *input)
@@ -124,16 +124,17 @@ static void step_gru(Unroll *u, Value *input)
     Builder *b = u->b;
     Value *given = gates_apart(u, input),
           *from_state = gates_apart(u, recurrent_product(u, u->h, u->state, u->state_bias));
-    Value *sum = make2(b, OP_add, given, from_state);
+    Value *sum = make_two(b, OP_add, given, from_state);
     Value *reset = recurrent_activate(b, u->gate, gate_of(u, sum, RESET));
     Value *update = recurrent_activate(b, u->gate, gate_of(u, sum, UPDATE));
-    Value *kept = u->after
-                    ? make2(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
-                    : recurrent_product(u, make2(b, OP_mul, reset, u->h), u->candidate, NULL);
+    Value *kept = u->after ? make_two(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
+                           : recurrent_product(u, make_two(b, OP_mul, reset, u->h),
+                                               u->candidate, NULL);
     Value *fresh = recurrent_activate(b, u->out,
-                                      make2(b, OP_add, gate_of(u, given, NEW_STATE), kept));
+                                      make_two(b, OP_add, gate_of(u, given, NEW_STATE), kept));
     /* (1 - z) o + z h */
-    u->h = make2(b, OP_add, fresh, make2(b, OP_mul, update, make2(b, OP_sub, u->h, fresh)));
+    u->h = make_two(b, OP_add, fresh,
+                    make_two(b, OP_mul, update, make_two(b, OP_sub, u->h, fresh)));
 }
 
 /* ---- one direction ----------------------------------------------------------------------- */
@@ -159,7 +160,7 @@ static bool legal_recurrent_load(Unroll *u, int way)
     Value *input_bias = u->gates == 3 ? recurrent_whole(u, P_input_bias) : NULL;
     u->state_bias = u->after ? bias : NULL;
     u->input = recurrent_product(u, x, w, input_bias);
-    if (bias && !u->after) u->input = make2(u->b, OP_add, u->input, bias);
+    if (bias && !u->after) u->input = make_two(u->b, OP_add, u->input, bias);
     if (u->gates == 3)
         u->candidate = part_of(u, P_weight_hh, u->hidden * u->hidden,
                                SHAPE(u->hidden, u->hidden));

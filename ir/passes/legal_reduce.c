@@ -35,10 +35,10 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
     for (int i = 0; i < s->rank; i++) perm[i] = i;
     perm[1] = s->rank - 1;
     perm[s->rank - 1] = 1;
-    Value *turned = make_transpose(b, x, s->rank, perm);
+    Value *turned = make_transpose(b, x, perm);
     Value *over = build_ints(b, 1, last), *keep = build_bool(b, true);
     Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = over, .keep_dims = keep);
-    return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
+    return make_shape(b, make_transpose(b, mean, perm), out);
 }
 
 /* ---- places of the largest and the smallest ---------------------------------------------- */
@@ -67,7 +67,7 @@ static Best reduce_search(Builder *b, const ReduceSearch *s, Value *x, int axis)
 /* Of equals the one in front: it comes first in the axis. */
 static Best reduce_better(Builder *b, const ReduceSearch *s, Best front, Best behind, bool last)
 {
-    Value *is = make2(b, s->better, behind.best, front.best);
+    Value *is = make_two(b, s->better, behind.best, front.best);
     Value *best = last ? NULL : make_select(b, is, behind.best, front.best);
     return (Best){ best, make_select(b, is, behind.place, front.place) };
 }
@@ -88,7 +88,7 @@ enum { MOST_PARTS = 64 };
 
 static Best reduce_shifted(Builder *b, Best part, int64_t by)
 {
-    if (by) part.place = make2(b, OP_add, part.place, build_int(b, by));
+    if (by) part.place = make_two(b, OP_add, part.place, build_int(b, by));
     return part;
 }
 

@@ -15,7 +15,7 @@ static bool can_add(const Value *v)
 
 static Value *add_zero(Builder *b, Value *v)
 {
-    if (v->type->dtype == DT_INT32) return make2(b, OP_add, v, build_int(b, 0));
+    if (v->type->dtype == DT_INT32) return make_two(b, OP_add, v, build_int(b, 0));
     return make_with(b, OP_add, v, 0);
 }
 

@@ -34,7 +34,7 @@ Value *make_sum(Builder *b, Value **v, int n)
 {
     while (n > 1) {
         int left = 0;
-        for (int i = 0; i + 1 < n; i += 2) v[left++] = make2(b, OP_add, v[i], v[i + 1]);
+        for (int i = 0; i + 1 < n; i += 2) v[left++] = make_two(b, OP_add, v[i], v[i + 1]);
         if (n % 2) v[left++] = v[n - 1];
         n = left;
     }
@@ -224,7 +224,7 @@ static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t 
     }
     if (plain) return NULL;
     Value *y = make_span(b, make_conv(b, true, x, weight, NULL, groups, &whole), w, w->before);
-    return y && bias ? make2(b, OP_add, y, make_bias(b, bias, w->n + 2)) : y;
+    return y && bias ? make_two(b, OP_add, y, make_bias(b, bias, w->n + 2)) : y;
 }
 
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias,

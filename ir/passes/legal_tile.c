@@ -83,8 +83,9 @@ static Value *tile_softmax(Builder *b, Op *op, Value *x, const TileFold *f)
     Value *y = make_shape(b, x, &s);
     const int64_t at[] = { axis + shift - 1, axis + shift };
     if (axis == f->axis) {
-        Value *e = make1(b, OP_exp, make2(b, OP_sub, y, over_both(b, OP_reduce_max, y, at)));
-        y = make2(b, OP_real_div, e, over_both(b, OP_reduce_sum, e, at));
+        Value *e = make_one(b, OP_exp,
+                            make_two(b, OP_sub, y, over_both(b, OP_reduce_max, y, at)));
+        y = make_two(b, OP_real_div, e, over_both(b, OP_reduce_sum, e, at));
     } else {
         const int64_t other = axis + shift - (axis < f->axis);
         if (other < 0) return NULL;

@@ -36,7 +36,7 @@ static Value *volume_planes(Builder *b, Value *x)
 /* The channels and the depth exchanged; the same there and back. */
 static Value *volume_turned(Builder *b, Value *x)
 {
-    return make_transpose(b, x, 5, (const int64_t[]){ 0, 2, 1, 3, 4 });
+    return make_transpose(b, x, (const int64_t[]){ 0, 2, 1, 3, 4 });
 }
 
 static Value *conv_planes(Builder *b, const Volume *v, Value *x, int64_t tap, Value *bias)
@@ -119,7 +119,7 @@ static Value *volume_transposed(Builder *b, const Volume *v, Value **part)
         if ((part[n] = transposed_tap(b, v, x, i))) n++;
     if (!n) return NULL;
     Value *sum = make_sum(b, part, n);
-    return v->conv->bias ? make2(b, OP_add, sum, make_bias(b, v->conv->bias, 4)) : sum;
+    return v->conv->bias ? make_two(b, OP_add, sum, make_bias(b, v->conv->bias, 4)) : sum;
 }
 
 /* A result that output_shape makes longer or shorter than its window is another than planes

@@ -12,7 +12,7 @@ static Value *cast_to(Builder *b, Value *x, DType t)
 
 static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 {
-    return make2(b, kind, x, build_int(b, y));
+    return make_two(b, kind, x, build_int(b, y));
 }
 
 /* ---- integers of fewer bits -------------------------------------------------------------- */
@@ -98,11 +98,11 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
           *scale = opset_forms_along(b, op, P_scale, x, DT_FP32);
     (void)l;
     if (!scale) return false;
-    Value *v = make1(b, OP_round, make2(b, OP_real_div, x, scale));
+    Value *v = make_one(b, OP_round, make_two(b, OP_real_div, x, scale));
     if (op_value(op, P_zero_point)) {
         Value *zero = opset_forms_along(b, op, P_zero_point, x, DT_FP32);
         if (!zero) return false;
-        v = make2(b, OP_add, v, zero);
+        v = make_two(b, OP_add, v, zero);
     }
     v = make_clip(b, v, (double)opset_forms_least(t), (double)opset_forms_most(t));
     Was *w = values_get(&l->was, op->out[0]);
@@ -123,9 +123,9 @@ bool form_dequantize(Level *l, Builder *b, Op *op, Value **out)
     if (op_value(op, P_zero_point)) {
         Value *zero = opset_forms_along(b, op, P_zero_point, x, t);
         if (!zero) return false;
-        v = make2(b, OP_sub, v, zero);
+        v = make_two(b, OP_sub, v, zero);
     }
-    *out = make2(b, OP_mul, v, scale);
+    *out = make_two(b, OP_mul, v, scale);
     return true;
 }
 
@@ -167,7 +167,7 @@ bool form_pixel_unshuffle(Level *l, Builder *b, Op *op, Value **out)
     Value *v = mil_space_to_depth(b, "depth", .x = x, .block_size = build_int(b, r));
     const Shape t = v->type->shape;
     v = make_as(b, v, SHAPE(t.dim[0], r * r, s->dim[1], t.dim[2], t.dim[3]));
-    v = make_transpose(b, v, 5, (const int64_t[]){ 0, 2, 1, 3, 4 });
+    v = make_transpose(b, v, (const int64_t[]){ 0, 2, 1, 3, 4 });
     *out = mil_reshape(b, "reshape", .x = v, .shape = build_ints(b, 4, t.dim));
     return true;
 }
@@ -177,7 +177,7 @@ bool form_fill_like(Level *l, Builder *b, Op *op, Value **out)
     Value *like = op_value(op, P_ref_tensor), *value = op_value(op, P_value);
     const Shape *s = shape_of_value(like);
     (void)l;
-    Value *shape = s ? build_ints(b, s->rank, s->dim) : make1(b, OP_shape, like);
+    Value *shape = s ? build_ints(b, s->rank, s->dim) : make_one(b, OP_shape, like);
     if (!value) value = build_float(b, DT_FP32, 0);
     *out = mil_fill(b, "fill", .shape = shape, .value = value);
     return true;

@@ -226,9 +226,10 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     Value *keep = make_with(b, OP_greater, best, above);
     bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
     if (s->dim[1]) first[0] = true;
-    keep = make2(b, OP_logical_or, keep,
-                 build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
-    keep = make2(b, OP_logical_and, keep, make2(b, OP_greater_equal, index, build_int(b, 0)));
+    keep = make_two(b, OP_logical_or, keep,
+                    build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
+    keep = make_two(b, OP_logical_and, keep,
+                    make_two(b, OP_greater_equal, index, build_int(b, 0)));
     Value *wide = opset_image_reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
     out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
     out[1] = make_select(b, wide, scores, make_number(b, scores, 0));

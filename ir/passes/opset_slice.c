@@ -67,7 +67,7 @@ static bool opset_slice_joins(const Update *u)
 
 static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 {
-    return make2(b, kind, x, build_int(b, y));
+    return make_two(b, kind, x, build_int(b, y));
 }
 
 /* Where the slice begins along an axis: a constant, or [1]. */
@@ -102,16 +102,16 @@ static Value *opset_slice_spread(const Update *u, Value *update, int i, Value **
     const int64_t n = update->type->shape.dim[i], step = u->axis[i].step,
                   by = step < 0 ? -step : step;
     Value *at = opset_slice_places(b, u->x.dim[i]), *begin = begin_of(u, i);
-    Value *way = step > 0 ? make2(b, OP_sub, at, begin) : make2(b, OP_sub, begin, at);
+    Value *way = step > 0 ? make_two(b, OP_sub, at, begin) : make_two(b, OP_sub, begin, at);
     Value *entry = int_op(b, OP_floor_div, way, by);
-    Value *hit = make2(b, OP_equal, int_op(b, OP_mul, entry, by), way);
-    hit = make2(b, OP_logical_and, hit, int_op(b, OP_greater_equal, entry, 0));
-    hit = make2(b, OP_logical_and, hit, int_op(b, OP_less, entry, n));
+    Value *hit = make_two(b, OP_equal, int_op(b, OP_mul, entry, by), way);
+    hit = make_two(b, OP_logical_and, hit, int_op(b, OP_greater_equal, entry, 0));
+    hit = make_two(b, OP_logical_and, hit, int_op(b, OP_less, entry, n));
     entry = int_op(b, OP_minimum, int_op(b, OP_maximum, entry, 0), n - 1);
     Shape s = { .rank = u->x.rank };
     for (int k = 0; k < s.rank; k++) s.dim[k] = k == i ? u->x.dim[i] : 1;
     hit = make_shape(b, hit, &s);
-    *in = *in ? make2(b, OP_logical_and, *in, hit) : hit;
+    *in = *in ? make_two(b, OP_logical_and, *in, hit) : hit;
     return mil_gather(b, "entry", .x = update, .indices = entry, .axis = build_int(b, i));
 }
 
