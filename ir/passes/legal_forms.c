@@ -3,7 +3,8 @@
  * constants alone becomes a constant. */
 #include "legal.h"
 
-enum { FORM_never, FORM_accurate, FORM_norm, FORM_decompose, FORM_sqrt }; /* passes */
+/* the passes that apply forms */
+enum { FORM_never, FORM_accurate, FORM_norm, FORM_decompose, FORM_sqrt, FORM_lift };
 enum { RULE_OWN = -1 }; /* the rewrite asks which rules hold */
 
 static const struct {
@@ -79,3 +80,4 @@ FORM_PASS(accurate)
 FORM_PASS(norm)
 FORM_PASS(decompose)
 FORM_PASS(sqrt)
+FORM_PASS(lift)

@@ -95,14 +95,6 @@ static Value *lift_both(Builder *b, LiftOperand *x, LiftOperand *y, int64_t n)
 
 /* ---- ops -------------------------------------------------------------------------- */
 
-static const struct {
-    int kind;
-    ParamId y; /* what x is multiplied with */
-} lifted[] = { { OP_matmul, P_y },
-               { OP_linear, P_weight },
-               { OP_conv, P_weight },
-               { OP_conv_transpose, P_weight } };
-
 /* How many products an element is the sum of, at most. */
 static int64_t lift_sums(const Op *op, const Value *y)
 {
@@ -122,30 +114,28 @@ static bool lift_some(const Shape *s)
     return shape_count(s, &n) && n > 0;
 }
 
-/* With a bias, which is added within the op, it stays: no step has one that is learned. */
-static Value *lift_op(const Legal *l, Builder *b, Op *op)
+/* op with both operands scaled. With a bias, which is added within the op, it stays: no step has
+ * one that is learned. */
+static Value *lift_op(const Legal *l, Builder *b, Op *op, ParamId other)
 {
-    (void)l;
     LiftOperand x, y;
     BuildArg arg[MAX_PARAM];
     const Shape *out = shape_of_value(op->out[0]);
-    for (size_t i = 0; i < COUNT(lifted); i++) {
-        if (op->kind != lifted[i].kind || op_value(op, P_bias)) continue;
-        if (!lift_operand(b, op_value(op, P_x), &x)
-            || !lift_operand(b, op_value(op, lifted[i].y), &y) || (x.fixed && y.fixed))
-            return NULL;
-        if (!out || !lift_some(&x.v->type->shape) || !lift_some(out)) return NULL;
-        Value *back = lift_both(b, &x, &y, lift_sums(op, y.v));
-        int narg = args_with(op, arg, op->narg, P_x, &x.v);
-        narg = args_with(NULL, arg, narg, lifted[i].y, &y.v);
-        Op *product = build_op(b, ops[op->kind].name, op->kind, arg, narg);
-        return make_two(b, OP_mul, product->out[0], back);
-    }
-    return NULL;
+    if (!l->options->lift || !rule_holds(l->rules, RULE_mac_denormal)) return NULL;
+    if (op_value(op, P_bias) || !out || !lift_some(out)) return NULL;
+    if (!lift_operand(b, op_value(op, P_x), &x) || !lift_operand(b, op_value(op, other), &y)
+        || (x.fixed && y.fixed) || !lift_some(&x.v->type->shape))
+        return NULL;
+    Value *back = lift_both(b, &x, &y, lift_sums(op, y.v));
+    int narg = args_with(op, arg, op->narg, P_x, &x.v);
+    narg = args_with(NULL, arg, narg, other, &y.v);
+    Op *product = build_op(b, ops[op->kind].name, op->kind, arg, narg);
+    return make_two(b, OP_mul, product->out[0], back);
 }
 
-int pass_lift(Module *m, const PassOptions *o, Diag *d)
+Value *lift_by_y(const Legal *l, Builder *b, Op *op) { return lift_op(l, b, op, P_y); }
+
+Value *lift_by_weight(const Legal *l, Builder *b, Op *op)
 {
-    if (!o->lift || !rule_holds(o->rules, RULE_mac_denormal)) return 0;
-    return legal_rewrite(m, o, d, lift_op);
+    return lift_op(l, b, op, P_weight);
 }

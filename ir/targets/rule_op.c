@@ -13,6 +13,7 @@ static const char *why_op_stays(int kind)
 #define FORM_accurate false
 #define FORM_norm false
 #define FORM_sqrt false
+#define FORM_lift false
 #define FORM_decompose true
 #define INSTEAD(pass, rule, f) FORM_##pass
 #define INSTEAD_ALL(pass, rule, f) FORM_##pass
