@@ -252,51 +252,35 @@ static void wino_run(const FlatStep *s, FlatRun *r)
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-/* The 36 numbers of some kernels side by side: G g G', in double and rounded once. */
-static void wino_numbers(double (*g)[WIDEST], int n, double (*to)[WIDEST])
+/* Of one panel: the channels of the result from `first` on, `n` of them, side by side in a
+ * vector; to is where they belong among the panel's columns. */
+static void wino_columns(const Wino *c, const Kernels *k, int64_t first, int64_t n, float *to)
 {
-    static const double by[6][3] = { { 1. / 4, 0, 0 },
-                                     { -1. / 6, -1. / 6, -1. / 6 },
-                                     { -1. / 6, 1. / 6, -1. / 6 },
-                                     { 1. / 24, 1. / 12, 1. / 6 },
-                                     { 1. / 24, -1. / 12, 1. / 6 },
-                                     { 0, 0, 1 } };
-    double t[6 * 3][WIDEST];
-    for (int i = 0; i < 6; i++)
-        for (int j = 0; j < 3; j++)
-            for (int o = 0; o < n; o++)
-                t[3 * i + j][o] = by[i][0] * g[j][o] + by[i][1] * g[3 + j][o]
-                                + by[i][2] * g[6 + j][o];
-    for (int i = 0; i < 6; i++)
-        for (int j = 0; j < 6; j++)
-            for (int o = 0; o < n; o++)
-                to[6 * i + j][o] = t[3 * i][o] * by[j][0] + t[3 * i + 1][o] * by[j][1]
-                                 + t[3 * i + 2][o] * by[j][2];
-}
-
-/* Of one panel and one channel of x. */
-static void wino_column(const Wino *c, int nr, int64_t panel, int64_t i, float *to)
-{
-    double g[9][WIDEST], u[NUMBERS][WIDEST];
-    const int64_t n = wino_least(nr, c->cout - panel * nr);
-    for (int64_t o = 0; o < n; o++) {
-        float f[9];
-        flat_floats(c->given, (size_t)((panel * nr + o) * c->x.cin + i) * 9, 9, f);
-        for (int t = 0; t < 9; t++) g[t][o] = (double)f[t];
+    enum { SOME = 64, TAPS = 9 };
+    float rows[WIDEST * SOME * TAPS / 2], turned[SOME * TAPS * WIDEST / 2];
+    for (int64_t i = 0; i < c->x.cin; i += SOME) {
+        const int64_t channels = wino_least(SOME, c->x.cin - i), taps = channels * TAPS;
+        for (int64_t o = 0; o < n; o++)
+            flat_floats(c->given, (size_t)(((first + o) * c->x.cin + i) * TAPS), (size_t)taps,
+                        rows + o * taps);
+        if (n < k->lanes) memset(turned, 0, (size_t)(taps * k->lanes) * sizeof *turned);
+        k->turn(turned, k->lanes, rows, taps, n, (size_t)taps);
+        for (int64_t l = 0; l < channels; l++)
+            k->wino_weight(to + (i + l) * k->nr, c->depth * k->nr,
+                           turned + l * TAPS * k->lanes);
     }
-    wino_numbers(g, (int)n, u);
-    for (int p = 0; p < NUMBERS; p++)
-        for (int64_t o = 0; o < nr; o++) to[p * c->depth * nr + o] = o < n ? (float)u[p][o] : 0;
 }
 
 static void wino_weights(FlatLower *l, Wino *c)
 {
-    const int nr = l->p->kernels->nr;
-    const int64_t each = NUMBERS * c->depth * nr;
+    const Kernels *k = l->p->kernels;
+    const int64_t each = NUMBERS * c->depth * k->nr;
     float *to = flat_big(l->p, (size_t)(c->panels * each) * sizeof *to);
-    memset(to, 0, (size_t)(c->panels * each) * sizeof *to);
     for (int64_t q = 0; q < c->panels; q++)
-        for (int64_t i = 0; i < c->x.cin; i++) wino_column(c, nr, q, i, to + q * each + i * nr);
+        for (int64_t j = 0; j < k->nr; j += k->lanes) {
+            const int64_t first = q * k->nr + j, left = wino_least(k->lanes, c->cout - first);
+            wino_columns(c, k, first, left > 0 ? left : 0, to + q * each + j);
+        }
     c->weight = to;
 }
 

@@ -46,4 +46,5 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .split = split,
     .wino_in = wino_in,
     .wino_out = wino_out,
+    .wino_weight = wino_weight,
 };

@@ -20,7 +20,7 @@ INLINE void gemm_row(const GemmTile *t, bool half, bool table, int64_t l, V *b0,
 /* Asks for what comes a while after row l of b: the processor by itself stops at each page. */
 INLINE void gemm_ahead(const GemmTile *t, bool half, int64_t l)
 {
-    enum { AHEAD = 2048 };
+    enum { AHEAD = 4096 };
     const int64_t at = l * t->ldb * (half ? 2 : 4) + AHEAD;
     __builtin_prefetch((const char *)t->b + at);
     if (!half && VEC_LANES == 16) __builtin_prefetch((const char *)t->b + at + 64);

@@ -73,3 +73,30 @@ static bool wino_out(const WinoTile *t)
     const float none = v_sum(all); /* 0 times what is finite */
     return none == none;
 }
+
+/* z = G g */
+INLINE void wino_weight_line(V z[6], const V g[3])
+{
+    const V a = (g[0] + g[2]) * (1 / 6.0f), b = g[1] * (1 / 6.0f);
+    const V c = v_fma(g[0], v_set(1 / 24.0f), g[2] * (1 / 6.0f)), d = g[1] * (1 / 12.0f);
+    z[0] = g[0] * 0.25f;
+    z[1] = -a - b;
+    z[2] = b - a;
+    z[3] = c + d;
+    z[4] = c - d;
+    z[5] = g[2];
+}
+
+static void wino_weight(float *to, int64_t step, const float *g)
+{
+    V rows[6][3], line[3], z[6];
+    for (int j = 0; j < 3; j++) {
+        for (int i = 0; i < 3; i++) line[i] = v_load(g + (3 * i + j) * VEC_LANES);
+        wino_weight_line(z, line);
+        for (int i = 0; i < 6; i++) rows[i][j] = z[i];
+    }
+    for (int i = 0; i < 6; i++) {
+        wino_weight_line(z, rows[i]);
+        for (int j = 0; j < 6; j++) v_store(to + (6 * i + j) * step, z[j]);
+    }
+}

@@ -162,6 +162,8 @@ typedef struct Kernels {
      * back, false where some sum was not finite */
     void (*wino_in)(float *to, int64_t step, const float *x, int64_t line);
     bool (*wino_out)(const WinoTile *t);
+    /* of 9 vectors of weights, side by side, their 36 numbers */
+    void (*wino_weight)(float *to, int64_t step, const float *g);
 } Kernels;
 
 /* The kernels of a kind of processor ("avx2"); name NULL: of ANEC_CPU in the environment,
