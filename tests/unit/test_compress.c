@@ -1,5 +1,7 @@
 /* test_compress.c -- weights in every form, type and opset: what the op of the form decodes is
  * near the weight by what the form promises, and by exactly what the report says. */
+#include "near.h"
+#include "rewritten.h"
 #include "unit.h"
 
 #include "../../ir/ops/ops.h"
@@ -231,6 +233,22 @@ static void expect_told(const Test *t, const Seen *s, const Tensor *is)
     assert_true(note->after > 0);
 }
 
+static uint64_t decoded; /* the sum of all that was */
+
+static void add_decoded(const Tensor *t)
+{
+    const uint8_t *byte = t->data;
+    for (size_t i = 0; i < t->bytes; i++)
+        decoded = (decoded ^ byte[i]) * UINT64_C(1099511628211);
+}
+
+/* What a form decodes stays, held against a file: so near it is by more than one table. */
+static void put_decoded(Rewritten *r, const Form *f)
+{
+    buf_printf(&r->text, "%s: %016llx\n", f->text, (unsigned long long)decoded);
+    decoded = NEAR_START;
+}
+
 static void try_form(const Form *f, DType dtype, Opset o, Shape s, By by, Element *e)
 {
     Test t;
@@ -251,6 +269,7 @@ static void try_form(const Form *f, DType dtype, Opset o, Shape s, By by, Elemen
     const Seen seen = look(&t, &is);
     if (f->since <= (int)o) expect_near(f, &t, &seen);
     expect_told(&t, &seen, &is);
+    add_decoded(&is);
     tensor_free(&is);
     end(&t);
 }
@@ -261,13 +280,18 @@ static const Opset opsets[] = { OPSET_IOS16, OPSET_IOS17, OPSET_IOS18, OPSET_IOS
 
 static void every_form_decodes_near(void **state)
 {
+    Rewritten r = { .path = "tests/unit/compress_forms.txt" };
     (void)state;
-    for (size_t i = 0; i < COUNT(forms); i++)
+    decoded = NEAR_START;
+    for (size_t i = 0; i < COUNT(forms); i++) {
         for (size_t o = 0; o < COUNT(opsets); o++)
             for (size_t e = 0; e < COUNT(elements); e++)
                 for (int fp32 = 0; fp32 < 2; fp32++)
                     try_form(&forms[i], fp32 ? DT_FP32 : DT_FP16, opsets[o], SHAPE(12, 8),
                              BY_MUL, elements[e]);
+        put_decoded(&r, &forms[i]);
+    }
+    rewritten_end(&r);
 }
 
 static void odd_extents_and_every_use(void **state)
@@ -289,12 +313,17 @@ static void odd_extents_and_every_use(void **state)
         { BY_MUL, { 3, 1, 2, 5 }, 4 },
         { BY_MUL, { 257, 3 }, 2 },
     };
+    Rewritten r = { .path = "tests/unit/compress_uses.txt" };
     (void)state;
-    for (size_t i = 0; i < COUNT(forms); i++)
+    decoded = NEAR_START;
+    for (size_t i = 0; i < COUNT(forms); i++) {
         for (size_t k = 0; k < COUNT(at); k++)
             for (size_t o = 0; o < COUNT(opsets); o += 2)
                 try_form(&forms[i], DT_FP16, opsets[o], shape_of(at[k].rank, at[k].dim),
                          at[k].by, drawn);
+        put_decoded(&r, &forms[i]);
+    }
+    rewritten_end(&r);
 }
 
 /* A scale lies along what the statement sums into. */
