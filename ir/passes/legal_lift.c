@@ -114,6 +114,14 @@ static bool lift_some(const Shape *s)
     return shape_count(s, &n) && n > 0;
 }
 
+/* The one element of x in a shape of that rank, which of a vector's product is less. */
+static Value *lift_scalar(Builder *b, Value *x, int rank)
+{
+    Shape one = { .rank = rank };
+    for (int i = 0; i < rank; i++) one.dim[i] = 1;
+    return make_shape(b, x, &one);
+}
+
 /* op with both operands scaled. With a bias, which is added within the op, it stays: no step has
  * one that is learned. */
 static Value *lift_op(const Legal *l, Builder *b, Op *op, ParamId other)
@@ -130,6 +138,7 @@ static Value *lift_op(const Legal *l, Builder *b, Op *op, ParamId other)
     int narg = args_with(op, arg, op->narg, P_x, &x.v);
     narg = args_with(NULL, arg, narg, other, &y.v);
     Op *product = build_op(b, ops[op->kind].name, op->kind, arg, narg);
+    if (back->type->shape.rank > out->rank) back = lift_scalar(b, back, out->rank);
     return make_two(b, OP_mul, product->out[0], back);
 }
 

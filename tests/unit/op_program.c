@@ -5,9 +5,13 @@
 
 #include <string.h>
 
-static const OpSeed more_seeds[] = {
+static const OpSeed seeds[] = {
 #define SEED(op, opset, args) { #op, opset, args },
 #include "perturbed.def"
+};
+
+static const OpSeed more_seeds[] = {
+#include "op_more.def"
 };
 
 static bool has_seed(int op)
@@ -15,11 +19,11 @@ static bool has_seed(int op)
     return ops[op].example && !(ops[op].flags & F_BLOCKS) && ops[op].infer;
 }
 
-int op_seed_count(void)
+int op_seed_count(bool more)
 {
-    int n = COUNT(more_seeds);
+    int n = COUNT(seeds);
     for (int i = 0; i < OP_COUNT; i++) n += has_seed(i);
-    return n;
+    return more ? n + (int)COUNT(more_seeds) : n;
 }
 
 OpSeed op_seed_at(int at)
@@ -27,7 +31,7 @@ OpSeed op_seed_at(int at)
     for (int i = 0; i < OP_COUNT; i++)
         if (has_seed(i) && !at--)
             return (OpSeed){ ops[i].name, (int)ops[i].example_opset, ops[i].example };
-    return more_seeds[at];
+    return at < (int)COUNT(seeds) ? seeds[at] : more_seeds[at - (int)COUNT(seeds)];
 }
 
 /* ---- programs ---------------------------------------------------------------------------- */

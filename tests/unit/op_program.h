@@ -21,8 +21,8 @@ typedef struct {
     int opset;        /* 0: its own */
 } OpVariant;
 
-/* All of them; those of ops with blocks are left out. */
-int op_seed_count(void);
+/* All of them, those of ops with blocks left out; `more`: and the calls of op_more.def. */
+int op_seed_count(bool more);
 OpSeed op_seed_at(int i);
 /* The program; NULL: it is none in this way. */
 const char *op_program(Arena *a, const OpSeed *s, const OpVariant *how);

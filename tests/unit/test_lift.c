@@ -30,6 +30,9 @@ static const struct {
     { "turned", PROGRAM("[2, 7, 4]", ", tensor<fp16, [5, 7]> y", "[2, 4, 5]",
                         "tensor<fp16, [2, 4, 5]> r = matmul(x = x, y = y, transpose_x = true, "
                         "transpose_y = true);\n") },
+    { "vector", PROGRAM("[96]", ", tensor<fp16, [96, 5]> y", "[5]",
+                        "tensor<fp16, [5]> r = matmul(x = x, y = y, transpose_x = false, "
+                        "transpose_y = false);\n") },
     { "constant", PROGRAM("[4, 3]", "", "[4, 2]",
                           "tensor<fp16, [2, 3]> w = const()[val = tensor<fp16, [2, 3]>([[0.25, "
                           "-3, 0.5], [0.125, 1, 2]])];\n"
