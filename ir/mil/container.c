@@ -4,6 +4,8 @@
 #include "mil_read.h"
 #include "spec.h"
 
+#include "../onnx/onnx.h"
+
 #include <string.h>
 
 /* The path without what follows the name of a folder. */
@@ -106,6 +108,7 @@ static const Container containers[] = {
     { .ending = ".mlmodelc", .folder = true, .read = mlmodelc_read, .write = save_compiled },
     { .ending = ".mlpackage", .folder = true, .read = mlpackage_read, .write = save_package },
     { .ending = ".mlmodel", .read = mlmodel_read },
+    { .ending = ".onnx", .read = onnx_read },
 };
 
 const Container *container_find(const char *path)

@@ -1,0 +1,442 @@
+/* onnx_import.c -- makes a program of an ONNX graph: inputs, nodes in their order, results. What
+ * is computed from constants alone is a constant at once, so that shapes which a graph computes
+ * are known to the nodes that take them. */
+#include "onnx.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { ONNX_FOLD_MOST = 1 << 20 }; /* bytes of what is computed from constants */
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+const OnnxRow onnx_rows[] = {
+#define NODE(name, lower, kind, min, max) { #name, lower, kind, min, max },
+#include "onnx_nodes.def"
+#undef NODE
+};
+const int onnx_row_count = (int)COUNT(onnx_rows);
+
+static const OnnxRow *row_of(const OnnxNode *n)
+{
+    for (int i = 0; i < onnx_row_count; i++)
+        if (!strcmp(onnx_rows[i].name, n->op)) return &onnx_rows[i];
+    return NULL;
+}
+
+/* ---- what nodes ask ---------------------------------------------------------------------- */
+
+/* "node 'conv1' (Conv)", for messages. */
+static const char *node_name(Arena *a, const OnnxNode *n)
+{
+    const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";
+    return arena_printf(a, "node '%s' (%s)", name, n->op);
+}
+
+bool onnx_refuse(OnnxCall *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *why = arena_vprintf(c->file->arena, fmt, ap);
+    va_end(ap);
+    return diag_error(c->b.diag, (Loc){ 0 }, "%s: %s: %s", c->file->path,
+                      node_name(c->file->arena, c->node), why);
+}
+
+const OnnxAttr *onnx_attr(const OnnxCall *c, const char *name)
+{
+    for (int i = 0; i < c->node->nattr; i++)
+        if (!strcmp(c->node->attr[i].name, name)) return &c->node->attr[i];
+    return NULL;
+}
+
+int64_t onnx_int(const OnnxCall *c, const char *name, int64_t other)
+{
+    const OnnxAttr *a = onnx_attr(c, name);
+    return a ? a->i : other;
+}
+
+double onnx_float(const OnnxCall *c, const char *name, double other)
+{
+    const OnnxAttr *a = onnx_attr(c, name);
+    return a ? a->f : other;
+}
+
+const char *onnx_text(const OnnxCall *c, const char *name, const char *other)
+{
+    const OnnxAttr *a = onnx_attr(c, name);
+    return a ? a->text : other;
+}
+
+int onnx_ints(const OnnxCall *c, const char *name, int64_t *out)
+{
+    const OnnxAttr *a = onnx_attr(c, name);
+    if (!a) return -1;
+    const int n = a->nints < MAX_RANK * 2 ? a->nints : MAX_RANK * 2;
+    for (int i = 0; i < n; i++) out[i] = a->ints[i];
+    return n;
+}
+
+int onnx_list(const OnnxCall *c, const char *name, int i, int64_t *out)
+{
+    if (!onnx_given(c, i)) return onnx_ints(c, name, out);
+    const int n = value_ints(c->in[i], out);
+    return n < 0 ? -2 : n;
+}
+
+bool onnx_axis(OnnxCall *c, int64_t *axis, int rank)
+{
+    if (*axis < -rank || *axis >= (rank ? rank : 1))
+        return onnx_refuse(c, "there is no axis %lld in %d dimensions", (long long)*axis, rank);
+    if (*axis < 0) *axis += rank;
+    return true;
+}
+
+Value *onnx_cast(OnnxCall *c, Value *x, DType t)
+{
+    Builder *b = &c->b;
+    if (onnx_dtype(x) == t) return x;
+    return mil_cast(b, "cast", .x = x, .dtype = build_string(b, dtypes[t].name));
+}
+
+Value *onnx_reshape(OnnxCall *c, Value *x, int n, const int64_t *dim)
+{
+    Builder *b = &c->b;
+    return mil_reshape(b, "shaped", .x = x, .shape = build_ints(b, n, dim));
+}
+
+Value *onnx_scalar(OnnxCall *c, Value *v)
+{
+    Builder *b = &c->b;
+    const Const *lit = value_lit(v);
+    size_t count;
+    if (!lit || !shape_count(onnx_shape(v), &count) || count != 1)
+        return onnx_reshape(c, v, 0, NULL);
+    return build_const(b, "number", const_part(c->b.m, lit, 0, (Shape){ .rank = 0 }));
+}
+
+Value *onnx_wide(OnnxCall *c, Value *x)
+{
+    return dtype_is_int(onnx_dtype(x)) ? onnx_cast(c, x, DT_INT32) : x;
+}
+
+Value *onnx_narrow(OnnxCall *c, Value *x, DType t)
+{
+    Builder *b = &c->b;
+    if (!dtype_is_int(t) || t == DT_INT32) return onnx_cast(c, x, t);
+    const int64_t count = (int64_t)1 << dtypes[t].bits,
+                  low = dtypes[t].cls == CLASS_INT ? -count / 2 : 0;
+    Value *from = build_int(b, low);
+    Value *all = build_int(b, count);
+    Value *left = onnx_both(c, OP_mod, onnx_both(c, OP_sub, x, from), all);
+    return onnx_cast(c, onnx_both(c, OP_add, left, from), t);
+}
+
+Value *onnx_number(OnnxCall *c, const Value *like, double v)
+{
+    Builder *b = &c->b;
+    const DType t = onnx_dtype(like);
+    return dtype_is_float(t) ? build_float(b, t, v) : build_int(b, (int64_t)v);
+}
+
+Value *onnx_both(OnnxCall *c, int kind, Value *x, Value *y)
+{
+    Builder *b = &c->b;
+    return build_of(b, "t", kind, P_x, x, P_y, y, P_NONE);
+}
+
+Value *onnx_part(OnnxCall *c, Value *x, int axis, int64_t begin, int64_t end)
+{
+    Builder *b = &c->b;
+    int64_t from[MAX_RANK] = { 0 }, to[MAX_RANK] = { 0 };
+    bool whole[MAX_RANK];
+    const int n = onnx_rank(x);
+    for (int i = 0; i < n; i++) whole[i] = i != axis;
+    from[axis] = begin;
+    to[axis] = end;
+    Value *mask = build_const(b, "mask", const_bools(&c->b.m->arena, n, whole));
+    Value *first = build_ints(b, n, from);
+    Value *last = build_ints(b, n, to);
+    return mil_slice_by_index(b, "part", .x = x, .begin = first, .end = last,
+                              .begin_mask = mask, .end_mask = mask);
+}
+
+Value *onnx_join(OnnxCall *c, int n, Value *const *v, int axis)
+{
+    Builder *b = &c->b;
+    if (n == 1) return v[0];
+    const Values all = { n, v };
+    Value *along = build_int(b, axis);
+    Value *never = build_bool(b, false);
+    return mil_concat(b, "joined", .values = &all, .axis = along, .interleave = never);
+}
+
+Value *onnx_reduce(OnnxCall *c, int kind, Value *x, int n, const int64_t *axis, bool keep)
+{
+    Value *axes = build_ints(&c->b, n, axis);
+    Value *kept = build_bool(&c->b, keep);
+    return build_of(&c->b, "t", kind, P_x, x, P_axes, axes, P_keep_dims, kept, P_NONE);
+}
+
+/* ---- the graph at work ------------------------------------------------------------------- */
+
+typedef struct {
+    Value *v;
+    bool clamped;
+} OnnxBound;
+
+typedef struct {
+    OnnxFile *file;
+    Func *func;
+    PtrMap bound; /* OnnxBound by interned name */
+} OnnxImport;
+
+static void import_bind(OnnxImport *im, const char *name, Value *v, bool clamped)
+{
+    OnnxBound *b = NEW(im->file->arena, OnnxBound);
+    *b = (OnnxBound){ v, clamped };
+    ptrmap_set(&im->bound, module_name(im->file->m, name), b);
+}
+
+static OnnxBound *import_find(OnnxImport *im, const char *name)
+{
+    return ptrmap_get(&im->bound, module_name(im->file->m, name));
+}
+
+/* A literal becomes a const op where it is first used by name. */
+static bool import_tensor(OnnxImport *im, Builder *b, const OnnxTensor *t)
+{
+    Value *v = build_const(b, t->name, t->value);
+    import_bind(im, t->name, v, t->clamped);
+    return true;
+}
+
+static bool import_input(OnnxImport *im, const OnnxPort *p)
+{
+    OnnxFile *f = im->file;
+    if (import_find(im, p->name)) return true; /* an initializer with its type */
+    if (!p->type || p->rank < 0)
+        return diag_error(f->d, (Loc){ 0 }, "%s: input '%s' is no tensor of known dimensions",
+                          f->path, p->name);
+    if (p->type->as == DT_NONE)
+        return diag_error(f->d, (Loc){ 0 }, "%s: input '%s' is of type %s, which MIL lacks",
+                          f->path, p->name, p->type->name);
+    const Shape s = shape_of(p->rank, p->dim);
+    Value *v = block_param(im->func->body, func_unique_name(im->func, p->name),
+                           module_tensor(f->m, p->type->as, &s), (Loc){ 0 });
+    import_bind(im, p->name, v, false);
+    return true;
+}
+
+/* ---- folding ----------------------------------------------------------------------------- */
+
+static bool all_literal(const Op *op, size_t most)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < op->narg; i++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
+            const Value *v = op->arg[i].val[k];
+            if (!value_lit(v) || v->type->kind != TY_TENSOR) return false;
+            bytes += type_bytes(v->type);
+        }
+    }
+    return bytes <= most;
+}
+
+/* Ops from `op` on, and the results, read v in the place of old. */
+static void import_replace(OnnxCall *c, Op *op, const Value *old, Value *v)
+{
+    for (; op; op = op->next)
+        for (int i = 0; i < op->narg; i++)
+            for (int k = 0; k < arg_count(&op->arg[i]); k++)
+                if (op->arg[i].val[k] == old) op_put_arg(op, i, k, v);
+    for (int i = 0; i < ONNX_MAX_OUT; i++)
+        if (c->out[i] == old) c->out[i] = v;
+}
+
+/* v is what a node is about to use as a constant, whatever its size; NULL: nothing. */
+Value *onnx_folded(OnnxCall *c, Value *v)
+{
+    const Const *lit[MAX_RESULT];
+    const size_t most = v ? SIZE_MAX / 4 : ONNX_FOLD_MOST;
+    Op *op = c->before ? c->before->next : c->b.block->first;
+    for (Op *next; op; op = next) {
+        next = op->next;
+        if (op->nout > MAX_RESULT || !op_is_computable(op) || !all_literal(op, most)) continue;
+        if (!op_literals(c->b.m, op, most, c->b.diag, lit)) continue;
+        Builder b = builder_at(op->parent, op, c->b.diag, (Loc){ 0 });
+        for (int i = 0; i < op->nout; i++) {
+            Value *made = build_const(&b, op->out[i]->name, lit[i]);
+            import_replace(c, next, op->out[i], made);
+            if (v == op->out[i]) v = made;
+        }
+        op_unlink(op);
+    }
+    return v;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------- */
+
+static bool node_inputs(OnnxImport *im, OnnxCall *c)
+{
+    const OnnxNode *n = c->node;
+    for (int i = 0; i < n->nin; i++) {
+        if (!*n->in[i]) continue;
+        const OnnxBound *bound = import_find(im, n->in[i]);
+        if (!bound) return onnx_refuse(c, "nothing before it gives '%s'", n->in[i]);
+        c->in[i] = bound->v;
+        c->clamped[i] = bound->clamped;
+    }
+    for (c->nin = n->nin; c->nin && !c->in[c->nin - 1];) c->nin--;
+    if (c->nin < c->row->min || c->nin > c->row->max)
+        return onnx_refuse(c, "it has %d inputs, and takes %d to %d", c->nin, c->row->min,
+                           c->row->max);
+    for (int i = 0; i < c->row->min; i++)
+        if (!c->in[i]) return onnx_refuse(c, "its input %d is left out", i);
+    return true;
+}
+
+/* An integer beyond int32 means "to the end" for a slice, and nothing that is kept elsewhere. */
+static bool node_clamped(OnnxCall *c)
+{
+    for (int i = 0; i < c->nin; i++)
+        if (c->clamped[i] && strcmp(c->node->op, "Slice") != 0)
+            return onnx_refuse(
+                c, "'%s' has an integer that int32 cannot hold, and MIL has no other",
+                c->node->in[i]);
+    return true;
+}
+
+/* What the node gives is called as in the file, where that can be. */
+static void node_name_results(OnnxImport *im, OnnxCall *c)
+{
+    for (int i = 0; i < c->node->nout; i++) {
+        Value *v = c->out[i];
+        if (!*c->node->out[i] || !v) continue;
+        const bool own = v->def && v->def != c->before && !import_find(im, v->name);
+        if (own && strcmp(v->name, c->node->out[i]) != 0) {
+            v->name = func_unique_name(im->func, c->node->out[i]);
+            if (v->index == 0) op_set_name(c->b.m, v->def, v->name);
+        }
+        import_bind(im, c->node->out[i], v, false);
+    }
+}
+
+/* What inference has against an op that a node becomes is the node's. */
+static bool node_failed(OnnxCall *c)
+{
+    diag_note(c->b.diag, (Loc){ 0 }, "in %s of %s", node_name(c->file->arena, c->node),
+              c->file->path);
+    return false;
+}
+
+static bool import_node(OnnxImport *im, const OnnxNode *n)
+{
+    OnnxCall *c = NEW(im->file->arena, OnnxCall);
+    Diag *d = im->file->d;
+    const int errors = d->errors + d->fails;
+    *c = (OnnxCall){ .file = im->file, .node = n, .row = row_of(n) };
+    c->b = builder_at(im->func->body, NULL, d, (Loc){ 0 });
+    const bool known = !*n->domain || !strcmp(n->domain, "ai.onnx");
+    if (!known) return onnx_refuse(c, "operators of the domain %s are not read", n->domain);
+    if (!c->row) return onnx_refuse(c, "there is no such operator, or it is not read yet");
+    if (n->nin > ONNX_MAX_IN || n->nout > ONNX_MAX_OUT)
+        return onnx_refuse(c, "it has more than %d inputs or %d results", ONNX_MAX_IN,
+                           ONNX_MAX_OUT);
+    if (!node_inputs(im, c) || !node_clamped(c)) return false;
+    c->before = im->func->body->last;
+    const bool ok = c->row->lower(c);
+    if (d->errors + d->fails > errors) return node_failed(c);
+    if (!ok) bug("the operator %s fails without a word", n->op);
+    onnx_folded(c, NULL);
+    for (int i = 0; i < n->nout; i++)
+        if (*n->out[i] && !c->out[i]) return onnx_refuse(c, "its result %d is not read yet", i);
+    node_name_results(im, c);
+    return true;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static bool import_result(OnnxImport *im, Builder *b, const OnnxPort *p)
+{
+    const OnnxBound *bound = import_find(im, p->name);
+    if (!bound)
+        return diag_error(im->file->d, (Loc){ 0 }, "%s: no node gives the result '%s'",
+                          im->file->path, p->name);
+    Value *v = bound->v;
+    /* An input, a constant or what is a result already is not returned as it is. */
+    if (!v->def || value_lit(v) || is_result(v)) {
+        v = mil_identity(b, p->name, .x = v);
+        if (!v) return false;
+    }
+    block_result(im->func->body, v);
+    return true;
+}
+
+static bool import_graph(OnnxImport *im)
+{
+    const OnnxGraph *g = &im->file->graph;
+    Builder b = builder_at(im->func->body, NULL, im->file->d, (Loc){ 0 });
+    bool ok = true;
+    for (int i = 0; ok && i < g->ntensor; i++) ok = import_tensor(im, &b, &g->tensor[i]);
+    for (int i = 0; ok && i < g->nin; i++) ok = import_input(im, &g->in[i]);
+    for (int i = 0; ok && i < g->nnode; i++) ok = import_node(im, &g->node[i]);
+    for (int i = 0; ok && i < g->nout; i++) ok = import_result(im, &b, &g->out[i]);
+    if (ok && !g->nout)
+        return diag_error(im->file->d, (Loc){ 0 }, "%s: the graph has no results",
+                          im->file->path);
+    return ok;
+}
+
+/* Constants that nothing reads: shapes whose nodes are gone. */
+static void drop_unused(Func *f)
+{
+    ValueSet used = { 0 };
+    for (const Op *op = f->body->first; op; op = op->next)
+        for (int i = 0; i < op->narg; i++)
+            for (int k = 0; k < arg_count(&op->arg[i]); k++)
+                if (op->arg[i].val[k]->id) value_set_put(&used, op->arg[i].val[k], true);
+    for (Op *op = f->body->first, *next; op; op = next) {
+        next = op->next;
+        if (op->kind == OP_const && !value_set_has(&used, op->out[0])) op_unlink(op);
+    }
+    value_set_free(&used);
+}
+
+static Module *import_file(Diag *d, const char *path, const Mapped *map, Module *m)
+{
+    Arena a = { 0 };
+    PbFile bytes = { .data = map->data, .size = map->size };
+    OnnxFile file = { .m = m, .d = d, .arena = &a, .path = path, .dir = file_dir(&a, path) };
+    const int errors = d->errors + d->fails;
+    bool ok = onnx_read_file(&file, pb_open(&bytes));
+    if (bytes.wrong && d->errors + d->fails == errors)
+        diag_error(d, (Loc){ 0 }, "%s is damaged at byte %zu: %s", path, bytes.at, bytes.wrong);
+    ok = ok && !bytes.wrong;
+    if (ok) {
+        OnnxImport im = { .file = &file, .func = func_new(m, "main", OPSET_IOS18) };
+        ok = import_graph(&im);
+        if (ok) drop_unused(im.func);
+        ptrmap_free(&im.bound);
+    }
+    arena_free(&a);
+    return ok && module_stayed(m, d) ? m : NULL;
+}
+
+Module *onnx_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how)
+{
+    Module *m = module_new();
+    m->src = module_source(m, path, map);
+    m->dir = file_dir(&m->arena, path);
+    m->version = module_name(m, "1.3");
+    m->follow_links = how && how->follow_links;
+    if (import_file(d, path, map, m)) return m;
+    module_free(m);
+    return NULL;
+}
+
+Module *onnx_read(Diag *d, const char *path, const MilReading *how)
+{
+    Mapped map;
+    return file_map(d, path, &map) ? onnx_parse(d, path, &map, how) : NULL;
+}

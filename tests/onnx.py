@@ -1,0 +1,381 @@
+#!/usr/bin/env python3
+"""onnx.py -- .onnx files: ONNX's own tests of its operators (Debian's libonnx-testdata), nets of the bench, and what must
+be refused.
+
+usage: onnx.py BUILD [CASE..]      ends with `onnx: N passed, N failed`; CASE: these of ONNX's tests alone
+tests/onnx.known has the cases of operators that are read which cannot pass, each with its reason; one that passes
+all the same is a failure."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(sys.argv[1])
+os.environ.setdefault("ANEC_LIBRARY", os.path.join(BUILD, "libanec.so"))
+sys.path.insert(0, os.path.join(TOP, "python"))
+import anec  # noqa: E402
+import onnx_wire as wire  # noqa: E402
+from nets import attribute, field  # noqa: E402
+
+DATA = "/usr/share/libonnx-testdata"
+# Tolerance of ONNX's own runner.
+RTOL, ATOL = 1e-3, 1e-7
+
+
+def rows():
+    with open(os.path.join(TOP, "ir/onnx/onnx_nodes.def")) as f:
+        return set(re.findall(r"^NODE\((\w+),", f.read(), re.M))
+
+
+def narrowed(a):
+    """As the program takes it: there are no wider integers and floats."""
+    if a.dtype in (np.int64, np.uint32, np.uint64):
+        return a.astype(np.int32)
+    with np.errstate(over="ignore"):
+        return a.astype(np.float32) if a.dtype == np.float64 else a
+
+
+def data_of(folder):
+    names = sorted(os.listdir(folder), key=lambda n: int(re.findall(r"\d+", n)[0]))
+    pick = lambda kind: [wire.tensor_file(os.path.join(folder, n)) for n in names if n.startswith(kind)]
+    return pick("input_"), pick("output_")
+
+
+def compare(got, want):
+    want = narrowed(want)
+    if got.shape != want.shape:
+        return f"shape {got.shape}, not {want.shape}"
+    if want.dtype.kind == "f":
+        if np.allclose(got.astype(np.float64), want.astype(np.float64), RTOL, max(ATOL, 1e-6), equal_nan=True):
+            return None
+        return f"max off {np.nanmax(np.abs(got.astype(np.float64) - want))}"
+    return None if np.array_equal(got, want) else "other integers"
+
+
+def results(file, inputs):
+    kernel = anec.load(file, "ref", quiet=True).kernel()
+    return list(kernel(**{name: narrowed(a) for name, a in zip(kernel.inputs, inputs)}).values())
+
+
+def run(path):
+    """None: as it must be; else what is wrong. What the tests give as inputs, and exporters write as constants
+    (axes, shapes, weights), are constants where they have to be."""
+    file = os.path.join(path, "model.onnx")
+    inputs, wanted = data_of(os.path.join(path, "test_data_set_0"))
+    try:
+        got = results(file, inputs)
+    except anec.WrongError as e:
+        with open(file, "rb") as f:
+            model = f.read()
+        names = wire.inputs(model)
+        if not re.search("before it runs|must be a constant", str(e)) or len(names) != len(inputs):
+            raise
+        first = 0 if len(names) == 1 else 1
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "model.onnx")
+            with open(file, "wb") as f:
+                f.write(wire.with_constants(model, dict(list(zip(names, inputs))[first:])))
+            got = results(file, inputs[:first])
+    if len(got) < len(wanted):
+        return f"{len(got)} results, not {len(wanted)}"
+    return next((why for why in map(compare, got, wanted) if why), None)
+
+
+SAID = []  # every error, for messages.py
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def good(self, ok, what):
+        self.passed += bool(ok)
+        self.failed += not ok
+        if not ok:
+            print(f"onnx: {what}")
+
+    def refused(self, what, model, pattern, files=()):
+        """A model, as bytes, that must be an error whose text matches."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "m.onnx")
+            for name, data in ((file, model), *((os.path.join(folder, n), d) for n, d in files)):
+                with open(name, "wb") as f:
+                    f.write(data)
+            try:
+                anec.load(file, "ref", quiet=True)
+                self.good(False, f"{what}: is read")
+            except anec.Error as e:
+                SAID.append(str(e))
+                self.good(re.search(pattern, str(e)), f"{what}: {e}")
+
+
+def known():
+    with open(os.path.join(TOP, "tests/onnx.known")) as f:
+        return dict(line.split(": ", 1) for line in f.read().splitlines() if line and not line.startswith("#"))
+
+
+def published(count, wanted):
+    """ONNX's own tests, of operators that are rows of the table."""
+    covered, excused = rows(), known()
+    seen = set()
+    for path, _, files in sorted(os.walk(DATA)):
+        name = os.path.basename(path)
+        if "model.onnx" not in files or (wanted and name not in wanted):
+            continue
+        if not wire.operators(os.path.join(path, "model.onnx")) <= covered:
+            continue
+        seen.add(name)
+        try:
+            why = run(path)
+        except (anec.Error, KeyError, TypeError, ValueError) as e:
+            why = f"{type(e).__name__}: {e}"
+            SAID.append(str(e))
+        if name in excused:
+            count.good(why, f"{name} passes: take it off tests/onnx.known")
+        else:
+            count.good(not why, f"{name}: {why}")
+    for name in set(excused) - seen if not wanted else ():
+        count.good(False, f"tests/onnx.known: there is no case {name}")
+
+
+# ---- models of our own ---------------------------------------------------------------------------------
+
+FLOAT, INT64, STRING = 1, 7, 8
+
+
+def port(name, kind, shape):
+    dims = b"".join(field(1, field(2, d) if isinstance(d, str) else field(1, d)) for d in shape)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, dims)))
+
+
+def node(op, inputs, outputs, attributes=b"", domain=""):
+    return field(1, inputs) + field(2, outputs) + field(3, "the node") + field(4, op) + attributes + field(7, domain)
+
+
+def model(nodes, inputs, outputs, constants=(), opset=17):
+    graph = (field(1, list(nodes)) + field(2, "g") + b"".join(field(5, t) for t in constants) + field(11, list(inputs))
+             + field(12, list(outputs)))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, opset))
+
+
+X, Y = port("x", FLOAT, [2, 3]), port("y", FLOAT, [2, 3])
+
+
+def add_of(constant):
+    return model([node("Add", ["x", "c"], ["y"])], [X], [Y], [constant])
+
+
+def external(location, offset=0, length=None):
+    entry = lambda key, value: field(13, field(1, key) + field(2, str(value)))
+    size = entry("length", length) if length is not None else b""
+    return (field(1, [3]) + field(2, FLOAT) + field(8, "c") + entry("location", location) + entry("offset", offset) + size
+            + field(14, 1))
+
+
+def hostile(count):
+    c = wire.put_tensor("c", np.arange(3, dtype=np.float32))
+    good = add_of(c)
+    for n in range(len(good)):
+        # what is left may be a model by chance only where the graph, which stands first, is whole
+        count.refused(f"cut at byte {n}", good[:n], ".") if n < len(good) - 8 else None
+    crashed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "m.onnx")
+        for n in range(len(good)):
+            with open(file, "wb") as f:
+                f.write(good[:n] + bytes([good[n] ^ 0x55]) + good[n + 1:])
+            try:
+                anec.load(file, "ref", quiet=True)
+            except anec.BugError:
+                crashed += 1
+            except anec.Error:
+                pass
+    count.good(not crashed, f"{crashed} models with a byte changed are a bug of ours")
+    count.refused("no model", b"hello", "damaged|no graph")
+    count.refused("an unknown operator", model([node("Frob", ["x"], ["y"])], [X], [Y]), "'the node' .Frob.: there is no such")
+    count.refused("another domain", model([node("Relu", ["x"], ["y"], domain="com.x")], [X], [Y]), "domain com.x")
+    count.refused("nothing gives it", model([node("Relu", ["z"], ["y"])], [X], [Y]), "nothing before it gives 'z'")
+    count.refused("no such result", model([node("Relu", ["x"], ["z"])], [X], [Y]), "no node gives the result 'y'")
+    count.refused("no results", model([node("Relu", ["x"], ["y"])], [X], []), "no results")
+    count.refused("too many inputs", model([node("Relu", ["x", "x"], ["y"])], [X], [Y]), "it has 2 inputs, and takes 1 to 1")
+    count.refused("an input left out", model([node("Conv", ["", "x"], ["y"])], [X], [Y]), "its input 0 is left out")
+    count.refused("text", model([node("Identity", ["x"], ["y"])], [port("x", STRING, [2])], [Y]), "of type string")
+    count.refused("no dimensions", model([node("Relu", ["x"], ["y"])], [field(1, "x")], [Y]), "no tensor of known dimensions")
+    count.refused("shapes that do not go", add_of(wire.put_tensor("c", np.zeros(4, np.float32))), "do not broadcast")
+    count.refused("a large integer", model([node("Add", ["x", "c"], ["y"])], [port("x", INT64, [1])], [Y],
+                                           [wire.put_tensor("c", np.array([1 << 40]))]), "int32 cannot hold")
+    count.refused("more than it holds", add_of(field(1, [4]) + field(2, FLOAT) + field(8, "c") + field(9, b"1234")),
+                  "not as many bytes")
+    count.refused("larger than memory", add_of(field(1, [1 << 40, 1 << 40]) + field(2, FLOAT) + field(8, "c")),
+                  "larger than memory|not as many")
+    count.refused("sparse", field(7, field(15, b"")), "sparse")
+    data = np.arange(3, dtype=np.float32).tobytes()
+    count.refused("data outside the folder", add_of(external("../w")), r"\.\./w")
+    count.refused("data by a whole path", add_of(external("/etc/passwd")), "/etc/passwd")
+    count.refused("no such file of data", add_of(external("gone")), "gone")
+    count.refused("data beyond its end", add_of(external("w", 8)), "not as many bytes", [("w", data)])
+    count.refused("data from beyond its end", add_of(external("w", 80, 12)), "beyond the end", [("w", data)])
+
+
+I = lambda *v: np.array(v, np.int64)  # noqa: E731
+F = lambda *v: np.array(v, np.float32)  # noqa: E731
+NODIM = ["n", 2, 2, 2]  # a size that is not known
+# An operator, its inputs (a shape, "int": numbers that come when it runs, or a constant), its attributes, what is said.
+REFUSED = [
+    ("Softmax", [NODIM], {"axis": 0}, "its dimensions are not known", 12),
+    ("Hardmax", [["n"]], {}, "its dimensions are not known"),
+    ("Softmax", [[2, 2]], {"axis": 5}, "there is no axis 5 in 2 dimensions"),
+    ("Concat", [[1]] * 257, {"axis": 0}, "more than 256 inputs"),
+    ("ScatterND", [[2], I([0]), [1]], {"reduction": "frob"}, "its reduction is frob"),
+    ("OneHot", ["int", "int", F(0, 1)], {}, "its depth is not known before it runs"),
+    ("Einsum", [[2], [2]], {"equation": "...i,i"}, "its equation is"),
+    ("Conv", [[1, 1, 4], [1, 1, 2]], {"strides": [1, 1]}, "strides has 2 numbers for 1 axes"),
+    ("Conv", [[1, 1, 4], [1, 1, 2]], {"strides": [0]}, "strides has 0"),
+    ("Conv", [[4, 4], [1, 1, 2]], {}, "its input has no axis of space"),
+    ("Conv", [[1, 1, 4], [1, 1, 2, 2]], {}, "its weight has another rank"),
+    ("Conv", [[1, 1, 4], [1, 1, 2]], {"auto_pad": "frob"}, "its auto_pad is frob"),
+    ("Conv", [[1, 1, 4], [1, 1, 2]], {"pads": [1]}, "pads has 1 numbers for 1 axes"),
+    ("Conv", [[1, 1, 4], [1, 1, 2]], {"pads": [-1, 0]}, "a pad is negative"),
+    ("ConvTranspose", [[1, 1, "n"], [1, 1, 2]], {"auto_pad": "SAME_UPPER"}, "its dimensions are not known"),
+    ("ConvTranspose", [[1, 1, 4], [1, 1, 2]], {"output_padding": [0, 0]}, "output_padding is too long"),
+    ("MaxPool", [[1, 1, 4]], {}, "it has no kernel_shape"),
+    ("GlobalMaxPool", [[1, 1]], {}, "its input has no axis of space"),
+    ("Cast", [[1]], {"to": 8}, "MIL has no type string"),
+    ("BatchNormalization", [[2], F(1), F(1), F(1), F(1)], {}, "its input has no channels"),
+    ("InstanceNormalization", [[2, 1], F(1), F(1)], {}, "its input has no axis of space"),
+    ("GroupNormalization", [NODIM, F(1), F(1)], {"num_groups": 2}, "its dimensions are not known"),
+    ("GroupNormalization", [[1, 3, 2], F(1), F(1)], {"num_groups": 2}, "its channels do not make 2 groups"),
+    ("LpNormalization", [[2]], {"p": 3}, "its p is 3"),
+    ("LRN", [[1, 2, 2, 2]], {"size": 0}, "its size is 0"),
+    ("DequantizeLinear", [[2, 2], np.ones((2, 2), np.float32)], {}, "scales of blocks are not read"),
+    ("RNN", [[2, 2], [1, 2, 2], [1, 2, 2]], {}, "its inputs are not of three dimensions"),
+    ("RNN", [[2, 2], [1, 2, 2], [1, 2, 2]], {"layout": 1}, "its input is not of three dimensions"),
+    ("RNN", [[1, 1, 2], [1, 2, 2], [1, 2, 2]], {"hidden_size": 3}, "its weights are not those of hidden_size"),
+    ("RNN", [[1, 1, 2], [1, 3, 2], [1, 2, 2]], {"hidden_size": 2}, "its weights are not those of 1 gates and 1 directions"),
+    ("RNN", [[1, 1, 2], [1, 2, 2], [1, 2, 2]], {"clip": 1.0}, "its clip is not read"),
+    ("RNN", [[1, 1, 2], [1, 2, 2], [1, 2, 2]], {"activations": [1]}, "its activations are not read"),
+    ("RNN", [[1, "n", 2], [1, 2, 2], [1, 2, 2]], {}, "its batch is not known before it runs"),
+    ("RNN", [[2, 1, 2], [1, 2, 2], [1, 2, 2], None, I(1)], {}, "sequences of several lengths"),
+    ("ReduceSum", [[2], "int"], {}, "its axes are not known before it runs"),
+    ("ArgMax", [["n"]], {"select_last_index": 1}, "its dimensions are not known"),
+    ("CumSum", [[2], "int"], {}, "its axis is not known before it runs"),
+    ("TopK", [[2], "int"], {}, "its k is not known before it runs"),
+    ("Resize", [[1, 1, 2, 2], None, F(1, 1)], {}, "it has 2 scales or sizes for 4 axes"),
+    ("Resize", [[1, 1, 2, 2], None, None, "int"], {}, "its sizes are not known before it runs"),
+    ("Resize", [[1, 1, 2, 2], None, None, I(1, 1, 2, 2)], {"keep_aspect_ratio_policy": "not_larger"}, "keep_aspect_ratio"),
+    ("Resize", [[1, 1, 2, 2]], {}, "neither its scales nor its sizes are known"),
+    ("Resize", [[1, 1, 2, 2], None, F(1, 1, -1, 1)], {}, "a scale is -1"),
+    ("Resize", [NODIM, None, F(1, 1, 1, 1)], {}, "its dimensions are not known"),
+    ("Resize", [[1, 1, 2, 2], None, F(1, 1, 2, 2)], {"antialias": 1}, "resizing with antialias"),
+    ("Resize", [[1, 1, 2, 2], None, F(1, 1, 0.1, 1)], {}, "a side becomes 0"),
+    ("Resize", [[1, 1, 2, 2], None, F(1, 1, 2, 2)], {"mode": "frob"}, "its mode is frob"),
+    ("Squeeze", [[1], "int"], {}, "its axes must be known before it runs"),
+    ("Constant", [], {}, "it has no value, or one that is no tensor"),
+    ("Trilu", [[2]], {}, "its input is no matrix"),
+    ("Trilu", [[20000, 2]], {}, "its matrix is too large"),
+    ("EyeLike", [[2, 2]], {"dtype": 8}, "MIL has no such type"),
+    ("Reshape", [[2]], {}, "it has no shape"),
+    ("Reshape", [[1], I(*[1] * 17)], {}, "its shape has more than 16 dimensions"),
+    ("Reshape", [[1], I(1, 0)], {}, "its shape keeps a dimension that is not there"),
+    ("Flatten", [[1]], {"axis": 3}, "there is no such axis"),
+    ("Unsqueeze", [[1]], {}, "it has no axes"),
+    ("Unsqueeze", [[1], I(*range(16))], {}, "it gives more than 16 dimensions"),
+    ("DepthToSpace", [[1, 4, 1, 1]], {"blocksize": 0}, "its blocksize is 0"),
+    ("Split", [[2], I(3)], {}, "its parts are larger than its input"),
+    ("Split", [[2], I(1)], {}, "its parts are smaller than its input"),
+    ("Slice", [[2], I(0), I(1, 1)], {}, "its starts, ends, axes and steps are not as many"),
+    ("Slice", [[2], I(0), I(1), I(0), I(0)], {}, "a step is 0"),
+    ("Pad", [[2], I(1, 1)], {"mode": "wrap"}, "its mode is wrap"),
+    ("Pad", [[2], I(1)], {}, "it has 1 pads for 1 axes"),
+]
+
+
+def refusals(count):
+    for op, inputs, attributes, pattern, *opset in REFUSED:
+        ports, constants, names = [], [], []
+        for i, x in enumerate(inputs):
+            names.append("" if x is None else f"x{i}")
+            if isinstance(x, np.ndarray):
+                constants.append(wire.put_tensor(names[-1], x))
+            elif x is not None:
+                ports.append(port(names[-1], *((INT64, [1]) if x == "int" else (FLOAT, x))))
+        words = b"".join(field(5, attribute(k, v)) for k, v in attributes.items())
+        one = model([node(op, names, ["y"], words)], ports, [Y], constants, *(opset or [18]))
+        count.refused(f"{op} {attributes}", one, pattern)
+    text = field(1, [1]) + field(2, STRING) + field(8, "c")
+    count.refused("a constant text", add_of(text), "tensor 'c' is of type string")
+
+
+def kept(count):
+    """What is read as it is: names, data beside the model, dimensions by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "m.onnx")
+
+        def load(data):
+            with open(file, "wb") as f:
+                f.write(data)
+            return anec.load(file, "ref", quiet=True)
+        with open(os.path.join(folder, "w"), "wb") as f:
+            f.write(b"head" + np.arange(3, dtype=np.float32).tobytes())
+        y = load(add_of(external("w", 4, 12))).predict({"x": np.ones((2, 3), np.float32)})["y"]
+        count.good(y.tolist() == [[1, 2, 3]] * 2, f"data beside the model: {y}")
+        half = load(model([node("Mul", ["in put", "in put"], ["1/out:0"])], [port("in put", FLOAT, ["batch", 2])],
+                          [port("1/out:0", FLOAT, ["batch", 2])]))
+        (given,), (name,) = half.kernel().inputs, half.kernel().results
+        for n in (1, 5):
+            got = half.predict({given: np.full((n, 2), 3, np.float32)})[name]
+            count.good(got.shape == (n, 2) and (got == 9).all(), f"a dimension by name: {got}")
+        same = load(model([], [X], [port("x", FLOAT, [2, 3])]))
+        count.good(list(same.predict({"x": np.ones((2, 3), np.float32)}).values())[0].shape == (2, 3), "an input returned")
+
+
+def nets(count):
+    """The nets of the bench, which are written as MIL and as ONNX over the same weights."""
+    names = ["mlp1", "lstm", "vad", "whisper", "mobilenetv2"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, os.path.join(TOP, "tests/bench/nets.py"), folder, *names], check=True)
+        for name in names:
+            ours, theirs = (anec.load(os.path.join(folder, name + end), "cpu", quiet=True).kernel()
+                            for end in (".mil", ".onnx"))
+            rng = np.random.default_rng(7)
+            x = {n: rng.standard_normal(p.shape).astype(np.float32) for n, p in ours.inputs.items()}
+            a = list(ours(**x).values())
+            b = list(theirs(**dict(zip(theirs.inputs, x.values()))).values())
+            off = max(float(np.abs(p - q).max() / np.abs(p).max()) for p, q in zip(a, b))
+            count.good(off < 1e-5, f"{name}: {off} between .mil and .onnx")
+            for target in ("m1", "m4"):
+                out = os.path.join(folder, f"{name}-{target}.mil")
+                anec.compile(os.path.join(folder, name + ".onnx"), out, target, quiet=True)
+                wrong = [f for f in anec.check(out, target) if f.severity == "error"]
+                count.good(not wrong, f"{name} for {target}: {wrong[:1]}")
+
+
+def listed(count):
+    """The page names the operators that are read, and no others."""
+    with open(os.path.join(TOP, "docs/onnx.md")) as f:
+        text = f.read()
+    named = set(re.findall(r"`(\w+)`", text[text.index("## Operators"):].split("\n## ")[0]))
+    count.good(named == rows(), f"docs/onnx.md: {sorted(named ^ rows())}")
+
+
+def main():
+    count, wanted = Count(), sys.argv[2:]
+    if os.path.isdir(DATA):
+        published(count, wanted)
+    else:
+        print("onnx: no libonnx-testdata here: skipped ONNX's own tests")
+    if not wanted:
+        for part in (hostile, refusals, kept, nets, listed):
+            part(count)
+    with open(os.path.join(BUILD, "unit", "onnx.log"), "w") as f:
+        f.writelines(f"error: {line}\n" for said in SAID for line in said.splitlines())
+    print(f"onnx: {count.passed} passed, {count.failed} failed")
+    return count.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
