@@ -392,6 +392,11 @@ static inline const Const *value_lit(const Value *v)
 void value_set_lit(Value *v, const Const *c); /* replaces the literal of such a value */
 
 const char *op_name(const Op *op); /* its type as text, "matmul"; interned or static */
+/* The opset by which op is inferred: its own, or that of its function. */
+static inline Opset op_opset(const Op *op)
+{
+    return op->opset ? (Opset)op->opset : op->parent->func->opset;
+}
 static inline int op_nblock(const Op *op)
 {
     return op->plain || !op->more ? 0 : op->more->nblock;

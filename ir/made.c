@@ -99,9 +99,8 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
     if (!op_is_computable(op) && !(ops[op->kind].flags & F_CONSTEXPR)) return NULL;
     if (!may_be_read(op->out[index]->type) || !has_literals(&g, op)) return NULL;
     Op *own = NEW(&m->arena, Op);
-    const Opset o = op->opset ? op->opset : op->parent->func->opset;
     *own = (Op){ .kind = op->kind,
-                 .opset = (uint8_t)o,
+                 .opset = (uint8_t)op_opset(op),
                  .out = op->out,
                  .nout = op->nout,
                  .parent = op->parent,

@@ -201,7 +201,7 @@ static void check_op(Verify *v, Op *op)
     }
     check_literals(v, op);
     for (int i = 0; i < op_nblock(op); i++) check_block(v, op_block(op, i));
-    Opset o = op->opset ? op->opset : v->func->opset;
+    Opset o = op_opset(op);
     if (ops[op->kind].since > o && !(ops[op->kind].flags & F_PRIVATE)) {
         diag_error(v->diag, op_loc(op), "%s exists from %s on; this function is %s",
                    op_name(op), opset_text(ops[op->kind].since), opset_text(o));

@@ -81,7 +81,7 @@ static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
     Step *s = &b->step[b->nstep];
     const OpInfo *info = &ops[op->kind];
     bool decodes = (info->flags & F_CONSTEXPR) != 0, constant = decodes;
-    *s = (Step){ .op = op, .opset = op->opset ? op->opset : op->parent->func->opset };
+    *s = (Step){ .op = op, .opset = op_opset(op) };
     Attr one;
     s->arg = NEW_ARRAY(p->arena, op->narg + (decodes ? op_attrs(op, &one).count : 0) + 1,
                        StepArg);

@@ -397,8 +397,7 @@ static CallArg *values_of(Value *const *val, int n, Arena *scratch, Diag *d)
 
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
 {
-    Opset o = op->opset ? op->opset : op->parent ? op->parent->func->opset : OPSET_IOS15;
-    call_init(c, &ops[op->kind], o, scratch, d, op_loc(op));
+    call_init(c, &ops[op->kind], op_opset(op), scratch, d, op_loc(op));
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
         CallArg *v = values_of(a->val, arg_count(a), scratch, d);

@@ -315,7 +315,7 @@ static bool compress_visit(void *ctx, Op *op)
     if (!wish) return true;
     const char *why;
     const Use *u = values_get(&c->use, op->out[0]);
-    const Opset o = op->opset ? (Opset)op->opset : c->func->opset;
+    const Opset o = op_opset(op);
     const Compression as = compression_for(wish, c->options, o, u ? u->op : NULL, &c->m->arena,
                                            &why);
     if (as.kind == KIND_none) return true;

@@ -181,7 +181,7 @@ Value *compress_form(Module *m, Op *at, const Value *v, const Encoder *e, Diag *
     Forming f = { .m = m,
                   .at = at,
                   .diag = d,
-                  .opset = at->opset ? (Opset)at->opset : func->opset,
+                  .opset = op_opset(at),
                   .coded = &e->to,
                   .name = v->name,
                   .channel = e->channel };

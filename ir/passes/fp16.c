@@ -170,9 +170,9 @@ static bool has_list(const Op *op)
 }
 
 /* Whether the row lets each argument that is fp32 be fp16 in this opset. */
-static bool takes_half(const Halving *h, const Op *op)
+static bool takes_half(const Op *op)
 {
-    Opset o = op->opset ? op->opset : h->func->opset;
+    Opset o = op_opset(op);
     if (op->kind == OP_NONE || has_list(op)
         || (ops[op->kind].flags & (F_UNSUPPORTED | F_CONSTEXPR)))
         return false;
@@ -214,7 +214,7 @@ static void halve_op(Halving *h, Op *op)
     bool touched = op_nblock(op) > 0;
     for (int i = 0; i < op->nout; i++) touched |= was_full[i] = is_full(op->out[i]);
     if (op->kind == OP_const) return;
-    if (!takes_half(h, op)) {
+    if (!takes_half(op)) {
         keep_full(h, op);
         return;
     }

@@ -1,105 +1,10 @@
 /* test_compress.c -- weights in every form, type and opset: what the op of the form decodes is
  * near the weight by what the form promises, and by exactly what the report says. */
+#include "compress_bench.h"
 #include "near.h"
 #include "rewritten.h"
-#include "unit.h"
-
-#include "../../ir/ops/ops.h"
-#include "../../ir/passes/compress.h"
-#include "../../ir/passes/passes.h"
 
 #include <math.h>
-
-/* ---- programs ---------------------------------------------------------------------------- */
-
-typedef struct {
-    Arena arena;
-    Diag diag;
-    Module *m;
-    Func *f;
-    CompressPlan plan;
-    double *was; /* the weight's elements */
-    size_t n;
-    DType dtype;
-} Test;
-
-static void begin(Test *t, Opset o)
-{
-    *t = (Test){ .m = module_new(), .plan = { .measures = true } };
-    t->f = func_new(t->m, "main", o);
-}
-
-static void end(Test *t)
-{
-    compress_rules_free(t->plan.rules);
-    module_free(t->m);
-    arena_free(&t->arena);
-    diag_free(&t->diag);
-}
-
-typedef enum { BY_MUL, BY_LINEAR, BY_MATMUL, BY_MATMUL_T, BY_CONV, BY_DECONV, BY_COUNT } By;
-
-static Value *input(Test *t, Shape s)
-{
-    return block_param(t->f->body, "x", type_tensor(&t->m->arena, t->dtype, s), (Loc){ 0 });
-}
-
-static Value *used(Test *t, Value *w, By by)
-{
-    Builder b = builder_at(t->f->body, NULL, &t->diag, (Loc){ 0 });
-    const Shape *s = &w->type->shape;
-    const int64_t first = s->dim[0], last = s->dim[s->rank - 1];
-    switch (by) {
-    case BY_LINEAR:
-        return mil_linear(&b, "y", .x = input(t, SHAPE(2, last)), .weight = w);
-    case BY_MATMUL:
-    case BY_MATMUL_T:
-        return mil_matmul(&b, "y", .x = input(t, SHAPE(2, by == BY_MATMUL ? first : last)),
-                          .y = w, .transpose_x = build_bool(&b, false),
-                          .transpose_y = build_bool(&b, by == BY_MATMUL_T));
-    case BY_CONV:
-        return mil_conv(&b, "y", .x = input(t, SHAPE(1, s->dim[1], 9, 9)), .weight = w);
-    case BY_DECONV:
-        return mil_conv_transpose(&b, "y", .x = input(t, SHAPE(1, first, 9, 9)), .weight = w);
-    default:
-        return mil_mul(&b, "y", .x = input(t, *s), .y = w);
-    }
-}
-
-/* A program that uses a weight of those elements. */
-static void program(Test *t, DType dtype, Shape s, By by, const double *v)
-{
-    void *data;
-    assert_true(shape_count(&s, &t->n));
-    t->dtype = dtype;
-    const Type *type = type_tensor(&t->m->arena, dtype, s);
-    Const *c = const_room(&t->m->arena, type, type_bytes(type), &data);
-    Tensor view = tensor_view(dtype, &s, data);
-    tensor_put_floats(&view, 0, t->n, v);
-    t->was = NEW_ARRAY(&t->arena, t->n + 1, double);
-    tensor_get_floats(&view, 0, t->n, t->was);
-    Builder b = builder_at(t->f->body, NULL, &t->diag, (Loc){ 0 });
-    block_result(t->f->body, used(t, build_const(&b, "w", c), by));
-    assert_true(module_verify(t->m, &t->diag, NULL));
-}
-
-static bool compress(Test *t, const char *text)
-{
-    const PassOptions o = { .target = &targets[TARGET_host],
-                            .only = "compress",
-                            .compress = &t->plan };
-    if (!t->plan.rules) t->plan.rules = compress_rules_new(&t->arena);
-    return compress_rules_add(t->plan.rules, &t->diag, text) && passes_run(t->m, &o, &t->diag);
-}
-
-static Value *value_called(const Module *m, const char *name)
-{
-    for (const Op *op = m->first->body->first; op; op = op->next)
-        for (int i = 0; i < op->nout; i++)
-            if (!strcmp(op->out[i]->name, name)) return op->out[i];
-    fail_msg("there is no %s", name);
-    return NULL;
-}
 
 /* ---- elements ---------------------------------------------------------------------------- */
 
@@ -179,7 +84,7 @@ typedef struct {
     double least, most, max_error, sum, zeros, kept_least, cut_most;
 } Seen;
 
-static Seen look(const Test *t, const Tensor *is)
+static Seen look(const CompressBench *t, const Tensor *is)
 {
     Seen s = { .least = 0, .most = 0, .kept_least = INFINITY };
     for (size_t i = 0; i < t->n; i++) {
@@ -205,7 +110,7 @@ static double half_step(const Form *f, const Seen *s, DType t)
     return step * 0.75 + range * unit + (t == DT_FP16 ? 0x1p-23 : 0);
 }
 
-static void expect_near(const Form *f, const Test *t, const Seen *s)
+static void expect_near(const Form *f, const CompressBench *t, const Seen *s)
 {
     const double range = s->most - s->least;
     if (f->keeps && s->max_error != s->cut_most)
@@ -221,7 +126,7 @@ static void expect_near(const Form *f, const Test *t, const Seen *s)
         fail_msg("%s is %g off, of %g", f->text, s->max_error, range);
 }
 
-static void expect_told(const Test *t, const Seen *s, const Tensor *is)
+static void expect_told(const CompressBench *t, const Seen *s, const Tensor *is)
 {
     assert_int_equal(t->plan.nnote, 1);
     const CompressNote *note = &t->plan.note[0];
@@ -251,18 +156,18 @@ static void put_decoded(Rewritten *r, const Form *f)
 
 static void try_form(const Form *f, DType dtype, Opset o, Shape s, By by, Element *e)
 {
-    Test t;
+    CompressBench t;
     Tensor is;
     size_t n;
-    begin(&t, o);
+    compress_begin(&t, o);
     assert_true(shape_count(&s, &n));
     double *v = NEW_ARRAY(&t.arena, n + 1, double);
     for (size_t i = 0; i < n; i++) v[i] = e(i, n);
-    program(&t, dtype, s, by, v);
+    compress_program(&t, dtype, s, by, v);
     const char *rule = arena_printf(&t.arena, "w = %s", f->text);
-    if (!compress(&t, rule)) fail_msg("%s: %s", rule, t.diag.text.s);
+    if (!compress_run(&t, rule)) fail_msg("%s: %s", rule, t.diag.text.s);
     if (!t.diag.text.len != !t.plan.note[0].why) fail_msg("%s: %s", rule, t.diag.text.s);
-    const Value *w = value_called(t.m, "w");
+    const Value *w = compress_value(t.m, "w");
     assert_true(w->def->kind != OP_const && ops[w->def->kind].flags & F_CONSTEXPR);
     assert_true(w->type->dtype == dtype && shape_equal(&w->type->shape, &s));
     assert_true(value_tensor(w, &t.diag, &is));
@@ -271,7 +176,7 @@ static void try_form(const Form *f, DType dtype, Opset o, Shape s, By by, Elemen
     expect_told(&t, &seen, &is);
     add_decoded(&is);
     tensor_free(&is);
-    end(&t);
+    compress_end(&t);
 }
 
 /* ---- every form -------------------------------------------------------------------------- */
@@ -294,7 +199,7 @@ static void every_form_decodes_near(void **state)
     rewritten_end(&r);
 }
 
-static void odd_extents_and_every_use(void **state)
+static void odd_dimensions_and_every_use(void **state)
 {
     static const struct {
         By by;
@@ -340,16 +245,16 @@ static void scales_follow_the_use(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(at); i++) {
-        Test t;
+        CompressBench t;
         double v[24];
         for (size_t k = 0; k < COUNT(v); k++) v[k] = rng_normal(1, k);
-        begin(&t, OPSET_IOS18);
-        program(&t, DT_FP16, shape_of(at[i].rank, at[i].dim), at[i].by, v);
-        assert_true(compress(&t, "w = int8"));
-        const Value *scale = op_value(value_called(t.m, "w")->def, P_scale);
+        compress_begin(&t, OPSET_IOS18);
+        compress_program(&t, DT_FP16, shape_of(at[i].rank, at[i].dim), at[i].by, v);
+        assert_true(compress_run(&t, "w = int8"));
+        const Value *scale = op_value(compress_value(t.m, "w")->def, P_scale);
         for (int k = 0; k < at[i].rank; k++)
             assert_int_equal(scale->type->shape.dim[k], k == at[i].axis ? at[i].dim[k] : 1);
-        end(&t);
+        compress_end(&t);
     }
 }
 
@@ -359,33 +264,33 @@ static void palettes_of_few_values_are_exact(void **state)
     static const char *const text[] = { "lut1", "lut4", "lut8", "lut1(uniform)" };
     (void)state;
     for (size_t i = 0; i < COUNT(text); i++) {
-        Test t;
+        CompressBench t;
         Tensor is;
         double v[33];
-        begin(&t, OPSET_IOS18);
+        compress_begin(&t, OPSET_IOS18);
         for (size_t k = 0; k < COUNT(v); k++) v[k] = few(k, COUNT(v));
-        program(&t, DT_FP16, SHAPE(3, 11), BY_MUL, v);
-        assert_true(compress(&t, arena_printf(&t.arena, "w = %s", text[i])));
-        assert_true(value_tensor(value_called(t.m, "w"), &t.diag, &is));
+        compress_program(&t, DT_FP16, SHAPE(3, 11), BY_MUL, v);
+        assert_true(compress_run(&t, arena_printf(&t.arena, "w = %s", text[i])));
+        assert_true(value_tensor(compress_value(t.m, "w"), &t.diag, &is));
         for (size_t k = 0; k < t.n; k++) assert_true(tensor_float(&is, k) == t.was[k]);
         tensor_free(&is);
-        end(&t);
+        compress_end(&t);
     }
 }
 
 /* The best 16 values for a normal distribution are 20.22 dB from it (Lloyd, Max). */
 static double decibels_of(DType dtype, Shape s, const char *text)
 {
-    Test t;
+    CompressBench t;
     size_t n;
-    begin(&t, OPSET_IOS18);
+    compress_begin(&t, OPSET_IOS18);
     assert_true(shape_count(&s, &n));
     double *v = NEW_ARRAY(&t.arena, n, double);
     rng_normals(11, 0, n, v);
-    program(&t, dtype, s, BY_MUL, v);
-    assert_true(compress(&t, text));
+    compress_program(&t, dtype, s, BY_MUL, v);
+    assert_true(compress_run(&t, text));
     const CompressNote note = t.plan.note[0];
-    end(&t);
+    compress_end(&t);
     return 20 * log10(note.rms / note.rms_error);
 }
 
@@ -409,19 +314,19 @@ static void palettes_are_as_good_as_they_can_be(void **state)
 
 static uint64_t bytes_of(const char *text)
 {
-    Test t;
+    CompressBench t;
     uint64_t h = 0;
     double v[12 * 32];
-    begin(&t, OPSET_IOS18);
+    compress_begin(&t, OPSET_IOS18);
     for (size_t i = 0; i < COUNT(v); i++) v[i] = rng_normal(2, i);
-    program(&t, DT_FP16, SHAPE(12, 32), BY_MUL, v);
-    assert_true(compress(&t, text));
+    compress_program(&t, DT_FP16, SHAPE(12, 32), BY_MUL, v);
+    assert_true(compress_run(&t, text));
     for (const Op *op = t.f->body->first; op; op = op->next)
         for (int i = 0; i < op->narg; i++) {
             const Const *c = value_lit(op->arg[i].val[0]);
             if (c) h = hash_mix(h, const_hash(c));
         }
-    end(&t);
+    compress_end(&t);
     return h;
 }
 
@@ -437,176 +342,7 @@ static void equal_seeds_give_equal_bytes(void **state)
     assert_true(bytes_of("w=lut4(vector=2,seed=1)") != bytes_of("w=lut4(vector=2,seed=2)"));
 }
 
-/* ---- which weights ----------------------------------------------------------------------- */
-
-typedef struct {
-    const char *rules, *want; /* "w1: int8, w2: -" of those that are weights */
-} Choice;
-
-static void put_weights(Test *t)
-{
-    static const struct {
-        const char *name;
-        int64_t dim[2];
-        int rank;
-    } at[] = { { "layers_0_w", { 64, 64 }, 2 },
-               { "layers_1_w", { 64, 128 }, 2 },
-               { "head", { 16, 8 }, 2 },
-               { "norm", { 4096 }, 1 } };
-    t->dtype = DT_FP16;
-    Builder b = builder_at(t->f->body, NULL, &t->diag, (Loc){ 0 });
-    for (size_t i = 0; i < COUNT(at); i++) {
-        const Shape s = shape_of(at[i].rank, at[i].dim);
-        Const *c = NEW(&t->m->arena, Const);
-        *c = (Const){ .type = type_tensor(&t->m->arena, DT_FP16, s),
-                      .kind = CONST_INIT,
-                      .init = INIT_NORMAL,
-                      .b = 1,
-                      .seed = i };
-        Value *w = build_const(&b, at[i].name, c);
-        Value *x = block_param(t->f->body, func_unique_name(t->f, "x"), c->type, (Loc){ 0 });
-        block_result(t->f->body, mil_mul(&b, "y", .x = x, .y = w));
-    }
-}
-
-static void the_first_rule_that_takes_a_weight_counts(void **state)
-{
-    static const Choice choices[] = {
-        { "int8", "layers_0_w int8; layers_1_w int8; " },
-        { "* = int8", "layers_0_w int8; layers_1_w int8; " },
-        { "layers.1.* = lut4(group = 8), *=int4(block=32)",
-          "layers_0_w int4(block = 32); layers_1_w lut4(group = 8); " },
-        { "size < 5000 = none; * = lut2\n# a comment, with = signs\n", "layers_1_w lut2; " },
-        { "size<=4096&layers.*=none,*=int8", "layers_1_w int8; " },
-        { "size >= 100 = int8", "layers_0_w int8; layers_1_w int8; head int8; " },
-        { "size > 100 & rank == 1 = int8", "norm int8; " },
-        { "rank >= 1 = int8", "layers_0_w int8; layers_1_w int8; norm int8; " },
-        { "head = int8", "head int8; " },
-        { "norm = int8, h*ad & size > 1 = lut1", "head lut1; norm int8; " },
-        { "op:mul = int4", "layers_0_w int4; layers_1_w int4; " },
-        { "func:main & layers.0.w = uint8(affine)", "layers_0_w uint8(affine); " },
-        { "layers_0* = sparse(0.5, lut4, 8, scaled)",
-          "layers_0_w sparse(0.5, lut4, group = 8, scaled); " },
-        { "auto", "layers_0_w int8; layers_1_w int8; " },
-        { "none", "" },
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(choices); i++) {
-        Test t;
-        Buf got = { 0 };
-        begin(&t, OPSET_IOS18);
-        put_weights(&t);
-        buf_puts(&got, "");
-        if (!compress(&t, choices[i].rules)) fail_msg("%s", t.diag.text.s);
-        for (size_t k = 0; k < t.plan.nnote; k++)
-            buf_printf(&got, "%s %s; ", t.plan.note[k].name, t.plan.note[k].as);
-        if (strcmp(got.s ? got.s : "", choices[i].want) != 0)
-            fail_msg("%s: %s, not %s", choices[i].rules, got.s, choices[i].want);
-        buf_free(&got);
-        end(&t);
-    }
-}
-
-static void a_rule_that_takes_nothing_is_said(void **state)
-{
-    (void)state;
-    Test t;
-    begin(&t, OPSET_IOS18);
-    put_weights(&t);
-    assert_true(compress(&t, "layers.0.v = int8, size > 1000000 = lut4, head = int8"));
-    expect_said(&t.diag, "--compress:1:1: warning: the rule takes no weight; did you mean "
-                         "layers_0_w? [-Wcompress]\n"
-                         "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
-                         "^~~~~~~~~~~~~~~~~\n"
-                         "--compress:1:20: warning: the rule takes no weight [-Wcompress]\n"
-                         "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
-                         "                   ^~~~~~~~~~~~~~~~~~~~~\n");
-    end(&t);
-}
-
 /* ---- what is refused --------------------------------------------------------------------- */
-
-static void wrong_rules_are_refused(void **state)
-{
-    static const struct {
-        const char *rules, *says;
-    } wrong[] = {
-        { "int9", "there is no form int9; did you mean int8?" },
-        { "xyz", "there is no form xyz, but none, auto, int8, lut4, uint8," },
-        { "* =", "a form is missing here" },
-        { "= int8", "a name or condition is missing before =" },
-        { "a & = int8", "a name or condition is missing" },
-        { "int8(block = 32", "there is no ) at the end" },
-        { "int8(blok = 32)", "int8 takes no blok; did you mean block?" },
-        { "int8(group = 8)", "int8 takes no group, but block, axis, tensor, affine, again" },
-        { "lut4(block = 8)", "lut4 takes no block, but" },
-        { "int8(block = 0)", "int8: block is 0; it must be a whole number from 1 to 16777216" },
-        { "int8(block = 1.5)", "int8: block is 1.5; it must be a whole number" },
-        { "sparse(1.5)", "sparse: ratio is 1.5; it must be a number from 0 to 1" },
-        { "sparse(nan)", "sparse: ratio is nan; it must be" },
-        { "sparse", "sparse needs the part that becomes zeros, as in sparse(0.5)" },
-        { "sparse(int8)", "sparse needs the part that becomes zeros" },
-        { "sparse(0.5, below = 3)", "ratio and below contradict each other" },
-        { "sparse(below = -1)", "sparse: below is -1; it must be a number from 0 to" },
-        { "sparse(0.5, int8, 4, 5)", "sparse: block is given twice" },
-        { "sparse(0.5, lut4, vector = 2)", "sparse leaves single elements: it has no vectors" },
-        { "lut4(vector = 2, uniform)", "vectors have no order: uniform is for single values" },
-        { "lut4(vector = 2, int8)",
-          "a table of vectors has no bytes: int8 is for single values" },
-        { "int8(block = 8, tensor)", "block and tensor contradict each other" },
-        { "int8(tensor = 3)", "int8: tensor is a word without a number" },
-        { "int8(block = tensor)", "int8: block is a number" },
-        { "int8(tensor, tensor)", "int8: tensor is given twice" },
-        { "int8(,)", "an argument is missing here" },
-        { "none(3)", "none takes no number here" },
-        { "sise < 3 = int8",
-          "sise has no number to compare: size (elements) and rank have one" },
-        { "size < x = int8", "size: `x` is no number" },
-        { "int8(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)",
-          "no form is told more than 32 things" },
-        { "op:convv = int8", "there is no operation convv; --list-ops shows all" },
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        Test t;
-        begin(&t, OPSET_IOS18);
-        t.plan.rules = compress_rules_new(&t.arena);
-        assert_false(compress_rules_add(t.plan.rules, &t.diag, wrong[i].rules));
-        expect_says(&t.diag, wrong[i].says);
-        end(&t);
-    }
-}
-
-/* Whatever is written, it is read or refused with a word. */
-static void rules_of_any_pieces(void **state)
-{
-    static const char *const piece[] = {
-        "int8",  "lut4",  "sparse", "none",     "(",    ")",    "=",  ",",    ";",
-        "&",     "*",     "block",  "4",        "0.5",  "size", "<",  ">=",   "rank",
-        "op:",   "func:", "#",      "\n",       " ",    "conv", "-1", "1e99", "x.",
-        "group", "((",    "vector", "\xff\x01", "auto", "nan",
-    };
-    enum { PIECES = 12, TIMES = 20000 };
-    int good = 0;
-    (void)state;
-    for (uint64_t n = 0; n < TIMES; n++) {
-        Arena a = { 0 };
-        Diag d = { 0 };
-        Buf text = { 0 };
-        const uint64_t count = rng_u64(n, 0) % PIECES + 1;
-        for (uint64_t i = 1; i <= count; i++)
-            buf_puts(&text, piece[rng_u64(n, i) % COUNT(piece)]);
-        CompressRules *r = compress_rules_new(&a);
-        const bool ok = compress_rules_add(r, &d, text.s);
-        if (ok != !d.errors || (!ok && !d.text.len)) fail_msg("%s", text.s);
-        good += ok;
-        compress_rules_free(r);
-        buf_free(&text);
-        diag_free(&d);
-        arena_free(&a);
-    }
-    assert_true(good > TIMES / 100 && good < TIMES / 2);
-}
 
 static void what_is_not_finite_is_refused(void **state)
 {
@@ -614,32 +350,18 @@ static void what_is_not_finite_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(forms); i++)
         for (size_t k = 0; k < COUNT(other); k++) {
-            Test t;
+            CompressBench t;
             double v[40] = { 1, 2, 3 };
             v[17] = other[k];
-            begin(&t, OPSET_IOS18);
-            program(&t, k ? DT_FP32 : DT_FP16, SHAPE(8, 5), BY_MUL, v);
-            assert_false(compress(&t, arena_printf(&t.arena, "w = %s", forms[i].text)));
+            compress_begin(&t, OPSET_IOS18);
+            compress_program(&t, k ? DT_FP32 : DT_FP16, SHAPE(8, 5), BY_MUL, v);
+            assert_false(compress_run(&t, arena_printf(&t.arena, "w = %s", forms[i].text)));
             expect_says(&t.diag, k == 2 ? "nan as element 17" : "inf as element 17");
-            end(&t);
+            compress_end(&t);
         }
 }
 
-static void an_opset_without_forms_is_refused(void **state)
-{
-    (void)state;
-    Test t;
-    double v[40] = { 1, 2, 3 };
-    begin(&t, OPSET_IOS15);
-    program(&t, DT_FP16, SHAPE(8, 5), BY_MUL, v);
-    assert_false(compress(&t, "w = lut4"));
-    expect_says(&t.diag,
-                "the weight w cannot be lut4 in ios15: constexpr_lut_to_dense exists from "
-                "ios16 on; --opset ios16 has it, and so has every --target");
-    end(&t);
-}
-
-/* ---- what another opset, or the extents, have in the place of a form ----------------------- */
+/* ---- what another opset, or the dimensions, have in the place of a form ----------------------- */
 
 static void the_nearest_form_is_said(void **state)
 {
@@ -670,16 +392,16 @@ static void the_nearest_form_is_said(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(near); i++) {
-        Test t;
+        CompressBench t;
         double v[42];
         for (size_t k = 0; k < COUNT(v); k++) v[k] = rng_normal(3, k);
-        begin(&t, near[i].o);
-        program(&t, DT_FP16, SHAPE(7, 6), BY_LINEAR, v);
-        assert_true(compress(&t, arena_printf(&t.arena, "w = %s", near[i].rule)));
+        compress_begin(&t, near[i].o);
+        compress_program(&t, DT_FP16, SHAPE(7, 6), BY_LINEAR, v);
+        assert_true(compress_run(&t, arena_printf(&t.arena, "w = %s", near[i].rule)));
         assert_string_equal(t.plan.note[0].as, near[i].as);
         if (!near[i].why) assert_null(t.plan.note[0].why);
         else assert_string_equal(t.plan.note[0].why, near[i].why);
-        end(&t);
+        compress_end(&t);
     }
 }
 
@@ -688,42 +410,37 @@ static void the_nearest_form_is_said(void **state)
 static void what_is_compressed_stays_unless_asked(void **state)
 {
     (void)state;
-    Test t;
+    CompressBench t;
     double v[64];
     for (size_t k = 0; k < COUNT(v); k++) v[k] = rng_normal(4, k);
-    begin(&t, OPSET_IOS18);
-    program(&t, DT_FP16, SHAPE(8, 8), BY_LINEAR, v);
-    assert_true(compress(&t, "w = lut4(scaled)"));
+    compress_begin(&t, OPSET_IOS18);
+    compress_program(&t, DT_FP16, SHAPE(8, 8), BY_LINEAR, v);
+    assert_true(compress_run(&t, "w = lut4(scaled)"));
     t.plan = (CompressPlan){ .measures = true };
-    assert_true(compress(&t, "w = int8"));
+    assert_true(compress_run(&t, "w = int8"));
     assert_null(t.plan.note[0].as);
     assert_string_equal(t.plan.note[0].why, "it is compressed already");
-    assert_int_equal(value_called(t.m, "w")->def->kind, OP_constexpr_blockwise_shift_scale);
+    assert_int_equal(compress_value(t.m, "w")->def->kind, OP_constexpr_blockwise_shift_scale);
     buf_free(&t.diag.text);
     t.plan = (CompressPlan){ .measures = true };
-    assert_true(compress(&t, "w = sparse(0.5, again)"));
+    assert_true(compress_run(&t, "w = sparse(0.5, again)"));
     assert_string_equal(t.plan.note[0].as, "sparse(0.5)");
-    assert_int_equal(value_called(t.m, "w")->def->kind, OP_constexpr_sparse_to_dense);
+    assert_int_equal(compress_value(t.m, "w")->def->kind, OP_constexpr_sparse_to_dense);
     for (const Op *op = t.f->body->first; op; op = op->next)
         assert_int_not_equal(op->kind, OP_constexpr_lut_to_dense);
-    end(&t);
+    compress_end(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_decodes_near),
-        cmocka_unit_test(odd_extents_and_every_use),
+        cmocka_unit_test(odd_dimensions_and_every_use),
         cmocka_unit_test(scales_follow_the_use),
         cmocka_unit_test(palettes_of_few_values_are_exact),
         cmocka_unit_test(palettes_are_as_good_as_they_can_be),
         cmocka_unit_test(equal_seeds_give_equal_bytes),
-        cmocka_unit_test(the_first_rule_that_takes_a_weight_counts),
-        cmocka_unit_test(a_rule_that_takes_nothing_is_said),
-        cmocka_unit_test(wrong_rules_are_refused),
-        cmocka_unit_test(rules_of_any_pieces),
         cmocka_unit_test(what_is_not_finite_is_refused),
-        cmocka_unit_test(an_opset_without_forms_is_refused),
         cmocka_unit_test(the_nearest_form_is_said),
         cmocka_unit_test(what_is_compressed_stays_unless_asked),
     };
