@@ -35,7 +35,7 @@ NameNote *name_note(const char *name) { return note_of(name); }
 /* Names lie in pages at multiples of UNIT bytes, so that a slot says in four bytes where one
  * is: a program has more names than anything else. A longer name has as many pages' places as
  * it needs, of which the first is used. */
-enum { UNIT = 4, PAGE_UNITS = 8192 };
+enum { UNIT = 4, PAGE_UNITS = 1024 };
 
 _Static_assert(sizeof(NameNote) % UNIT == 0, "a note stands right before its letters");
 

@@ -85,7 +85,7 @@ static void add_finding(cJSON *list, const Finding *f)
     const Rule *r = &rules[f->rule];
     json_word(o, "says", r->says);
     json_word(o, "happens", r->happens);
-    json_word(o, "way_out", r->fix);
+    json_word(o, "fix", r->fix);
     json_word(o, f->left ? "no_pass" : "pass", f->left ? f->left : r->pass);
 }
 

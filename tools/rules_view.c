@@ -63,7 +63,7 @@ static cJSON *rule_json(const Rule *r, const RuleSet *rs)
     json_word(o, "os", r->os);
     json_word(o, "says", r->says);
     json_word(o, "happens", r->happens);
-    json_word(o, "way_out", r->fix);
+    json_word(o, "fix", r->fix);
     json_word(o, "pass", r->pass);
     json_word(o, "no_pass", r->left);
     json_word(o, "evidence", r->evidence);

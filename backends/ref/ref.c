@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM_FIRST = 32 << 10 }; /* bytes that an op has without asking the system for any */
+enum { ROOM_FIRST = 8 << 10 }; /* bytes that an op has without asking the system for any */
 
 const Plan *ref_plan(const Program *p) { return &((const Ref *)p)->plan; }
 

@@ -460,10 +460,13 @@ bool block_plan(Call *c, BlockPlan *p)
 /* ---- blocks into the batch --------------------------------------------------------------- */
 
 /* space_to_batch pads height and width and deals them out; batch_to_space deals them back and
- * crops. */
-static bool check_edges(Call *c, ParamId param, const Vector *block)
+ * crops. Reads the blocks and what is padded or cropped before and after each axis; without them,
+ * *known is false and *r is x with a batch, height and width of any size. */
+static bool blocks_and_edges(Call *c, ParamId param, Vector *block, int64_t *edge, bool *known,
+                             Shape *r)
 {
     const Shape *x = call_shape(c, P_x), *e = call_shape(c, param);
+    if (!call_vector(c, P_block_shape, MAX_RANK, block)) return false;
     if (x->rank != 4 || block->n != 2)
         return call_error(c,
                           "x is %s and block_shape has %d elements; it must be batch, channel, "
@@ -475,26 +478,23 @@ static bool check_edges(Call *c, ParamId param, const Vector *block)
     for (int i = 0; block->known && i < block->n; i++)
         if (block->v[i] < 1)
             return call_error(c, "block_shape holds %lld", (long long)block->v[i]);
+    *r = *x;
+    *known = block->known && call_ints(c, param, edge, 2 * MAX_RANK) == 2 * block->n;
+    if (!*known) r->dim[0] = r->dim[2] = r->dim[3] = DIM_ANY;
+    for (int i = 0; *known && i < 2 * block->n; i++)
+        if (edge[i] < 0) return call_error(c, "%s holds a negative number", param_names[param]);
     return true;
 }
 
 bool infer_space_to_batch(Call *c)
 {
-    const Shape *x = call_shape(c, P_x);
     Vector b;
     int64_t pad[2 * MAX_RANK];
-    if (!call_vector(c, P_block_shape, MAX_RANK, &b) || !check_edges(c, P_paddings, &b))
-        return false;
-    bool known = b.known && call_ints(c, P_paddings, pad, 2 * MAX_RANK) == 2 * b.n;
-    Shape r = *x;
-    for (int i = 0; i < b.n; i++) {
+    bool known;
+    Shape r;
+    if (!blocks_and_edges(c, P_paddings, &b, pad, &known, &r)) return false;
+    for (int i = 0; known && i < b.n; i++) {
         int64_t *dim = &r.dim[2 + i];
-        if (!known) {
-            r.dim[0] = *dim = DIM_ANY;
-            continue;
-        }
-        if (pad[2 * i] < 0 || pad[2 * i + 1] < 0)
-            return call_error(c, "paddings holds a negative number");
         if (!dim_mul(c, r.dim[0], b.v[i], &r.dim[0])
             || !dim_add(c, *dim, pad[2 * i] + pad[2 * i + 1], dim))
             return false;
@@ -502,7 +502,7 @@ bool infer_space_to_batch(Call *c)
         if (*dim % b.v[i])
             return call_error(
                 c, "axis %d of x, which is %s, is %lld with its padding: no multiple of %lld",
-                2 + i, call_text(c, x), (long long)*dim, (long long)b.v[i]);
+                2 + i, call_text(c, call_shape(c, P_x)), (long long)*dim, (long long)b.v[i]);
         *dim /= b.v[i];
     }
     return call_out(c, call_dtype(c, P_x), r);
@@ -510,26 +510,18 @@ bool infer_space_to_batch(Call *c)
 
 bool infer_batch_to_space(Call *c)
 {
-    const Shape *x = call_shape(c, P_x);
     Vector b;
     int64_t crop[2 * MAX_RANK];
-    if (!call_vector(c, P_block_shape, MAX_RANK, &b) || !check_edges(c, P_crops, &b))
-        return false;
-    bool known = b.known && call_ints(c, P_crops, crop, 2 * MAX_RANK) == 2 * b.n;
-    Shape r = *x;
-    for (int i = 0; i < b.n; i++) {
+    bool known;
+    Shape r;
+    if (!blocks_and_edges(c, P_crops, &b, crop, &known, &r)) return false;
+    for (int i = 0; known && i < b.n; i++) {
         int64_t *dim = &r.dim[2 + i];
-        if (!known) {
-            r.dim[0] = *dim = DIM_ANY;
-            continue;
-        }
-        if (crop[2 * i] < 0 || crop[2 * i + 1] < 0)
-            return call_error(c, "crops holds a negative number");
         if (r.dim[0] != DIM_ANY) {
             if (r.dim[0] % b.v[i])
                 return call_error(c,
                                   "the batch of x, which is %s, is no multiple of the blocks",
-                                  call_text(c, x));
+                                  call_text(c, call_shape(c, P_x)));
             r.dim[0] /= b.v[i];
         }
         if (!dim_mul(c, *dim, b.v[i], dim)) return false;
