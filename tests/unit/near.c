@@ -292,6 +292,33 @@ static void change_rank(Arena *a, const char *text, NearFn *fn, void *ctx)
     buf_free(&b);
 }
 
+/* Tensors without their first axis. */
+static void change_less(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    Buf b = { 0 };
+    for (const char *s = text; *s; s++) {
+        const bool shape = *s == '[' && s - text > 6
+                        && (!strncmp(s - 6, "fp16, ", 6) || !strncmp(s - 6, "fp32, ", 6));
+        const size_t n = shape ? strspn(s + 1, "0123456789") : 0;
+        buf_putc(&b, *s);
+        if (n && s[1 + n] == ',') s += n + 2;
+    }
+    fn(ctx, arena_strndup(a, b.s, b.len), "an axis less");
+    buf_free(&b);
+}
+
+static void change_types(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    static const char *const pairs[][2] = { { "fp16", "int32" },  { "fp32", "int32" },
+                                            { "fp16", "bool" },   { "int32", "fp32" },
+                                            { "int32", "int16" }, { "bool", "fp16" },
+                                            { "fp32", "int8" } };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        const char *other = with(a, text, pairs[i][0], pairs[i][1]);
+        if (strcmp(other, text) != 0) fn(ctx, other, pairs[i][1]);
+    }
+}
+
 /* A number in one place of several. */
 static void change_places(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
 {
@@ -323,6 +350,8 @@ void near_values(Arena *a, const char *text, NearFn *fn, void *ctx)
     change_results(a, text, &names, fn, ctx);
     change_extents(a, text, body, fn, ctx);
     change_rank(a, text, fn, ctx);
+    change_less(a, text, fn, ctx);
+    change_types(a, text, fn, ctx);
     change_places(a, text, results, fn, ctx);
 }
 

@@ -42,7 +42,11 @@ static void test_usage(void **state)
         { "missing-weights", "one",
           "--missing-weights takes random, random:SEED or zero, not 'one'" },
         { "missing-weights", "random:x", "not 'random:x'" },
+        { "missing-weights", "random:/", "not 'random:/'" },
+        { "missing-weights", "random::", "not 'random::'" },
+        { "missing-weights", "random:9x", "not 'random:9x'" },
     };
+    static const char *const right[] = { "random:0", "random:9", "random:90", "zero" };
     Bench t;
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++) {
@@ -54,8 +58,14 @@ static void test_usage(void **state)
         assert_int_equal(t.said.len, 0);
         close_bench(&t);
     }
+    for (size_t i = 0; i < COUNT(right); i++) {
+        open_bench(&t, "ref");
+        GOOD(&t, anec_config_set(t.config, "missing-weights", right[i], &t.error));
+        GOOD(&t, anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error));
+        close_bench(&t);
+    }
     open_bench(&t, "ref");
-    refused(anec_load(t.device, "model.onnx", &t.model, &t.error), ANEC_USAGE, &t.error,
+    refused(anec_load(t.device, "model.pt", &t.model, &t.error), ANEC_USAGE, &t.error,
             "by its name");
     refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error,
             "the standard input");

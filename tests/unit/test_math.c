@@ -288,7 +288,16 @@ static void test_einsum(void **state)
 
 static void test_attention(void **state)
 {
-    CHECK({ "scaled_dot_product_attention", 18,
+    CHECK({ "scaled_dot_product_attention", 18, /* key and value alone are known to differ */
+            "query=fp32[?,2,3,2]; key=fp32[2,2,3,2]; value=fp32[3,2,3,2]",
+            "error: scaled_dot_product_attention" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[2,2,3,2]; key=fp32[?,2,3,2]; value=fp32[3,2,3,2]",
+            "error: scaled_dot_product_attention" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[2,2,3,2]; key=fp32[3,2,3,2]; value=fp32[?,2,3,2]",
+            "error: scaled_dot_product_attention" },
+          { "scaled_dot_product_attention", 18,
             "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1 2; value=fp32[1,2,2] 1 2 3 4",
             "fp32[1,1,2] 2 3" },
           { "scaled_dot_product_attention", 18,

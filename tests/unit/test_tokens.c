@@ -75,6 +75,27 @@ static void put_further(const Module *m, Buf *out)
     diag_free(&cannot);
 }
 
+/* A package, and what is read of it again, which owns its bytes. */
+static void put_package(const Module *m, Buf *out)
+{
+    Diag cannot = { .quiet = true };
+    const size_t before = out->len;
+    Module *back = NULL;
+    if (mlmodel_write(m, &cannot, NULL, out)) {
+        const size_t n = out->len - before;
+        char *copy = malloc(n + 1);
+        assert_non_null(copy);
+        memcpy(copy, out->s + before, n);
+        const Mapped file = { .data = (const unsigned char *)copy, .size = n };
+        back = mlmodel_parse(&cannot, "none/x.mlmodel", &file, NULL);
+    }
+    if (back) mil_print(back, out);
+    for (const Func *f = back ? back->first : NULL; f; f = f->next) put_flexible(out, f);
+    if (cannot.text.s) buf_puts(out, cannot.text.s);
+    module_free(back);
+    diag_free(&cannot);
+}
+
 static bool put_program(Diag *d, const Source *src, Buf *out)
 {
     Diag cannot = { .quiet = true };
@@ -88,7 +109,7 @@ static bool put_program(Diag *d, const Source *src, Buf *out)
         assert_string_equal(copy.s, out->s);
         buf_free(&copy);
         module_free(clone);
-        mlmodel_write(m, &cannot, NULL, out);
+        put_package(m, out);
         coremldata_write(m, &cannot, out);
         for (const Func *f = m->first; f; f = f->next) put_flexible(out, f);
         put_further(m, out);
