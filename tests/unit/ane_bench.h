@@ -1,4 +1,5 @@
-/* ane_bench.h -- for unit tests of programs on the stand-in's engine: v = w + k x, by one function or two. */
+/* ane_bench.h -- for unit tests that run programs on the stand-in for the engine: v = w + k
+ * x, in a program with one function (k = 1) or two (k = 1 and 2). */
 #ifndef ANEC_TEST_ANE_BENCH_H
 #define ANEC_TEST_ANE_BENCH_H
 
@@ -6,7 +7,7 @@
 #include "../../ir/mil/mil.h"
 #include "standin.h"
 
-static char *top; /* a folder */
+static char *top; /* the tests' folder */
 static Arena arena;
 
 typedef struct {
@@ -59,7 +60,7 @@ static inline Program *new_program(Bench *t, const char *func)
 
 static const Shape shape = { .rank = 4, .dim = { 1, 2, 1, 3 } };
 
-/* v after a run, each element the same in these programs. */
+/* Runs the program and returns v, whose elements are all equal in these tests. */
 static inline double run(Program *p, Diag *d, float *w, float *x)
 {
     Binding in[2];

@@ -1,5 +1,5 @@
-/* compress_bench.h -- shared by the tests of compressed weights: a program with one weight `w`, which
- * is compressed by rules. */
+/* compress_bench.h -- shared by the tests of compressed weights: a program with one weight
+ * `w`, which is compressed by rules. */
 #ifndef COMPRESS_BENCH_H
 #define COMPRESS_BENCH_H
 

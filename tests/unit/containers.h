@@ -1,5 +1,5 @@
-/* containers.h -- what tests of containers share: a folder, models in it, a look into a
- * protobuf. */
+/* containers.h -- shared by tests of containers (.mlpackage, .mlmodelc ..): a folder, model
+ * files in it, and a protobuf reader that shares no code with the one under test. */
 #ifndef ANEC_TEST_CONTAINERS_H
 #define ANEC_TEST_CONTAINERS_H
 
@@ -103,7 +103,7 @@ static inline uint64_t seen_varint(const unsigned char **s)
     return v;
 }
 
-/* The last field of one number; of `from` repeated ones, that many are passed over first. */
+/* The field of that number in `in`, after `skip` fields of the same number. */
 static inline Seen seen_field(Seen in, unsigned num, int skip)
 {
     const unsigned char *s = in.s, *end = in.s + in.n;
@@ -122,7 +122,8 @@ static inline Seen seen_field(Seen in, unsigned num, int skip)
     return (Seen){ .found = false };
 }
 
-/* "2.1[1].3": fields from the outermost in. */
+/* The field at a path of numbers from the outermost message in: "2.1[1].3", [1] is the
+ * second of several. */
 static inline Seen look(Mapped m, const char *path)
 {
     Seen f = { .s = m.data, .n = m.size, .found = true };

@@ -1,4 +1,5 @@
-/* library_bench.h -- for unit tests of the public library: a device, a model, a kernel, what was said. */
+/* library_bench.h -- for unit tests of the public library: a device, a model and a kernel,
+ * and the messages that the library gave. */
 #ifndef ANEC_TEST_LIBRARY_BENCH_H
 #define ANEC_TEST_LIBRARY_BENCH_H
 
@@ -26,7 +27,7 @@ static const char dsl[] = "param width = 2\n"
                           "model main(x: fp32[1, width, 1, 32]) -> y {\n"
                           "    y = x * 2\n}\n";
 
-static char *top; /* a folder */
+static char *top; /* the tests' folder */
 static Arena arena;
 
 typedef struct {
@@ -35,7 +36,7 @@ typedef struct {
     anec_model *model;
     anec_kernel *kernel;
     anec_error error;
-    Buf said; /* messages, each with its severity before it */
+    Buf said; /* the messages, each behind its severity */
 } Bench;
 
 #define GOOD(t, call) \

@@ -1,19 +1,21 @@
-/* micro.h -- small programs: in a short notation, and those of rules (ir/targets/probes). */
+/* micro.h -- small test programs in the short notation "inputs | ops | results", and the
+ * programs that break a rule (ir/targets/probes). */
 #ifndef ANEC_TEST_MICRO_H
 #define ANEC_TEST_MICRO_H
 
 #include "../../ir/targets/rules.h"
 
-/* "inputs | statements | results" as a program; whole ones as they are. */
+/* The program of the short notation as MIL text; a whole program is returned as it is. */
 const char *micro_text(Arena *a, const char *text);
-/* The other way; NULL: it has several functions, or is too long to change each number of it. */
+/* The short notation of a program; NULL when it has several functions, or is too long for
+ * tests that change each of its numbers. */
 const char *micro_short(Arena *a, const char *text);
 
-/* How often the program breaks the rule on that chip; a rule about weight files, whose are not
- * there, is looked at elsewhere. */
+/* How often the program breaks the rule on that chip. Not for rules about weight files: the
+ * program has none. */
 int micro_breaks(const Target *chip, int rule, const char *text);
-/* The first chip on which the first program of the pair breaks the rule, and the second does not;
- * NULL: none. */
+/* The first chip on which the first program of the pair breaks the rule and the second keeps
+ * it; NULL when there is none. */
 const Target *micro_chip(int rule, const RulePrograms *pair);
 
 #endif

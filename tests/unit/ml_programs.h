@@ -1,4 +1,4 @@
-/* ml_programs.h -- programs that the tests of Core ML's route share. */
+/* ml_programs.h -- programs shared by the tests that run through Core ML. */
 #ifndef ANEC_TEST_ML_PROGRAMS_H
 #define ANEC_TEST_ML_PROGRAMS_H
 
@@ -15,9 +15,9 @@
     "    } -> (v, q);\n"
 /* clang-format on */
 
-/* v = q = k x + w, of fp16 x and fp32 w. */
+/* v = q = 2 x + w, for x of fp16 and w of fp32; v is fp32, q fp16. */
 static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";
-/* A state that x is added to. */
+/* Adds x to a state, and returns the sum. */
 static const char counts[] = HEAD
     "    func main<ios18>(state<tensor<fp16, [2, 3]>> acc, tensor<fp16, [2, 3]> x) {\n"
     "        tensor<fp16, [2, 3]> old = read_state(input = acc)[name = string(\"old\")];\n"

@@ -259,7 +259,7 @@ static void change_results(Arena *a, const char *text, const NearNames *names, N
     }
 }
 
-/* Extents of inputs that are not known. */
+/* Dimensions of inputs that are not known. */
 static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
 {
     Buf all = { 0 };

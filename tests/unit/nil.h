@@ -1,5 +1,6 @@
-/* nil.h -- for unit tests in which calls of Apple's libraries give nothing: a program that is used
- * whole, in a process of its own, which the stand-in ends where an object is left. */
+/* nil.h -- for unit tests in which calls of Apple's libraries return nil. Each test loads,
+ * compiles and runs a program in a process of its own; the stand-in aborts that process when
+ * an object was not released. */
 #ifndef ANEC_TEST_NIL_H
 #define ANEC_TEST_NIL_H
 
@@ -11,7 +12,7 @@ typedef struct {
     anec_model *model;
     anec_kernel *kernel;
     anec_error e;
-    anec_status s; /* of the first call that failed; what follows it does nothing */
+    anec_status s; /* of the first call that failed; the calls after it are skipped */
 } Used;
 
 static inline void used_open(Used *u, const char *backend, const char *cache)
@@ -20,7 +21,7 @@ static inline void used_open(Used *u, const char *backend, const char *cache)
     u->s = anec_open(backend, &(anec_options){ .cache = cache }, &u->device, &u->e);
 }
 
-/* The main function of the model that was loaded, once, on what is given for x. */
+/* Compiles the main function of the loaded model and runs it once on x. */
 static inline void used_run(Used *u, const anec_tensor *x)
 {
     if (!u->s) u->s = anec_compile(u->model, NULL, &u->kernel, &u->e);
@@ -37,19 +38,20 @@ static inline void used_end(Used *u, const char *more)
 }
 
 typedef struct {
-    const char *what; /* the call that gives nothing */
-    const char *says; /* then, at its first; NULL: it can be done without */
-    const char *with; /* another fault that leads there; or NULL */
+    const char *what; /* the call that returns nil */
+    const char *says; /* the message when its first call does; NULL: it succeeds anyway */
+    const char *with; /* another fault that is needed to reach the call; or NULL */
 } NilCall;
 
-/* From its n-th call on, for all n: a status, and everything that was made is given back. */
+/* Lets the call return nil from its n-th use on, for n = 1, 2 .. until nothing fails: each
+ * time there has to be an error status, and every object has to be released. */
 static inline void nil_each_call(Arena *a, const NilCall *t, void (*use)(void),
                                  const char *chip, const char *cache)
 {
     char said[4096];
     bool ran = false;
     for (int n = 1; !ran; n++) {
-        assert_true(n < 100); /* later calls than there are harm nothing */
+        assert_true(n < 100); /* with n beyond the last use the run succeeds */
         assert_true(file_remove_tree(cache));
         set_machine(chip, arena_printf(a, "nil:%s,nil-from:%d%s%s", t->what, n,
                                        t->with ? "," : "", t->with ? t->with : ""));

@@ -36,7 +36,7 @@ OpSeed op_seed_at(int at)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Where the arguments begin, behind statements before them. */
+/* Where the arguments begin, behind ops before them. */
 static const char *arguments(const char *s)
 {
     const char *start = s;

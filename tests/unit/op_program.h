@@ -1,4 +1,5 @@
-/* op_program.h -- calls of ops as programs, with more and with less of them known. */
+/* op_program.h -- calls of ops as MIL programs, in variants in which more or fewer operands are
+ * constants. */
 #ifndef ANEC_TEST_OP_PROGRAM_H
 #define ANEC_TEST_OP_PROGRAM_H
 
@@ -11,20 +12,20 @@ typedef struct {
     const char *args; /* as examples of the op table have them */
 } OpSeed;
 
-/* How a call is asked for: what is known of it. */
+/* Which operands of the call are inputs, and of what types. */
 typedef struct {
     const char *says;
-    int inputs;       /* so many tensors of numbers at most */
-    bool values;      /* what need not be a constant is none */
-    int unknown;      /* so many first extents of inputs are */
-    const char *type; /* in place of fp32 */
-    int opset;        /* 0: its own */
+    int inputs;       /* at most this many tensors of floats become inputs */
+    bool values;      /* every operand that may be computed is an input */
+    int unknown;      /* this many leading dimensions of inputs are unknown */
+    const char *type; /* replaces fp32 */
+    int opset;        /* 0: that of the seed */
 } OpVariant;
 
-/* All of them, those of ops with blocks left out; `more`: and the calls of op_more.def. */
+/* All seeds but those of ops with blocks; `more` adds the calls of op_more.def. */
 int op_seed_count(bool more);
 OpSeed op_seed_at(int i);
-/* The program; NULL: it is none in this way. */
+/* The text of the program; NULL when the variant does not apply to the call. */
 const char *op_program(Arena *a, const OpSeed *s, const OpVariant *how);
 
 #endif

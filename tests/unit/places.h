@@ -1,14 +1,18 @@
-/* places.h -- texts with places for a number, for tests of bounds. In a text stand {N}, {2N},
- * {N+1}, {2N-3} for numbers; {N:x} for x n times with commas between, {N=x} without; {N#3} for
- * 0, 3, 6 .., n of them; {N;line} for n lines in which $ is the line's number from 0 and @ the
- * next one's. */
+/* places.h -- templates of texts that depend on a number n, for tests of bounds. A template
+ * holds
+ *   {N} {2N} {N+1} {2N-3}   a number computed from n {N:x}                   x n times, with
+ *   commas between {N=x}                   x n times, with nothing between {N#3}
+ *   0, 3, 6 .., n numbers {N;line}                n lines, in which $ is the line's number
+ *   from 0, and @ that of the next */
 #ifndef ANEC_TEST_PLACES_H
 #define ANEC_TEST_PLACES_H
 
 #include "../../base/base.h"
 
-/* Adds one piece of the text to b; behind it. */
+/* Expands what comes next in the template, one character or one place, into b. Returns what follows
+ * it. */
 const char *places_add(Buf *b, const char *text, long n);
+/* Expands a whole template. The caller frees the buffer. */
 Buf places_text(const char *text, long n);
 
 #endif

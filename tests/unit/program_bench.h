@@ -1,4 +1,5 @@
-/* program_bench.h -- for unit tests of backends: a text, and what one of them makes of a function of it. */
+/* program_bench.h -- for unit tests of backends: compiles one function of a MIL text on a
+ * backend. */
 #ifndef ANEC_TEST_PROGRAM_BENCH_H
 #define ANEC_TEST_PROGRAM_BENCH_H
 
@@ -14,8 +15,9 @@ typedef struct {
     Diag d;
 } Bench;
 
-/* func NULL: the main function. False where the backend does not open or compile, with the
- * reason in d; a text that is wrong fails the test. */
+/* Compiles the function of that name (NULL: the main one). False when the backend cannot be
+ * opened or refuses the function; the reason is then in t->d. An invalid text fails the
+ * test. */
 static inline bool bench_compiles(Bench *t, const char *backend, const BackendOptions *o,
                                   const char *text, const char *func)
 {

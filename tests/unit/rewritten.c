@@ -1,4 +1,4 @@
-/* rewritten.c -- programs in short lines: a statement a line, literals where they are used. */
+/* rewritten.c -- programs in short lines: an op a line, literals where they are used. */
 #include "rewritten.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "../../ir/ops/ops.h"
 #include "unit.h"
 
-enum { SHOWN = 96, MOST_LINES = 60 }; /* of a literal's text; of a program's statements */
+enum { SHOWN = 96, MOST_LINES = 60 }; /* of a literal's text; of a program's ops */
 
 typedef struct {
     Buf *out;
@@ -41,7 +41,7 @@ static void put_value(Lines *l, const Value *v)
     buf_free(&text);
 }
 
-static bool put_statement(void *ctx, Op *op)
+static bool put_op(void *ctx, Op *op)
 {
     Lines *l = ctx;
     if (op->kind == OP_const) return true;
@@ -78,7 +78,7 @@ void rewritten_add(Rewritten *r, const char *of, const char *from, const Module 
     for (int i = 0; i < f->body->nparam; i++)
         buf_printf(&r->text, "  %s %s\n", type_text(&l.scratch, f->body->param[i]->type),
                    f->body->param[i]->name);
-    func_walk(f, put_statement, &l);
+    func_walk(f, put_op, &l);
     if (l.lines <= MOST_LINES) buf_add(&r->text, text.s ? text.s : "", text.len);
     else
         buf_printf(&r->text, "  %d statements, %016llx\n", l.lines,

@@ -1,6 +1,6 @@
-/* rewritten.h -- what rewrites make of programs, statement by statement, held against a file
- * beside the test: numbers alone do not tell a rewrite that was not needed, or one that was not
- * taken. `make golden` writes the file anew; the difference is then the review. */
+/* rewritten.h -- compares the programs that passes make, op by op, with a file beside the
+ * test. Equal results alone do not show a rewrite that was missed, or that was not needed.
+ * `make golden` writes the file anew; its difference is then to be reviewed. */
 #ifndef ANEC_TEST_REWRITTEN_H
 #define ANEC_TEST_REWRITTEN_H
 
@@ -11,9 +11,9 @@ typedef struct {
     Buf text;
 } Rewritten;
 
-/* Under the heading `of: from`, the statements that the main function has now. */
+/* Adds the ops of m's main function under the heading `of: from`. */
 void rewritten_add(Rewritten *r, const char *of, const char *from, const Module *m);
-/* Fails the test where the file differs from what was added; frees the text. */
+/* Fails the test when the file differs from what was added. Frees the text. */
 void rewritten_end(Rewritten *r);
 
 #endif

@@ -1,4 +1,6 @@
-/* runs.h -- for tests: an op called with plain numbers, without any program around it. */
+/* runs.h -- for unit tests: calls the reference kernel of one op, without a program.
+ * Arguments are given by name between run_open and run_go; the results are in r->out until
+ * run_close. */
 #ifndef ANEC_TEST_RUNS_H
 #define ANEC_TEST_RUNS_H
 
@@ -36,7 +38,7 @@ static inline Tensor *run_tensor(Run *r, DType t, Shape s)
     return x;
 }
 
-/* Any numeric argument from doubles; v NULL: zeros. */
+/* Gives a numeric tensor, converted from doubles; v NULL: zeros. */
 static inline void run_num(Run *r, const char *name, DType t, Shape s, const double *v)
 {
     Tensor *x = run_tensor(r, t, s);

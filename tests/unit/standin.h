@@ -7,8 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Makes the libraries be the stand-in that lies beside this build's tests:
- * build/libanesim.so. */
+/* Makes this process load the stand-in, build/libanesim.so, in place of Apple's libraries. */
 static inline void use_standin(const char *argv0)
 {
     Arena a = { 0 };
@@ -25,7 +24,7 @@ static inline void set_machine(const char *chip, const char *faults)
     setenv("ANESIM_FAULT", faults, 1);
 }
 
-/* For a walk over the tree `dir`: the file of that name is no longer what it was. */
+/* For file_walk over the tree `dir`: break_file overwrites every file of that name. */
 typedef struct {
     const char *dir, *name;
 } Break;
@@ -41,7 +40,8 @@ static inline bool break_file(void *ctx, const char *rel)
     return ok;
 }
 
-/* Runs fn in a process of its own; its status as from waitpid, and what it wrote to stderr. */
+/* Runs fn in a process of its own. Returns its status as waitpid gives it; `said` is what it
+ * wrote to stderr. */
 static inline int run_apart(void (*fn)(void), char *said, size_t room)
 {
     int pipes[2];

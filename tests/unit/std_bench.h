@@ -1,5 +1,5 @@
-/* std_bench.h -- a program that imports the language's library, compiled and run by `ref`, and what its
- * results must be. */
+/* std_bench.h -- for unit tests of the language's library std: compiles a program, runs it
+ * on `ref` and checks the results. */
 #ifndef ANEC_STD_BENCH_H
 #define ANEC_STD_BENCH_H
 
@@ -24,15 +24,20 @@ typedef struct {
 
 StdTest *std_begin(void);
 void std_end(StdTest *t);
-/* An input of numbers in [low, low + span), rounded to fp32 as the model will see them. */
+/* Adds an fp32 input with numbers in [low, low + span) and returns its elements, which are
+ * already rounded to fp32. */
 double *std_given(StdTest *t, const char *name, Shape s, double low, double span);
+/* Compiles and runs the program on the inputs so far; fails the test when that is not
+ * possible. */
 void std_compute(StdTest *t, const char *text);
-/* Result r must have this shape and these values, within a few roundings of fp32. */
+/* Checks that result r has this shape and these values, up to a few roundings of fp32. */
 void std_expect(const StdTest *t, int r, Shape s, const double *want);
-/* What `weights init normal(std = .., seed = 3)` gives the weight of this path. */
+/* The elements that `weights init normal(std = .., seed = 3)` draws for the weight of that
+ * path. */
 void std_drawn(const char *path, double std, double *w, size_t n);
 
-/* y[o][s] = sum of w[o][i] x[i][s]: features first, as on axis 1. */
+/* The matrix product y[o][s] = sum over i of w[o][i] x[i][s]; w is [rows, inner], x is [inner,
+ * positions]. */
 void std_product(const double *w, const double *x, int rows, int inner, int positions,
                  double *y);
 

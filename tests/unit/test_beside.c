@@ -1,5 +1,5 @@
 /* test_beside.c -- what a module keeps beside values and names: sets of values, who has a name and how
- * often it was counted on, literals that are said again, and names of statements that are no value's. */
+ * often it was counted on, literals that are said again, and names of ops that are no value's. */
 #include "unit.h"
 
 #include "../../ir/mil/mil.h"
@@ -131,13 +131,13 @@ static void many_literals_are_shared(void **state)
     arena_free(&a);
 }
 
-/* ---- names of statements ----------------------------------------------------------------- */
+/* ---- names of ops ----------------------------------------------------------------- */
 
 #define HEAD "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 2]> x) {\n        "
 #define TAIL "\n        } -> (s);\n}\n"
 #define S "tensor<fp16, [1, 2]> s = relu(x = x)"
 
-/* What is said in [ ], what the statement is called then, and what it becomes in print. */
+/* What is said in [ ], what the op is called then, and what it becomes in print. */
 static const struct {
     const char *attrs, *said, *printed;
 } named[] = {
@@ -195,7 +195,7 @@ static void names_are_kept(void **state)
     }
 }
 
-/* Another name, a name again, none: one after the other on one statement. */
+/* Another name, a name again, none: one after the other on one op. */
 static void names_are_changed(void **state)
 {
     (void)state;
@@ -223,7 +223,7 @@ static void names_are_changed(void **state)
     assert_non_null(op_attr(op, "val"));
     op_set_name(m, op, op->out[0]->name);
     value_rename(op->out[0], module_name(m, "t"));
-    assert_string_equal(op_said_name(op), "s"); /* the statement keeps its attribute */
+    assert_string_equal(op_said_name(op), "s"); /* the op keeps its attribute */
     module_free(m);
     diag_free(&d);
 }

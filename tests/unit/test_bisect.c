@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* Statements that every chip runs, around a program that may fail. */
+/* Ops that every chip runs, around a program that may fail. */
 #define T "tensor<fp16, [1, 64, 1, 64]> "
 #define NOISE_IN T "noise"
 #define S(name, call) T name " = " call "[name = string(\"" name "\")]; "
@@ -164,7 +164,7 @@ static bool fails_again(Hunt *h, const char *chip, PartVerdict want)
     return !h->found.spelling;
 }
 
-/* ---- every rule that a statement breaks -------------------------------------------------- */
+/* ---- every rule that an op breaks -------------------------------------------------- */
 
 typedef struct {
     int refused, wrong, again;
@@ -263,7 +263,7 @@ static void what_tries_a_type_may_be_refused_itself(void **state)
     hunt_close(&h);
 }
 
-/* Two statements that are refused only together stay together: this rule looks at a
+/* Two ops that are refused only together stay together: this rule looks at a
  * function. */
 static void what_cannot_stand_at_a_cut_is_not_cut(void **state)
 {

@@ -27,7 +27,7 @@ static const char plain[] =
 /* The same of a program that becomes three in a row on an engine, in the places that reading and
  * writing kept may have there. Its layers leave h, whose elements are all x, as it is. */
 typedef struct {
-    const char *early, *after; /* statements before its layers, and behind them */
+    const char *early, *after; /* ops before its layers, and behind them */
 } DeepPlaces;
 
 #define WIDE "tensor<fp16, [1, 1, 1, 640]> "

@@ -1,4 +1,4 @@
-/* test_clone.c -- a copy of a statement is all of the statement: arguments in either list, data
+/* test_clone.c -- a copy of an op is all of the op: arguments in either list, data
  * in attributes, nested blocks, its own opset, its place in the source, whether it is kept. */
 #include "unit.h"
 
@@ -146,7 +146,7 @@ static void test_mapped_arguments(void **state)
     module_free(m);
 }
 
-/* Names too, also one that a block has as well, and that of a statement which is not its
+/* Names too, also one that a block has as well, and that of an op which is not its
  * result's. */
 static void test_a_function_alone(void **state)
 {

@@ -231,7 +231,7 @@ static void odd_dimensions_and_every_use(void **state)
     rewritten_end(&r);
 }
 
-/* A scale lies along what the statement sums into. */
+/* A scale lies along what the op sums into. */
 static void scales_follow_the_use(void **state)
 {
     static const struct {

@@ -1,6 +1,6 @@
 /* test_cpu.c -- the backend cpu against ref: programs made at random, of what has a kernel and of
- * what has none, with extents around the sizes that kernels work in; by each kind of kernels
- * that this processor has, with one, two and three threads, joined and statement by statement.
+ * what has none, with dimensions around the sizes that kernels work in; by each kind of kernels
+ * that this processor has, with one, two and three threads, joined and op by op.
  *
  * In fp32 a result may be off by 1e-5 of the largest number, 1e-4 where a convolution is by Winograd's
  * method, and 5e-6 where it is asked to be exact. Of fp16 the truth is the same
@@ -74,7 +74,7 @@ static Value *ints(Gen *g, int n, const int64_t *v) { return build_ints(&g->b, n
 static Value *flag(Gen *g) { return build_bool(&g->b, draw(g, 2)); }
 static Value *real(Gen *g, double v) { return build_float(&g->b, g->type, v); }
 
-/* ---- statements ---------------------------------------------------------------------------- */
+/* ---- ops ---------------------------------------------------------------------------- */
 
 static Value *shaped(Gen *g, Value *x, int rank)
 {
@@ -676,7 +676,7 @@ static void random_programs(void **state)
 }
 
 /* What is no kind of kernels is said with those that are. */
-/* conv(from) as a statement `name`, each weight of c * c another number. */
+/* conv(from) as an op `name`, each weight of c * c another number. */
 static void put_conv(Buf *b, const char *name, const char *from, int c, int wide)
 {
     buf_printf(

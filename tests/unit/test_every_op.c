@@ -50,7 +50,7 @@ static bool put_name(void *ctx, Op *op)
     return true;
 }
 
-static void put_statements(Buf *b, Module *m)
+static void put_ops(Buf *b, Module *m)
 {
     uint64_t h = UINT64_C(14695981039346656037);
     Buf text = { 0 };
@@ -95,7 +95,7 @@ static void compile(Made *p, const PassOptions *o, const char *of)
         RuleSet rs;
         ruleset_init(&rs, o->target, NULL);
         const int broken = rules_check(m, &rs, &d, NULL, NULL);
-        put_statements(&b, m);
+        put_ops(&b, m);
         if (broken) buf_printf(&b, ", %d rules broken", broken);
     }
     put_said(&b, d.text.s ? strstr(d.text.s, "error: ") : NULL);
@@ -111,14 +111,14 @@ static uint64_t sum_of(uint64_t h, const char *s)
     return h;
 }
 
-/* The statements of its gradients, or why it has none. */
+/* The ops of its gradients, or why it has none. */
 static void differentiate(Made *p)
 {
     Diag d = { .quiet = true };
     Buf b = { 0 };
     Module *m = read_text(&p->arena, &d, p->text);
     if (!m || !module_verify(m, &d, NULL)) fail_msg("%s\n%s", d.text.s, p->text);
-    if (autodiff_module(m, &(GradOptions){ .only = true }, &d)) put_statements(&b, m);
+    if (autodiff_module(m, &(GradOptions){ .only = true }, &d)) put_ops(&b, m);
     put_said(&b, d.text.s ? strstr(d.text.s, "error: ") : NULL);
     note(p, "gradient", b.s ? b.s : "");
     module_free(m);

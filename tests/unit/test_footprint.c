@@ -1,5 +1,5 @@
 /* test_footprint.c -- what a program takes in memory, counted by its arena: a text that was read beside
- * its bytes, and what a statement becomes when it is made accurate for a chip. */
+ * its bytes, and what an op becomes when it is made accurate for a chip. */
 #include "unit.h"
 
 #include "../../ir/mil/mil.h"
@@ -24,7 +24,7 @@ enum {
 
 #define T "        tensor<fp16, [1, 4]> "
 
-/* %1$d is the statement's number, %2$d that of the one before, %3$d one of OTHERS numbers. */
+/* %1$d is the op's number, %2$d that of the one before, %3$d one of OTHERS numbers. */
 static const struct {
     const char *kind, *statement;
     double most; /* bytes in memory for one of the text */

@@ -27,7 +27,7 @@ typedef struct {
     Value *x[MOST_X], *y[MAX_RESULT], *seed[MAX_RESULT], *dx[MOST_X];
     Tensor value[MOST_X];
     int nx, ny;
-    Op *last; /* the statement of the example */
+    Op *last; /* the op of the example */
     Tensor *made[4096];
     int nmade;
     ValueTable value_of;
@@ -256,7 +256,7 @@ static Value *as_input(Case *c, Builder *b, const Param *p, const Value *v)
     return made;
 }
 
-/* The same statement with inputs; false: there is nothing to differentiate. */
+/* The same op with inputs; false: there is nothing to differentiate. */
 static bool open_case(Case *c, const OpInfo *row, const GradCall *call)
 {
     Buf text = { 0 };
@@ -329,7 +329,7 @@ static void run_op(Case *c, const Op *op)
     }
 }
 
-/* All statements, with the values of x as they are. */
+/* All ops, with the values of x as they are. */
 static void run_all(Case *c)
 {
     for (int i = 0; i < c->nmade; i++) tensor_free(c->made[i]);

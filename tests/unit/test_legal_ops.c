@@ -18,7 +18,7 @@ typedef struct {
     const char *chip;
     double low, high;        /* of inputs */
     double tolerance, least; /* of results, relative; what is smaller counts as `least` */
-    const char *text;        /* inputs | statements | results */
+    const char *text;        /* inputs | ops | results */
 } Case;
 
 static const Case cases[] = {

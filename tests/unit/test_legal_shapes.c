@@ -25,7 +25,7 @@ typedef struct {
     const char *chip;
     double tolerance; /* of a difference, relative to 1 + |original| */
     Limits with;      /* limits of the rule set that are not the chip's */
-    const char *text; /* inputs | statements | results */
+    const char *text; /* inputs | ops | results */
     bool stays;       /* what cannot be rewritten: the check goes on to say so */
 } Case;
 

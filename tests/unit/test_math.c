@@ -347,7 +347,7 @@ static size_t place(const Sum *s, int term, const int64_t *index)
     return at;
 }
 
-/* Random terms over five names, each of extent 1 to 3; the result has some names of the
+/* Random terms over five names, each of size 1 to 3; the result has some names of the
  * terms. */
 static void draw(Sum *s, uint64_t *at, Arena *a)
 {

@@ -390,7 +390,7 @@ static void test_lean_runs(void **state)
     assert_int_equal(live, kept);
 }
 
-/* From the second run on the reference asks the system for nothing: what its statements need, small
+/* From the second run on the reference asks the system for nothing: what its ops need, small
  * or large, and what they result in has the room that it had before. */
 static void test_a_steady_run_asks_for_nothing(void **state)
 {

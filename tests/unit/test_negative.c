@@ -1,5 +1,5 @@
 /* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
- * those that lack one of its conditions. The statements that are left are counted out, and both
+ * those that lack one of its conditions. The ops that are left are counted out, and both
  * compute the same to the last bit. */
 #include "near.h"
 #include "rewritten.h"
@@ -12,9 +12,9 @@
 enum { MAX_VALUES = 8 };
 
 typedef struct {
-    /* the statements' names behind the passes, without const */
+    /* the ops' names behind the passes, without const */
     const char *chip, *passes, *left;
-    const char *text; /* inputs | statements | results */
+    const char *text; /* inputs | ops | results */
 } Case;
 
 static const Case cases[] = {

@@ -57,7 +57,7 @@ static void put_result(Buf *b, const Tensor *t)
         else buf_printf(b, " %.5g", tensor_float(t, i));
 }
 
-/* Where extents are not known they are 2. */
+/* Where dimensions are not known they are 2. */
 static bool bind(Arena *a, Binding *in, const Func *f)
 {
     if (f->body->nparam > MOST_VALUES) return false;

@@ -19,8 +19,8 @@ typedef struct {
     Module *m;
     bool seen[OP_COUNT]; /* ops that some example runs */
     Tensor out[MOST_STATEMENTS][MAX_RESULT];
-    int nout;          /* statements run */
-    ValueTable values; /* of a statement's first result: the Tensors of all */
+    int nout;          /* ops run */
+    ValueTable values; /* of an op's first result: the Tensors of all */
 } Example;
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static const char *piece_end(const char *s, char stop)
     return s;
 }
 
-/* Statements that come before the arguments; the arguments are what is left of *args. */
+/* Ops that come before the arguments; the arguments are what is left of *args. */
 static size_t statements(const char **args)
 {
     const char *start = *args;
@@ -60,7 +60,7 @@ static void put_results(Buf *b, const char *expect)
     }
 }
 
-/* A program of one function whose last statement is the example. Up to ios17 a constexpr op has
+/* A program of one function whose last op is the example. Up to ios17 a constexpr op has
  * its data among the attributes. */
 static void put_program(Buf *b, const OpInfo *op)
 {
@@ -78,7 +78,7 @@ static void put_program(Buf *b, const OpInfo *op)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* Arguments that are results of earlier statements have their values. */
+/* Arguments that are results of earlier ops have their values. */
 static void fill_values(const Example *e, Call *c, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
@@ -198,7 +198,7 @@ static void test_rows(void **state)
 }
 
 /* Words of parameters: a default is one of them, capitals are alike where Core ML reads them so, and what a
- * statement says is known before it runs. */
+ * op says is known before it runs. */
 static void words_are_enumerators(void **state)
 {
     int lists = 0;

@@ -1,5 +1,5 @@
 /* test_perturbed.c -- calls of each op with one thing of them changed: what is known of an
- * argument, an extent, a rank, a type, an element, the opset. What inference and meaning
+ * argument, a dimension, a rank, a type, an element, the opset. What inference and meaning
  * answer, a result or the message, is held against perturbed.txt; `make golden` writes that
  * anew. */
 #include "rewritten.h"
@@ -79,7 +79,7 @@ static void note(Perturbed *p, const char *text, const char *by)
     buf_printf(&p->answer[i].by, "%s%s", p->answer[i].by.len ? "; " : "", by);
 }
 
-/* Of a message its beginning: what else it says of extents is in tests of messages. */
+/* Of a message its beginning: what else it says of dimensions is in tests of messages. */
 static size_t said_length(const char *said)
 {
     enum { MOST = 64 };
@@ -225,7 +225,7 @@ static void change_all(Perturbed *p)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Where the arguments begin, behind statements before them. */
+/* Where the arguments begin, behind ops before them. */
 static const char *arguments(const char *s)
 {
     const char *start = s;

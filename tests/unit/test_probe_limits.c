@@ -5,7 +5,7 @@
 #include "../../probe/probe.h"
 
 /* The rule that makes an engine keep a limit, and between which numbers it is changed: none
- * may hide another. `beside` has a bit for each row of these that a program has an extent
+ * may hide another. `beside` has a bit for each row of these that a program has a dimension
  * for too. */
 static const struct {
     int limit, rule;
@@ -190,7 +190,7 @@ static void a_minimum_is_found(void **state)
     }
 }
 
-/* Whatever an engine does, a search ends in time, between the extents of its row. */
+/* Whatever an engine does, a search ends in time, between the dimensions of its row. */
 static void a_search_ends(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* test_promote.c -- weights that became inputs: with the constants as inputs a program computes what
- * it computed with them in it, in every opset that has the statement. */
+ * it computed with them in it, in every opset that has the op. */
 #include "unit.h"
 
 #include "../../backends/backend.h"

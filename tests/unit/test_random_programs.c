@@ -54,7 +54,7 @@ static Value *ints(Gen *g, int n, const int64_t *v) { return build_ints(&g->b, n
 static Value *flag(Gen *g) { return build_bool(&g->b, draw(g, 2)); }
 static int axis_in(Gen *g, int rank) { return draw(g, rank) - (draw(g, 3) ? 0 : rank); }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops -------------------------------------------------------------------------- */
 
 static Value *binary(Gen *g, Value *x)
 {
@@ -356,7 +356,7 @@ static bool is_fine(const Value *v)
         && shape_count(&v->type->shape, &n) && n > 0 && n <= LARGEST;
 }
 
-/* What a statement of the wrong shape left behind goes: it and its constants. */
+/* What an op of the wrong shape left behind goes: it and its constants. */
 static void take_back(Gen *g, Op *last)
 {
     while (g->f->body->last != last) op_unlink(g->f->body->last);

@@ -1,4 +1,4 @@
-/* test_ref.c -- programs run statement by statement: blocks, states, results, bad inputs. */
+/* test_ref.c -- programs run op by op: blocks, states, results, bad inputs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -84,7 +84,7 @@ static void test_values_at_once(void **state)
     arena_free(&a);
 }
 
-/* What is found when it runs: extents that the program does not tell. */
+/* What is found when it runs: dimensions that the program does not tell. */
 static void test_a_tensor(void **state)
 {
     (void)state;

@@ -67,7 +67,7 @@ static bool rule_is_shown(int rule)
     return rules[rule].programs[0].breaks != NULL;
 }
 
-/* Each pair tells the rule on one chip at least. Those of one say it of another extent. */
+/* Each pair tells the rule on one chip at least. Those of one say it of another dimension. */
 static void each_rule_breaks_and_keeps(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* test_sim_numbers.c -- the numbers of the simulated engines: every figure that was published
- * of them, through programs of a statement or two, and that each number of numerics.def
+ * of them, through programs of an op or two, and that each number of numerics.def
  * matters. */
 #include "../../backends/sim/sim.h"
 #include "../../ir/mil/mil.h"

@@ -80,7 +80,7 @@ static void before(const Case *c, int64_t *p)
     }
 }
 
-/* Element i of a box of extents dim, as coordinates. */
+/* Element i of a box of dimensions dim, as coordinates. */
 static void unravel(int64_t i, int n, const int64_t *dim, int64_t *at)
 {
     for (int k = n; k-- > 0; i /= dim[k]) at[k] = i % dim[k];
@@ -147,7 +147,7 @@ static void test_conv(void **state)
     }
 }
 
-/* x for y: the transposed op with the extents of x as its result. */
+/* x for y: the transposed op with the dimensions of x as its result. */
 static void test_adjoint(void **state)
 {
     (void)state;
@@ -179,7 +179,7 @@ static void test_adjoint(void **state)
     }
 }
 
-/* ---- extents of results ------------------------------------------------------------------ */
+/* ---- dimensions of results ------------------------------------------------------------------ */
 
 static void test_extents(void **state)
 {

@@ -1,4 +1,5 @@
-/* unit.h -- what unit tests share: cmocka, and a Diag whose messages can be looked at. */
+/* unit.h -- shared by all unit tests: cmocka, checks of a Diag's messages, a temporary
+ * folder. */
 #ifndef ANEC_UNIT_H
 #define ANEC_UNIT_H
 
@@ -13,7 +14,7 @@
 
 #include "../../base/base.h"
 
-/* Memory is more, and elsewhere, than it would be: of a sanitizer's. */
+/* Defined in builds with a sanitizer, which use more memory and place it elsewhere. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define ANEC_SANITIZED
 #elif defined(__has_feature)
@@ -22,8 +23,8 @@
 #endif
 #endif
 
-/* What was said must be exactly `want`; it is printed too, which is how tests/messages.py
- * learns that a test gives this message. Counts start anew. */
+/* Checks that the messages so far are exactly `want`, and clears them and their counts.
+ * Prints them too: tests/messages.py reads there which messages the tests reach. */
 static inline void expect_said(Diag *d, const char *want)
 {
     const char *got = d->text.s ? d->text.s : "";
@@ -35,7 +36,7 @@ static inline void expect_said(Diag *d, const char *want)
     };
 }
 
-/* The same for a part of it: what stands around it depends on the system. */
+/* The same for messages that contain `part`, when the rest depends on the system. */
 static inline void expect_says(Diag *d, const char *part)
 {
     const char *got = d->text.s ? d->text.s : "";
@@ -45,7 +46,7 @@ static inline void expect_says(Diag *d, const char *part)
     *d = (Diag){ 0 };
 }
 
-/* A folder of its own for files; removed by remove_folder. */
+/* Makes a new temporary folder; remove_folder removes it. */
 static inline char *make_folder(Arena *a)
 {
     const char *top = getenv("TMPDIR");
@@ -62,7 +63,8 @@ static inline void remove_folder(const char *path)
     arena_free(&a);
 }
 
-/* What a main ends with: its tests, which have a folder; then that and their memory go. */
+/* Runs the tests of a main that uses one folder and one arena, and then frees both. Returns
+ * the exit status. */
 static inline int run_in_folder(const struct CMUnitTest *tests, size_t n, const char *folder,
                                 Arena *a)
 {
