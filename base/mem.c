@@ -9,6 +9,10 @@
 #ifdef __linux__
 #include <sys/sysinfo.h>
 #endif
+#ifdef __GLIBC__
+#include <limits.h>
+#include <malloc.h>
+#endif
 
 struct Owned {
     void *p; /* NULL: a free slot */
@@ -325,4 +329,13 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
     }
     fprintf(stderr, "%s:%d: bug: %s\n", file, line, what);
     abort();
+}
+
+/* Large blocks of glibc's are mappings of their own, which a free gives back. */
+void mem_keep(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
 }

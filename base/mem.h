@@ -151,6 +151,10 @@ void *mem_grow(void *array, size_t cap, size_t size);
 #define MEM_ROOM(array, count, cap) \
     ARRAY_ROOM(array, count, cap, mem_grow((array), (size_t)(cap), sizeof *(array)))
 
+/* What is freed from now on stays with the process, for requests to come: for one that asks for
+ * the same memory again and again, which the system would have to clear each time. */
+void mem_keep(void);
+
 /* ---- sizes ------------------------------------------------------------------------------- */
 
 bool size_mul(size_t a, size_t b, size_t *out); /* false on overflow */

@@ -348,6 +348,7 @@ bool run_open(TrainRun *r)
     r->leads = !ranks_index(r->ranks);
     if (r->job->resume && !open_resumed(r)) return false;
     if (r->resumed && (!take_settings(r) || !take_options(r))) return false;
+    if (!run_set(r, SET_memory)->count) mem_keep(); /* as every step asks for it again */
     if (!settings_check(&r->job->set, r->diag) || !read_model(r) || !use_batch(r)
         || !use_mode(r) || !open_programs(r))
         return false;

@@ -59,6 +59,7 @@ for model in mlp convnet llama_block; do
 done
 
 python3 tests/bench/beside.py "$build"
+python3 tests/bench/step.py "$build"
 
 cases=../shared/conformance runner=../shared/tools/conform.py
 if [ -d "$cases" ]; then

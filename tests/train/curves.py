@@ -52,19 +52,27 @@ def worst(rows, want, relative=True):
     return max(abs(a - b) / (abs(b) if relative else 1) for a, b in pairs)
 
 
+def tiny_run(top, backend, folder, rate):
+    """The rows of a run's log, and its last loss."""
+    said = subprocess.run(
+        ["anetrain", str(top / "examples/tiny_train.anedsl"), "--data", "built-in:tiny", "--init", "init.safetensors",
+         "--optimizer", "sgd", "--lr", rate, "--steps", "2000", "-b", backend, "-o", f"run{rate}"],
+        check=True, cwd=folder, stderr=subprocess.PIPE, text=True).stderr
+    rows = list(csv.DictReader(open(folder / f"run{rate}" / "log.csv")))
+    return rows, float(said.split("steps, loss ")[1].split()[0])
+
+
 def tiny_train(top, curves, backend, folder):
     want = list(csv.DictReader(open(curves / "tiny_train.csv")))
     write_weights(folder / "init.safetensors", curves / "tiny_train")
-    said = subprocess.run(
-        ["anetrain", str(top / "examples/tiny_train.anedsl"), "--data", "built-in:tiny", "--init", "init.safetensors",
-         "--optimizer", "sgd", "--lr", "1", "--steps", "2000", "-b", backend, "-o", "run"],
-        check=True, cwd=folder, stderr=subprocess.PIPE, text=True).stderr
-    rows = list(csv.DictReader(open(folder / "run" / "log.csv")))
-    last = float(said.split("steps, loss ")[1].split()[0])
+    rows, last = tiny_run(top, backend, folder, "1")
     print(f"tiny_train {backend}: first 50 {worst(rows[:50], want):.2g} relative, all {worst(rows, want, False):.2g} "
           f"absolute, last {last:g}")
+    if backend == "sim:m5":  # docs/training.md tells why: the middle of three runs, none far from it
+        others = [last] + [tiny_run(top, backend, folder, rate)[1] for rate in ("0.9999", "1.0001")]
+        return sorted(others)[1] <= 1e-5 and max(others) <= 2e-5
     if backend.startswith("sim"):
-        return last <= (1e-5 if backend != "sim:m5" else 2e-5)  # docs/training.md tells why
+        return last <= 1e-5
     return worst(rows[:50], want) < 1e-4 and worst(rows, want, False) < 2e-4 and last <= 6e-6
 
 
