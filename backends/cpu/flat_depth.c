@@ -21,6 +21,12 @@ typedef struct {
     const Depth *c;
 } DepthWork;
 
+/* Whether the kernel can end sums so by itself: no more than col, and bounds. */
+static bool ends_plainly(const SumsEnd *e)
+{
+    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more && !e->to_half;
+}
+
 static void depth_lines(void *ctx, int64_t part, int lane)
 {
     const DepthWork *w = ctx;
@@ -48,7 +54,7 @@ static void depth_lines(void *ctx, int64_t part, int lane)
                         wide < END_ROWS ? wide : END_ROWS, side };
         EndRoom rows;
         SumsEnd e;
-        if (elem_end(w->s->elem, w->r, b, &rows, &e) && layout_ends_plainly(&e) && !e.more) {
+        if (elem_end(w->s->elem, w->r, b, &rows, &e) && ends_plainly(&e)) {
             d.col = e.col;
             d.bounded = e.bounded;
             d.least = e.low;

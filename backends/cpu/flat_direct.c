@@ -71,12 +71,6 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
                   .from_second = p->plane,
                   .second = end ? c->out_high * c->out_wide * side : p->plane };
     t.last = first + t.runs == c->runs ? c->last : c->run;
-    if (end) {
-        t.col = end->col;
-        t.bounded = end->bounded;
-        t.low = end->low;
-        t.high = end->high;
-    }
     for (int64_t i = 0; i < p->lines; i++)
         for (int64_t j = 0; j < p->cols; j += each) {
             float *sums = p->sums + (i * p->cols + j) * side;
@@ -85,9 +79,10 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
                 + ((p->y + i) * c->x.w.stride[1] * c->x.broad + (p->x + j) * c->x.w.stride[2])
                       * c->x.side;
             t.from = first ? sums : NULL;
-            t.c = end ? (float *)end->to + (i * c->out_wide + j) * side : sums;
-            t.more = end && end->more ? (const float *)end->more + (i * c->out_wide + j) * side
-                                      : NULL;
+            SumsEnd here;
+            if (end) here = sums_end_at(end, (i * c->out_wide + j) * side, 0);
+            t.end = end ? &here : NULL;
+            t.c = sums;
             k->runs(&t);
         }
 }
@@ -101,7 +96,7 @@ static void direct_panel(const DirectWork *w, const DirectPart *p)
     };
     EndRoom room;
     SumsEnd e;
-    const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && layout_ends_plainly(&e);
+    const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && !e.row;
     for (int64_t g = 0; g < c->runs; g += c->chunk)
         direct_chunk(w, p, g, plain && g + c->chunk >= c->runs ? &e : NULL);
     const int64_t blocks = c->cout - p->panel * w->r->k->nr <= side ? 1 : 2;

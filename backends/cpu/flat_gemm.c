@@ -148,6 +148,7 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
                   .last = depth,
                   .apart = a.rows,
                   .ldf = p->ldc,
+                  .ldc = p->ldc,
                   .second = k->lanes,
                   .from_second = k->lanes };
     for (int64_t j = 0; j < p->cols; j += k->nr) {
@@ -155,17 +156,15 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
         t.b = right_of(w, p, j, l, depth);
         t.half = w->g->half;
         t.narrow = !t.half && p->cols - j <= k->lanes;
-        t.col = e && e->col ? e->col + j : NULL;
-        t.bounded = e && e->bounded;
-        if (e) t.low = e->low, t.high = e->high;
-        t.ldc = e ? e->apart : p->ldc;
         for (int64_t i = 0; i < p->rows; i += each) {
             float *sums = p->c + i * p->ldc + j;
             t.rows = (int)gemm_least(each, p->rows - i);
             t.a = (const float *)a.data + i * a.rows;
             t.from = l ? sums : NULL;
-            t.c = e ? (float *)e->to + i * e->apart + j : sums;
-            t.more = e && e->more ? (const float *)e->more + i * e->apart + j : NULL;
+            SumsEnd here;
+            if (e) here = sums_end_at(e, i * e->apart + j, j);
+            t.end = e ? &here : NULL;
+            t.c = sums;
             k->runs(&t);
         }
     }
@@ -177,7 +176,7 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     const Kernels *k = w->r->k;
     EndRoom room;
     SumsEnd e;
-    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && layout_ends_plainly(&e);
+    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && !e.row;
     for (int64_t l = 0; l < g->k; l += g->depth) {
         const bool last = l + g->depth >= g->k;
         straight_block(w, p, l, gemm_least(g->depth, g->k - l), plain && last ? &e : NULL);
@@ -187,9 +186,7 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
         return;
     }
     const int64_t rest = p->cols % k->nr, whole = p->cols - rest;
-    e.to = (float *)e.to + whole;
-    if (e.col) e.col += whole;
-    if (e.more) e.more = (const float *)e.more + whole;
+    e = sums_end_at(&e, whole, whole);
     if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
 }
 

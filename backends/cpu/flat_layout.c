@@ -297,12 +297,6 @@ bool layout_call(Make *m, FlatLower *l)
 
 /* ---- ends -------------------------------------------------------------------------------- */
 
-bool layout_ends_plainly(const SumsEnd *e)
-{
-    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->to_half
-        && !(e->more && e->more_half);
-}
-
 void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c)
 {
     const int64_t side = r->k->lanes;

@@ -121,9 +121,6 @@ static inline int64_t layout_blocks(int64_t channels, int lanes)
 
 /* Sums of n positions of a block from element `first` on, side by side, become results. */
 void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c);
-/* Whether a tile can end sums so by itself: no more than col, an fp32 element of more, and
- * bounds. */
-bool layout_ends_plainly(const SumsEnd *e);
 
 /* x as convolutions by blocks read it: `blocks` times `high` lines of `broad` positions of
  * `side` channels, with their padding (flat_lines.c). */

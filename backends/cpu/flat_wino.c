@@ -171,21 +171,18 @@ static void wino_lines(const WinoWork *w, int64_t block, int64_t line, const flo
     const ElemBlock b = { wino_element(w, block, top, w->left * SIDE), k->lanes, 1, k->lanes };
     EndRoom room;
     SumsEnd e;
-    const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && layout_ends_plainly(&e);
+    const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && !e.row;
     for (int64_t t = 0; t < w->tiles; t++) {
         const int64_t left = (w->left + t) * SIDE, wide = wino_least(SIDE, c->wide - left);
         WinoTile tile = {
             .m = sums + t * k->nr, .step = w->tiles * k->nr, .to = made, .line = SIDE * k->lanes
         };
         const bool at_once = plain && high == SIDE && wide == SIDE;
+        SumsEnd here;
         if (at_once) {
-            tile.col = e.col;
-            tile.bounded = e.bounded;
-            tile.low = e.low;
-            tile.high = e.high;
-            tile.to = (float *)e.to + t * SIDE * k->lanes;
-            if (e.more) tile.more = (const float *)e.more + t * SIDE * k->lanes;
-            tile.line = c->wide * k->lanes;
+            here = sums_end_at(&e, t * SIDE * k->lanes, 0);
+            here.apart = c->wide * k->lanes;
+            tile.end = &here;
         }
         const bool finite = k->wino_out(&tile);
         if (finite && at_once) continue;

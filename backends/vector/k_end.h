@@ -53,3 +53,16 @@ static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows
         }
     }
 }
+
+/* A vector of sums, `at` elements from where e begins, to which col is added. */
+INLINE void end_put(const SumsEnd *e, V v, V col, int64_t at)
+{
+    if (e->round[0]) v = v_round16(v);
+    if (e->col) v += col;
+    if (e->round[1]) v = v_round16(v);
+    if (e->more) v += end_load(end_at(e->more, e->more_half, at), e->more_half, VEC_LANES);
+    if (e->round[2]) v = v_round16(v);
+    if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
+    void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, at);
+    end_store(to, e->to_half, VEC_LANES, v);
+}

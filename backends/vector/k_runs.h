@@ -15,18 +15,18 @@ INLINE V runs_left(const RunsLeft *a, int i)
     return v_set(i % RUNS_EACH == 0 ? *p : i % RUNS_EACH == 1 ? p[a->one] : p[a->two]);
 }
 
-/* The panel's row b, of `wide` vectors. */
-INLINE V runs_right(const RunTile *t, const bool half, int64_t l, int j)
+/* Vector j of the panel's row at b. */
+INLINE V runs_right(const void *b, const bool half, int j)
 {
-    const int64_t at = l * NR + j * VEC_LANES;
-    return half ? v_load16((const uint16_t *)t->b + at) : v_load((const float *)t->b + at);
+    return half ? v_load16((const uint16_t *)b + j * VEC_LANES)
+                : v_load((const float *)b + j * VEC_LANES);
 }
 
-/* Asks for what comes a while after row l of the panel. */
-INLINE void runs_ahead(const RunTile *t, const int wide, const bool half, int64_t l)
+/* Asks for what comes a while after the row at b. */
+INLINE void runs_ahead(const char *b, const int wide, const bool half)
 {
     enum { AHEAD = 16 };
-    const char *p = (const char *)t->b + (l + AHEAD) * NR * (half ? 2 : 4);
+    const char *p = b + AHEAD * NR * (half ? 2 : 4);
     __builtin_prefetch(p);
     if (!half && wide == 2 && VEC_LANES == 16) __builtin_prefetch(p + 64);
 }
@@ -37,10 +37,11 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
 {
     RunsLeft left = { .one = t->apart, .two = 2 * t->apart };
     for (int k = 0; k < RUNS_BASES; k++) left.base[k] = a + k * RUNS_EACH * t->apart;
-    for (const int64_t end = l + n; l < end; l++) {
-        runs_ahead(t, wide, half, l);
-        const V b0 = runs_right(t, half, l, 0);
-        const V b1 = wide == 2 ? runs_right(t, half, l, 1) : b0;
+    const char *b = (const char *)t->b + l * NR * (half ? 2 : 4);
+    for (; n > 0; n--, b += NR * (half ? 2 : 4)) {
+        runs_ahead(b, wide, half);
+        const V b0 = runs_right(b, half, 0);
+        const V b1 = wide == 2 ? runs_right(b, half, 1) : b0;
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
         {
             const V v = runs_left(&left, i);
@@ -51,24 +52,32 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
     }
 }
 
-/* What becomes of the sums of one vector of columns. */
-INLINE void runs_end(const RunTile *t, V (*sum)[2], const int rows, const int j)
+/* Each row of a vector of columns: what e says is asked once for all. */
+#define RUNS_ROWS _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+
+INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows, const int j)
 {
-    if (t->col) {
-        const V by = v_load(t->col + j * VEC_LANES);
-        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) sum[i][j] += by;
-    }
-    if (t->more)
-        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
-            sum[i][j] += v_load(t->more + i * t->ldc + j * t->second);
-    if (t->bounded) {
-        const float low = t->low, high = t->high;
-        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
-            sum[i][j] = v_held(sum[i][j], low, high) + 0; /* of -0 it is 0, as of v_max */
-    }
-    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
-        v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
+    const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
+    const uint16_t *half = (const uint16_t *)e->more + at;
+    const float *full = (const float *)e->more + at;
+    if (e->round[0]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
+    if (e->col) RUNS_ROWS sum[i][j] += col;
+    if (e->round[1]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
+    if (e->more && e->more_half) RUNS_ROWS sum[i][j] += v_load16(half + i * e->apart);
+    else if (e->more) RUNS_ROWS sum[i][j] += v_load(full + i * e->apart);
+    if (e->round[2]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
+    if (e->bounded) /* of -0 it is 0, as of v_max */
+        RUNS_ROWS sum[i][j] = v_held(sum[i][j], e->low, e->high) + 0;
+    if (e->to_half) RUNS_ROWS v_store16((uint16_t *)e->to + at + i * e->apart, sum[i][j]);
+    else RUNS_ROWS v_store((float *)e->to + at + i * e->apart, sum[i][j]);
 }
+
+INLINE void runs_put(const RunTile *t, V (*sum)[2], const int rows, const int j)
+{
+    if (t->end) runs_end(t->end, j * t->second, sum, rows, j);
+    else RUNS_ROWS v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
+}
+#undef RUNS_ROWS
 
 /* The same tile, read again: what is kept of it from run to run would take the place of
  * sums. */
@@ -89,7 +98,7 @@ INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bo
         const int64_t n = g + 1 < u->runs ? u->run : u->last;
         runs_add(u, u->a + (u->off ? u->off[g] : 0), g * u->run, n, sum, rows, wide, half);
     }
-    for (int j = 0; j < wide; j++) runs_end(t, sum, rows, j);
+    for (int j = 0; j < wide; j++) runs_put(t, sum, rows, j);
 }
 
 #define RUNS_CASE(n) \

@@ -46,19 +46,16 @@ INLINE void wino_out_line(V z[4], const V m[6])
 INLINE void wino_put(const WinoTile *t, int i, const V z[4], V col, V *all)
 {
     for (int j = 0; j < 4; j++) {
-        V v = z[j];
-        *all = v_fma(v, v_set(0), *all);
-        if (t->col) v += col;
-        if (t->more) v += v_load(t->more + i * t->line + j * VEC_LANES);
-        if (t->bounded) v = v_held(v, t->low, t->high) + 0; /* of -0 it is 0, as of v_max */
-        v_store(t->to + i * t->line + j * VEC_LANES, v);
+        *all = v_fma(z[j], v_set(0), *all);
+        if (t->end) end_put(t->end, z[j], col, i * t->end->apart + j * VEC_LANES);
+        else v_store(t->to + i * t->line + j * VEC_LANES, z[j]);
     }
 }
 
 static bool wino_out(const WinoTile *t)
 {
     V rows[4][6], d[6], z[4], all = v_set(0);
-    const V col = t->col ? v_load(t->col) : v_set(0);
+    const V col = t->end && t->end->col ? v_load(t->end->col) : v_set(0);
     _Pragma("GCC unroll 6") for (int j = 0; j < 6; j++)
     {
         for (int i = 0; i < 6; i++) d[i] = v_load(t->m + (6 * i + j) * t->step);

@@ -50,28 +50,6 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
- * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
- * `run` elements, the last of `last`, run g at off[g]. Then col[j] is added, and an element
- * of more, which lies as c does, and the sum is held between two numbers. */
-typedef struct {
-    int rows;
-    bool half;   /* b is fp16 */
-    bool narrow; /* j < nr / 2 */
-    int64_t runs, run, last;
-    const float *a;
-    int64_t apart;
-    const int64_t *off; /* NULL: there is one run, at a */
-    const void *b;
-    const float *from;        /* NULL: nothing */
-    int64_t ldf, from_second; /* second: from column 0 to column nr / 2 */
-    const float *col, *more;  /* NULL: none */
-    bool bounded;
-    float low, high;
-    float *c;
-    int64_t ldc, second;
-} RunTile;
-
 /* The end of a product, which turns sums c[i][j] into results: rounds to fp16; adds a number
  * for each row or column; rounds; adds an element of another matrix; rounds; clamps between
  * two numbers. The result and the other matrix have rows that are `apart` elements apart. */
@@ -86,6 +64,35 @@ typedef struct {
     int64_t apart;
 } SumsEnd;
 
+/* The same for what begins `at` elements further on, and `col` columns. */
+static inline SumsEnd sums_end_at(const SumsEnd *e, int64_t at, int64_t col)
+{
+    SumsEnd z = *e;
+    z.to = (char *)e->to + at * (e->to_half ? 2 : 4);
+    if (e->more) z.more = (const char *)e->more + at * (e->more_half ? 2 : 4);
+    if (e->col) z.col = e->col + col;
+    return z;
+}
+
+/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
+ * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
+ * `run` elements, the last of `last`, run g at off[g]. */
+typedef struct {
+    int rows;
+    bool half;   /* b is fp16 */
+    bool narrow; /* j < nr / 2 */
+    int64_t runs, run, last;
+    const float *a;
+    int64_t apart;
+    const int64_t *off; /* NULL: there is one run, at a */
+    const void *b;
+    const float *from;        /* NULL: nothing */
+    int64_t ldf, from_second; /* second: from column 0 to column nr / 2 */
+    float *c;
+    int64_t ldc, second;
+    const SumsEnd *end; /* in place of c, rows its own distance apart; NULL: none */
+} RunTile;
+
 /* A plane of high x wide elements, and side x side weights: those of position (y, x) are the
  * plane's from (step y - top, step x - left) on. */
 typedef struct {
@@ -94,15 +101,13 @@ typedef struct {
     int side, step; /* 3 or 5; 1 or 2 */
 } DepthPlane;
 
-/* Of 36 vectors, `step` apart, 4 lines of 4 by Winograd's method; the rest as in RunTile. */
+/* Of 36 vectors, `step` apart, 4 lines of 4 by Winograd's method; of lines as of rows. */
 typedef struct {
     const float *m;
     int64_t step;
-    const float *col, *more; /* NULL: none */
-    bool bounded;
-    float low, high;
     float *to;
     int64_t line;
+    const SumsEnd *end; /* in place of to, lines its own distance apart; NULL: none */
 } WinoTile;
 
 /* A line of sums over side x side positions of a plane whose elements are vectors, by

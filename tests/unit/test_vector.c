@@ -191,6 +191,13 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
     k->narrow(small, b, TILE_ROOM);
     for (int r = 0; r < RUNS; r++) off[r] = (RUNS - 1 - r) * 300;
     const int n = narrow ? k->lanes : k->nr;
+    const SumsEnd end = { .col = from + 5,
+                          .more = b + 9,
+                          .bounded = true,
+                          .low = -300,
+                          .high = 400,
+                          .to = c,
+                          .apart = k->lanes };
     const RunTile t = { .rows = rows,
                         .half = half,
                         .narrow = narrow,
@@ -204,15 +211,9 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
                         .from = from,
                         .ldf = k->nr,
                         .from_second = k->lanes,
-                        .col = from + 5,
-                        .more = b + 9,
-                        .bounded = true,
-                        .low = -300,
-                        .high = 400,
-                        .c = c,
-                        .ldc = k->lanes,
-                        .second = TILE_ROOM / 2 };
-    const float *more = t.more;
+                        .second = TILE_ROOM / 2,
+                        .end = &end };
+    const float *more = b + 9;
     k->runs(&t);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < n; j++) {
