@@ -35,6 +35,12 @@ bool split_wanted(const Func *f);
 /* Compiles the part before that for b, and the rest for `ref`. */
 Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d);
 
+/* ---- a flexible dimension, by programs of a few sizes (buckets.c) ----------------------- */
+
+/* Whether sizes are asked for (Module.bucket); a function of known dimensions is compiled once. */
+bool buckets_wanted(const Module *m);
+Program *buckets_compile(const Backend *b, const Module *m, const Func *f, Diag *d);
+
 /* ---- states, for an engine that has none (carry.c) --------------------------------------- */
 
 /* Whether f has states that b does not keep, or inputs that stand for states. */

@@ -138,9 +138,14 @@ static Program *new_program(Compile *how, const Backend *b, const Module *m, con
     return NULL;
 }
 
+static Program *buckets_by(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return compile_by(buckets_compile, b, m, f, d);
+}
+
 Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
-    return new_program(compile_for, b, m, f, d);
+    return new_program(buckets_wanted(m) ? buckets_by : compile_for, b, m, f, d);
 }
 
 Program *program_new_as_given(const Backend *b, const Module *m, const Func *f, Diag *d)

@@ -338,6 +338,8 @@ struct Module {
     const char *default_func; /* "main" unless a container says otherwise */
     /* the description that a container has beside the program (ir/mil/spec.h), or NULL */
     struct About *about;
+    const int64_t *bucket; /* --buckets: sizes that programs of flexible functions have */
+    int nbucket;
     int missing; /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
     struct MadeRoom *made; /* the CONST_MADE that was computed last, or NULL */

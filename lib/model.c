@@ -160,6 +160,7 @@ static anec_status model_retarget(anec_model *m, ApiCall *c)
 {
     Pipeline p;
     if (!read_wants_passes(&m->m, c->config)) return ANEC_OK;
+    if (m->m.module->nbucket) return ANEC_OK; /* each bucket is rewritten by itself */
     anec_status s = read_pipeline(&m->m, c->config, &c->d, &p);
     if (s) return s;
     if (p.enforced) m->target = p.pass.target->name;

@@ -2,6 +2,7 @@
  * passes. */
 #include "read.h"
 
+#include "../ir/mil/described.h"
 #include "../ir/mil/mil.h"
 
 #include <errno.h>
@@ -162,6 +163,74 @@ static anec_status set_missing(Model *m, const anec_config *c)
                        v->text);
 }
 
+enum { MAX_BUCKETS = 64 };
+
+/* Powers of two from the least that an input may have up to the first that no input exceeds. */
+static int bucket_powers(const Model *m, Diag *d, int64_t *size)
+{
+    int64_t low = INT64_MAX, high = 0;
+    int n = 0;
+    for (const Func *f = m->module->first; f; f = f->next) {
+        Arena a = { 0 };
+        Flex x;
+        bool ok = flex_read(f, d, &a, &x);
+        for (int i = 0; ok && i < f->body->nparam; i++) {
+            const int axis = pad_input_axis(f->body->param[i]);
+            const FlexInput *in = &x.input[i];
+            if (axis < 0) continue;
+            if (in->has_range && in->lo[axis] < low) low = in->lo[axis];
+            if (!in->has_range || in->hi[axis] < 0) high = INT64_MAX;
+            else if (in->hi[axis] > high) high = in->hi[axis];
+        }
+        arena_free(&a);
+        if (!ok) return 0;
+    }
+    for (int64_t s = 1; low <= high && high < INT64_MAX && n < MAX_BUCKETS; s *= 2) {
+        if (s >= low) size[n++] = s;
+        if (s >= high) break;
+    }
+    return n;
+}
+
+/* Sizes that grow; 0: the text is none of them. */
+static int bucket_list(const char *text, int64_t *size)
+{
+    int n = 0;
+    for (const char *s = text;; s++) {
+        char *end;
+        const int64_t v = strtoll(s, &end, 10);
+        if (end == s || v < 1 || v > INT32_MAX || n == MAX_BUCKETS || (n && v <= size[n - 1]))
+            return 0;
+        size[n++] = v;
+        if (!*end) return n;
+        if (*end != ',') return 0;
+        s = end;
+    }
+}
+
+static anec_status set_buckets(Model *m, const anec_config *c, Diag *d)
+{
+    const Setting *v = config_get(c, CONFIG_buckets);
+    int64_t size[MAX_BUCKETS];
+    if (!v->count) return ANEC_OK;
+    if (config_get(c, CONFIG_target)->count)
+        return read_misuse(m, "--buckets compiles for what runs it: it goes without --target");
+    const bool powers = !strcmp(v->text, "powers");
+    const int n = powers ? bucket_powers(m, d, size) : bucket_list(v->text, size);
+    if (!diag_ok(d)) return read_failed(d);
+    if (!n && powers)
+        return read_misuse(m, "--buckets powers is for flexible dimensions that have an end; "
+                              "name the sizes: --buckets 64,128,256");
+    if (!n)
+        return read_misuse(
+            m, "--buckets takes growing sizes, as in 64,128,256, or powers, not '%s'", v->text);
+    int64_t *kept = NEW_ARRAY(&m->module->arena, n, int64_t);
+    memcpy(kept, size, (size_t)n * sizeof *kept);
+    m->module->bucket = kept;
+    m->module->nbucket = n;
+    return ANEC_OK;
+}
+
 anec_status read_parse(Model *m, const anec_config *c, Diag *d)
 {
     anec_status s = ANEC_OK;
@@ -180,6 +249,7 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
     if (s) return s;
     if (!m->module) return read_failed(d);
     s = set_missing(m, c);
+    if (!s) s = set_buckets(m, c, d);
     return s || !m->dsl ? s : read_check(m, d);
 }
 

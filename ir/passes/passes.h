@@ -48,6 +48,16 @@ bool func_is_deep(const Func *f, const RuleSet *rs);
  * that an engine takes go over. */
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***part, Diag *d);
 
+/* The one dimension of v that is not known; -1: all are, -2: several are not. */
+int pad_input_axis(const Value *v);
+/* Makes f, each of whose inputs has one flexible dimension at most, all of one size in a run,
+ * a function of that size, whose inputs are padded with zeros: where masks are needed it has one
+ * more input, the last, which is 1 at what is kept and 0 behind it ([1, 1, 1, size]). cut[i] are the axes of result i
+ * of which what is kept stands first.
+ * engine: what counts for nothing in softmax and a maximum is -30000, else the lowest there is. False: an op may give something else than without
+ * padding, which was reported; f is broken. */
+bool func_pad(Func *f, int64_t size, bool engine, unsigned *cut, Diag *d);
+
 /* Splits each axis of an input or result of f that is longer than rs allows into two, with the
  * same elements in the same order; for callers who bind memory by its size. Names stay. Returns
  * the number of changes. */

@@ -1,0 +1,87 @@
+# cd %t && cat >run.py <<'END'
+# Each model on as many positions as its bucket has less of: the exact program's results, or the reason why not.
+import os, struct, subprocess, sys
+def read(path):
+    data = open(path, 'rb').read()
+    n = struct.unpack('<H', data[8:10])[0]
+    head = eval(data[10:10 + n])
+    code = {'<f4': 'f', '<f2': 'e', '<i4': 'i'}[head['descr']]
+    return head['shape'], [x[0] for x in struct.iter_unpack('<' + code, data[10 + n:])]
+def run(*words):
+    out = subprocess.run(['anerun', '-q', '--random', '1', *words], capture_output=True, text=True)
+    return out.returncode, out.stderr.split('\n')[0]
+for line in open('models.txt'):
+    what, inputs, body = [part.strip() for part in line.split(';')]
+    names = [r for r in ('y', 'z') if r + ' =' in body]
+    body = '\n'.join('    ' + part.strip() for part in body.split('|'))
+    open('m.anedsl', 'w').write('import "std"\nweights init normal(std = 0.3)\nmodel main(' + inputs + ') -> ' + ', '.join(names) + ' {\n' + body + '\n}\n')
+    status, said = run('-b', 'ref', '-O', 'exact', 'm.anedsl')
+    if status:
+        print(what, '-> the exact program:', said)
+        continue
+    for backend, bucket, near in (('ref', '8', 1e-6), ('ref', '3', 0), ('cpu', '4,16', 1e-5), ('sim:m1', '8', 0.02)):
+        status, said = run('-b', backend, '--buckets', bucket, '-O', 'padded', 'm.anedsl')
+        if status:
+            print(what, '->', said.split(' gives: ')[-1] if ' gives: ' in said else said)
+            break
+        for name in names:
+            (a, x), (b, y) = read('exact/' + name + '.npy'), read('padded/' + name + '.npy')
+            far = max(abs(p - q) for p, q in zip(x, y)) / max(1, max(map(abs, x)))
+            if a != b or not far <= near:
+                print(what, 'on', backend, name, a, b, far)
+    else:
+        print(what, '-> equal')
+END
+cat >models.txt <<'END'
+place by place; x: fp16[1, 4, 1, n = 3 in 1..64], z0: fp16[n]; y = gelu(x * 2.0 + z0) / (x * x + 1.0) | z = exp(x)
+other axes; x: fp16[1, 4, 1, n = 3 in 1..64]; y = layer_norm(softmax(x, axis = 1)) | z = reduce_sum(x, axes = [1])
+a softmax along it; x: fp16[1, 4, 1, n = 3 in 1..64]; y = softmax(x - 5.0, axis = -1) | z = softmax(x * 0.0 - 3.0, axis = 3)
+sums along it; x: fp16[2, n = 3 in 1..64]; y = reduce_sum(exp(x), axes = [1]) | z = reduce_mean(exp(x), axes = [1], keep_dims = true)
+sums of all; x: fp16[2, n = 3 in 1..64]; y = reduce_mean(x + 1.0, axes = [0, 1]) | z = reduce_sum(x + 1.0, axes = [0, 1])
+the largest and the least; x: fp16[2, n = 3 in 1..64]; y = reduce_max(x - 2.0, axes = [1]) | z = reduce_min(x + 2.0, axes = [-1], keep_dims = true)
+what is no number where it is padded; x: fp16[2, n = 3 in 1..64]; y = reduce_sum(1.0 / x, axes = [1]) | z = reduce_max(log(abs(x)), axes = [1])
+products that contract it; x: fp16[4, n = 3 in 1..64], z0: fp16[n, 5]; y = (x + 1.0) @ (z0 + 2.0) | z = x @ transpose(x, perm = [1, 0])
+a product along a batch; x: fp16[n = 3 in 1..64, 4, 2], z0: fp16[n, 2, 3]; y = x @ z0 | z = x @ fill([2, 3], 0.5)
+a table of weights; x: fp16[n = 3 in 1..64, 4]; weight w: [5, 4] | y = mil.linear(x, w) | z = transpose(x, perm = [1, 0])
+a convolution along it; x: fp16[1, 4, 1, n = 3 in 1..64]; layer a: Conv1d(4, 6, 3, pad = 1, bias = true), b: Conv1d(6, 2, 5, pad = 4, dilation = 2) | y = b(relu(a(x + 1.0)) + 1.0)
+rows of a table by numbers; ids: int32[n = 3 in 1..64]; weight t: [7, 4] | y = embedding(ids, t) + 1.0 | z = reduce_sum(embedding(ids, t), axes = [0])
+other shapes; x: fp16[1, 6, 1, n = 3 in 1..64]; y = reshape(x, [2, 3, x.shape[3]]) | z = expand_dims(squeeze(x, axes = [0, 2]), axes = [1])
+other axes cut and joined; x: fp16[1, 6, 1, n = 3 in 1..64]; a, b = split(x, num_splits = 2, axis = 1) | y = concat(b, a, x[:, 0:2], axis = 1) | z = x[0, 1:3]
+sums from the beginning on; x: fp16[2, n = 3 in 1..64]; y = cumsum(x, axis = 1)
+attention; x: fp16[1, 16, 1, n = 3 in 1..64]; layer a: Attention(16, 4, 2), b: MultiHeadAttention(16, 2), c: Attention(16, 2, interleaved = true) | y = b(a(x)) + c(x)
+to a memory; x: fp16[1, 8, 1, 5], m: fp16[1, 8, 1, n = 3 in 1..64]; layer a: MultiHeadAttention(8, 2) | y = a(x, m)
+nothing flexible; x: fp16[4]; y = x + 1.0
+a fixed one beside it; x: fp16[4], z0: fp16[n = 3 in 1..64, 4]; y = x + z0
+a slice of it; x: fp16[2, n = 3 in 1..64]; y = x[:, -1]
+its beginning; x: fp16[2, n = 3 in 2..64]; y = x[:, 0:2]
+joined along it; x: fp16[2, n = 3 in 1..64]; y = concat(x, x, axis = 1)
+joined with what was not padded; x: fp16[2, n = 3 in 1..64], z0: fp16[1, 3]; y = concat(x, z0, axis = 0)
+turned round; x: fp16[2, n = 3 in 1..64]; y = reverse(x, axes = [1])
+a norm over it; x: fp16[2, n = 3 in 1..64]; y = mil.layer_norm(x, axes = [1])
+sums from the end on; x: fp16[2, n = 3 in 1..64]; y = cumsum(x, axis = 1, reverse = true)
+joined with another axis; x: fp16[2, n = 3 in 1..64]; y = reshape(x, [x.shape[1] * 2])
+its size; x: fp16[2, n = 3 in 1..64]; y = x * n
+its size as a number; x: fp16[2, n = 3 in 1..64]; y = x + 1.0 | z = n + 0
+half its size; x: fp16[2, n = 4 in 2..64]; y = fill([n // 2], 1.0)
+taken out of it; x: fp16[n = 3 in 1..64, 2], ids: int32[2]; y = gather(x, ids, axis = 0)
+pooled; x: fp16[1, 2, 4, n = 4 in 2..64]; y = max_pool2d(x, 2)
+a stride; x: fp16[1, 4, 1, n = 4 in 2..64]; layer a: Conv1d(4, 4, 3, stride = 2, pad = 1) | y = a(x)
+integers along it; x: int32[2, n = 3 in 1..64]; y = reduce_sum(x, axes = [1])
+a choice; x: fp16[n = 3 in 1..64]; y = cond(true, relu, sigmoid, x)
+one side of a product; x: fp16[4, n = 3 in 3..3], z0: fp16[3..64, 5]; y = x @ z0
+two dimensions; x: fp16[1..8, n = 3 in 1..64]; y = x + 1.0
+END
+python3 run.py
+printf 'model main(x: fp16[n = 5 in 2..24], z: fp16[n]) -> y = x + z\nmodel fixed(x: fp16[3]) -> y = x * 2.0\nmodel kept(x: fp16[?]) -> y {\n    state s: fp16[1]\n    write(s, read(s) + 1.0)\n    y = x * read(s)\n}\nmodel open(x: fp16[?]) -> y = x + 1.0\n' >m.anedsl
+say() { echo "== $*"; anerun -q --random 1 "$@" 2>&1; }
+printf 'model main(x: fp16[n = 5 in 2..24]) -> y = x * 2.0\n' >p.anedsl; say --buckets powers p.anedsl
+say --buckets 2,4 m.anedsl
+for b in 4,2 0 4, x 4,4 ''; do say --buckets "$b" m.anedsl; done
+say --buckets 4 --target m1 m.anedsl
+say --buckets 8 --function fixed m.anedsl
+say --buckets 8 --function kept m.anedsl
+printf 'model main(x: fp16[?]) -> y = x\n' >o.anedsl; say --buckets powers o.anedsl
+anerun -q --random 1 -O o m.anedsl; printf 'model main(x: fp16[5]) -> y = x[0:3]\n' >c.anedsl; anerun -q -i x=o/y.npy -O o3 c.anedsl
+say --buckets 8 -i x=o/y.npy -i z=o3/y.npy m.anedsl
+anec -q -t host m.anedsl -o m.mlpackage && say --buckets 8 -b sim:m5 --function main m.mlpackage
+anerun -q -b ref -i x=o/y.npy -i z=o/y.npy --iterations 2 --buckets 8 m.anedsl
