@@ -323,11 +323,11 @@ bool wino_suits(const FlatLower *l, const Conv *v)
         if (w->stride[i] != 1 || w->dilation[i] != 1 || w->kernel[i] != 3) return false;
     if (l->p->how.exact || !direct_suits(l, v)) return false;
     const Wino c = wino_of(l, v);
-    const double tiles = (double)(c.high_tiles * c.wide_tiles);
+    const double tiles = (double)(c.high_tiles * c.wide_tiles), numbers = NUMBERS, byte = BYTE;
     const double wide = (double)(c.panels * l->p->kernels->nr), deep = (double)c.depth;
-    const double products = NUMBERS * tiles * deep * wide;
-    const double reading = BYTE * 4. * NUMBERS * deep * wide * (double)c.groups;
-    const double transforms = 8 * NUMBERS * (deep + wide) * tiles;
+    const double products = numbers * tiles * deep * wide;
+    const double reading = byte * 4 * numbers * deep * wide * (double)c.groups;
+    const double transforms = 8 * numbers * (deep + wide) * tiles;
     const double direct = 9 * (double)v->cin * wide * (double)(w->out[1] * w->out[2]);
     return (products > reading ? products : reading) + transforms < 0.9 * direct;
 }
