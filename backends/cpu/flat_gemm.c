@@ -18,8 +18,9 @@ typedef struct {
     const FlatStep *s;
     const FlatRun *r;
     const Gemm *g;
-    Matrix a, b;       /* where they are in this run */
-    const float *left; /* a in panels of all of k, when it was packed beforehand */
+    Matrix a, b; /* where they are in this run */
+    /* a in panels of all of k, or its rows, and b in panels, when they were packed beforehand */
+    const float *left, *right;
 } GemmWork;
 
 typedef struct {
@@ -79,6 +80,7 @@ static const void *right_of(const GemmWork *w, const GemmPart *p, int64_t j, int
         const int64_t at = ((p->col + j) / nr * g->k + l) * nr;
         return (const char *)g->packed + at * (g->half ? 2 : 4);
     }
+    if (w->right) return w->right + ((p->col + j) / nr * g->k + l) * nr;
     Matrix b = matrix_at(w->b, l, p->col + j);
     b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
     /* a panel of columns is a panel of rows of the turned matrix */
@@ -223,16 +225,47 @@ static void pack_left(void *ctx, int64_t part, int lane)
     else pack_panel(k, a, n, g->k, k->mr, to);
 }
 
+static void pack_right_part(void *ctx, int64_t part, int lane)
+{
+    const GemmWork *w = ctx;
+    const Gemm *g = w->g;
+    const int nr = w->r->k->nr;
+    const Matrix b = matrix_at(w->b, 0, part * nr),
+                 turned = { b.data, b.dtype, b.cols, b.rows };
+    (void)lane;
+    pack_panel(w->r->k, turned, gemm_least(nr, g->n - part * nr), g->k, nr,
+               (float *)(uintptr_t)w->right + part * nr * g->k);
+}
+
+/* Floats of a as it is packed beforehand, and of b: where several parts read it. */
+static int64_t left_whole(const Gemm *g, const Kernels *k)
+{
+    if (g->batch > 1 || g->nparts < 2 || g->m <= FEW || (g->straight && !g->copied)) return 0;
+    return pack_panels(g->m, k->mr) * k->mr * (g->straight ? pack_apart(k, g->k) : g->k);
+}
+
+static int64_t right_whole(const Gemm *g, const Kernels *k)
+{
+    return g->packed || g->batch > 1 || g->mparts < 2 ? 0
+                                                      : pack_panels(g->n, k->nr) * k->nr * g->k;
+}
+
 static void gemm_run(const FlatStep *s, FlatRun *r)
 {
     const Gemm *g = s->data;
     GemmWork w = { .s = s, .r = r, .g = g, .a = g->a, .b = g->b };
     if (g->a_slot >= 0) w.a.data = flat_at(r, g->a_slot);
     if (g->b_slot >= 0) w.b.data = flat_at(r, g->b_slot);
-    if (s->room) {
+    const int64_t left = left_whole(g, r->k), right = right_whole(g, r->k);
+    if (left) {
         w.left = (const float *)(void *)r->room;
         w.a.data = (const char *)w.a.data + g->a_at[0] * (w.a.dtype == DT_FP16 ? 2 : 4);
         team_run(r->team, pack_left, &w, pack_panels(g->m, r->k->mr));
+    }
+    if (right) {
+        w.right = (const float *)(void *)r->room + left;
+        w.b.data = (const char *)w.b.data + g->b_at[0] * (w.b.dtype == DT_FP16 ? 2 : 4);
+        team_run(r->team, pack_right_part, &w, pack_panels(g->n, r->k->nr));
     }
     team_run(r->team, gemm_part, &w, g->batch * g->mparts * g->nparts);
 }
@@ -302,11 +335,7 @@ static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
     if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
     s->lane_room = part_bytes(g, p->kernels);
-    if (g->batch == 1 && g->nparts > 1 && g->m > FEW && (g->copied || !g->straight)) {
-        const int64_t apart = g->straight ? pack_apart(p->kernels, g->k) : g->k;
-        s->room = (size_t)(pack_panels(g->m, p->kernels->mr) * p->kernels->mr * apart)
-                * sizeof(float);
-    }
+    s->room = (size_t)(left_whole(g, p->kernels) + right_whole(g, p->kernels)) * sizeof(float);
     return true;
 }
 
