@@ -159,14 +159,28 @@ static const char *time_text(TrainRun *r, double seconds)
     return arena_printf(&r->arena, "%dm%02ds", s / 60, s % 60);
 }
 
+/* Of a text: the tokens of a window that are learned, which all have one before them. */
+static uint64_t tell_window(const TrainRun *r)
+{
+    return r->data.window > 1 ? r->data.window - 1 : 1;
+}
+
+static const char *rate_text(TrainRun *r, double ms)
+{
+    const uint64_t samples = run_set(r, SET_accum)->count * r->data.batch;
+    const double tokens = (double)(samples * tell_window(r));
+    return r->data.token ? arena_printf(&r->arena, "  tok/s=%.0f", 1000 * tokens / ms) : "";
+}
+
 void run_say_step(TrainRun *r, uint64_t step, double ms)
 {
     const bool logs = step % run_set(r, SET_log_every)->count == 0;
     Arena before = r->arena;
     r->arena = (Arena){ 0 };
     const double left = (double)(r->steps - step) * ms / 1000;
-    run_line(r, !logs, "step %llu  loss=%s  lr=%.2e  %.1fms/step  |g|=%.3g  scale=%s%s%s%s",
-             (unsigned long long)step, run_loss_text(r, r->state.loss), r->lr, ms, r->norm,
+    run_line(r, !logs, "step %llu  loss=%s  lr=%.2e  %.1fms/step%s  |g|=%.3g  scale=%s%s%s%s",
+             (unsigned long long)step, run_loss_text(r, r->state.loss), r->lr, ms,
+             rate_text(r, ms), r->norm,
              r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off",
              left >= 60 ? "  eta=" : "", left >= 60 ? time_text(r, left) : "",
              r->skipped ? "  skip" : "");
@@ -179,8 +193,11 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms)
     Buf b = { 0 };
     char text[512];
     if (!r->leads) return true;
-    snprintf(text, sizeof text, "%llu,,%.9g,%.9g,%.9g,%.9g,%llu,%.3f,%.3f,,%.3f,%.3f,",
-             (unsigned long long)step, r->state.loss, r->lr, r->norm, r->scale.value,
+    char tokens[24] = "";
+    const unsigned long long so_far = r->state.samples * tell_window(r);
+    if (r->data.token) snprintf(tokens, sizeof tokens, "%llu", so_far);
+    snprintf(text, sizeof text, "%llu,%s,%.9g,%.9g,%.9g,%.9g,%llu,%.3f,%.3f,,%.3f,%.3f,",
+             (unsigned long long)step, tokens, r->state.loss, r->lr, r->norm, r->scale.value,
              (unsigned long long)r->scale.skipped, ms, r->ms_data, r->ms_run, r->ms_update);
     buf_puts(&b, text);
     if (r->evaluated) {

@@ -7,6 +7,7 @@ try anetrain -q --resume %t/run --export %t/w.safetensors
 for from in "run" "w.bin --model $model $small" "w.safetensors --model $model $small"; do (d=$PWD; cd %t; anegen -q $(echo $from | sed "s|--model |--model $d/|") -p "she sells" -n 6 -t 0 -b ref); done
 try anetrain -q $model --data %t/sea.txt $small --steps 1 -b ref -o %t/more --init %t/w.bin
 cut -d, -f1-4 %t/more/log.csv
+anetrain $model --data %t/sea.txt $small --steps 1 -b ref -o %t/told 2>&1 | grep -o 'step  tok/s=[0-9]' | sed 's/[0-9]/N/'
 cd %t
 try anegen w.bin -p x --vocab bytes
 try anegen w.bin --model gone.anedsl -p x
