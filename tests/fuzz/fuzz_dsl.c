@@ -25,8 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Buf copy = { 0 }, printed = { 0 };
     Diag d = { 0 };
-    buf_add(&copy, data, size); /* a NUL follows, as in a mapped file */
-    const Source src = { .name = "x.anedsl", .text = copy.s, .len = copy.len };
+    buf_add(&copy, data, size);              /* a NUL follows, as in a mapped file */
+    const char *text = copy.s ? copy.s : ""; /* of no bytes too */
+    const Source src = { .name = "x.anedsl", .text = text, .len = copy.len };
     const DslOptions opt = { .dir = "tests/fuzz/none", .opset = OPSET_IOS16 };
     dsl_print_tokens(&d, &src, &printed);
     dsl_print_ast(&d, &src, &printed);
