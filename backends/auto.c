@@ -2,6 +2,7 @@
  * processor, with the reason. */
 #include "ane/ane.h"
 #include "backend.h"
+#include "composed.h"
 #include "session.h"
 #include "cpu/cpu.h"
 
@@ -30,6 +31,17 @@ const char *auto_reason(Arena *a, const Diag *d, const char *other)
     return arena_strndup(a, said, strcspn(said, "\n"));
 }
 
+/* What the engine does not take as a whole it may take in parts. States stay in one program. */
+static Program *in_parts(const Backend *engine, const Func *f)
+{
+    Diag quiet = { .quiet = true };
+    Program *p = carry_wanted(engine, f, &quiet)
+                   ? NULL
+                   : row_compile_placed(engine, &backend_cpu, f, &quiet);
+    diag_free(&quiet);
+    return p;
+}
+
 static Program *auto_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
@@ -42,6 +54,7 @@ static Program *auto_compile(const Backend *self, const Module *m, const Func *f
     if (!p && quiet.fails && ane_was_outside(a->engine))
         diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s", said);
     ane_tell(a->engine, d);
+    if (!p && !quiet.fails) p = in_parts(a->engine, f);
     if (p) p->other = &backend_cpu; /* should a run fail there */
     else p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %s", said));
     diag_free(&quiet);

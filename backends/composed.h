@@ -17,6 +17,12 @@ bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Prog
  * False: b is no engine, or there are none. */
 bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out);
 
+/* Compiles the parts of f that are worth a dispatch for the engine, and the others for `other`
+ * (func_place). NULL: the engine has no part of it, or all, or a part does not compile; *d may
+ * say why. */
+Program *row_compile_placed(const Backend *engine, const Backend *other, const Func *f,
+                            Diag *d);
+
 /* ---- ops on integers in front (front.c) -------------------------------------------------- */
 
 /* An engine takes no integers: the processor looks up first what they stand for. */

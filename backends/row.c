@@ -274,6 +274,49 @@ bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Prog
     return n > 0;
 }
 
+/* ---- the engine's parts and the processor's ---------------------------------------------- */
+
+/* What keeps the first op that is not the engine's from it. */
+static const char *placed_why(const Placement *at, Arena *a)
+{
+    for (int i = 0; i < at->nop; i++)
+        if (at->op[i].rule)
+            return arena_printf(
+                a, "%d parts, %d of them the engine's; the processor runs %s (%s)", at->npart,
+                at->engines, op_name(at->op[i].op), at->op[i].rule->name);
+    return arena_printf(a, "%d parts, %d of them the engine's", at->npart, at->engines);
+}
+
+static bool compile_placed(Row *r, const Backend *const by[2], const RuleSet *rs,
+                           const Placement *at, Diag *d)
+{
+    const Func *f = r->base.func;
+    Arena *a = &r->arena;
+    int *end = NEW_ARRAY(a, at->npart + 1, int), first = 0;
+    for (int i = 0; i < at->npart; i++) end[i] = at->part[i].to;
+    r->part = NEW_ARRAY(a, at->npart + 1, Program *);
+    r->module = func_cut_at(f, rs, at->npart, end, a, d);
+    r->modules = at->npart;
+    for (int i = 0; i < r->modules; i++)
+        if (!compile_part(r, by[at->part[i].engine], d)) return false;
+    while (!at->part[first].engine) first++;
+    row_told(r, f, first, placed_why(at, a));
+    return true;
+}
+
+Program *row_compile_placed(const Backend *engine, const Backend *other, const Func *f, Diag *d)
+{
+    RuleSet rs;
+    Placement at;
+    const Backend *const by[2] = { other, engine };
+    if (!backend_rules(engine, &rs, d)) return NULL;
+    Row *r = row_new(engine, f);
+    const bool several = func_place(f, &rs, &r->arena, d, &at) && at.engines && at.npart > 1;
+    if (several && compile_placed(r, by, &rs, &at, d)) return &r->base;
+    row_free(&r->base);
+    return NULL;
+}
+
 /* ---- what is looked up before ------------------------------------------------------------ */
 
 static bool compile_behind(Row *r, const Backend *b, const Func *f, Diag *d)

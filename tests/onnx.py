@@ -230,6 +230,7 @@ REFUSED = [
     ("Hardmax", [["n"]], {}, "its dimensions are not known"),
     ("Softmax", [[2, 2]], {"axis": 5}, "there is no axis 5 in 2 dimensions"),
     ("Concat", [[1]] * 257, {"axis": 0}, "more than 256 inputs"),
+    ("Concat", [[1], None, [1]], {"axis": 0}, "its input 1 is left out"),
     ("ScatterND", [[2], I([0]), [1]], {"reduction": "frob"}, "its reduction is frob"),
     ("OneHot", ["int", "int", F(0, 1)], {}, "its depth is not known before it runs"),
     ("Einsum", [[2], [2]], {"equation": "...i,i"}, "its equation is"),

@@ -24,6 +24,8 @@ static const Example examples[] = {
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
     { "anec --target CHIP -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
+    { "anec --plan --target CHIP --report plan.html model.mlpackage",
+      "what would run on the engine, what not, and what it costs" },
     { "anec --check --target CHIP model.mil",
       "say what that chip would refuse or get wrong, and the fix" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
@@ -157,8 +159,10 @@ static bool check_output(const CompilerJob *j)
         arena_free(&a);
         return false;
     }
-    if (j->mode == MODE_CHECK || j->mode == MODE_TOKENS || j->mode == MODE_AST)
-        return usage_error(&tool, "-o goes neither with --check nor with --emit tokens or ast");
+    if (j->mode == MODE_CHECK || j->mode == MODE_PLAN || j->mode == MODE_TOKENS
+        || j->mode == MODE_AST)
+        return usage_error(
+            &tool, "-o goes neither with --check, --plan nor with --emit tokens or ast");
     return true;
 }
 
@@ -195,7 +199,11 @@ static bool choose_mode(CompilerJob *j)
     if (asks_tables(j)) return true;
     const bool emit = compiler_given(j, ANEC_emit), dump = compiler_given(j, ANEC_dump_after),
                check = compiler_given(j, ANEC_check), stats = compiler_given(j, ANEC_stats),
-               format = compiler_given(j, ANEC_format);
+               format = compiler_given(j, ANEC_format), plan = compiler_given(j, ANEC_plan);
+    if (plan && (emit || dump || check || stats || format))
+        return usage_error(
+            &tool,
+            "--plan goes neither with --emit, --dump-after, --check, --stats nor --format");
     if (format && (emit || dump || stats))
         return usage_error(&tool,
                            "--format goes neither with --emit, --dump-after nor --stats");
@@ -210,6 +218,7 @@ static bool choose_mode(CompilerJob *j)
     if (format) j->mode = MODE_FORMAT;
     else if (check) j->mode = MODE_CHECK;
     else if (stats) j->mode = MODE_STATS;
+    else if (plan) j->mode = MODE_PLAN;
     else if (dump) j->mode = MODE_DUMP;
     else j->mode = emit ? emit_mode(compiler_opt(j, ANEC_emit)->text) : MODE_MIL;
     return true;
@@ -217,11 +226,15 @@ static bool choose_mode(CompilerJob *j)
 
 static bool check_usage(const CompilerJob *j)
 {
-    if (compiler_json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK
-        && !compiler_given(j, ANEC_compress_report))
+    if (j->mode == MODE_PLAN && !common(j->args, COM_target)->count)
+        return usage_error(&tool, "--plan goes with --target CHIP");
+    if (compiler_given(j, ANEC_report) && j->mode != MODE_PLAN)
+        return usage_error(&tool, "--report goes with --plan");
+    if (compiler_json(j) && j->mode != MODE_STATS && j->mode != MODE_PLAN
+        && j->mode != MODE_CHECK && !compiler_given(j, ANEC_compress_report))
         return usage_error(
             &tool,
-            "--json goes with --stats, --check, --compress-report, --list-rules, --list-targets "
+            "--json goes with --stats, --plan, --check, --compress-report, --list-rules, --list-targets "
             "or --explain; --emit json prints the program");
     if (compiler_given(j, ANEC_cut)
         && (!compiler_given(j, ANEC_output) || !common(j->args, COM_target)->count))

@@ -24,6 +24,7 @@ typedef enum {
     MODE_DUMP,  /* the text after certain passes; with -o the program too */
     MODE_CHECK, /* errors and warnings */
     MODE_STATS, /* counts of ops, weights and memory; with -o the program too */
+    MODE_PLAN,  /* where its ops would run, and what they cost */
     MODE_LISTS, /* tables, without a program */
     MODE_RULES  /* rules, without a program */
 } Mode;

@@ -233,6 +233,31 @@ static int put_stats(CompilerJob *j)
     return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
 }
 
+static int put_plan(CompilerJob *j)
+{
+    const RuleSet *rs = &j->pipeline.rules;
+    const OptValue *report = compiler_opt(j, ANEC_report);
+    const Module *m = j->model.module;
+    const char *path = j->model.path;
+    if (rs->target->chip < 0) {
+        usage_error(j->args->tool,
+                    "--plan --target %s: no chip is called so; --list-targets lists them",
+                    rs->target->name);
+        return EXIT_USAGE;
+    }
+    (compiler_json(j) ? placed_json : placed_text)(&j->out, path, m, rs, j->diag);
+    if (report->count && diag_ok(j->diag)) {
+        Buf page = { 0 };
+        Arena a = { 0 };
+        placed_page(&page, path, m, rs, j->diag);
+        if (file_make_dirs(j->diag, file_dir(&a, report->text)))
+            file_write_all(j->diag, report->text, page.s, page.len);
+        buf_free(&page);
+        arena_free(&a);
+    }
+    return diag_exit(j->diag);
+}
+
 static int put_program(CompilerJob *j)
 {
     if (compiler_given(j, ANEC_output)) return compiler_save(j);
@@ -247,6 +272,7 @@ int compiler_produce(CompilerJob *j)
         code = model_check(&j->model, j->diag);
         return code ? code : check_rules(j, true);
     }
+    if (j->mode == MODE_PLAN) return put_plan(j);
     if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes)) code = check_rules(j, false);
     if (code) return code;
     if (mode_is_view(j->mode)) return put_view(j);

@@ -6,6 +6,7 @@
 #include "../lib/read.h"
 #include "../lib/report.h"
 #include "../ir/ir.h"
+#include "../ir/passes/passes.h"
 #include "../ir/targets/rules.h"
 
 /* ---- a program for other programs -------------------------------------------------------- */
@@ -29,6 +30,18 @@ struct CompressPlan;
 void compressed_list(Buf *out); /* all compressed forms */
 void compressed_text(Buf *out, const struct CompressPlan *p);
 void compressed_json(Buf *out, const struct CompressPlan *p);
+
+/* ---- where each op would run, and what it costs (cost_plan.c, cost_page.c) ----------------- */
+
+void placed_text(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
+void placed_json(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
+void placed_page(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
+const char *placed_side(bool engine);
+const char *placed_value(const PlacedOp *o); /* the name of its first result, or "" */
+/* The page in pieces. */
+void page_begin(Buf *out, const char *path, const Target *t);
+void page_func(Buf *out, const Func *f, const Placement *at);
+void page_end(Buf *out, const Module *m, const Target *t);
 
 /* ---- the tables as text ------------------------------------------------------------------ */
 

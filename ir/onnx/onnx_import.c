@@ -291,7 +291,8 @@ static bool node_inputs(OnnxImport *im, OnnxCall *c)
     if (c->nin < c->row->min || c->nin > c->row->max)
         return onnx_refuse(c, "it has %d inputs, and takes %d to %d", c->nin, c->row->min,
                            c->row->max);
-    for (int i = 0; i < c->row->min; i++)
+    const int needed = c->row->max == ONNX_MAX_IN ? c->nin : c->row->min;
+    for (int i = 0; i < needed; i++)
         if (!c->in[i]) return onnx_refuse(c, "its input %d is left out", i);
     return true;
 }

@@ -47,6 +47,50 @@ bool func_is_deep(const Func *f, const RuleSet *rs);
  * the array is in the arena. 0: f is not too deep, or has no place to cut where only tensors
  * that an engine takes go over. */
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***part, Diag *d);
+/* The places in the body of a function, before op i and, for i = n, behind the last. */
+typedef struct {
+    int n;
+    bool *open;    /* it may be cut there: only tensors that an engine takes go over */
+    double *bytes; /* of what goes over */
+} CutPlaces;
+/* In the arena. False: a result of f is a constant or an input, so that no part would make it. */
+bool func_cut_places(const Func *f, const RuleSet *rs, Arena *a, CutPlaces *out);
+/* Cuts f behind op end[0] - 1, end[1] - 1 .. into n parts, as func_cut does; the last end is the
+ * count of ops. */
+Module **func_cut_at(const Func *f, const RuleSet *rs, int n, const int *end, Arena *a,
+                     Diag *d);
+
+/* ---- engine or processor (place.c) ------------------------------------------------------- */
+
+typedef struct {
+    const Op *op;
+    bool free;          /* a constant: it runs nowhere */
+    const Rule *rule;   /* that keeps it from the engine, or NULL */
+    const char *why;    /* what the rule says of it, or NULL */
+    double macs, bytes; /* multiply-adds; weights read and results written */
+    double us[2];       /* on the processor, and on the engine */
+} PlacedOp;
+
+typedef struct {
+    int from, to; /* ops */
+    bool engine;
+    double us;    /* with the dispatch, and what goes over at its beginning */
+    double bytes; /* that go over there */
+} PlacedPart;
+
+typedef struct {
+    PlacedOp *op;
+    PlacedPart *part;
+    int nop, npart, engines; /* engines: parts that are the engine's */
+    double us;               /* of all parts */
+    double alone;            /* of the processor alone */
+} Placement;
+
+/* Where each op of f would run at the least cost by the figures of costs.def: on the engine what no
+ * rule of rs forbids, where that saves more than the dispatch and the copies that it costs. Nothing
+ * was measured on a device. In the arena; op i is the i-th of the body. False: f cannot be cut, and
+ * a rule forbids some of it; out->npart is 0. */
+bool func_place(const Func *f, const RuleSet *rs, Arena *a, Diag *d, Placement *out);
 
 /* The one dimension of v that is not known; -1: all are, -2: several are not. */
 int pad_input_axis(const Value *v);

@@ -1,5 +1,5 @@
-/* segments.c -- cuts a function that is too deep for a target into several that run one after
- * the other (rule deep-program).
+/* segments.c -- cuts a function into several that run one after the other: one that is too deep
+ * for a target (rule deep-program), or where the caller says (place.c).
  *
  * A good place for a cut is one where few bytes go over: between the layers of a model that
  * is one tensor. A value that goes over becomes a result of one part and an input, of the
@@ -216,6 +216,13 @@ bool func_is_deep(const Func *f, const RuleSet *rs)
     return rule_holds(rs, RULE_deep_program) && most > 0 && func_layers(f) > most;
 }
 
+static void make_parts(const SegmentCut *c, int n, const int *end, Arena *a, Module ***out,
+                       Diag *d)
+{
+    *out = NEW_ARRAY(a, n + 1, Module *);
+    for (int i = 0; i < n; i++) (*out)[i] = make_part(c, i ? end[i - 1] : 0, end[i], d);
+}
+
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***out, Diag *d)
 {
     SegmentCut c = { .func = f, .rules = rs };
@@ -226,8 +233,33 @@ int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***out, Diag *d)
     for (int at = 0; at >= 0 && at < c.n;)
         at = end[n++] = end_of(&c, at, rule_limit(rs, LIMIT_layers));
     if (end[n - 1] < 0) n = 0;
-    *out = NEW_ARRAY(a, n + 1, Module *);
-    for (int i = 0; i < n; i++) (*out)[i] = make_part(&c, i ? end[i - 1] : 0, end[i], d);
+    make_parts(&c, n, end, a, out, d);
     cut_close(&c);
     return n;
+}
+
+bool func_cut_places(const Func *f, const RuleSet *rs, Arena *a, CutPlaces *out)
+{
+    SegmentCut c = { .func = f, .rules = rs };
+    if (!results_are_computed(f)) return false;
+    cut_open(&c);
+    *out = (CutPlaces){ .n = c.n };
+    out->open = NEW_ARRAY(a, c.n + 1, bool);
+    out->bytes = NEW_ARRAY(a, c.n + 1, double);
+    for (int i = 0; i <= c.n; i++) {
+        out->open[i] = !c.odd[i];
+        out->bytes[i] = c.bytes[i];
+    }
+    cut_close(&c);
+    return true;
+}
+
+Module **func_cut_at(const Func *f, const RuleSet *rs, int n, const int *end, Arena *a, Diag *d)
+{
+    SegmentCut c = { .func = f, .rules = rs };
+    Module **part;
+    cut_open(&c);
+    make_parts(&c, n, end, a, &part, d);
+    cut_close(&c);
+    return part;
 }

@@ -26,6 +26,7 @@ enum {
 #define ABOUT(...)   __VA_ARGS__
 #define LIMITS(...)  .limits = { { __VA_ARGS__ } },
 #define NUMBERS(...) .numbers = { { __VA_ARGS__ } },
+#define COSTS(...)   .costs = { { __VA_ARGS__ } }
 #define SAME
 #define FP16_ONLY    { IO_FP16, IO_AUTO }
 #define FP32_FIRST   { IO_FP32, IO_FP16, IO_AUTO }
@@ -44,6 +45,17 @@ const Target targets[] = {
 };
 const int target_count = (int)COUNT(targets);
 const int chip_count = CHIP_COUNT;
+
+const CostInfo costs[COST_COUNT] = {
+#define COST(id, unit, doc, evidence) [COST_##id] = { #id, unit, doc, evidence },
+#include "costs.def"
+};
+
+ChipCost target_cost(const Target *t, CostId id)
+{
+    while (t && t->costs.of[id].high <= 0) t = target_base(t);
+    return t ? t->costs.of[id] : targets[TARGET_FIRST_CHIP].costs.of[id];
+}
 
 static const struct {
     int major;

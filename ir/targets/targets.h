@@ -99,6 +99,32 @@ typedef union {
     ChipNumber of[NUM_COUNT];
 } ChipNumbers;
 
+/* ---- costs ------------------------------------------------------------------------------- */
+
+typedef enum {
+#define COST(id, ...) COST_##id,
+#include "costs.def"
+    COST_COUNT
+} CostId;
+
+/* The least and the most that was published of a figure; high 0: as its base. */
+typedef struct {
+    double low, high;
+} ChipCost;
+
+typedef union {
+    struct {
+#define COST(id, ...) ChipCost id;
+#include "costs.def"
+    };
+    ChipCost of[COST_COUNT];
+} ChipCosts;
+
+typedef struct {
+    const char *name, *unit, *doc, *evidence;
+} CostInfo;
+extern const CostInfo costs[COST_COUNT];
+
 /* ---- targets ----------------------------------------------------------------------------- */
 
 /* The order in which a compiled program takes its inputs, as far as it was observed. */
@@ -125,11 +151,15 @@ struct Target {
     InputOrder order;
     ChipLimits limits;
     ChipNumbers numbers;
+    ChipCosts costs;
 };
 
 enum { TARGET_generic, TARGET_host, TARGET_FIRST_CHIP }; /* the chips follow */
 extern const Target targets[];
 extern const int target_count;
+/* A figure of costs.def: the target's own or that of its nearest base that has one; of one that is
+ * no chip, the first chip's. */
+ChipCost target_cost(const Target *t, CostId id);
 const Target *target_base(const Target *t); /* NULL: none */
 
 const char *target_version(const Target *t);

@@ -1,0 +1,2 @@
+# anec --plan --target generic ../ane/placed.anedsl
+# exit: 2

@@ -1,0 +1,1 @@
+# anec --plan --json --target m4 ../ane/placed-small.anedsl

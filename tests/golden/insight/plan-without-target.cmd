@@ -1,0 +1,2 @@
+# anec --plan ../ane/placed.anedsl
+# exit: 2

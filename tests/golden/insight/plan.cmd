@@ -1,0 +1,1 @@
+# anec --plan --target m1 ../ane/placed.anedsl

@@ -1,0 +1,2 @@
+# anec --report %t/p.html ../ane/placed.anedsl
+# exit: 2

@@ -1,0 +1,55 @@
+#!/bin/sh
+# plan.sh -- the page of `anec --plan --report` in a headless Chromium: its text, and a picture of it.
+# usage: plan.sh BUILD            ends with `plan: N passed, N failed`
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+case $1 in /*) build=$1 ;; *) build=$top/$1 ;; esac
+passed=0 failed=0
+good() { passed=$((passed + 1)); }
+bad() { echo "plan: $*"; failed=$((failed + 1)); }
+said() { if grep -qE "$2" "$1"; then good; else bad "no /$2/ in $1"; fi; } # said FILE PATTERN
+temp=$(mktemp -d "${TMPDIR:-/tmp}/plan.XXXXXX")
+trap 'rm -rf "$temp"' EXIT
+cd "$temp" || exit 1
+cp "$top/tests/golden/ane/placed.anedsl" '<b>&".anedsl'
+if "$build/anec" --plan --target m1 --report plan.html '<b>&".anedsl' >text 2>&1; then good; else bad "anec:"; cat text; fi
+said text '^part 2 on the processor: about [0-9]+ us, 262144 bytes come over$'
+if grep -qE 'src=|href=|<script|@import|url\(' plan.html; then bad "the page asks for something elsewhere"; else good; fi
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+if [ -n "$browser" ]; then
+    flags="--headless --no-sandbox --disable-gpu --user-data-dir=$temp/home --window-size=1100,900"
+    # shellcheck disable=SC2086
+    "$browser" $flags --dump-dom "file://$temp/plan.html" >dom 2>log || bad "chromium: $(tail -n 3 log)"
+    said dom '<title>&lt;b&gt;&amp;".anedsl on m1</title>'
+    said dom '3 parts, 2 of them the engine'
+    said dom '<b>op-refused</b>: resample has no form on the engine'
+    said dom '<td>w1</td><td>tensor&lt;fp16, \[1024, 512, 1, 1\]&gt;</td>'
+    # shellcheck disable=SC2086
+    "$browser" $flags --screenshot="$temp/plan.png" "file://$temp/plan.html" >log 2>&1
+    # both colors of the picture are there
+    /usr/bin/python3 - plan.png <<'EOF' && good || bad "the picture lacks a color"
+import struct, sys, zlib
+data, at, raw = open(sys.argv[1], "rb").read(), 8, b""
+width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+while at < len(data):
+    n, name = struct.unpack(">I4s", data[at:at + 8])
+    raw += data[at + 8:at + 8 + n] if name == b"IDAT" else b""
+    at += n + 12
+raw, each = zlib.decompress(raw), {2: 3, 6: 4}[kind]
+line, seen, stride = bytearray(width * each), set(), width * each + 1
+for y in range(height):
+    mode, row = raw[y * stride], bytearray(raw[y * stride + 1:(y + 1) * stride])
+    for x in range(len(row)):
+        a, b, c = (row[x - each] if x >= each else 0), line[x], (line[x - each] if x >= each else 0)
+        p = a + b - c
+        paeth = a if abs(p - a) <= abs(p - b) and abs(p - a) <= abs(p - c) else b if abs(p - b) <= abs(p - c) else c
+        row[x] = row[x] + (0, a, b, (a + b) // 2, paeth)[mode] & 255
+    line = row
+    seen.update(bytes(row[x:x + 3]) for x in range(0, len(row), each))
+sys.exit(not {bytes((0x2a, 0x9d, 0x6f)), bytes((0xe0, 0x7a, 0x3f))} <= seen)
+EOF
+else
+    echo "plan: no chromium here: skipped the page in a browser"
+fi
+echo "plan: $passed passed, $failed failed"
+[ "$failed" = 0 ]
