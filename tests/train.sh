@@ -140,6 +140,7 @@ while [ $n -lt "${KILLS:-5}" ]; do
     logged=$(tail -n 1 part/log.csv | cut -d, -f1)
     last=$(sed 's/step-0*//; s/\..*//' part/last)
     check "kill $n loses one step at most" [ "$last" -ge "$((${logged:-0} - 1))" ]
+    touch part/.tmp-$anetrain-1 # as between a file's name and its place
     check "kill $n resumed" anetrain -q --resume part
     check "kill $n equals" same whole part 00000090
     check "kill $n leaves nothing" [ "$(find part -name '.tmp*' | wc -l)" = 0 ]

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -12,6 +13,19 @@ static const char head[] = "step,tokens,loss,lr,grad_norm,scale,skipped,ms,ms_da
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
+/* What a process that was killed left there, between a file's name and its place. */
+static void folder_sweep(TrainFolder *f)
+{
+    DIR *dir = dir_open(f->path);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        const bool temp = !strncmp(e->d_name, ".tmp-", 5);
+        const long pid = temp ? strtol(e->d_name + 5, NULL, 10) : 0;
+        if (pid > 0 && kill((pid_t)pid, 0) && errno == ESRCH)
+            unlink(arena_printf(&f->arena, "%s/%s", f->path, e->d_name));
+    }
+    if (dir) dir_close(dir);
+}
+
 bool folder_open(TrainFolder *f, Diag *d, const char *path)
 {
     *f = (TrainFolder){ .diag = d, .lock = -1 };
@@ -20,7 +34,10 @@ bool folder_open(TrainFolder *f, Diag *d, const char *path)
     const char *name = arena_printf(&f->arena, "%s/lock", path);
     f->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (f->lock < 0) return diag_fail(d, "cannot open %s: %s", name, strerror(errno));
-    if (!flock(f->lock, LOCK_EX | LOCK_NB)) return true;
+    if (!flock(f->lock, LOCK_EX | LOCK_NB)) {
+        folder_sweep(f);
+        return true;
+    }
     return diag_fail(d, "another anetrain runs in %s: it holds %s", path, name);
 }
 
