@@ -1,2 +1,2 @@
-# anerun model.onnx
+# anerun model.pt
 # exit: 2
