@@ -79,6 +79,12 @@ bool folder_log(TrainFolder *f, uint64_t step)
     return f->log || diag_fail(f->diag, "cannot open %s: %s", path, strerror(errno));
 }
 
+bool folder_config(TrainFolder *f, const char *text)
+{
+    const char *path = arena_printf(&f->arena, "%s/config.json", f->path);
+    return file_write_all(f->diag, path, text, strlen(text));
+}
+
 bool folder_line(TrainFolder *f, const char *line)
 {
     if (fputs(line, f->log) >= 0 && !fflush(f->log)) return true;
@@ -145,12 +151,15 @@ static bool put_name(TrainFolder *f, const char *file, uint64_t step)
     return file_write_all(f->diag, path, text, strlen(text));
 }
 
+/* A name is on disk after what it names, and before older checkpoints go: a machine that loses
+ * power finds one. */
 bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n, uint64_t keep,
                  bool best)
 {
     uint64_t *step, kept;
     if (!checkpoint_write(f->diag, folder_checkpoint(f, s->step), s, p, n)
-        || !put_name(f, "last", s->step) || (best && !put_name(f, "best", s->step)))
+        || !file_sync_folder(f->diag, f->path) || !put_name(f, "last", s->step)
+        || (best && !put_name(f, "best", s->step)) || !file_sync_folder(f->diag, f->path))
         return false;
     const bool any = train_folder_named(f, "best", &kept);
     const size_t there = steps_there(f, &step);

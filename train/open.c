@@ -33,6 +33,32 @@ const char *run_options_json(TrainRun *r)
     return s;
 }
 
+/* config.json: what the run goes on with from here, for people and scripts; nothing reads it
+ * back. */
+static bool put_config(TrainRun *r)
+{
+    const struct {
+        const char *name, *text;
+    } rows[] = {
+        { "model", r->state.model_path },
+        { "model_sha256", r->state.model_sha256 },
+        { "data_sha256", r->state.data_sha256 },
+        { "backend", run_fact(r, "backend") },
+        { "io", run_fact(r, "io") },
+        { "anec_version", anec_version() },
+    };
+    cJSON *root = json_root(cJSON_CreateObject());
+    for (size_t i = 0; i < COUNT(rows); i++)
+        json_item(root, rows[i].name, cJSON_CreateString(rows[i].text));
+    json_item(root, "settings", cJSON_CreateRaw(run_settings_json(r)));
+    json_item(root, "options", cJSON_CreateRaw(run_options_json(r)));
+    char *text = json_text(root, true);
+    const bool ok = folder_config(&r->folder, arena_printf(&r->arena, "%s\n", text));
+    json_text_free(text);
+    json_free(root);
+    return ok;
+}
+
 /* Settings that the checkpoint has and the command does not; what the command has and is
  * another is named. */
 static bool take_settings(TrainRun *r)
@@ -358,5 +384,5 @@ bool run_open(TrainRun *r)
         return false;
     r->compiled = run_now() - start;
     if (r->job->dry || !r->leads) return true;
-    return folder_log(&r->folder, r->state.step) && run_show(r);
+    return folder_log(&r->folder, r->state.step) && put_config(r) && run_show(r);
 }

@@ -339,6 +339,8 @@ void folder_close(TrainFolder *f);
 /* Opens log.csv, from which lines of steps from `step` on are cut. */
 bool folder_log(TrainFolder *f, uint64_t step);
 bool folder_line(TrainFolder *f, const char *line);
+/* Writes config.json, whole or not at all. */
+bool folder_config(TrainFolder *f, const char *text);
 /* The step of the newest checkpoint; false: there is none. */
 bool folder_has(TrainFolder *f, uint64_t *newest);
 /* Opens the newest checkpoint that can be read; the path may also be that of a checkpoint. */
