@@ -223,6 +223,7 @@ def hostile(count):
 
 I = lambda *v: np.array(v, np.int64)  # noqa: E731
 F = lambda *v: np.array(v, np.float32)  # noqa: E731
+INTS = {"int": (INT64, [1]), "int2": (INT64, [2, 2])}
 NODIM = ["n", 2, 2, 2]  # a size that is not known
 # An operator, its inputs (a shape, "int": numbers that come when it runs, or a constant), its attributes, what is said.
 REFUSED = [
@@ -291,6 +292,7 @@ REFUSED = [
     ("Slice", [[2], I(0), I(1, 1)], {}, "its starts, ends, axes and steps are not as many"),
     ("Slice", [[2], I(0), I(1), I(0), I(0)], {}, "a step is 0"),
     ("Pad", [[2], I(1, 1)], {"mode": "wrap"}, "its mode is wrap"),
+    ("Gemm", ["int2", "int2", "int2"], {"beta": 1e20}, "an attribute is 1e\\+20, which int32 cannot hold"),
     ("Pad", [[2], I(1)], {}, "it has 1 pads for 1 axes"),
 ]
 
@@ -303,7 +305,7 @@ def refusals(count):
             if isinstance(x, np.ndarray):
                 constants.append(wire.put_tensor(names[-1], x))
             elif x is not None:
-                ports.append(port(names[-1], *((INT64, [1]) if x == "int" else (FLOAT, x))))
+                ports.append(port(names[-1], *(INTS[x] if isinstance(x, str) else (FLOAT, x))))
         words = b"".join(field(5, attribute(k, v)) for k, v in attributes.items())
         one = model([node(op, names, ["y"], words)], ports, [Y], constants, *(opset or [18]))
         count.refused(f"{op} {attributes}", one, pattern)

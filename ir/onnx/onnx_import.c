@@ -136,7 +136,10 @@ Value *onnx_number(OnnxCall *c, const Value *like, double v)
 {
     Builder *b = &c->b;
     const DType t = onnx_dtype(like);
-    return dtype_is_float(t) ? build_float(b, t, v) : build_int(b, (int64_t)v);
+    if (dtype_is_float(t)) return build_float(b, t, v);
+    if (v >= INT32_MIN && v <= INT32_MAX) return build_int(b, (int64_t)v);
+    onnx_refuse(c, "an attribute is %g, which int32 cannot hold", v);
+    return build_int(b, 0);
 }
 
 Value *onnx_both(OnnxCall *c, int kind, Value *x, Value *y)
