@@ -60,7 +60,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     }
     if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
     m->dsl = kind == KIND_DSL;
-    if (!m->dsl && config_get(c, CONFIG_set)->count)
+    const Container *known = kind == KIND_CONTAINER ? container_find(path) : NULL;
+    if (!m->dsl && !(known && known->named_dims) && config_get(c, CONFIG_set)->count)
         return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
     if (!m->dsl && config_get(c, CONFIG_weights)->count)
         return read_misuse(m,
@@ -235,7 +236,9 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
 {
     anec_status s = ANEC_OK;
     const MilReading how = { .follow_links = config_get(c, CONFIG_links)->count > 0,
-                             .part = config_get(c, CONFIG_part)->text };
+                             .part = config_get(c, CONFIG_part)->text,
+                             .set = config_get(c, CONFIG_set)->all,
+                             .nset = config_get(c, CONFIG_set)->count };
     if (m->dsl) {
         s = read_dsl(m, c, d);
     } else if (m->container) {

@@ -332,6 +332,18 @@ def kept(count):
         for n in (1, 5):
             got = half.predict({given: np.full((n, 2), 3, np.float32)})[name]
             count.good(got.shape == (n, 2) and (got == 9).all(), f"a dimension by name: {got}")
+        named = model([node("Relu", ["x"], ["y"])], [port("x", FLOAT, ["batch", 2])], [port("y", FLOAT, ["batch", 2])])
+        load(named)
+        fixed = anec.load(file, "ref", quiet=True, set={"batch": 3}).kernel()
+        count.good(fixed.inputs["x"].shape == fixed.results["y"].shape == (3, 2), f"--set: {fixed.inputs}")
+        for value, pattern in (("n=3", "there are: batch"), ("batch=0", "NAME=NUMBER"), ("batch", "NAME=NUMBER"),
+                               ("batch=3x", "NAME=NUMBER")):
+            try:
+                anec.load(file, "ref", quiet=True, set=[value])
+                count.good(False, f"--set {value} is taken")
+            except anec.Error as e:
+                SAID.append(str(e))
+                count.good(pattern in str(e), f"--set {value}: {e}")
         same = load(model([], [X], [port("x", FLOAT, [2, 3])]))
         count.good(list(same.predict({"x": np.ones((2, 3), np.float32)}).values())[0].shape == (2, 3), "an input returned")
 

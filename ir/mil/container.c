@@ -108,7 +108,7 @@ static const Container containers[] = {
     { .ending = ".mlmodelc", .folder = true, .read = mlmodelc_read, .write = save_compiled },
     { .ending = ".mlpackage", .folder = true, .read = mlpackage_read, .write = save_package },
     { .ending = ".mlmodel", .read = mlmodel_read },
-    { .ending = ".onnx", .read = onnx_read },
+    { .ending = ".onnx", .named_dims = true, .read = onnx_read },
 };
 
 const Container *container_find(const char *path)

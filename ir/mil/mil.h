@@ -18,6 +18,9 @@ typedef struct {
     bool follow_links; /* --follow-links: files may be links that leave the model's folder */
     /* --part: the model of a pipeline to read; "a/b" is part b of the pipeline a */
     const char *part;
+    /* --set: sizes of dimensions that have names, "batch=1" each; for containers with named_dims */
+    const char *const *set;
+    int nset;
 } MilReading;
 Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how);
 /* One literal, `tensor<fp32, [2]>([1, 2])`; NULL after errors. src need not outlive the call,
@@ -83,6 +86,7 @@ typedef struct {
     const char *ending; /* ".mil" */
     bool text;          /* it is one text, which may come from the standard input */
     bool folder;        /* it is a folder, known by its ending alone */
+    bool named_dims;    /* its dimensions may have names in place of sizes */
     Module *(*read)(Diag *d, const char *path, const MilReading *how);
     bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it cannot be written */
 } Container;

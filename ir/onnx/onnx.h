@@ -63,9 +63,10 @@ typedef struct {
 /* An input or result of the graph. */
 typedef struct {
     const char *name;
-    const OnnxType *type;  /* NULL: it is no tensor, or nothing is said */
-    int rank;              /* -1: not said */
-    int64_t dim[MAX_RANK]; /* DIM_ANY: by name, or not said */
+    const OnnxType *type;        /* NULL: it is no tensor, or nothing is said */
+    int rank;                    /* -1: not said */
+    int64_t dim[MAX_RANK];       /* DIM_ANY: by name, or not said */
+    const char *named[MAX_RANK]; /* its name, or NULL */
 } OnnxPort;
 
 struct OnnxGraph {
@@ -80,7 +81,8 @@ typedef struct {
     Diag *d;
     Arena *arena;
     const char *path, *dir;
-    int64_t opset; /* of the default domain */
+    int64_t opset;         /* of the default domain */
+    const MilReading *how; /* or NULL */
     OnnxGraph graph;
 } OnnxFile;
 

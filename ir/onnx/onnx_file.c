@@ -372,33 +372,36 @@ static bool read_node(OnnxFile *f, PbIn in, OnnxNode *n)
 
 /* ---- inputs and results ------------------------------------------------------------------ */
 
-static int64_t read_dim(PbIn in)
+static void read_dim(OnnxFile *f, OnnxPort *p, PbIn in)
 {
     PbField x;
     int64_t dim = DIM_ANY;
-    while (pb_next(&in, &x))
+    const char *name = NULL;
+    while (pb_next(&in, &x)) {
         if (x.num == 1) dim = number_signed(pb_number(&in, &x));
-    return dim >= 0 ? dim : DIM_ANY;
+        if (x.num == 2) name = pb_string(&in, &x, f->arena);
+    }
+    p->named[p->rank] = name;
+    p->dim[p->rank++] = dim >= 0 ? dim : DIM_ANY;
 }
 
-static void read_shape(OnnxPort *p, PbIn in)
+static void read_shape(OnnxFile *f, OnnxPort *p, PbIn in)
 {
     PbField x;
     p->rank = 0;
     while (pb_next(&in, &x)) {
         if (x.num != 1) continue;
-        const int64_t dim = read_dim(pb_sub(&in, &x));
         if (p->rank == MAX_RANK) pb_wrong(&in, x.start, "a tensor has more than 16 dimensions");
-        else p->dim[p->rank++] = dim;
+        else read_dim(f, p, pb_sub(&in, &x));
     }
 }
 
-static void read_tensor_type(OnnxPort *p, PbIn in)
+static void read_tensor_type(OnnxFile *f, OnnxPort *p, PbIn in)
 {
     PbField x;
     while (pb_next(&in, &x)) {
         if (x.num == 1) p->type = onnx_type((int64_t)pb_number(&in, &x));
-        if (x.num == 2) read_shape(p, pb_sub(&in, &x));
+        if (x.num == 2) read_shape(f, p, pb_sub(&in, &x));
     }
 }
 
@@ -411,7 +414,7 @@ static void read_port(OnnxFile *f, OnnxPort *p, PbIn in)
         if (x.num != 2) continue;
         PbIn type = pb_sub(&in, &x);
         while (pb_next(&type, &t))
-            if (t.num == 1) read_tensor_type(p, pb_sub(&type, &t));
+            if (t.num == 1) read_tensor_type(f, p, pb_sub(&type, &t));
     }
 }
 

@@ -4,6 +4,7 @@
 #include "onnx.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ONNX_FOLD_MOST = 1 << 20 }; /* bytes of what is computed from constants */
@@ -231,6 +232,56 @@ static bool import_input(OnnxImport *im, const OnnxPort *p)
     return true;
 }
 
+/* ---- sizes of dimensions that have names -------------------------------------------------- */
+
+/* Gives the inputs' dimensions of a name its size; how many there are. */
+static int import_size(OnnxGraph *g, const char *name, int64_t size)
+{
+    int found = 0;
+    for (int i = 0; i < g->nin; i++) {
+        OnnxPort *p = &g->in[i];
+        for (int k = 0; k < p->rank; k++) {
+            if (p->dim[k] >= 0 || !p->named[k] || strcmp(p->named[k], name) != 0) continue;
+            p->dim[k] = size;
+            found++;
+        }
+    }
+    return found;
+}
+
+static const char *import_dims(const OnnxGraph *g, Arena *a)
+{
+    Buf names = { 0 };
+    for (int i = 0; i < g->nin; i++)
+        for (int k = 0; k < g->in[i].rank; k++)
+            if (g->in[i].dim[k] < 0 && g->in[i].named[k])
+                buf_printf(&names, "%s%s", names.len ? ", " : "", g->in[i].named[k]);
+    const char *list = names.len ? arena_strdup(a, names.s) : "none";
+    buf_free(&names);
+    return list;
+}
+
+static bool import_sizes(OnnxFile *f)
+{
+    for (int i = 0; f->how && i < f->how->nset; i++) {
+        const char *set = f->how->set[i], *value = strrchr(set, '=');
+        char *end = NULL;
+        const long long size = value ? strtoll(value + 1, &end, 10) : 0;
+        if (!value || value == set || *end || size < 1 || size > INT32_MAX)
+            return diag_error(f->d, (Loc){ 0 },
+                              "--set %s: the size of a dimension of %s is given as NAME=NUMBER",
+                              set, f->path);
+        const char *name = arena_strndup(f->arena, set, (size_t)(value - set));
+        const char *names = import_dims(&f->graph, f->arena);
+        if (!import_size(&f->graph, name, size))
+            return diag_error(
+                f->d, (Loc){ 0 },
+                "--set %s: no input of %s has a dimension of that name; there are: %s", set,
+                f->path, names);
+    }
+    return true;
+}
+
 /* ---- folding ----------------------------------------------------------------------------- */
 
 static bool all_literal(const Op *op, size_t most)
@@ -407,16 +458,19 @@ static void drop_unused(Func *f)
     value_set_free(&used);
 }
 
-static Module *import_file(Diag *d, const char *path, const Mapped *map, Module *m)
+static Module *import_file(Diag *d, const char *path, const Mapped *map, Module *m,
+                           const MilReading *how)
 {
     Arena a = { 0 };
     PbFile bytes = { .data = map->data, .size = map->size };
-    OnnxFile file = { .m = m, .d = d, .arena = &a, .path = path, .dir = file_dir(&a, path) };
+    OnnxFile file = {
+        .m = m, .d = d, .arena = &a, .path = path, .dir = file_dir(&a, path), .how = how
+    };
     const int errors = d->errors + d->fails;
     bool ok = onnx_read_file(&file, pb_open(&bytes));
     if (bytes.wrong && d->errors + d->fails == errors)
         diag_error(d, (Loc){ 0 }, "%s is damaged at byte %zu: %s", path, bytes.at, bytes.wrong);
-    ok = ok && !bytes.wrong;
+    ok = ok && !bytes.wrong && import_sizes(&file);
     if (ok) {
         OnnxImport im = { .file = &file, .func = func_new(m, "main", OPSET_IOS18) };
         ok = import_graph(&im);
@@ -434,7 +488,7 @@ Module *onnx_parse(Diag *d, const char *path, const Mapped *map, const MilReadin
     m->dir = file_dir(&m->arena, path);
     m->version = module_name(m, "1.3");
     m->follow_links = how && how->follow_links;
-    if (import_file(d, path, map, m)) return m;
+    if (import_file(d, path, map, m, how)) return m;
     module_free(m);
     return NULL;
 }
