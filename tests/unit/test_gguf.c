@@ -1,5 +1,5 @@
 /* test_gguf.c -- .gguf files: where tensors lie, each thing that a file may say wrong, and every
- * place where it may be cut off. What blocks hold is tests/gguf.py's. */
+ * place where it may be cut off, and the numbers of blocks. */
 #include "unit.h"
 
 #include <string.h>
@@ -213,12 +213,78 @@ static void test_places(void **state)
     gguf_refused(&g, "tensor 'w' has more than 16 dimensions");
 }
 
+/* ---- blocks ------------------------------------------------------------------------------ */
+
+enum { BLOCK_DRAWN = 8, BLOCK_MOST = 256 };
+
+/* A sum over eight drawn blocks of each type; tests/gguf.py reads them on its own, and these are
+ * the sums of its numbers. */
+static const struct {
+    uint32_t type;
+    void (*read)(const unsigned char *, float *);
+    int size, scale, least, count; /* least -1: there is none */
+    uint64_t sum;
+} gguf_block[] = {
+    // clang-format off
+    { 2, gguf_q4_0, 18, 0, -1, 32, 0x7c1240696f0cff25 },
+    { 3, gguf_q4_1, 20, 0, 2, 32, 0x13190f8f5f8075a5 },
+    { 6, gguf_q5_0, 22, 0, -1, 32, 0x30e1013e74a86b25 },
+    { 7, gguf_q5_1, 24, 0, 2, 32, 0xa341eb122d36ad25 },
+    { 8, gguf_q8_0, 34, 0, -1, 32, 0x4f705db26b2ccfa5 },
+    { 10, gguf_q2_k, 84, 80, 82, 256, 0x781f12bba799a8d5 },
+    { 11, gguf_q3_k, 110, 108, -1, 256, 0x1c724d8e6c884825 },
+    { 12, gguf_q4_k, 144, 0, 2, 256, 0x158887f26384588b },
+    { 13, gguf_q5_k, 176, 0, 2, 256, 0x7bebccfa8a240e1c },
+    { 14, gguf_q6_k, 210, 208, -1, 256, 0xd9459275f83842a1 },
+    // clang-format on
+};
+
+static void gguf_half(unsigned char *to, unsigned bits)
+{
+    to[0] = (unsigned char)bits;
+    to[1] = (unsigned char)(bits >> 8);
+}
+
+/* FNV-1a over the bits of each number; a zero has no sign. */
+static uint64_t gguf_sum(uint64_t sum, const float *x, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const float plain = x[i] + 0.0f;
+        uint32_t bits;
+        memcpy(&bits, &plain, sizeof bits);
+        sum = (sum ^ bits) * 0x100000001b3;
+    }
+    return sum;
+}
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(gguf_block); i++) {
+        unsigned char block[BLOCK_MOST];
+        float x[BLOCK_MOST];
+        uint32_t draw = gguf_block[i].type;
+        uint64_t sum = 0xcbf29ce484222325;
+        for (int k = 0; k < BLOCK_DRAWN; k++) {
+            for (int at = 0; at < gguf_block[i].size; at++) {
+                draw = draw * 1664525 + 1013904223;
+                block[at] = (unsigned char)(draw >> 24);
+            }
+            gguf_half(block + gguf_block[i].scale, 0x2e66);
+            if (gguf_block[i].least > 0) gguf_half(block + gguf_block[i].least, 0xa123);
+            gguf_block[i].read(block, x);
+            sum = gguf_sum(sum, x, gguf_block[i].count);
+        }
+        if (sum != gguf_block[i].sum) fail_msg("type %u", (unsigned)gguf_block[i].type);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors), cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_places),  cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
