@@ -370,9 +370,14 @@ const char *frame_path(Lower *l, Frame *f);
 /* lower_op.c; the arguments are `given` */
 Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int narg);
 Val emit_call(Lower *l, Loc loc, int op, Args *a, const char *hint);
-Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc); /* NULL after an error */
-/* of numbers; NULL after an error */
+
+/* lower_const.c */
+/* A tensor or weight is its own value, anything else a constant; NULL after an error. */
+Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc);
+/* A number, a bool, a string or a list of these as a constant; NULL after an error. */
 const Const *make_const(Lower *l, Val v, DType t, Loc loc);
+/* The dimensions of a list of lists, and of which kind its elements are at most. False: the
+ * list is not regular, which was reported. */
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf);
 
 /* lower_block.c */

@@ -1,0 +1,260 @@
+/* padded_move.c -- ops that move elements of what was padded without changing them (padded.c),
+ * and those that make sizes, compute with them, or make something of a size. */
+#include "padded.h"
+
+/* ---- elements ---------------------------------------------------------------------------- */
+
+bool pad_transpose(Padder *p, Op *op)
+{
+    int64_t perm[MAX_RANK * 2];
+    const Value *x = op_value(op, P_x);
+    const int rank = pad_rank(x);
+    unsigned out = 0;
+    if (!pad_only_x(p, op)) return false;
+    if (value_ints(op_value(op, P_perm), perm) != rank)
+        return pad_refuse(p, op, "its axes are not known");
+    for (int i = 0; i < rank; i++)
+        out |= (pad_axes(p, x) >> (perm[i] < 0 ? perm[i] + rank : perm[i]) & 1) << i;
+    return pad_mark(p, op->out[0], out);
+}
+
+/* Numbers that follow from the size stay what they are where they are moved as a whole. */
+bool pad_identity(Padder *p, Op *op)
+{
+    const PadState *x = pad_state(p, op_value(op, P_x));
+    *pad_note(p, op->out[0]) = *x;
+    return true;
+}
+
+/* An axis that was padded has to stay one, with as many elements before it. */
+bool pad_reshape(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    const Shape *from = &x->type->shape, *to = &op->out[0]->type->shape;
+    unsigned out = 0;
+    if (pad_sized(p, x) && from->rank <= 1 && to->rank <= 1) return pad_identity(p, op);
+    if (pad_sized(p, x)) return pad_refuse(p, op, "it moves sizes");
+    for (int i = 0; i < from->rank; i++) {
+        int64_t before = 1, seen = 1;
+        int k = 0;
+        if (!(pad_axes(p, x) >> i & 1)) continue;
+        for (int j = 0; j < i; j++) before *= from->dim[j];
+        while (k < to->rank && (seen < before || to->dim[k] == 1)) seen *= to->dim[k++];
+        if (k == to->rank || seen != before || to->dim[k] != p->size)
+            return pad_refuse(p, op, "it joins or splits the dimension that was padded");
+        out |= 1u << k;
+    }
+    return pad_mark(p, op->out[0], out);
+}
+
+bool pad_expand(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    const int rank = pad_rank(op->out[0]);
+    unsigned made, out = 0;
+    if (pad_sized(p, x) && rank <= 1) return pad_identity(p, op);
+    if (!pad_only_x(p, op)) return false;
+    if (!op_value(op, P_axes) || !pad_axes_of(op, P_axes, rank, &made))
+        return pad_refuse(p, op, "its axes are not known");
+    for (int i = 0, from = 0; i < rank; i++)
+        if (!(made >> i & 1)) out |= (pad_axes(p, x) >> from++ & 1) << i;
+    return pad_mark(p, op->out[0], out);
+}
+
+bool pad_squeeze(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    unsigned gone;
+    if (pad_sized(p, x)) return pad_identity(p, op);
+    if (!pad_only_x(p, op)) return false;
+    if (!op_value(op, P_axes) || !pad_axes_of(op, P_axes, pad_rank(x), &gone))
+        return pad_refuse(p, op, "its axes are not known");
+    if (gone & pad_axes(p, x)) return pad_refuse(p, op, "it drops what was padded");
+    return pad_mark(p, op->out[0], pad_without(pad_axes(p, x), gone, pad_rank(x)));
+}
+
+static bool pad_concat_sizes(Padder *p, Op *op, const Arg *values)
+{
+    PadState *out = pad_note(p, op->out[0]);
+    int n = 0;
+    out->sized = true;
+    for (int k = 0; k < arg_count(values); k++) {
+        const Value *v = values->val[k];
+        const PadState *s = pad_state(p, v);
+        const int64_t count = pad_rank(v) ? v->type->shape.dim[0] : 1;
+        if (pad_rank(v) > 1 || n + count > MAX_RANK)
+            return pad_refuse(p, op, "it joins sizes with something else");
+        for (int64_t i = 0; i < count; i++) out->by[n++] = s ? s->by[i] : 0;
+    }
+    return true;
+}
+
+bool pad_concat(Padder *p, Op *op)
+{
+    const Arg *values = op_find_arg(op, P_values);
+    const int rank = pad_rank(op->out[0]);
+    unsigned all = 0;
+    int64_t axis;
+    for (int k = 0; k < arg_count(values); k++) {
+        if (pad_sized(p, values->val[k])) return pad_concat_sizes(p, op, values);
+        all |= pad_axes(p, values->val[k]);
+    }
+    if (!pad_axis_of(op, P_axis, rank, &axis))
+        return pad_refuse(p, op, "its axis is not known");
+    if (all >> axis & 1) return pad_refuse(p, op, "it joins along what was padded");
+    for (int k = 0; k < arg_count(values); k++)
+        if (pad_axes(p, values->val[k]) != all)
+            return pad_refuse(p, op, "it joins what was padded with what was not");
+    return pad_mark(p, op->out[0], all);
+}
+
+bool pad_split(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    int64_t axis;
+    if (!pad_only_x(p, op)) return false;
+    if (!pad_axis_of(op, P_axis, pad_rank(x), &axis) || pad_axes(p, x) >> axis & 1)
+        return pad_refuse(p, op, "it cuts what was padded");
+    for (int i = 0; i < op->nout; i++) pad_mark(p, op->out[i], pad_axes(p, x));
+    return true;
+}
+
+/* One number of several that follow from the size. */
+static bool pad_pick_size(Padder *p, Op *op)
+{
+    int64_t at[MAX_RANK * 2];
+    const PadState *x = pad_state(p, op_value(op, P_x));
+    size_t n;
+    if (value_ints(op_value(op, P_begin), at) != 1 || at[0] < 0 || at[0] >= MAX_RANK
+        || !shape_count(&op->out[0]->type->shape, &n) || n != 1)
+        return pad_refuse(p, op, "it takes several sizes");
+    const PadState one = { .sized = x->by[at[0]] != 0, .by = { x->by[at[0]] } };
+    if (one.sized) *pad_note(p, op->out[0]) = one;
+    return true;
+}
+
+/* What was padded stays whole; other axes are cut as they are. */
+bool pad_slice(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    const unsigned axes = pad_axes(p, x);
+    if (pad_sized(p, x)) return pad_pick_size(p, op);
+    if (!pad_only_x(p, op)) return false;
+    for (int i = 0; i < pad_rank(x); i++)
+        if (axes >> i & 1 && op->out[0]->type->shape.dim[i] != p->size)
+            return pad_refuse(p, op, "it cuts what was padded");
+    return pad_mark(p, op->out[0], axes);
+}
+
+static bool pad_mask_bit(const Op *op, ParamId param, int axis)
+{
+    const Value *v = op_value(op, param);
+    Tensor t;
+    Diag quiet = { .quiet = true };
+    bool set = false;
+    if (v && value_tensor(v, &quiet, &t)) {
+        set = (size_t)axis < t.count && tensor_int(&t, (size_t)axis) != 0;
+        tensor_free(&t);
+    }
+    diag_free(&quiet);
+    return set;
+}
+
+/* The whole of an axis, or from its first element up to the size, with a step of one. */
+static bool pad_slice_axis(Padder *p, const Op *op, int axis, const int64_t *begin, bool sized)
+{
+    int64_t step[MAX_RANK * 2];
+    const Value *stride = op_value(op, P_stride);
+    const bool whole = pad_mask_bit(op, P_end_mask, axis) || sized;
+    const bool first = pad_mask_bit(op, P_begin_mask, axis) || (begin && !begin[axis]);
+    const bool by_one = !stride || (value_ints(stride, step) > axis && step[axis] == 1);
+    return whole && first && by_one && !pad_mask_bit(op, P_squeeze_mask, axis)
+        && op->out[0]->type->shape.rank && p->size > 0;
+}
+
+bool pad_slice_index(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x), *end = op_value(op, P_end);
+    int64_t begin[MAX_RANK * 2];
+    const int rank = pad_rank(x);
+    const PadState *to = pad_state(p, end);
+    const bool known = value_ints(op_value(op, P_begin), begin) == rank;
+    unsigned out = 0, gone = 0;
+    if (pad_sized(p, x)) return pad_pick_size(p, op);
+    if (pad_state(p, op_value(op, P_begin)))
+        return pad_refuse(p, op, "it begins at a place that follows from a size");
+    for (int i = 0; i < rank; i++) {
+        const bool sized = to && to->sized && to->by[i] == 1;
+        if (pad_mask_bit(op, P_squeeze_mask, i)) gone |= 1u << i;
+        if (!(pad_axes(p, x) >> i & 1) && !(to && to->by[i])) continue;
+        if (!pad_slice_axis(p, op, i, known ? begin : NULL, sized))
+            return pad_refuse(p, op, "it cuts what was padded");
+        out |= 1u << i;
+    }
+    return pad_mark(p, op->out[0], pad_without(out, gone, rank));
+}
+
+/* Rows by indices that were padded with zeros, which are places too. */
+bool pad_gather(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x), *at = op_value(op, P_indices);
+    int64_t axis, batch;
+    if (pad_state(p, x) || !pad_axis_of(op, P_axis, pad_rank(x), &axis))
+        return pad_refuse(p, op, "it takes elements out of what was padded");
+    if (pad_sized(p, at)) return pad_refuse(p, op, "it computes with a size");
+    if (value_int(op_value(op, P_batch_dims), &batch) && batch)
+        return pad_refuse(p, op, "its indices are of a batch");
+    return pad_mark(p, op->out[0], pad_axes(p, at) << axis);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+bool pad_shape(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    const unsigned axes = pad_axes(p, x);
+    Builder b = pad_before(p, op);
+    Value *known = build_ints(&b, pad_rank(x), x->type->shape.dim);
+    PadState *out = pad_note(p, known);
+    func_replace_uses(p->func, op->out[0], known);
+    out->sized = true;
+    for (int i = 0; i < MAX_RANK; i++) out->by[i] = axes >> i & 1;
+    return true;
+}
+
+/* 0, 1, 2 .. below the size. */
+bool pad_range(Padder *p, Op *op)
+{
+    const PadState *end = pad_state(p, op_value(op, P_end));
+    int64_t start, step;
+    if (!end || end->by[0] != 1 || !value_int(op_value(op, P_start), &start)
+        || !value_int(op_value(op, P_step), &step) || start || step != 1)
+        return pad_refuse(p, op, "it counts otherwise than from 0 up to the size");
+    return pad_mark(p, op->out[0], 1);
+}
+
+bool pad_filled(Padder *p, Op *op)
+{
+    const PadState *s = pad_state(p, op_value(op, P_shape));
+    unsigned out = 0;
+    if (!s || pad_state(p, op_value(op, P_value)))
+        return pad_refuse(p, op, "its value comes from what was padded");
+    for (int i = 0; i < pad_rank(op->out[0]); i++) {
+        if (s->by[i] && s->by[i] != 1) return pad_refuse(p, op, "it is of another size");
+        out |= (unsigned)(s->by[i] == 1) << i;
+    }
+    return pad_mark(p, op->out[0], out);
+}
+
+/* Sums and differences of sizes; where they cancel nothing of the size is left. */
+bool pad_sum(Padder *p, Op *op)
+{
+    const PadState *x = pad_state(p, op_value(op, P_x)), *y = pad_state(p, op_value(op, P_y));
+    const int sign = op->kind == OP_add ? 1 : -1;
+    if (!(x && x->sized) && !(y && y->sized)) return pad_elementwise(p, op);
+    if ((x && x->axes) || (y && y->axes) || pad_rank(op->out[0]))
+        return pad_refuse(p, op, "it computes with a size");
+    const int by = (x ? x->by[0] : 0) + sign * (y ? y->by[0] : 0);
+    if (by) *pad_note(p, op->out[0]) = (PadState){ .sized = true, .by = { (signed char)by } };
+    return true;
+}
