@@ -150,6 +150,12 @@ static bool check_command(const ToolArgs *a)
     if (anetrain_opt(a, TRAIN_threads)->number > 1024)
         return usage_error(&tool, "--threads %s: 1024 at most",
                            anetrain_opt(a, TRAIN_threads)->text);
+    const OptValue *bench = anetrain_opt(a, TRAIN_bench);
+    if (bench->count
+        && (!bench->number || bench->number > 1 << 30 || anetrain_opt(a, TRAIN_dry)->count
+            || anetrain_opt(a, TRAIN_export)->count || anetrain_opt(a, TRAIN_serve)->count))
+        return usage_error(&tool, "--bench N times 1 to 2^30 steps, and keeps nothing: it goes "
+                                  "without --dry-run, --export and --serve");
     if (anetrain_opt(a, TRAIN_init)->count && anetrain_opt(a, TRAIN_resume)->count)
         return usage_error(&tool,
                            "--init and --resume do not go together: a run that is resumed "
@@ -198,6 +204,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .threads = anetrain_opt(a, TRAIN_threads)->number,
                      .shown = anetrain_opt(a, TRAIN_serve)->count > 0,
                      .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
+                     .bench = anetrain_opt(a, TRAIN_bench)->number,
                      .bake = anetrain_opt(a, TRAIN_bake)->count > 0,
                      .config = a->config,
                      .host = anec_config_new(),

@@ -176,14 +176,27 @@ static bool end_loss(TrainRun *r)
     return programs_loss(&r->programs, &r->data, &r->end_loss, &metric);
 }
 
+static bool timed_step(TrainRun *r, double *ms)
+{
+    TrainTimes *t = &r->times;
+    const double start = run_now();
+    if (!make_step(r)) return false;
+    *ms = 1000 * (run_now() - start);
+    t->least = t->steps++ ? fmin(t->least, *ms) : *ms;
+    t->all += *ms;
+    t->data += r->ms_data;
+    t->run += r->ms_run;
+    t->update += r->ms_update;
+    return true;
+}
+
 static bool one_step(TrainRun *r)
 {
-    const double start = run_now();
     const uint64_t step = r->state.step;
     bool best = false;
+    double ms;
     r->evaluated = false;
-    if (!make_step(r)) return false;
-    const double ms = 1000 * (run_now() - start);
+    if (!timed_step(r, &ms)) return false;
     r->ended = r->state.step >= r->steps || r->stopping;
     const bool look = loop_due(r, run_set(r, SET_eval_every)->text ? SET_eval_every
                                                                    : SET_save_every);
@@ -225,13 +238,27 @@ static bool run_steps(TrainRun *r)
     return ok;
 }
 
+/* The first steps ask for memory that those behind them have. */
+static bool bench_steps(TrainRun *r)
+{
+    enum { WARM = 3 };
+    double ms;
+    for (uint64_t i = 0; i < WARM + r->job->bench && !r->stopping; i++) {
+        if (i == WARM) r->times = (TrainTimes){ 0 };
+        if (!timed_step(r, &ms)) return false;
+    }
+    run_say_bench(r);
+    return true;
+}
+
 bool train_run(TrainJob *job, Diag *d)
 {
     TrainRun r = { .job = job, .diag = d, .folder.lock = -1 };
     bool ok = ranks_open(&r.ranks, d, job);
     several_listen(&r);
-    ok = ok && several_begin(&r, run_open(&r)) && (run_say_start(&r), job->dry || run_steps(&r))
-      && (job->dry || export_weights(&r));
+    ok = ok && several_begin(&r, run_open(&r))
+      && (run_say_start(&r), job->bench ? bench_steps(&r) : job->dry || run_steps(&r))
+      && (!run_keeps(&r) || export_weights(&r));
     several_end(&r);
     run_show_end(&r, ok);
     ranks_close(r.ranks, ok);

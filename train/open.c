@@ -150,7 +150,7 @@ static bool same_folder(const char *a, const char *b)
  * other. */
 static bool open_folder_of(TrainRun *r, const char *path, const char *from)
 {
-    if (!r->leads) return true;
+    if (!r->leads || !run_keeps(r)) return true;
     const bool goes_on = same_folder(path, from);
     return folder_open(&r->folder, r->diag, path)
         && (goes_on || folder_begin(&r->folder, r->job->anew));
@@ -171,7 +171,8 @@ static bool open_resumed(TrainRun *r)
         return checkpoint_open(&r->from, r->diag, what)
             && open_folder_of(r, path, file_dir(&r->arena, what));
     if (!open_folder_of(r, path, what)) return false;
-    if (r->leads && !strcmp(path, what)) return folder_newest(&r->folder, &r->from);
+    if (r->leads && run_keeps(r) && !strcmp(path, what))
+        return folder_newest(&r->folder, &r->from);
     TrainFolder other = { .diag = r->diag, .path = what, .lock = -1 };
     const bool ok = folder_newest(&other, &r->from);
     arena_free(&other.arena);
@@ -378,11 +379,11 @@ bool run_open(TrainRun *r)
     if (!settings_check(&r->job->set, r->diag) || !read_model(r) || !use_batch(r)
         || !use_mode(r) || !open_programs(r))
         return false;
-    if (!r->resumed && !r->job->dry && r->leads
+    if (!r->resumed && run_keeps(r) && r->leads
         && (!folder_open(&r->folder, r->diag, run_folder(r))
             || !folder_begin(&r->folder, r->job->anew)))
         return false;
     r->compiled = run_now() - start;
-    if (r->job->dry || !r->leads) return true;
+    if (!run_keeps(r) || !r->leads) return true;
     return folder_log(&r->folder, r->state.step) && put_config(r) && run_show(r);
 }

@@ -204,6 +204,30 @@ static const char *page_number(TrainRun *r, const char *format, double v)
     return arena_strdup(&r->arena, text);
 }
 
+/* Of the steps of this command; what is missing to 100 % is between those three. */
+static void put_times(TrainRun *r, Buf *b)
+{
+    const TrainTimes *t = &r->times;
+    const double ms = t->all / (double)t->steps, part = 100 / t->all;
+    const struct {
+        const char *name, *unit;
+        double value;
+    } rows[] = {
+        { "compiled in", " s", r->compiled },
+        { "trained in", " s", run_now() - r->started },
+        { "a step", " ms", ms },
+        { "samples laid out", " %", part * t->data },
+        { "gradients", " %", part * t->run },
+        { "updates", " %", part * t->update },
+        { "tokens a second", " tok/s", 1000 * run_tokens(r) / ms },
+        { "by 6 for each parameter and token", " TFLOP/s", run_teraflops(r, ms) },
+    };
+    for (size_t i = 0; t->steps && i < COUNT(rows); i++)
+        if (rows[i].value > 0)
+            put_row(b, rows[i].name,
+                    arena_printf(&r->arena, "%.3g%s", rows[i].value, rows[i].unit));
+}
+
 static void put_facts(TrainRun *r, Buf *b)
 {
     const TrainState *s = &r->state;
@@ -218,6 +242,7 @@ static void put_facts(TrainRun *r, Buf *b)
     if (isfinite(s->best_loss)) put_row(b, "best loss", page_number(r, "g", s->best_loss));
     put_row(b, "at step", page_number(r, "", (double)s->best_step));
     put_row(b, "skipped", page_number(r, "", (double)r->scale.skipped));
+    put_times(r, b);
     buf_puts(b, "</table>\n<h2>Settings</h2>\n<table>\n");
     for (int i = 0; i < SET_COUNT; i++) put_row(b, train_setting_names[i], run_set(r, i)->text);
     buf_puts(b, "</table>\n");

@@ -11,6 +11,12 @@ typedef struct TrainRanks TrainRanks;
 typedef struct TrainServe TrainServe;
 typedef struct TrainKeeper TrainKeeper;
 
+/* What steps took, in milliseconds, without evaluations and checkpoints. */
+typedef struct {
+    uint64_t steps;
+    double all, least, data, run, update;
+} TrainTimes;
+
 typedef struct {
     TrainJob *job;
     Diag *diag;
@@ -36,6 +42,7 @@ typedef struct {
     char *was_zero;    /* by weight: its gradient was all zeros */
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
+    TrainTimes times;
     bool evaluated, ended, skipped;
     bool described; /* the state has what is the same for all of the run */
 } TrainRun;
@@ -64,6 +71,9 @@ static inline const TrainSetting *run_set(const TrainRun *r, int id)
 {
     return &r->job->set.at[id];
 }
+
+/* Whether the command keeps what it does. */
+static inline bool run_keeps(const TrainRun *r) { return !r->job->dry && !r->job->bench; }
 
 /* open.c */
 bool run_open(TrainRun *r);
@@ -115,6 +125,11 @@ const char *run_fact(const TrainRun *r, const char *part);
 void run_say_start(TrainRun *r);
 void run_say_step(TrainRun *r, uint64_t step, double ms);
 void run_say_end(TrainRun *r);
+void run_say_bench(TrainRun *r);
+double run_tokens(const TrainRun *r); /* of a text, in a step; 0: it is none */
+/* Operations a second, in 10^12, at so many milliseconds a step: six for each parameter and
+ * token, as is usual for texts. */
+double run_teraflops(const TrainRun *r, double ms);
 bool run_log_step(TrainRun *r, uint64_t step, double ms);
 
 /* page.c: writes loss.svg and, with `whole`, report.html from log.csv. */

@@ -174,7 +174,7 @@ void several_listen(TrainRun *r)
     /* those of one machine share its processors */
     if (r->ranks && share > 0 && !r->job->threads)
         r->job->threads = all > share ? (uint64_t)(all / share) : 1;
-    if (ranks_count(r->ranks) > 1) several_keep(r);
+    if (ranks_count(r->ranks) > 1 && run_keeps(r)) several_keep(r);
     if (!ranks_index(r->ranks) || !d->emit) return;
     d->emit = several_emit;
     d->ctx = v;

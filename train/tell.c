@@ -127,6 +127,10 @@ void run_say_start(TrainRun *r)
     const TrainPrograms *e = &r->programs;
     const char *file = file_base(r->state.model_path), *why = run_fact(r, "why");
     const int stem = (int)strcspn(file, ".");
+    const char *where = r->folder.path ? r->folder.path : r->at;
+    const char *kept = arena_printf(&r->arena, "checkpoint every %s steps in %s",
+                                    run_set(r, SET_save_every)->text,
+                                    where ? where : "no folder (--dry-run)");
     if (r->resumed
         && (strcmp(r->from.state.backend, run_fact(r, "backend")) != 0
             || strcmp(r->from.state.io, run_fact(r, "io")) != 0))
@@ -138,15 +142,14 @@ void run_say_start(TrainRun *r)
                  r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off");
     run_line(r, false,
              "anetrain: %.*s: %d weight%s, %s parameters%s; %s; backend=%s io=%s"
-             "%s%s%s; data %zu sample%s; checkpoint every %s steps in %s",
+             "%s%s%s; data %zu sample%s; %s",
              stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
              e->learned == e->numbers
                  ? ""
                  : arena_printf(&r->arena, ", %s of them learned", with_commas(r, e->learned)),
              segments_text(r), run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why,
              *why ? ")" : "", r->data.samples, r->data.samples == 1 ? "" : "s",
-             run_set(r, SET_save_every)->text,
-             r->folder.path ? r->folder.path : "no folder (--dry-run)");
+             r->job->bench ? "no checkpoints (--bench)" : kept);
     if (r->job->dry) say_programs(r);
     if (r->serve)
         run_line(r, false, "anetrain: http://127.0.0.1:%u/ follows the run",
@@ -165,11 +168,21 @@ static uint64_t tell_window(const TrainRun *r)
     return r->data.window > 1 ? r->data.window - 1 : 1;
 }
 
-static const char *rate_text(TrainRun *r, double ms)
+double run_tokens(const TrainRun *r)
 {
     const uint64_t samples = run_set(r, SET_accum)->count * r->data.batch;
-    const double tokens = (double)(samples * tell_window(r));
-    return r->data.token ? arena_printf(&r->arena, "  tok/s=%.0f", 1000 * tokens / ms) : "";
+    return r->data.token ? (double)(samples * tell_window(r)) : 0;
+}
+
+double run_teraflops(const TrainRun *r, double ms)
+{
+    return 6 * (double)r->programs.numbers * run_tokens(r) / ms / 1e9;
+}
+
+static const char *rate_text(TrainRun *r, double ms)
+{
+    const double tokens = run_tokens(r);
+    return tokens > 0 ? arena_printf(&r->arena, "  tok/s=%.0f", 1000 * tokens / ms) : "";
 }
 
 void run_say_step(TrainRun *r, uint64_t step, double ms)
@@ -213,6 +226,22 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms)
     serve_tell(r->serve, "step", b.s);
     buf_free(&b);
     return ok;
+}
+
+/* The shares are of the mean; what is missing to 100 is the norm of the gradients, and the loss
+ * in fp32. */
+void run_say_bench(TrainRun *r)
+{
+    const TrainTimes *t = &r->times;
+    const double part = 100 / t->all, ms = t->all / (double)t->steps;
+    const char *speed = run_tokens(r) > 0
+                          ? arena_printf(&r->arena, "  TFLOP/s=%.3g", run_teraflops(r, ms))
+                          : "";
+    run_line(r, false,
+             "bench: %llu steps, %.2fms/step (least %.2f): data %.1f %%, gradients %.1f %%, "
+             "updates %.1f %%%s%s",
+             (unsigned long long)t->steps, ms, t->least, part * t->data, part * t->run,
+             part * t->update, rate_text(r, ms), speed);
 }
 
 void run_say_end(TrainRun *r)

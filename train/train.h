@@ -464,6 +464,7 @@ struct TrainJob {
     bool shown;          /* serves a page that follows the run */
     uint64_t port;       /* of the page, at 127.0.0.1; 0: one that is free */
     bool dry;            /* tells what would run, and ends */
+    uint64_t bench;      /* so many steps are timed, and nothing is written; 0: it trains */
     bool bake;           /* weights are constants, so each step compiles a program */
     uint64_t threads;    /* of the processor; 0: as many as it has */
     anec_config *config; /* of the device */
