@@ -1,4 +1,5 @@
-/* neural.c -- the classes of the engine's private framework: descriptors, models, requests. */
+/* neural.c -- the classes of the engine's private framework: descriptors, models, and what the
+ * device is. Requests and their evaluation are in neural_request.c. */
 #include "standin.h"
 #include "../backends/forms.h"
 
@@ -7,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The engine's codes (facts 10.4). */
-enum { LOAD = 6, INFERENCE = 8, INVALID = 10, NOT_FOUND = 23, BAD_ARGUMENT = 26 };
-
 /* ---- descriptors ------------------------------------------------------------------------- */
 
 typedef struct {
@@ -17,8 +15,7 @@ typedef struct {
     Data *text;
     Dict *weights;
 } Descriptor;
-extern Class descriptor_class, model_class, inner_class, request_class, wrapper_class,
-    device_class;
+extern Class descriptor_class, model_class, inner_class, device_class;
 
 static void destroy_descriptor(Id o)
 {
@@ -73,7 +70,7 @@ typedef struct {
 } NeuralModel;
 
 static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
-static long compilations, slots_taken, busy_loads, evaluations, busy_evaluations;
+static long compilations, slots_taken, busy_loads;
 
 static void leave_slot(NeuralModel *m)
 {
@@ -229,7 +226,7 @@ static bool may_compile(void)
 static bool files_refused(const NeuralModel *m, Id *error)
 {
     if (m->descriptor->weights->count < 2 || !fault("one-file")) return false;
-    refuse(error, INVALID, "verifyBundleAtPath: invalid model");
+    refuse(error, NEURAL_INVALID, "verifyBundleAtPath: invalid model");
     return true;
 }
 
@@ -316,8 +313,9 @@ static Flag take_slot(Id *error)
     if (busy) busy_loads++;
     else if (!full) slots_taken++;
     pthread_mutex_unlock(&counts);
-    if (busy) return refuse(error, LOAD, "Program load failure: status=0x5: no ANE resources");
-    if (full) return refuse(error, LOAD, "Program load failure (0x50004)");
+    if (busy)
+        return refuse(error, NEURAL_LOAD, "Program load failure: status=0x5: no ANE resources");
+    if (full) return refuse(error, NEURAL_LOAD, "Program load failure (0x50004)");
     return 1;
 }
 
@@ -328,9 +326,9 @@ static Flag find_compiled(NeuralModel *m, Arena *a, const char *dir, Id *error)
     if (fault("purge") && !m->fresh) vault_drop(m->name);
     if (m->fresh || vault_has(m->name)) return 1;
     if (!file_exists(arena_printf(a, "%s/model.mil", dir)))
-        return refuse(error, NOT_FOUND, "Program load failure: it is not there");
+        return refuse(error, NEURAL_NOT_FOUND, "Program load failure: it is not there");
     if (!may_compile())
-        return refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
+        return refuse(error, NEURAL_LOAD, "Program load failure: must re-compile (0x20004)");
     usleep((useconds_t)fault("slow") * 1000);
     if (!fault("uncompiled")) vault_put(m->name);
     return 1;
@@ -343,13 +341,14 @@ static Flag neural_load(NeuralModel *m, Id *error)
     const char *dir = neural_folder(m, &a);
     bool first = !m->tried;
     m->tried = true;
-    Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
-    if (ok && m->purged) ok = refuse(error, NOT_FOUND, "Program load failure");
-    if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
+    Flag ok = !m->loaded ? 1 : refuse(error, NEURAL_BAD_ARGUMENT, "the model is loaded");
+    if (ok && m->purged) ok = refuse(error, NEURAL_NOT_FOUND, "Program load failure");
+    if (ok && first && fault("load-once"))
+        ok = refuse(error, NEURAL_LOAD, "Program load failure");
     if (ok && fault("load-error"))
         ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && fault("load-never"))
-        ok = refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
+        ok = refuse(error, NEURAL_LOAD, "Program load failure: must re-compile (0x20004)");
     if (ok) ok = find_compiled(m, &a, dir, error);
     if (ok) ok = take_slot(error);
     m->fresh &= !ok;
@@ -361,7 +360,7 @@ static Flag neural_load(NeuralModel *m, Id *error)
         pthread_mutex_lock(&counts);
         slots_taken--;
         pthread_mutex_unlock(&counts);
-        ok = refuse(error, LOAD, "Program load failure: %s", why.s ? why.s : "");
+        ok = refuse(error, NEURAL_LOAD, "Program load failure: %s", why.s ? why.s : "");
     }
     if (ok && !m->inner) {
         m->inner = object_new(&inner_class);
@@ -396,7 +395,7 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
     if (was) file_remove_tree(neural_folder(m, &a)); /* as Apple's does (facts 10.3) */
     arena_free(&a);
     pthread_mutex_unlock(&m->lock);
-    return was ? 1 : refuse(error, BAD_ARGUMENT, "the model is not loaded");
+    return was ? 1 : refuse(error, NEURAL_BAD_ARGUMENT, "the model is not loaded");
 }
 
 static Id model_inner(Id self, Sel sel)
@@ -406,182 +405,16 @@ static Id model_inner(Id self, Sel sel)
     return inner ? &inner->object : NULL;
 }
 
-/* ---- requests ---------------------------------------------------------------------------- */
-
-typedef struct {
-    Object object;
-    Surface *surface;
-} Wrapper;
-typedef struct {
-    Object object;
-    Array *in, *in_index, *out, *out_index;
-    int64_t procedure;
-} Request;
-
-static void destroy_wrapper(Id o) { object_release(&((Wrapper *)o)->surface->object); }
-
-static Id wrapper_make(Id class, Sel sel, Id surface)
-{
-    (void)class;
-    expect(surface, &surface_class, sel);
-    Wrapper *w = object_new(&wrapper_class);
-    w->surface = (Surface *)object_retain(surface);
-    return object_autorelease(&w->object);
-}
-
-static const Method wrapper_makers[] = { METHOD("objectWithIOSurface:", wrapper_make),
-                                         { NULL, NULL } };
-CLASS(wrapper_class, "_ANEIOSurfaceObject", Wrapper, destroy_wrapper, NULL, wrapper_makers);
-
-static void destroy_request(Id o)
-{
-    Request *r = (Request *)o;
-    object_release(&r->in->object);
-    object_release(&r->in_index->object);
-    object_release(&r->out->object);
-    object_release(&r->out_index->object);
-}
-
-static Array *take_array(Id array, const Class *of, Sel sel)
-{
-    Array *a = expect(array, &array_class, sel);
-    for (size_t i = 0; i < a->count; i++) expect(a->item[i], of, sel);
-    return (Array *)object_retain(array);
-}
-
-static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_index, Id weights,
-                       Id statistics, Id procedure)
-{
-    (void)class;
-    if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
-    Request *r = object_new(&request_class);
-    r->in = take_array(in, &wrapper_class, sel);
-    r->in_index = take_array(in_index, &number_class, sel);
-    r->out = take_array(out, &wrapper_class, sel);
-    r->out_index = take_array(out_index, &number_class, sel);
-    r->procedure = ((StandinNumber *)expect(procedure, &number_class, sel))->value;
-    return object_autorelease(&r->object);
-}
-
-/* What the framework checks of each request (facts 10.2). */
-enum { MOST_BUFFERS = 255, LAST_SYMBOL = 254, LAST_PROCEDURE = 128 };
-
-static bool indices_fit(const Array *surface, const Array *index)
-{
-    bool ok = surface->count && surface->count == index->count;
-    for (size_t i = 0; i < index->count; i++) {
-        const int64_t at = ((StandinNumber *)index->item[i])->value;
-        ok = ok && at >= 0 && at <= LAST_SYMBOL;
-    }
-    return ok;
-}
-
-static bool request_fits(const Request *r)
-{
-    return r->in->count + r->out->count <= MOST_BUFFERS && indices_fit(r->in, r->in_index)
-        && indices_fit(r->out, r->out_index) && r->procedure >= 0
-        && r->procedure <= LAST_PROCEDURE;
-}
-
-static Flag request_validate(Id self, Sel sel)
-{
-    (void)sel;
-    return !fault("no-request") && request_fits((Request *)self);
-}
-
-static const Method request_methods[] = { METHOD("validate", request_validate),
-                                          { NULL, NULL } };
-static const Method request_makers[] = {
-    METHOD(
-        "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
-        request_make),
-    { NULL, NULL },
-};
-CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, request_makers);
-
-/* ---- evaluating -------------------------------------------------------------------------- */
-
-static Flag processing_failed(Id *error, unsigned status)
-{
-    static const char said[] =
-        "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
-        "Program Inference error";
-    return refuse(error, INFERENCE, said, status);
-}
-
-/* The surface of each place, by its symbol's index. */
-static Flag neural_match(const Array *wrapper, const Array *index, const StandinPlace *place,
-                         int n, Surface **out, Id *error)
-{
-    if (wrapper->count != (size_t)n) return processing_failed(error, 0x2);
-    for (int i = 0; i < n; i++) {
-        out[i] = NULL;
-        for (int k = 0; k < n; k++)
-            if (((StandinNumber *)index->item[k])->value == place[i].symbol)
-                out[i] = ((Wrapper *)wrapper->item[k])->surface;
-        if (!out[i]) return processing_failed(error, 0x2);
-        if (out[i]->bytes < place[i].bytes || out[i]->row != place[i].row)
-            return processing_failed(error, 0x1d);
-    }
-    return 1;
-}
-
-static void take_all(Surface *const *s, int n, bool take)
-{
-    for (int i = 0; i < n; i++) {
-        if (!take) surface_give(s[i]);
-        else if (!surface_take(s[i])) standin_abort("evaluation while a surface is locked");
-    }
-}
-
-/* The faults that are counted over all models. */
-static unsigned status_of_fault(void)
-{
-    const long from = fault("eval-fails");
-    pthread_mutex_lock(&counts);
-    const bool busy = busy_evaluations < fault("eval-busy"),
-               fails = from && ++evaluations >= from;
-    busy_evaluations += busy;
-    pthread_mutex_unlock(&counts);
-    return busy ? 0x5 : fails ? 0x2 : 0;
-}
-
-static Flag neural_evaluate(NeuralModel *m, const Request *r, Id *error)
-{
-    const Procedure *p;
-    const int n = m->loaded ? compiled_procedures(m->loaded, &p) : 0;
-    Surface *in[256], *out[256];
-    Buf why = { 0 };
-    if (!m->loaded) return refuse(error, NOT_FOUND, "the model is not loaded");
-    if (!request_fits(r)) return refuse(error, BAD_ARGUMENT, "the request is not valid");
-    if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
-    p += r->procedure;
-    const unsigned status = status_of_fault();
-    if (status) return processing_failed(error, status);
-    if (!neural_match(r->in, r->in_index, p->in, p->nin, in, error)
-        || !neural_match(r->out, r->out_index, p->out, p->nout, out, error))
-        return 0;
-    for (int i = 0; i < p->nin; i++)
-        if (in[i]->was_result && fault("result-kept")) return processing_failed(error, 0x1d);
-    for (int i = 0; i < p->nout; i++) out[i]->was_result = true;
-    take_all(in, p->nin, true);
-    take_all(out, p->nout, true);
-    bool ok = compiled_run(m->loaded, (int)r->procedure, in, out, &why);
-    take_all(in, p->nin, false);
-    take_all(out, p->nout, false);
-    if (!ok) refuse(error, INFERENCE, "Program Inference error: %s", why.s ? why.s : "");
-    buf_free(&why);
-    return ok;
-}
+/* ---- the class --------------------------------------------------------------------------- */
 
 static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request, Id *error)
 {
     NeuralModel *m = (NeuralModel *)self;
     expect_quality(qos, sel);
     expect(options, &dict_class, sel);
-    const Request *r = expect(request, &request_class, sel);
+    expect(request, &request_class, sel);
     pthread_mutex_lock(&m->lock);
-    Flag ok = neural_evaluate(m, r, error);
+    Flag ok = request_run(request, m->loaded, error);
     pthread_mutex_unlock(&m->lock);
     return ok;
 }

@@ -253,4 +253,20 @@ int compiled_procedures(const Compiled *c, const Procedure **out);
 bool compiled_run(Compiled *c, int procedure, Surface *const *in, Surface *const *out,
                   Buf *why);
 
+/* ---- what the files of the engine's framework share (neural.c, neural_request.c) --------- */
+
+/* The engine's codes of errors (facts 10.4). */
+enum {
+    NEURAL_LOAD = 6,
+    NEURAL_INFERENCE = 8,
+    NEURAL_INVALID = 10,
+    NEURAL_NOT_FOUND = 23,
+    NEURAL_BAD_ARGUMENT = 26
+};
+
+extern Class request_class;
+/* Evaluates a request, which is an object of that class. NO: it was refused, or loaded is NULL;
+ * *error is set. */
+Flag request_run(Id request, Compiled *loaded, Id *error);
+
 #endif
