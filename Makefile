@@ -70,7 +70,7 @@ COMPILE = $(CC) $(STD) -I$(GEN)/ir -I$(GEN)/ir/ops $(TLS) $(CFLAGS) -ffp-contrac
 
 # ---- what there is --------------------------------------------------------------------------------
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
-# programs; what else is in tools is shared by them.
+# programs; tools/run_*.c are parts of anerun, and what else is in tools is shared by them.
 
 DIRS := base ir ir/ops ir/mil ir/onnx ir/passes ir/targets frontend backends probe lib $(patsubst %/,%,$(wildcard backends/*/))
 GEN := $(BUILD)/gen
@@ -92,11 +92,13 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/
 PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
-CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given trace watch main options help completion)
+# What stands on anerun.c is no other tool's.
+RUN_SRC := $(wildcard tools/run_*.c)
+CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given trace watch main options help completion) $(RUN_SRC:%.c=$(BUILD)/%.o)
 # So are anetrain and anegen, whose work is train/.
 TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c)) $(GEN)/train/live.o
 TRAIN_LIB := $(BUILD)/libtrain.a
-SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
+SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC) $(RUN_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
@@ -130,7 +132,7 @@ endif
 all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
 # What the build writes and C includes; `make mutate` compiles single sources beside it.
 headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)
-objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
+objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(RUN_SRC:%.c=$(BUILD)/%.o) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:
 	@.ci/deps build
@@ -139,7 +141,7 @@ deps:
 # Token numbers come from the grammar: generated headers are there before anything is compiled.
 # A file sees its own folder's generated headers, a generated file its own folder.
 
-$(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
+$(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(RUN_SRC:%.c=$(BUILD)/%.o) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c | $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)

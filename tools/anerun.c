@@ -1,15 +1,10 @@
-/* anerun.c -- runs a model on tensors from files, and prints or writes the results. */
+/* anerun.c -- runs a model on tensors from files, and prints or writes the results: options, what
+ * is opened and loaded for them, and what is answered without a run. */
 #include "anerun.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum {
-#define OPT(id, ...) RUN_##id,
-#include "anerun.def"
-};
 static const Option options[] = {
 #define OPT OPTION_ROW
 #include "anerun.def"
@@ -49,27 +44,7 @@ static const Tool tool = {
     TOOL_TABLES,
 };
 
-typedef struct {
-    const ToolArgs *args;
-    Diag *diag;
-    Progress *progress;
-    Arena arena;
-    GivenList given;
-    FeedList feed;
-    const char *function;            /* that runs */
-    const char *helper[3];           /* this program, as one that compiles for it */
-    anec_device *device, *reference; /* reference: --compare's */
-    anec_model *model;
-    anec_kernel *kernel, *other; /* of the one device and the other */
-    uint64_t iterations;
-    anec_run_options run;
-    Trace trace;
-    const char *dump, *prefix; /* prefix: "it3_" or "" */
-    Watch watch;               /* --compare's, of each op */
-    bool differs, missing;
-} RunJob;
-
-static const OptValue *anerun_opt(const RunJob *j, int id) { return &j->args->value[id]; }
+const OptValue *anerun_opt(const RunJob *j, int id) { return &j->args->value[id]; }
 
 /* ---- what the library tells -------------------------------------------------------------- */
 
@@ -86,32 +61,11 @@ static void take_stage(void *ctx, const char *name)
 }
 
 /* Whether a call went well; what no message told is told. */
-static bool anerun_good(RunJob *j, anec_status s, const anec_error *e)
+bool anerun_good(RunJob *j, anec_status s, const anec_error *e)
 {
     if (s == ANEC_USAGE) return usage_error(&tool, "%s", e->text);
     if (s && diag_ok(j->diag) && *e->text) return diag_fail(j->diag, "%s", e->text);
     return s == ANEC_OK;
-}
-
-/* ---- output ------------------------------------------------------------------------------ */
-
-static bool anerun_save(RunJob *j, const char *dir, const char *name, const anec_tensor *t)
-{
-    Buf path = { 0 };
-    anec_error e;
-    buf_printf(&path, "%s/%s%s.npy", dir, j->prefix, name);
-    bool ok = anerun_good(j, anec_tensor_save(j->args->config, t, path.s, &e), &e);
-    buf_free(&path);
-    return ok;
-}
-
-/* A value of the first backend: for --dump, and for --compare. */
-static int take_value(void *ctx, const anec_value *v, const anec_tensor *t)
-{
-    RunJob *j = ctx;
-    if (j->other && watch_keep(&j->watch, v, t)) return 1;
-    return j->dump && strcmp(t->dtype, "list") != 0
-        && !anerun_save(j, j->dump, anec_value_name(v), t);
 }
 
 static void take_inner(void *ctx, const char *name, int begins)
@@ -131,308 +85,6 @@ static void trace_op_ends(void *ctx, const anec_op *s, const anec_tensor *result
 {
     RunJob *j = ctx;
     trace_end(&j->trace, s, result);
-}
-
-/* The labels of a dictionary's values beside them; a result that is an image, as one too. */
-static bool save_more(RunJob *j, const char *dir, const char *name, anec_kind kind, int i)
-{
-    const char *probabilities;
-    anec_feature f = { .size = sizeof f };
-    anec_tensor labels;
-    anec_error e;
-    Buf path = { 0 };
-    bool ok = true;
-    if (kind != ANEC_RESULT) return true;
-    anec_classifier(j->kernel, &probabilities);
-    if (probabilities && !strcmp(probabilities, name)) {
-        ok = anerun_good(j, anec_classes(j->kernel, &labels, &e), &e);
-        buf_printf(&path, "%s.keys", name);
-        ok = ok && anerun_save(j, dir, path.s, &labels);
-        anec_tensor_free(&labels);
-    } else if (anec_port_feature(j->kernel, kind, i, &f) && f.color && anec_has_png()) {
-        buf_printf(&path, "%s/%s%s.png", dir, j->prefix, name);
-        ok = anerun_good(j, anec_image_save(j->kernel, name, path.s, &e), &e);
-    }
-    buf_free(&path);
-    return ok;
-}
-
-/* The most probable classes, a line each. */
-static void put_best(RunJob *j, Buf *out)
-{
-    enum { BEST = 5 };
-    anec_class best[BEST];
-    const int n = anec_best(j->kernel, best, BEST);
-    for (int i = 0; i < n; i++) {
-        buf_printf(out, "%s  %8.5f  ", j->prefix, best[i].probability);
-        if (best[i].text) buf_quote(out, best[i].text);
-        else buf_printf(out, "%lld", (long long)best[i].number);
-        buf_putc(out, '\n');
-    }
-}
-
-/* Results or states. */
-static bool put_values(RunJob *j, anec_kind kind)
-{
-    const OptValue *dir = anerun_opt(j, RUN_output);
-    const char *name;
-    anec_tensor t;
-    anec_error e;
-    Buf out = { 0 };
-    bool ok = true;
-    for (int i = 0; ok && (name = anec_port(j->kernel, kind, i, &t)); i++) {
-        const anec_status s = kind == ANEC_STATE ? anec_state(j->kernel, name, &t, &e)
-                                                 : anec_result(j->kernel, name, &t, &e);
-        ok = anerun_good(j, s, &e);
-        if (ok && dir->count) {
-            ok = anerun_save(j, dir->text, name, &t) && save_more(j, dir->text, name, kind, i);
-        } else if (ok) {
-            char *line = anec_summary(&t);
-            if (!line) mem_out(1);
-            buf_printf(&out, "%s%s: ", j->prefix, name);
-            buf_puts(&out, line);
-            anec_text_free(line);
-        }
-    }
-    if (ok && kind == ANEC_RESULT && !dir->count) put_best(j, &out);
-    if (out.len) progress_clear(j->progress);
-    if (out.len) fwrite(out.s, 1, out.len, stdout);
-    buf_free(&out);
-    return ok;
-}
-
-static bool put_results(RunJob *j)
-{
-    return put_values(j, ANEC_RESULT)
-        && (!anerun_opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
-}
-
-static bool compare_results(RunJob *j)
-{
-    const char *name;
-    anec_tensor a, b;
-    anec_error e;
-    Buf out = { 0 };
-    for (int i = 0; (name = anec_port(j->kernel, ANEC_RESULT, i, &a)); i++) {
-        anec_difference d = { .size = sizeof d };
-        if (!anerun_good(j, anec_result(j->kernel, name, &a, &e), &e)
-            || !anerun_good(j, anec_result(j->other, name, &b, &e), &e))
-            return false;
-        const char *as = anec_value_precision(anec_result_value(j->kernel, i));
-        anec_compare(&a, &b, as, &j->watch.tolerance, &d);
-        if (d.differs < 0) mem_out(1);
-        buf_printf(&out, "%s%s: %s\n", j->prefix, name, d.text);
-        j->differs |= d.differs != 0;
-    }
-    watch_report(&j->watch, &out, j->prefix, anec_fact(j->kernel, "backend"),
-                 anec_fact(j->other, "backend"));
-    fwrite(out.s, 1, out.len, stdout);
-    buf_free(&out);
-    return true;
-}
-
-/* ---- input ------------------------------------------------------------------------------- */
-
-/* The inputs of an iteration. Those of --random are its own: `made` has them. */
-static bool bind_inputs(RunJob *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
-{
-    const char *name;
-    anec_tensor t;
-    anec_error e;
-    bool ok = true;
-    *nin = 0;
-    for (int i = 0; (name = anec_port(j->kernel, ANEC_INPUT, i, &t)); i++) {
-        Given *g = given_find(&j->given, name, k);
-        anec_input *to = &in[*nin];
-        if (k && feed_has(&j->feed, name) && !(g && g->each)) continue; /* wired */
-        *to = (anec_input){ .name = name };
-        if (g) {
-            ok = anerun_good(j, given_load(g, j->kernel, &e), &e) && ok;
-            to->tensor = &g->value;
-            to->origin = !strcmp(g->text, "-") ? "<stdin>" : g->text;
-        } else if (anerun_opt(j, RUN_random)->count) {
-            anec_tensor *r = &made[*nin];
-            ok = anerun_good(j,
-                             anec_tensor_random(j->kernel, name,
-                                                anerun_opt(j, RUN_random)->number, r, &e),
-                             &e)
-              && ok;
-            to->tensor = r;
-            to->origin = "--random";
-        } else {
-            j->missing = true; /* the run says which */
-            continue;
-        }
-        ++*nin;
-    }
-    return ok;
-}
-
-static bool is_port(const RunJob *j, const char *name)
-{
-    const char *port;
-    anec_tensor t;
-    static const anec_kind kinds[] = { ANEC_INPUT, ANEC_STATE };
-    for (size_t k = 0; k < COUNT(kinds); k++)
-        for (int i = 0; (port = anec_port(j->kernel, kinds[k], i, &t)); i++)
-            if (!strcmp(port, name)) return true;
-    return false;
-}
-
-/* Inputs of which no parameter has the name: handed on, so that they are reported. */
-static int add_unknown(RunJob *j, anec_input *in, int nin)
-{
-    for (int i = 0; i < j->given.count; i++) {
-        bool known = is_port(j, j->given.item[i].name);
-        for (int k = 0; k < i; k++)
-            known = known || !strcmp(j->given.item[k].name, j->given.item[i].name);
-        if (!known) in[nin++] = (anec_input){ .name = j->given.item[i].name };
-    }
-    return nin;
-}
-
-/* A state given without an iteration is set before the first; NAME@k before iteration k. */
-static bool set_states(RunJob *j, anec_kernel *kernel, uint64_t k)
-{
-    const char *name;
-    anec_tensor t;
-    anec_error e;
-    bool ok = true;
-    for (int i = 0; (name = anec_port(kernel, ANEC_STATE, i, &t)); i++) {
-        Given *g = given_find(&j->given, name, k);
-        if (!g || !(g->each || k == 0)) continue;
-        anec_status s = given_load(g, kernel, &e);
-        if (!s) s = anec_set_state(kernel, name, &g->value, g->text, &e);
-        ok = anerun_good(j, s, &e) && ok;
-    }
-    return ok;
-}
-
-/* ---- running ----------------------------------------------------------------------------- */
-
-static double anerun_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static bool wire_feeds(RunJob *j, anec_kernel *kernel, uint64_t k)
-{
-    anec_error e;
-    return anerun_good(j, feed_wire(&j->feed, &j->given, kernel, k, &e), &e);
-}
-
-static bool run_kernel(RunJob *j, anec_kernel *kernel, const anec_input *in, int nin,
-                       const anec_run_options *o)
-{
-    anec_error e;
-    return anerun_good(j, anec_run_with(kernel, in, nin, o, &e), &e);
-}
-
-/* The other backend's run, which meets the values of the first. */
-static bool run_other(RunJob *j, const anec_input *in, int nin, uint64_t k)
-{
-    anec_run_options o = j->run;
-    trace_phase(&j->trace, "compare");
-    o.value = watch_meet;
-    o.ctx = &j->watch;
-    o.begin = NULL;
-    o.end = NULL;
-    o.phase = NULL;
-    return set_states(j, j->other, k) && wire_feeds(j, j->other, k)
-        && run_kernel(j, j->other, in, nin, &o) && compare_results(j);
-}
-
-static bool run_once(RunJob *j, const anec_input *in, int nin, uint64_t k)
-{
-    char prefix[32] = "";
-    if (anerun_opt(j, RUN_iterations)->count && j->iterations > 1)
-        snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
-    j->prefix = prefix;
-    trace_phase(&j->trace, "run");
-    bool ok = set_states(j, j->kernel, k) && wire_feeds(j, j->kernel, k)
-           && run_kernel(j, j->kernel, in, nin, &j->run);
-    if (ok && j->other) ok = run_other(j, in, nin, k);
-    trace_phase(&j->trace, "write");
-    if (ok && (!j->other || anerun_opt(j, RUN_output)->count)) ok = put_results(j);
-    j->prefix = "";
-    return ok;
-}
-
-/* "backend=cpu target=host precision=fp16 io=fp16 dialect=1.3 function=main (no engine: ..)" */
-static void put_backend(Buf *out, const anec_kernel *k)
-{
-    const char *cache = anec_fact(k, "cache"), *why = anec_fact(k, "why");
-    const char *target = anec_fact(k, "target");
-    buf_printf(out, "backend=%s", anec_fact(k, "backend"));
-    if (target) buf_printf(out, " target=%s", target);
-    buf_printf(out, " precision=%s io=%s dialect=%s", anec_fact(k, "precision"),
-               anec_fact(k, "io"), anec_fact(k, "dialect"));
-    if (cache) buf_printf(out, " cache=%s", cache);
-    buf_printf(out, " function=%s (%s)\n", anec_fact(k, "function"),
-               why ? why : anec_fact(k, "what"));
-}
-
-/* How long the runs took, where they ran, and what that makes a second. */
-static void put_times(const RunJob *j, double *seconds, size_t n, const anec_input *in, int nin)
-{
-    anec_macs_info macs = { .size = sizeof macs };
-    Buf out = { 0 };
-    anec_macs(j->kernel, in, nin, &macs);
-    report_times(&out, seconds, n);
-    put_backend(&out, j->kernel);
-    report_rate(&out, &macs, seconds[n / 2]);
-    fwrite(out.s, 1, out.len, stdout);
-    buf_free(&out);
-}
-
-static bool run_bench(RunJob *j, const anec_input *in, int nin)
-{
-    const size_t n = (size_t)anerun_opt(j, RUN_bench)->number;
-    double *seconds = mem_zero(n, sizeof *seconds);
-    if (!seconds) return diag_fail(j->diag, "no memory for %zu times", n);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
-        anec_error e;
-        ok = anerun_good(j, anec_reset(j->kernel, &e), &e) && set_states(j, j->kernel, 0);
-        double start = anerun_now();
-        ok = ok && run_kernel(j, j->kernel, in, nin, &j->run);
-        if (ok && i) seconds[i - 1] = anerun_now() - start;
-        progress_count(j->progress, "run", i, n);
-    }
-    progress_clear(j->progress);
-    if (ok) put_times(j, seconds, n, in, nin);
-    if (ok && anerun_opt(j, RUN_output)->count) ok = put_results(j);
-    mem_free(seconds);
-    return ok;
-}
-
-static bool run_all(RunJob *j)
-{
-    const char *name;
-    anec_tensor t;
-    int room = j->given.count + 1;
-    for (int i = 0; (name = anec_port(j->kernel, ANEC_INPUT, i, &t)); i++) room++;
-    anec_input *in = NEW_ARRAY(&j->arena, room, anec_input);
-    anec_tensor *made = NEW_ARRAY(&j->arena, room, anec_tensor);
-    bool ok = true;
-    for (uint64_t k = 0; ok && k < j->iterations; k++) {
-        int n = 0;
-        progress_count(j->progress, "iteration", k, j->iterations);
-        trace_phase(&j->trace, "bind");
-        ok = bind_inputs(j, k, in, &n, made);
-        int all = add_unknown(j, in, n);
-        if (ok)
-            ok = anerun_opt(j, RUN_bench)->count ? run_bench(j, in, all)
-                                                 : run_once(j, in, all, k);
-        if (j->missing && !ok)
-            diag_note(j->diag, (Loc){ 0 },
-                      "-i NAME=FILE.npy gives an input, --random SEED makes up the rest");
-        for (int i = 0; i < n; i++) anec_tensor_free(&made[i]);
-        for (int i = 0; i < j->given.count; i++) given_done(&j->given.item[i], k);
-    }
-    return ok;
 }
 
 /* ---- preparing --------------------------------------------------------------------------- */
@@ -491,7 +143,7 @@ static bool anerun_start(RunJob *j, anec_device *device, anec_kernel **k)
         return false;
     if (!common(j->args, COM_verbose)->count) return true;
     Buf out = { 0 };
-    put_backend(&out, *k);
+    run_put_backend(&out, *k);
     fprintf(stderr, "anerun: %s", out.s);
     buf_free(&out);
     return true;
@@ -582,9 +234,9 @@ static void set_run_options(RunJob *j)
     }
     if (anerun_opt(j, RUN_dump)->count) {
         j->dump = anerun_opt(j, RUN_dump)->text;
-        j->run.value = take_value;
+        j->run.value = results_take;
     }
-    if (anerun_opt(j, RUN_compare)->count) j->run.value = take_value;
+    if (anerun_opt(j, RUN_compare)->count) j->run.value = results_take;
     j->watch.diag = j->diag;
     j->watch.tolerance = (anec_tolerance){ .rtol = rtol->count ? rtol->real : -1,
                                            .atol = atol->count ? atol->real : -1 };

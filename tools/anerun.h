@@ -1,5 +1,5 @@
 /* anerun.h -- shared by the files of anerun alone: the inputs that it is given, how long
- * runs take, and the first difference between two backends. */
+ * runs take, the first difference between two backends, and the job that has all of these. */
 #ifndef ANEC_ANERUN_H
 #define ANEC_ANERUN_H
 
@@ -112,5 +112,55 @@ int watch_meet(void *watch, const anec_value *v, const anec_tensor *t);
 void watch_report(Watch *w, Buf *out, const char *prefix, const char *first,
                   const char *second);
 void watch_free(Watch *w);
+
+/* ---- the job: one call of the tool (anerun.c) -------------------------------------------- */
+
+/* An option of the tool by its place in the table. */
+enum {
+#define OPT(id, ...) RUN_##id,
+#include "anerun.def"
+};
+
+typedef struct {
+    const ToolArgs *args;
+    Diag *diag;
+    Progress *progress;
+    Arena arena;
+    GivenList given;
+    FeedList feed;
+    const char *function;            /* that runs */
+    const char *helper[3];           /* this program, as one that compiles for it */
+    anec_device *device, *reference; /* reference: --compare's */
+    anec_model *model;
+    anec_kernel *kernel, *other; /* of the one device and the other */
+    uint64_t iterations;
+    anec_run_options run;
+    Trace trace;
+    const char *dump, *prefix; /* prefix: "it3_" or "" */
+    Watch watch;               /* --compare's, of each op */
+    bool differs, missing;
+} RunJob;
+
+const OptValue *anerun_opt(const RunJob *j, int id);
+/* Whether a call of the library went well; what no message told of its error is told. */
+bool anerun_good(RunJob *j, anec_status s, const anec_error *e);
+
+/* ---- the iterations (run_iterations.c) --------------------------------------------------- */
+
+/* Runs as often as the options say; false: something went wrong, which was reported. */
+bool run_all(RunJob *j);
+/* A line that says where the program runs, with what numbers, and why there:
+ * "backend=cpu target=host precision=fp16 io=fp16 dialect=1.3 function=main (no engine: ..)" */
+void run_put_backend(Buf *out, const anec_kernel *k);
+
+/* ---- their values (run_results.c) -------------------------------------------------------- */
+
+/* A value of the first backend, for --dump and --compare: anec_run_options.value, whose ctx is
+ * the RunJob. Not 0: the run ends. */
+int results_take(void *job, const anec_value *v, const anec_tensor *t);
+/* Writes results, and states where they are wanted, or prints a line of each. */
+bool results_put(RunJob *j);
+/* Prints how the results of the two backends differ. */
+bool results_compare(RunJob *j);
 
 #endif
