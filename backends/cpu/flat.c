@@ -366,7 +366,7 @@ static void make_reference(Make *m, FlatLower *l)
 static bool make_call(Make *m, const Step *s)
 {
     const OpInfo *info = &ops[s->op->kind];
-    if (!info->eval || op_nblock(s->op) || !s->op->nout) return false;
+    if (!info->eval) return false;
     Call *c = NEW(&m->p->arena, Call);
     call_init(c, info, s->opset, &m->p->arena, &m->quiet, op_loc(s->op));
     if (!give_args(m, s, c) || !call_check(c) || (info->infer && !info->infer(c))

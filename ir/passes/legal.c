@@ -41,7 +41,7 @@ typedef struct {
 
 static bool legal_rewritable(const Op *op)
 {
-    if (op->kind == OP_NONE || op->kind == OP_const || !op->nout || op_nblock(op)) return false;
+    if (op_nblock(op)) return false;
     for (int i = 0; i < op->nout; i++)
         if (op->out[i]->type->kind != TY_TENSOR) return false;
     return true;

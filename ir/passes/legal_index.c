@@ -176,13 +176,12 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     int64_t batch;
     Tensor ix;
     (void)l;
-    if (!s || !out || !known_tensor(b, op_value(op, P_indices), &ix) || ix.shape.rank < 1)
-        return NULL;
+    if (!s || !out || !known_tensor(b, op_value(op, P_indices), &ix)) return NULL;
     if (!int_of(op, P_batch_dims, 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
     const int64_t n = index_dims(&ix.shape, 0, lead);
     int64_t *row = arena_alloc(&b->m->arena, ix.count * sizeof *row + 1);
-    if (depth < 1 || depth > s->rank || !flat_rows(&ix, s, depth, n, row)) return NULL;
+    if (depth < 1 || !flat_rows(&ix, s, depth, n, row)) return NULL;
     Shape merged = { .rank = s->rank - depth + 1 };
     merged.dim[0] = index_dims(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
@@ -253,7 +252,7 @@ static Value *scatter_rows(Builder *b, const Scatter *s)
 {
     const int64_t all = s->data->type->shape.dim[s->axis];
     const bool run = in_a_row(s);
-    if (s->n < 1 || (!run && s->n > MAX_PARTS) || all > MAX_ROWS) return NULL;
+    if ((!run && s->n > MAX_PARTS) || all > MAX_ROWS) return NULL;
     Value **made = NEW_ARRAY(&b->m->arena, all, Value *);
     if (run) {
         Value *old = make_slice(b, s->data, s->axis, s->row[0], s->n);
@@ -287,8 +286,7 @@ static bool same_in_each_line(const Tensor *ix, Scatter *s)
 static bool plan_nd(Builder *b, const Tensor *ix, Scatter *s)
 {
     const Shape *data = &s->data->type->shape;
-    const int lead = ix->shape.rank - 1, depth = lead < 0 ? 0 : (int)ix->shape.dim[lead];
-    if (depth < 1 || depth > data->rank) return false;
+    const int lead = ix->shape.rank - 1, depth = (int)ix->shape.dim[lead];
     s->n = index_dims(&ix->shape, 0, lead);
     if (!flat_rows(ix, data, depth, s->n, s->row)) return false;
     const int64_t size = index_dims(data, depth, data->rank);
@@ -304,7 +302,7 @@ static bool plan_axis(Op *op, const Tensor *ix, Scatter *s)
     const bool along = op->kind == OP_scatter_along_axis;
     if (s->axis < 0 || (!along && ix->shape.rank != 1)) return false;
     s->n = along ? ix->shape.dim[s->axis] : ix->shape.dim[0];
-    if (s->n < 1 || (along && !same_in_each_line(ix, s))) return false;
+    if (along && !same_in_each_line(ix, s)) return false;
     for (int64_t i = 0; i < s->n; i++) {
         if (!along) s->row[i] = tensor_int(ix, (size_t)i);
         if (s->row[i] < 0) s->row[i] += data->dim[s->axis];

@@ -66,8 +66,8 @@ static Value *results_followed(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
-    const bool slice = op->nout && legal_asks(l, RULE_slice_input, op),
-               last = op->nout && body->nresult == 1 && body->result[0] == op->out[0]
+    const bool slice = legal_asks(l, RULE_slice_input, op),
+               last = body->nresult == 1 && body->result[0] == op->out[0]
                    && legal_asks(l, RULE_matmul_reshape, NULL);
     if ((!slice && !last) || !can_add(op->out[0])) return NULL;
     BuildArg arg[MAX_PARAM];

@@ -54,8 +54,8 @@ void rule_deep_program(RuleCheck *c)
 /* The dimension of x along its last axis, or the one before; -1: not known. */
 static int64_t dim_of(const Value *x, int from_last)
 {
-    const Shape *s = x && x->type->kind == TY_TENSOR ? &x->type->shape : NULL;
-    return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
+    const Shape *s = &x->type->shape;
+    return s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
 
 void rule_history(RuleCheck *c)
@@ -84,14 +84,10 @@ static bool norm_of(const Op *op, Norm *n)
     const Value *x = op_value(op, P_x), *given = op_value(op, P_axes);
     if (op->kind != OP_layer_norm || (!op_value(op, P_gamma) && !op_value(op, P_beta)))
         return false;
-    const Shape *s = x && x->type->kind == TY_TENSOR ? &x->type->shape : NULL;
+    const Shape *s = &x->type->shape;
     const int count = given ? value_ints(given, axes) : 0;
-    if (!s || !shape_known(s) || count < 0) return false;
-    for (int i = 0; i < count; i++) {
-        const int64_t at = axes[i] < 0 ? axes[i] + s->rank : axes[i];
-        if (at < 0 || at >= s->rank) return false;
-        over[at] = true;
-    }
+    if (!shape_known(s)) return false;
+    for (int i = 0; i < count; i++) over[axes[i] < 0 ? axes[i] + s->rank : axes[i]] = true;
     *n = (Norm){ 1, 1 };
     for (int i = 0; i < s->rank; i++) {
         size_t *of = over[i] || !given ? &n->width : &n->rows;

@@ -1,0 +1,2 @@
+# anerun --backend cpu --random 1 ../run/op-not-run.mil
+# exit: 1
