@@ -19,7 +19,7 @@ static const char *host_of(const TrainJob *job)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
+static bool load_program(TrainPrograms *e, anec_device *device, anec_model **out)
 {
     anec_error error;
     const char *text = e->text, *path = e->path, *folder = file_dir(&e->arena, path);
@@ -29,13 +29,47 @@ static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
                          &error);
 }
 
+/* The program with a loss of std behind it. */
+static bool load_with_loss(TrainPrograms *e, anec_device *device, anec_model *plain,
+                           anec_model **out)
+{
+    anec_error error;
+    Buf text = { 0 };
+    Mapped file = { 0 };
+    const char *folder = file_dir(&e->arena, e->path);
+    bool ok = e->text || file_read(e->diag, e->path, &file);
+    if (e->text) buf_puts(&text, e->text);
+    else if (ok) buf_add(&text, file.data, file.size);
+    ok = ok && loss_add(e, plain, &text)
+      && programs_said(e, anec_load_text(device, text.s, text.len, folder, out, &error),
+                       &error);
+    file_unmap(&file);
+    buf_free(&text);
+    return ok;
+}
+
+/* Types that a loss is written for are those of the program as it is written, not those that
+ * an engine takes. */
+static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
+{
+    anec_model *plain = NULL;
+    e->function = e->job->set.at[SET_loss].text;
+    if (!loss_known(e->function)) return load_program(e, device, out);
+    anec_device *host = device == e->device ? e->host : device;
+    if (!load_program(e, host, &plain)) return false;
+    const bool ok = loss_has_model(plain, e->function) ? load_program(e, device, out)
+                                                       : load_with_loss(e, device, plain, out);
+    anec_model_free(plain);
+    return ok;
+}
+
 /* A step of the model, compiled. */
 static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_model **step,
                       anec_kernel **kernel)
 {
     anec_error error;
     const anec_step_options o = { .size = sizeof o,
-                                  .function = e->job->set.at[SET_loss].text,
+                                  .function = e->function,
                                   .lifted = rule_divides(&e->job->set),
                                   .scaled = 1,
                                   .baked = e->job->bake && !forward,
@@ -285,11 +319,11 @@ static bool programs_bake(TrainPrograms *e)
 bool programs_save(TrainPrograms *e, const char *path)
 {
     anec_error error;
-    anec_model *now = NULL;
-    if (!e->host_model && !load_model(e, e->host, &e->host_model)) return false;
-    const bool ok = with_masters(e, e->host_model, &now)
+    anec_model *plain = NULL, *now = NULL;
+    const bool ok = load_program(e, e->host, &plain) && with_masters(e, plain, &now)
                  && programs_said(e, anec_save(now, path, &error), &error);
     anec_model_free(now);
+    anec_model_free(plain);
     return ok;
 }
 

@@ -75,7 +75,7 @@ bool segments_open(TrainPrograms *e, anec_model *model)
     anec_error error;
     TrainSegments *s = &e->segments;
     const anec_step_options o = { .size = sizeof o,
-                                  .function = e->job->set.at[SET_loss].text,
+                                  .function = e->function,
                                   .trained = e->job->set.at[SET_train].text,
                                   .refused = e->job->refused,
                                   .lifted = rule_divides(&e->job->set),

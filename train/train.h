@@ -15,6 +15,7 @@
  *   export.c      writes weights for other programs
  *   folder.c      the folder of a run: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
+ *   loss.c        a loss of std behind a model that has none
  *   step_parts.c  the step in parts, where layers are alike
  *   open.c        begins a run: programs, data, checkpoint
  *   loop.c        the run: steps, evaluations, checkpoints
@@ -395,6 +396,7 @@ typedef struct {
     TrainParam *param;
     int nparam;
     size_t numbers, learned;   /* elements of all weights, and of those that are trained */
+    const char *function;      /* of the step: that of --loss, or what loss.c adds */
     const char *loss, *metric; /* names of results; metric may be NULL */
     bool half;                 /* the gradients are computed in fp16 */
 } TrainPrograms;
@@ -414,6 +416,11 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
 bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_t *out);
 /* Writes the program with its present weights, as a container. */
 bool programs_save(TrainPrograms *e, const char *path);
+/* loss.c: whether --loss names a loss of std; whether the program has a model of that name,
+ * which counts then; and else what is appended to the program. */
+bool loss_known(const char *loss);
+bool loss_has_model(const anec_model *model, const char *loss);
+bool loss_add(TrainPrograms *e, const anec_model *model, Buf *program);
 /* Whether a program has a parameter of this name. */
 bool program_has_param(const char *text, const char *name);
 /* Reports an error of the library; true where there is none. */
