@@ -53,7 +53,7 @@ step states         "$build/anerun" -b ref --random 1 --states --iterations 2 -O
 step compare        "$build/anerun" -b cpu --random 1 --compare sim:m3 net/net.mil
 
 # The stand-in is another process's memory; what is cached is made before, or each run begins without.
-export ANEC_ANE_LIB="$build/libanesim.so" ANESIM_CHIP=m1 TMPDIR="$top/o"
+export ANEC_ANE_LIB="$build/libanesim.so" ANESIM_CHIP=m1 ANESIM_VAULT="$top/vault" TMPDIR="$top/o"
 mkdir -p o
 for model in net/net.mil deep.mil; do
     ANEC_CACHE_DIR=$top/kept "$build/anerun" -q -b ane --random 1 -O in $model || exit 1

@@ -125,8 +125,8 @@ bool node_clip(OnnxCall *c)
     Builder *b = &c->b;
     double low, high;
     Value *x = c->in[0];
-    const bool known = clip_bound(c, "min", 1, -INFINITY, &low)
-                     & clip_bound(c, "max", 2, INFINITY, &high);
+    const bool lowest = clip_bound(c, "min", 1, -INFINITY, &low);
+    const bool known = clip_bound(c, "max", 2, INFINITY, &high) && lowest;
     const DType t = onnx_dtype(x);
     if (known && is_float(x) && isfinite(low) && isfinite(high) && low <= high) {
         Value *alpha = build_float(b, t, low);

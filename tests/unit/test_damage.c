@@ -242,7 +242,7 @@ static void folders_that_are_no_model_are_refused(void **state)
     assert_true(file_make_dirs(&p->d, at(p, "a.mlmodelc")));
     expect_path_error(p, at(p, "a.mlmodelc"),
                       "has no model.mil: only compiled ML programs are read");
-    expect_path_error(p, at(p, "a.onnx"), "the name must end in .mil, .mlmodelc or .mlpackage");
+    expect_path_error(p, at(p, "a.pt"), "the name must end in .mil, .mlmodelc or .mlpackage");
     put_file(p, at(p, "a.mil"), small, sizeof small - 1);
     convert(p, at(p, "a.mil"), at(p, "a.mlmodelc"));
     const char *data = at(p, "a.mlmodelc/coremldata.bin");

@@ -183,7 +183,7 @@ static void test_errors(void **state)
     run_open(&r, "random_uniform", OPSET_IOS15);
     run_ints(&r, "shape", 2, (int64_t[]){ 2, -3 });
     assert_false(run_go(&r));
-    assert_non_null(strstr(r.diag.text.s, "extent of -3"));
+    assert_non_null(strstr(r.diag.text.s, "dimension of -3"));
     run_close(&r);
     run_open(&r, "random_categorical", OPSET_IOS15);
     run_num(&r, "x", DT_FP32, SHAPE(2, 3), NULL);
