@@ -59,6 +59,8 @@ static bool make_step(TrainRun *r)
     r->state.loss = loss / (double)n;
     const double factor = 1 / (r->scale.value * (double)n);
     r->norm = scale_norm(r->programs.param, r->programs.nparam, &bad) * factor;
+    if (!bad && r->programs.half && r->scale.dynamic)
+        bad = scale_saturated(r->programs.param, r->programs.nparam);
     if (!bad) bad = loop_vanished(r);
     r->skipped = bad != NULL;
     if (bad && !r->scale.dynamic)

@@ -154,6 +154,14 @@ double scale_norm(const TrainParam *p, int n, const TrainParam **bad)
     return sqrt(all);
 }
 
+const TrainParam *scale_saturated(const TrainParam *p, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; !p[i].frozen && k < p[i].count; k++)
+            if (fabsf(p[i].grad[k]) == END_OF_HALF) return &p[i];
+    return NULL;
+}
+
 bool scale_small(const TrainParam *p, int n)
 {
     for (int i = 0; i < n; i++) {

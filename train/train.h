@@ -248,6 +248,9 @@ bool scale_after(TrainScale *s, bool finite, bool small);
 /* Whether the elements of some weight's gradient, as the device gave them, are so small in
  * the mean square that fp16 may lose many of them. */
 bool scale_small(const TrainParam *p, int n);
+/* The first whose gradient, as the device gave it, has an element at the end of fp16: some ops
+ * hold there what is larger. NULL: none. */
+const TrainParam *scale_saturated(const TrainParam *p, int n);
 /* The norm of all gradients; *bad is the first weight with an element that is not finite, or
  * NULL. */
 double scale_norm(const TrainParam *p, int n, const TrainParam **bad);

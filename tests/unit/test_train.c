@@ -97,6 +97,19 @@ static void test_scale(void **state)
                 "fp16 ends, not 'big'\n");
 }
 
+/* At the end of fp16, which is where an engine may hold what is larger. */
+static void test_saturated(void **state)
+{
+    float g[2][3] = { { 65503, -65503, 70000 }, { 0, 0, -65504 } };
+    TrainParam p[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) p[i] = (TrainParam){ .count = 3, .grad = g[i] };
+    assert_null(scale_saturated(p, 1));
+    assert_ptr_equal(scale_saturated(p, 2), &p[1]);
+    p[1].frozen = true;
+    assert_null(scale_saturated(p, 2));
+}
+
 /* Small: a weight whose elements are below 2^-8 in the mean square, unless all of them are 0. */
 static void test_small(void **state)
 {
@@ -406,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_saturated),
         cmocka_unit_test(test_small),
         SAVED(test_whole),
         SAVED(test_frozen),
