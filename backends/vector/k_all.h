@@ -1,5 +1,7 @@
-/* k_all.h -- all kernels of one kind of processor. Who includes it has defined VEC_NAME and
- * what vec.h asks for, and VEC_ROWS: how many rows of sums fit into its registers. */
+/* k_all.h -- all kernels of one kind of processor. A file isa_*.c includes it once, after it has
+ * defined VEC_NAME, what vec.h asks for, and VEC_ROWS, which says how many rows of sums fit
+ * into the registers. The files k_*.h are parts of it: they are included here alone, in this
+ * order, and their functions are static, so that each kind of processor has its own. */
 #include "kernels.h"
 
 #include "vec_math.h"

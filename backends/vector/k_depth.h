@@ -1,16 +1,17 @@
-/* k_depth.h -- a channel's own convolution, straight from its plane: what lies outside is not
- * read, and counts as 0. */
+/* k_depth.h -- depthwise convolutions, in which each channel has a kernel of its own. They read
+ * the channel's plane where it lies; elements outside of it are not read and count as 0. */
 
 enum { DEPTH_ROWS = 4, DEPTH_SIDE = 5 };
 
-/* Of VEC_LANES positions side by side: where each column of weights reads from, and which of
- * those elements there are; the second of a pair is of the vector behind, for steps of 2. */
+/* What VEC_LANES positions side by side read from a line of the plane. `at` is where the first
+ * column of weights reads; there[j] says which of the elements that column j reads lie inside
+ * of the line. Where the step is 2, there[j][1] is about the second vector that is read. */
 typedef struct {
     int64_t at;
     VM there[DEPTH_SIDE][2];
 } DepthTaps;
 
-/* What column j of the weights is multiplied by, from a line of the plane. */
+/* The elements of a line of the plane that column j of the weights is multiplied by. */
 INLINE V depth_tap(const DepthTaps *t, const float *line, int j, const int step)
 {
     const float *p = line + t->at + j;
@@ -18,8 +19,8 @@ INLINE V depth_tap(const DepthTaps *t, const float *line, int j, const int step)
     return step == 1 ? v : v_even(v, v_load_some(p + VEC_LANES, t->there[j][1]));
 }
 
-/* Sums of rows y .. y + rows - 1; `rows`, `side` and `step` are constants where this is
- * inlined. */
+/* Computes the sums of rows y .. y + rows - 1. `rows`, `side` and `step` are constants where
+ * this is inlined, so that the loops over them are unrolled. */
 INLINE void depth_sums(const DepthPlane *d, const DepthTaps *t, int64_t y, V *sum,
                        const int rows, const int side, const int step)
 {

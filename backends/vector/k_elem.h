@@ -1,13 +1,15 @@
-/* k_elem.h -- functions of elements as loops over vectors (elem.def), and 16-bit floats. */
+/* k_elem.h -- the functions of elements that elem.def lists, each as a loop over vectors, and
+ * the conversions between floats of 16 and of 32 bits. */
 
-/* 0.5 x (1 + tanh u) is x sigmoid(2 u), which keeps the digits of the left tail. */
+/* 0.5 x (1 + tanh u) equals x sigmoid(2 u). The second form keeps its digits where x is far
+ * below 0, and 1 + tanh u has lost them. */
 INLINE V gelu_tanh(V x)
 {
     const V u = 1.59576912f * v_fma(0.044715f * x * x, x, x);
     return v_by_sigmoid(x, u);
 }
 
-/* A loop for each number of operands: what is absent is not read. */
+/* There is a loop for each number of operands: an operand that the function lacks is not read. */
 #define ELEM_LOOP_1(name, value) \
     static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
                             float a, float b, size_t n) \
@@ -68,7 +70,7 @@ static void narrow(uint16_t *dst, const float *src, size_t n)
     }
 }
 
-/* Up to the next multiple of ELEM_PAD. */
+/* Writes up to the next multiple of ELEM_PAD elements. */
 static void fill(float *dst, float v, size_t n)
 {
     for (size_t i = 0; i < n; i += VEC_LANES) v_store(dst + i, v_set(v));

@@ -1,4 +1,8 @@
-/* k_end.h -- what becomes of sums on their way from scratch memory to where they belong. */
+/* k_end.h -- the end of a product (SumsEnd): what is done to sums on their way from registers or
+ * scratch memory to the place of the result. */
+
+/* Loads and stores of n elements that are floats or, where `half`, 16-bit floats. n may exceed
+ * VEC_LANES, which counts as a whole vector; of a part, lanes that are not loaded are 0. */
 
 INLINE V end_load(const void *p, bool half, size_t n)
 {
@@ -21,13 +25,15 @@ INLINE void end_store(void *p, bool half, size_t n, V v)
     }
 }
 
+/* The address of element i. */
 INLINE const void *end_at(const void *p, bool half, int64_t i)
 {
     return half ? (const void *)((const uint16_t *)p + i)
                 : (const void *)((const float *)p + i);
 }
 
-/* Element (i, j), and those beside it, of which n are there. */
+/* The results of a vector of sums v that begins at row i and column j, of which n lanes exist;
+ * `row` is what is added to each element of the row. */
 INLINE V end_value(const SumsEnd *e, V v, V row, int64_t i, int64_t j, size_t n)
 {
     if (e->round[0]) v = v_round16(v);
@@ -54,7 +60,8 @@ static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows
     }
 }
 
-/* A vector of sums, `at` elements from where e begins, to which col is added. */
+/* Finishes and stores a whole vector of sums, `at` elements behind the place where e begins;
+ * `col` is what is added to the columns, if anything is. */
 INLINE void end_put(const SumsEnd *e, V v, V col, int64_t at)
 {
     if (e->round[0]) v = v_round16(v);

@@ -1,8 +1,11 @@
-/* k_gemm.h -- a tile of a product of matrices, whose sums stay in registers. */
+/* k_gemm.h -- a tile of a product of matrices (GemmTile). All its sums are registers: for each
+ * l, every element of column l of a is multiplied by row l of b, two vectors wide. */
 
+/* The columns of a tile. */
 enum { NR = 2 * VEC_LANES };
 
-/* The two vectors of row l of b. */
+/* Loads the two vectors of row l of b. `half`: b is fp16; `table`: its rows are where t->off
+ * says. */
 INLINE void gemm_row(const GemmTile *t, bool half, bool table, int64_t l, V *b0, V *b1)
 {
     const int64_t at = table ? t->off[l] : l * t->ldb;
@@ -17,7 +20,8 @@ INLINE void gemm_row(const GemmTile *t, bool half, bool table, int64_t l, V *b0,
     }
 }
 
-/* Asks for what comes a while after row l of b: the processor by itself stops at each page. */
+/* Asks for what follows row l of b at some distance. The processor does so by itself, but stops
+ * at the end of each page. */
 INLINE void gemm_ahead(const GemmTile *t, bool half, int64_t l)
 {
     enum { AHEAD = 4096 };
@@ -53,7 +57,8 @@ INLINE void gemm_rows(const GemmTile *t, const int rows, bool half, bool table)
     }
 }
 
-/* One row alone: four sums of every fourth product each, since one would wait for itself. */
+/* One row alone has four sums, each of every fourth product: a single sum would have to wait
+ * for its last addition before the next. */
 INLINE void gemm_one(const GemmTile *t, bool half, bool table)
 {
     V s[4][2];
@@ -113,7 +118,7 @@ static void gemm_half(const GemmTile *t) { gemm_of(t, true, false); }
 static void gemm_full(const GemmTile *t) { gemm_of(t, false, false); }
 static void gemm_table(const GemmTile *t) { gemm_of(t, false, true); }
 
-/* Half as many columns: one vector of each row. */
+/* A tile of half as many columns reads one vector of each row of b. */
 INLINE void gemm_rows_narrow(const GemmTile *t, const int rows)
 {
     V sum[VEC_ROWS];
@@ -128,7 +133,8 @@ INLINE void gemm_rows_narrow(const GemmTile *t, const int rows)
     _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) v_store(t->c + i * t->ldc, sum[i]);
 }
 
-/* Rows that are there are computed with those that fill a panel up. */
+/* A tile of fewer rows than a panel is computed whole, in memory of its own, and the rows that
+ * exist are copied. */
 static void gemm_narrow(const GemmTile *t)
 {
     GemmTile whole = *t;

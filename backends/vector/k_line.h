@@ -1,15 +1,18 @@
-/* k_line.h -- windows over planes whose elements are vectors of channels: each channel has its own
- * sums, or the largest of its elements. */
+/* k_line.h -- windows that slide over a plane whose elements are vectors of channels (DepthLine),
+ * a line of results at a time. Each lane is a channel, which has its own weights and sum, or
+ * the largest of its elements. */
 
+/* How many positions are computed side by side. */
 enum { LINE_WIDE = 4 };
 
-/* Lines of the window that there are. */
+/* Lines first .. end - 1 of the window lie inside of the plane. */
 typedef struct {
     int first, end;
-    int64_t line; /* of the plane, for the window's line 0 */
+    int64_t line; /* the line of the plane on which line 0 of the window lies */
 } LineRows;
 
-/* What is the same for all of a line, and a constant wherever this is inlined. */
+/* What is the same for all of a line. It is a constant wherever it is inlined, so that none of
+ * it is asked in a loop. */
 typedef struct {
     int side;
     bool largest, half;
@@ -40,7 +43,7 @@ INLINE void line_put(const DepthLine *d, float *to, V sum)
     v_store(to, sum);
 }
 
-/* One position, of whose window some columns may lie outside. */
+/* Computes one position; some columns of its window may lie outside of the plane. */
 INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t x, float *to)
 {
     V sum = line_start(k);
@@ -54,7 +57,7 @@ INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t 
     line_put(d, to + x * VEC_LANES, sum);
 }
 
-/* LINE_WIDE positions side by side whose windows lie inside. */
+/* Computes LINE_WIDE positions side by side, all columns of whose windows lie inside. */
 INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_t x, float *to)
 {
     V sum[LINE_WIDE];
@@ -74,7 +77,7 @@ INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_
 
 INLINE void line_of(const DepthLine *d, const LineKind k, LineRows r, float *to)
 {
-    /* positions whose windows begin inside, and end there */
+    /* the windows of positions first .. end - 1 begin and end inside of the plane */
     int64_t first = (d->left + d->step - 1) / d->step;
     int64_t end = (d->wide - k.side + d->left) / d->step + 1;
     if (d->wide + d->left < k.side) end = 0;

@@ -1,5 +1,7 @@
-/* k_rows.h -- sums, extremes, softmax and deviations of rows of floats. */
+/* k_rows.h -- what is computed of whole rows of floats: sums, extremes, products of two rows,
+ * softmax, and rows with a mean of 0 and a variance of 1. */
 
+/* The number that an operation begins with, and the accumulator after one more element. */
 INLINE V row_first(RowOp op)
 {
     return v_set(op == ROW_MAX ? -__builtin_inff() : op == ROW_MIN ? __builtin_inff() : 0);
@@ -21,6 +23,7 @@ INLINE V row_step(RowOp op, V acc, V x)
     }
 }
 
+/* The lanes of an accumulator become one number. */
 INLINE float row_end(RowOp op, V a)
 {
     if (op == ROW_MAX) return v_most(a);
@@ -33,6 +36,7 @@ INLINE V row_join(RowOp op, V a, V b)
     return op == ROW_MAX ? v_max(a, b) : op == ROW_MIN ? v_min(a, b) : a + b;
 }
 
+/* Four accumulators take turns, so that none waits for its own last step. */
 INLINE float row_of(RowOp op, const float *x, size_t n)
 {
     V acc[4];
@@ -47,6 +51,7 @@ INLINE float row_of(RowOp op, const float *x, size_t n)
                    row_join(op, row_join(op, acc[0], acc[1]), row_join(op, acc[2], acc[3])));
 }
 
+/* acc[i] = op(acc[i], x[i]), for rows that are reduced together element by element. */
 INLINE void fold_of(RowOp op, float *acc, const float *x, size_t n)
 {
     size_t i = 0;
@@ -68,7 +73,7 @@ ROW(max, ROW_MAX)
 ROW(min, ROW_MIN)
 #undef ROW
 
-/* The largest is taken off first, so that exp cannot overflow. */
+/* The largest element is subtracted first, so that exp cannot overflow. */
 static void row_softmax(float *x, size_t n)
 {
     const V top = v_set(row_max(x, n));

@@ -1,28 +1,30 @@
-/* k_runs.h -- tiles of products whose left rows are read where they lie, and matrices
- * turned. */
+/* k_runs.h -- tiles of products whose left rows are read where they lie, without being packed
+ * first (RunTile), and the transposition of matrices. */
 
-/* Three rows are reached from one address, so that the addresses of all stay in registers. */
+/* Three rows are reached from one address by two distances, so that the addresses of all rows
+ * fit into registers. */
 enum { RUNS_EACH = 3, RUNS_BASES = (VEC_ROWS + RUNS_EACH - 1) / RUNS_EACH };
 
 typedef struct {
     const float *base[RUNS_BASES];
-    int64_t one, two; /* to the next row, and the one after it */
+    int64_t one, two; /* the distance to the next row, and to the one after it */
 } RunsLeft;
 
+/* The element of row i that comes next, in all lanes. */
 INLINE V runs_left(const RunsLeft *a, int i)
 {
     const float *p = a->base[i / RUNS_EACH];
     return v_set(i % RUNS_EACH == 0 ? *p : i % RUNS_EACH == 1 ? p[a->one] : p[a->two]);
 }
 
-/* Vector j of the panel's row at b. */
+/* Loads vector j of the row of the panel that begins at b. */
 INLINE V runs_right(const void *b, const bool half, int j)
 {
     return half ? v_load16((const uint16_t *)b + j * VEC_LANES)
                 : v_load((const float *)b + j * VEC_LANES);
 }
 
-/* Asks for what comes a while after the row at b. */
+/* Asks for what follows the row at b at some distance. */
 INLINE void runs_ahead(const char *b, const int wide, const bool half)
 {
     enum { AHEAD = 16 };
@@ -31,7 +33,7 @@ INLINE void runs_ahead(const char *b, const int wide, const bool half)
     if (!half && wide == 2 && VEC_LANES == 16) __builtin_prefetch(p + 64);
 }
 
-/* One run: n products for each sum, of row l of the panel on. */
+/* Adds one run to the sums: n products to each, from row l of the panel on. */
 INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (*sum)[2],
                      const int rows, const int wide, const bool half)
 {
@@ -52,7 +54,7 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
     }
 }
 
-/* Each row of a vector of columns: what e says is asked once for all. */
+/* The same for each row of a vector of columns, so that what e says is asked once for all. */
 #define RUNS_ROWS _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
 
 INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows, const int j)
@@ -79,15 +81,15 @@ INLINE void runs_put(const RunTile *t, V (*sum)[2], const int rows, const int j)
 }
 #undef RUNS_ROWS
 
-/* The same tile, read again: what is kept of it from run to run would take the place of
- * sums. */
+/* The same tile, of which the compiler forgets what it has read. What it kept from run to run
+ * would take registers from the sums. */
 INLINE const RunTile *runs_again(const RunTile *t)
 {
     __asm__("" : "+r"(t));
     return t;
 }
 
-/* `rows`, `wide` and `half` are constants wherever this is inlined. */
+/* `rows`, `wide` (vectors of columns) and `half` are constants wherever this is inlined. */
 INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bool half)
 {
     V sum[VEC_ROWS][2];
@@ -137,8 +139,8 @@ static void runs_tile(const RunTile *t)
     else (t->half ? runs_half : runs_full)(t);
 }
 
-/* A square of rows becomes one of columns: the first half and the second by turns, as often
- * as it takes. */
+/* Transposes a square of VEC_LANES vectors. Each round takes the lanes of a row of the first
+ * half and one of the second half by turns; after log2(VEC_LANES) rounds rows are columns. */
 INLINE void turn_square(V *r)
 {
     V t[VEC_LANES];
@@ -152,7 +154,7 @@ INLINE void turn_square(V *r)
     }
 }
 
-/* Some rows of a matrix, up to a vector of them. */
+/* Transposes up to VEC_LANES rows of a matrix, of n elements each. */
 INLINE void turn_rows(float *to, int64_t width, const float *x, int64_t apart, int rows,
                       size_t n)
 {

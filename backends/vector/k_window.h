@@ -1,7 +1,8 @@
-/* k_window.h -- windows that slide along a line: depthwise convolutions and pools. */
+/* k_window.h -- windows that slide along a line of a plane, for depthwise convolutions and pools,
+ * and lines that are split into every second or fourth element for windows that skip some. */
 
-/* z[i] = the sum over t < taps of w[t] * x[off[t] + i], or with w NULL the largest of the x. n
- * is rounded up to vectors. */
+/* A vector of results: the sums over t < taps of w[t] * x[off[t] + i], or where w is NULL the
+ * largest of x[off[t] + i]. */
 INLINE V window_at(const float *x, const float *w, const int64_t *off, int taps)
 {
     V acc = w ? v_set(0) : v_set(-__builtin_inff());
@@ -10,6 +11,7 @@ INLINE V window_at(const float *x, const float *w, const int64_t *off, int taps)
     return acc;
 }
 
+/* The same for n results, four vectors at a time; n is rounded up to a whole vector. */
 INLINE void window_of(float *z, const float *x, const float *w, const int64_t *off, int taps,
                       size_t n)
 {
@@ -42,7 +44,7 @@ static void window_max(float *z, const float *x, const int64_t *off, int taps, s
     window_of(z, x, NULL, off, taps, n);
 }
 
-/* to[p * plane + i] = x[by * i + p] of p < by, which is 2 or 4. */
+/* to[p * plane + i] = x[by * i + p] for each p < by, which is 2 or 4. */
 static void split(float *to, int64_t plane, const float *x, int by, size_t n)
 {
     size_t i = 0;

@@ -1,9 +1,11 @@
-/* k_wino.h -- convolutions of 3 x 3 by the method of Winograd, F(4, 3): of 6 x 6 elements
- * of x come 36 numbers, whose products with 36 numbers of the weights, summed over the
- * channels, are 4 x 4 elements of the result. Elements are vectors of channels. Matrices:
- * Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016), section 4.3. */
+/* k_wino.h -- convolutions of 3 x 3 by the method of Winograd, F(4, 3). A square of 6 x 6 elements
+ * of x becomes 36 numbers, 9 weights become 36 others; their products are summed over the
+ * input's channels, and the 36 sums become 4 x 4 elements of the result, with 36 products in
+ * place of 144. Elements are vectors, a channel a lane. The matrices B, G and A are those of
+ * Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016), section 4.3; each
+ * is applied to the columns first and then to the rows. */
 
-/* z = B' d */
+/* z = B' d, of a line of the input. */
 INLINE void wino_in_line(V z[6], const V d[6])
 {
     const V a = v_fma(v_set(-4), d[2], d[4]), b = v_fma(v_set(-4), d[1], d[3]);
@@ -32,7 +34,7 @@ static void wino_in(float *to, int64_t step, const float *x, int64_t line)
     }
 }
 
-/* z = A' m */
+/* z = A' m, of a line of sums. */
 INLINE void wino_out_line(V z[4], const V m[6])
 {
     const V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
@@ -42,7 +44,7 @@ INLINE void wino_out_line(V z[4], const V m[6])
     z[3] = v_fma(v_set(8), d, b) + m[5];
 }
 
-/* What becomes of a line of a tile. */
+/* Stores line i of a tile. *all gets 0 times each result, which is NaN where one is not finite. */
 INLINE void wino_put(const WinoTile *t, int i, const V z[4], V col, V *all)
 {
     for (int j = 0; j < 4; j++) {
@@ -67,11 +69,11 @@ static bool wino_out(const WinoTile *t)
         wino_out_line(z, rows[i]);
         wino_put(t, i, z, col, &all);
     }
-    const float none = v_sum(all); /* 0 times what is finite */
+    const float none = v_sum(all); /* 0, or NaN where a result is not finite */
     return none == none;
 }
 
-/* z = G g */
+/* z = G g, of a line of weights. */
 INLINE void wino_weight_line(V z[6], const V g[3])
 {
     const V a = (g[0] + g[2]) * (1 / 6.0f), b = g[1] * (1 / 6.0f);

@@ -33,9 +33,9 @@ extern const unsigned char elem_args[ELEM_COUNT];
 
 /* ---- products of matrices ---------------------------------------------------------------- */
 
-/* c[i][j] (+)= the sum over l < depth of a[l * mr + i] * b(l)[j], of i < rows and j < nr; b(l)
- * is b + off[l], or b + l * ldb where off is NULL, in elements. All nr columns of b and c are
- * read and written. */
+/* A tile of a product: c[i][j] becomes the sum over l < depth of a[l * mr + i] * b(l)[j], for
+ * i < rows and j < nr; with `add` the sum is added to c. Row b(l) begins at b + off[l], or at
+ * b + l * ldb where off is NULL, counted in elements. All nr columns are read and written. */
 typedef struct {
     int64_t depth;
     int rows;
@@ -64,7 +64,8 @@ typedef struct {
     int64_t apart;
 } SumsEnd;
 
-/* The same for what begins `at` elements further on, and `col` columns. */
+/* The same end for a part of the result that begins `at` elements and `col` columns further
+ * on. */
 static inline SumsEnd sums_end_at(const SumsEnd *e, int64_t at, int64_t col)
 {
     SumsEnd z = *e;
@@ -74,9 +75,10 @@ static inline SumsEnd sums_end_at(const SumsEnd *e, int64_t at, int64_t col)
     return z;
 }
 
-/* c[i][j] = from[i][j] + the sum of a(i, l) * b[l][j], of i < rows and j < nr, where b is a
- * panel of nr columns, and row i of the left side lies `apart` behind row i - 1: in runs of
- * `run` elements, the last of `last`, run g at off[g]. */
+/* A tile of a product whose left side is not packed: c[i][j] becomes from[i][j] + the sum over l
+ * of a(i, l) * b[l][j], for i < rows and j < nr, where b is a panel of nr columns. A row of the
+ * left side consists of runs: run g begins off[g] behind a and has `run` elements, the last one
+ * `last`; each row lies `apart` elements behind the row before it. */
 typedef struct {
     int rows;
     bool half;   /* b is fp16 */
@@ -93,15 +95,16 @@ typedef struct {
     const SumsEnd *end; /* in place of c, rows its own distance apart; NULL: none */
 } RunTile;
 
-/* A plane of high x wide elements, and side x side weights: those of position (y, x) are the
- * plane's from (step y - top, step x - left) on. */
+/* A plane of high x wide elements, over which a window of side x side weights slides: for the
+ * result at (y, x) it begins at (step y - top, step x - left) of the plane. */
 typedef struct {
     const float *x, *weight;
     int64_t high, wide, out_high, out_wide, top, left;
     int side, step; /* 3 or 5; 1 or 2 */
 } DepthPlane;
 
-/* Of 36 vectors, `step` apart, 4 lines of 4 by Winograd's method; of lines as of rows. */
+/* The last transform of Winograd's method: 36 vectors, `step` elements apart, become 4 lines of
+ * 4 vectors. */
 typedef struct {
     const float *m;
     int64_t step;
@@ -110,8 +113,8 @@ typedef struct {
     const SumsEnd *end; /* in place of to, lines its own distance apart; NULL: none */
 } WinoTile;
 
-/* A line of sums over side x side positions of a plane whose elements are vectors, by
- * weights of as many vectors; the rest as in DepthPlane. Then col is added, and the sum
+/* A line of windows over a plane whose elements are vectors of channels, with side x side
+ * vectors of weights; the rest is as in DepthPlane. Then `col` is added to each sum, and it is
  * held between two numbers. */
 typedef struct {
     const void *x;

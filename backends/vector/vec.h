@@ -1,13 +1,16 @@
 /* vec.h -- the vector layer that kernels are written over, once for all processors.
  *
- * Who includes it defines VEC_LANES, and one of VEC_AVX512, VEC_AVX2 and VEC_NEON where the
- * file is compiled for such a processor; without one it is C that every compiler turns into
- * something.
+ * A file that includes it has defined VEC_LANES, the number of floats in a vector, and one of
+ * VEC_AVX512, VEC_AVX2 and VEC_NEON if it is compiled for such a processor. Without one of
+ * them everything is plain C, which runs on any processor.
  *
- *   V       VEC_LANES floats; + - * / and comparisons of C work on them, lane by lane
- *   VI      as many int32_t; a comparison gives -1 where it holds, else 0
+ *   V       VEC_LANES floats; C's + - * / and comparisons work on them, lane by lane
+ *   VI      as many int32_t; a comparison of two V gives -1 in a lane where it holds, else 0
+ *   VU      as many uint32_t
+ *   VM      says of each lane whether it is loaded (v_inside, v_load_some)
  *
- * Functions are v_: loads and stores need no alignment, n lanes of memory are theirs whole. */
+ * All functions begin with v_. Loads and stores need no alignment; those without a count read
+ * or write VEC_LANES elements. Names that end in 16 are about floats of 16 bits. */
 #ifndef ANEC_VEC_H
 #define ANEC_VEC_H
 
@@ -25,6 +28,7 @@
 typedef float V __attribute__((vector_size(VEC_LANES * 4)));
 typedef int32_t VI __attribute__((vector_size(VEC_LANES * 4)));
 typedef uint32_t VU __attribute__((vector_size(VEC_LANES * 4)));
+/* Floats in memory, at any address that a float may have. */
 typedef float VLoose __attribute__((vector_size(VEC_LANES * 4), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline, unused))
@@ -113,10 +117,10 @@ INLINE V v_of_ints(VI v) { return (V)vcvtq_f32_s32((int32x4_t)v); }
 
 #else
 
-/* Two roundings, where the processor may have no instruction for one. */
+/* It rounds twice: the processor may have no instruction that does both and rounds once. */
 INLINE V v_fma(V a, V b, V c) { return a * b + c; }
 
-/* Each lane by a function of C's. */
+/* A function of C applied to each lane. */
 #define BY_LANE(name, f) \
     INLINE V name(V a) \
     { \
@@ -158,8 +162,9 @@ INLINE V v_of_ints(VI v)
 
 #endif
 
-/* Every second lane of a and b, from the first or the second on; and lanes of both by turns, of
- * their first or second half. */
+/* v_even and v_odd give every second lane of a and then of b, from the first or the second lane
+ * on. v_turns_low and v_turns_high give lanes of a and of b by turns, from the first or the
+ * second half of each. */
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #if VEC_LANES == 16
 INLINE V v_even(V a, V b)
@@ -194,12 +199,13 @@ INLINE V v_turns_high(V a, V b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
 /* ---- made of those ----------------------------------------------------------------------- */
 
 INLINE V v_abs(V a) { return (V)((VI)a & 0x7fffffff); }
+/* The absolute value of one number with the sign of another. */
 INLINE V v_signed(V size, V sign)
 {
     return (V)(((VI)size & 0x7fffffff) | ((VI)sign & (VI)v_set(-0.0f)));
 }
-/* The larger (smaller), and NaN when either is. Intel's instructions give the second operand
- * where one is NaN, and where both are 0. */
+/* The larger or the smaller of two numbers, and NaN when either is NaN. Intel's instructions
+ * give their second operand where one is NaN, and where both are 0. */
 #if defined(VEC_AVX512)
 INLINE V v_nan_of(V a, V m)
 {
@@ -221,9 +227,11 @@ INLINE V v_min(V a, V b)
 INLINE V v_max(V a, V b) { return v_pick((VI)(a > b) | (VI)(a != a), a, b); }
 INLINE V v_min(V a, V b) { return v_pick((VI)(a < b) | (VI)(a != a), a, b); }
 #endif
+/* 1 where a comparison holds, else 0. */
 INLINE V v_truth(VI mask) { return (V)(mask & (VI)v_set(1)); }
 
-/* Sums and extremes of the lanes, in one order for all who have as many. */
+/* The sum and the largest of the lanes. Processors whose vectors have as many lanes add them in
+ * the same order, so that their sums are the same. */
 INLINE float v_sum(V a)
 {
     float t[VEC_LANES];
@@ -242,8 +250,9 @@ INLINE float v_most(V a)
 }
 
 #if defined(VEC_AVX512)
+/* A mask of the first n lanes. */
 INLINE __mmask16 v_first(size_t n) { return (__mmask16)((1u << n) - 1); }
-/* The first n lanes of memory, `rest` in the others. */
+/* Loads the first n lanes; the others are `rest`. */
 INLINE V v_load_part(const float *p, size_t n, float rest)
 {
     return (V)_mm512_mask_loadu_ps((__m512)v_set(rest), v_first(n), p);
@@ -252,8 +261,8 @@ INLINE void v_store_part(float *p, V v, size_t n)
 {
     _mm512_mask_storeu_ps(p, v_first(n), (__m512)v);
 }
-/* Which lanes there are of elements at .. of a row of n; and a load of those alone, 0
- * elsewhere. */
+/* v_inside says which of the elements at, at + 1, .. lie in a row of n elements; v_load_some
+ * loads those alone, and 0 in the other lanes. */
 typedef __mmask16 VM;
 INLINE VM v_inside(int64_t at, int64_t n)
 {

@@ -1,14 +1,14 @@
-/* vec_math.h -- functions of vectors that no processor has: exp, log, tanh, erf and what is
- * made of them. tests/unit/test_vector.c has how far each may be off, mostly 2 units in the
- * last place of an fp32; they keep infinities and NaN, and flush nothing to zero that is not
- * below the smallest number. */
+/* vec_math.h -- functions for which processors have no vector instruction: exp, log, tanh, erf
+ * and what is computed with these. tests/unit/test_vector.c says how far each may be off,
+ * mostly 2 units in the last place of an fp32. Infinities and NaN come out as C's functions
+ * give them, and a result becomes 0 only if it is below the smallest number above 0. */
 #ifndef ANEC_VEC_MATH_H
 #define ANEC_VEC_MATH_H
 
 #include "vec.h"
 
-/* x times 2^n, of whole n from -252 to 254 or NaN, rounded once below the normal numbers too: where
- * no instruction does so, by two factors. */
+/* x times 2^n, where n is NaN or a whole number from -252 to 254. It is rounded once, below the
+ * normal numbers too; where no instruction does this, by two factors. */
 #if defined(VEC_AVX512)
 INLINE V v_scale_by(V x, V n) { return (V)_mm512_scalef_ps((__m512)x, (__m512)n); }
 #else
@@ -20,7 +20,7 @@ INLINE V v_scale_by(V x, V n)
 }
 #endif
 
-/* x between two numbers, and NaN as it is. */
+/* x held between two numbers; NaN stays as it is. */
 INLINE V v_held(V x, float least, float most)
 {
 #if defined(VEC_AVX512)
@@ -54,8 +54,8 @@ INLINE V v_exp_of(V x, V low)
 
 INLINE V v_exp(V x) { return v_exp_of(x, v_set(0)); }
 
-/* exp(x) - 1 of x up to 0: near it by a polynomial, where the difference would lose its
- * digits. */
+/* exp(x) - 1, for x up to 0. Near 0, where the difference would lose its digits, it is a
+ * polynomial. */
 INLINE V v_expm1(V x)
 {
     V p = v_set(1.98412698e-4f);
@@ -76,7 +76,7 @@ INLINE V v_exp2(V x)
     return v_scale_by(e, n);
 }
 
-/* log(x), of a number above 0; low is what x lost to rounding, small beside it. */
+/* log(x + low), where low is what x lost to rounding and small beside it. */
 INLINE V v_log_of(V x, V low)
 {
     const VI small = (VI)(x < v_set(1.17549435e-38f));
@@ -102,7 +102,7 @@ INLINE V v_log_of(V x, V low)
 
 INLINE V v_log(V x) { return v_log_of(x, v_set(0)); }
 
-/* log(1 + t) of t from 0 to 1 */
+/* log(1 + t), for t from 0 to 1. */
 INLINE V v_log1p(V t)
 {
     const V u = t + 1;
@@ -110,7 +110,7 @@ INLINE V v_log1p(V t)
     return v_pick((VI)(t < v_set(1e-4f)), t - 0.5f * t * t, y);
 }
 
-/* y / (1 + exp(-x)), without an exp that overflows */
+/* y / (1 + exp(-x)), computed without an exp that could overflow. */
 INLINE V v_by_sigmoid(V y, V x)
 {
     const V e = v_exp(-v_abs(x));
@@ -132,7 +132,7 @@ INLINE V v_tanh(V x)
     return v_pick((VI)(t < v_set(0.625f)) | (VI)(x != x), near, far);
 }
 
-/* exp(this) is erfc(t), of t from 0.92 to 4 */
+/* log(erfc(t)), for t from 0.92 to 4. */
 INLINE V v_log_erfc(V t)
 {
     const V s = t * t;
@@ -159,8 +159,8 @@ INLINE V v_erf(V x)
     return v_pick((VI)(t > v_set(0.927734375f)), far, near);
 }
 
-/* erfc(t) / exp(-t^2), of t from 1 on: 1 / t times a polynomial of 1 / t^2, one below 2 and one
- * above. */
+/* erfc(t) / exp(-t^2), for t from 1 on. It is 1 / t times a polynomial of 1 / t^2, of which
+ * there is one for t below 2 and one for t above. */
 INLINE V v_erfc_part(V t)
 {
     const V q = 1 / t, y = q * q;
@@ -184,9 +184,9 @@ INLINE V v_erfc_part(V t)
     return q * v_pick((VI)(t < v_set(2)), p, r);
 }
 
-/* Half of x times erfc(-x / sqrt 2): where 1 + erf would lose its digits, by exp(-x^2 / 2). x^2
- * is the square of x's leading half there, which is exact, and the rest, since exp makes an
- * error of it large. */
+/* Half of x times erfc(-x / sqrt 2). Where 1 + erf would lose its digits, it is computed by
+ * exp(-x^2 / 2). There x^2 is split into the square of x's leading digits, which is exact, and
+ * the rest, since exp would make an error of x^2 large. */
 INLINE V v_gelu(V x)
 {
     const V u = x * 0.707106769f, t = v_abs(u);
