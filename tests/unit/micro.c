@@ -9,7 +9,7 @@ const char *micro_text(Arena *a, const char *text)
 {
     if (!strncmp(text, "program(", 8)) return text;
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) bug("a micro-program is inputs | statements | results: %s", text);
+    if (!results) bug("a micro-program is inputs | ops | results: %s", text);
     return arena_printf(
         a,
         "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "

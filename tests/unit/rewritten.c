@@ -81,7 +81,7 @@ void rewritten_add(Rewritten *r, const char *of, const char *from, const Module 
     func_walk(f, put_op, &l);
     if (l.lines <= MOST_LINES) buf_add(&r->text, text.s ? text.s : "", text.len);
     else
-        buf_printf(&r->text, "  %d statements, %016llx\n", l.lines,
+        buf_printf(&r->text, "  %d ops, %016llx\n", l.lines,
                    (unsigned long long)sum_of(text.s, text.len));
     buf_puts(&r->text, "  ->");
     for (int i = 0; i < f->body->nresult; i++)

@@ -191,8 +191,7 @@ static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
         if (noise_in_part(&h) || h.found.nops > all || h.found.nops < 1) {
             Buf b = { 0 };
             mil_print(h.found.module, &b);
-            fail_msg("%s on %s: %d statements of %d: %s", rules[r].name, chip, h.found.nops,
-                     all, b.s);
+            fail_msg("%s on %s: %d ops of %d: %s", rules[r].name, chip, h.found.nops, all, b.s);
         }
         *(alone == PART_WRONG ? &t->wrong : &t->refused) += 1;
         t->again += fails_again(&h, chip, alone);
@@ -240,7 +239,7 @@ static void an_operation_that_is_refused_is_all_that_is_left(void **state)
             const char *micro = with_noise(&h.arena, micro_short(&h.arena, one_op[i].program));
             const PartVerdict v = hunt(&h, chips[c], micro, 0);
             if (v != PART_REFUSED || noise_in_part(&h) || h.found.nops > alone)
-                fail_msg("%s on %s: verdict %d, %d statements", one_op[i].op, chips[c], v,
+                fail_msg("%s on %s: verdict %d, %d ops", one_op[i].op, chips[c], v,
                          h.found.nops);
             hunt_end(&h);
             hunt_close(&h);

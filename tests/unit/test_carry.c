@@ -36,7 +36,7 @@ typedef struct {
     "        " ONE name " = reduce_max(x = " of \
     ", axes = tensor<int32, [1]>([3]), keep_dims = bool(true))[name = string(\"" name \
     "\")];\n"
-#define STATEMENT(type, name, what) \
+#define OP_TEXT(type, name, what) \
     "        " type name " = " what "[name = string(\"" name "\")];\n"
 #define FIRST(of) \
     "slice_by_size(x = " of \
@@ -44,27 +44,27 @@ typedef struct {
 #define KEEP "        write_state(data = now, input = kept)[name = string(\"w\")];\n"
 
 static const DeepPlaces in_first = {
-    STATEMENT(WIDE, "now", "add(x = both, y = first)") KEEP,
-    STATEMENT(ONE, "more", "sub(x = last, y = first)"),
+    OP_TEXT(WIDE, "now", "add(x = both, y = first)") KEEP,
+    OP_TEXT(ONE, "more", "sub(x = last, y = first)"),
 };
 /* first reads it too, and the last makes of it what it becomes */
 static const DeepPlaces in_both = {
     LARGEST("early", "old"),
-    LARGEST("late", "old") STATEMENT(ONE, "more", "sub(x = early, y = late)")
-        STATEMENT(WIDE, "now", "add(x = both_late, y = last)") KEEP,
+    LARGEST("late", "old") OP_TEXT(ONE, "more", "sub(x = early, y = late)")
+        OP_TEXT(WIDE, "now", "add(x = both_late, y = last)") KEEP,
 };
 /* the last has what it becomes alone */
 static const DeepPlaces apart = {
     "",
-    STATEMENT(ONE, "more", "sub(x = last, y = first)")
-        STATEMENT(WIDE, "now", "add(x = both, y = first)") KEEP,
+    OP_TEXT(ONE, "more", "sub(x = last, y = first)")
+        OP_TEXT(WIDE, "now", "add(x = both, y = first)") KEEP,
 };
 /* the last reads what it was, which the first has replaced */
 static const DeepPlaces replaced = {
-    LARGEST("early", "old") STATEMENT(WIDE, "now", "add(x = both, y = first)") KEEP,
-    LARGEST("late", "old") STATEMENT(ONE, "zero", "sub(x = early, y = late)")
-        STATEMENT(ONE, "same", "sub(x = last, y = first)")
-            STATEMENT(ONE, "more", "add(x = zero, y = same)"),
+    LARGEST("early", "old") OP_TEXT(WIDE, "now", "add(x = both, y = first)") KEEP,
+    LARGEST("late", "old") OP_TEXT(ONE, "zero", "sub(x = early, y = late)")
+        OP_TEXT(ONE, "same", "sub(x = last, y = first)")
+            OP_TEXT(ONE, "more", "add(x = zero, y = same)"),
 };
 
 static void deep_layers(Buf *b, int n)
@@ -86,19 +86,19 @@ static const char *deep(const DeepPlaces *at)
              "[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
              "    func main<ios18>(state<" WIDE "> kept, state<" WIDE
              "> fixed, tensor<fp16, [1, 1, 1, 64]> x) {\n");
-    buf_puts(&b, STATEMENT(WIDE, "old", "read_state(input = kept)")
-                     STATEMENT(WIDE, "add_to", "read_state(input = fixed)")
-                         STATEMENT(ONE, "first", FIRST("x"))
-                             STATEMENT(WIDE, "both", "add(x = old, y = add_to)") STATEMENT(
-                                 "tensor<fp16, [1, 1, 2, 32]> ", "h0",
-                                 "reshape(x = x, shape = tensor<int32, [4]>([1, 1, 2, 32]))"));
+    buf_puts(&b,
+             OP_TEXT(WIDE, "old", "read_state(input = kept)") OP_TEXT(
+                 WIDE, "add_to", "read_state(input = fixed)") OP_TEXT(ONE, "first", FIRST("x"))
+                 OP_TEXT(WIDE, "both", "add(x = old, y = add_to)")
+                     OP_TEXT("tensor<fp16, [1, 1, 2, 32]> ", "h0",
+                             "reshape(x = x, shape = tensor<int32, [4]>([1, 1, 2, 32]))"));
     buf_puts(&b, at->early);
     deep_layers(&b, 70);
-    buf_puts(&b, STATEMENT(ONE, "last", FIRST("h70"))
-                     STATEMENT(WIDE, "both_late", "add(x = old, y = add_to)"));
+    buf_puts(&b, OP_TEXT(ONE, "last", FIRST("h70"))
+                     OP_TEXT(WIDE, "both_late", "add(x = old, y = add_to)"));
     buf_puts(&b, at->after);
     buf_puts(&b, LARGEST("most", "now")
-                     STATEMENT(ONE, "y", "add(x = most, y = more)") "    } -> (y);\n}\n");
+                     OP_TEXT(ONE, "y", "add(x = most, y = more)") "    } -> (y);\n}\n");
     const char *made = arena_strndup(&arena, b.s, b.len);
     buf_free(&b);
     return made;

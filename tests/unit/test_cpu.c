@@ -495,12 +495,11 @@ static Value *attended(Gen *g, Value *x)
     return draw(g, 2) ? mil_relu(&g->b, "r", .x = y) : y;
 }
 
-typedef Value *Statement(Gen *g, Value *x);
-static Statement *const statements[] = { unary,    binary, unary,     binary,     chosen,
-                                         linear,   matmul, conv,      pool,       rows,
-                                         moved,    conv,   channels,  binary,     recurrent,
-                                         parts,    square, attention, transposed, depthwise,
-                                         attended, tower,  tower };
+typedef Value *OpMaker(Gen *g, Value *x);
+static OpMaker *const makers[] = { unary,      binary,    unary,     binary, chosen, linear,
+                                   matmul,     conv,      pool,      rows,   moved,  conv,
+                                   channels,   binary,    recurrent, parts,  square, attention,
+                                   transposed, depthwise, attended,  tower,  tower };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {
@@ -516,7 +515,7 @@ static void make_program(Gen *g, uint64_t seed, DType type)
                                 (Loc){ 0 });
     for (int i = 0; i < STEPS; i++) {
         Value *from = g->at[draw(g, 3) ? g->n - 1 : draw(g, g->n)];
-        Value *y = statements[draw(g, COUNT(statements))](g, from);
+        Value *y = makers[draw(g, COUNT(makers))](g, from);
         const size_t n = count_of(y);
         if (n && n <= LARGEST) g->at[g->n++] = y;
     }
@@ -664,7 +663,7 @@ static void random_programs(void **state)
                 free_results(&exact);
                 same_bytes(&one, &two, seed, "two threads");
                 same_bytes(&one, &three, seed, "three threads");
-                same_bytes(&one, &each, seed, "statement by statement");
+                same_bytes(&one, &each, seed, "op by op");
                 free_results(&one), free_results(&two), free_results(&three),
                     free_results(&each);
             }

@@ -26,7 +26,7 @@ enum {
 
 /* %1$d is the op's number, %2$d that of the one before, %3$d one of OTHERS numbers. */
 static const struct {
-    const char *kind, *statement;
+    const char *kind, *op;
     double most; /* bytes in memory for one of the text */
 } kinds[] = {
     { "two values", T "s%1$d = add(x = s%2$d, y = x)[name = string(\"s%1$d\")];\n", 2.2 },
@@ -60,15 +60,14 @@ static const struct {
       "        int32 s%1$d = const()[name = string(\"s%1$d\"), val = int32(%1$d)];\n", 3 },
 };
 
-static char *text_of(Arena *a, const char *statement, size_t *len)
+static char *text_of(Arena *a, const char *op, size_t *len)
 {
     Buf b = { 0 };
     buf_puts(
         &b,
         "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 4]> x, tensor<fp16, [2, 4]> w) {\n");
     buf_printf(&b, T "s%d = relu(x = x);\n" T "s = relu(x = x);\n", FIRST - 1);
-    for (int i = 0; i < MANY; i++)
-        buf_printf(&b, statement, FIRST + i, FIRST + i - 1, i % OTHERS);
+    for (int i = 0; i < MANY; i++) buf_printf(&b, op, FIRST + i, FIRST + i - 1, i % OTHERS);
     buf_puts(&b, "    } -> (x);\n}\n");
     char *text = arena_strndup(a, b.s, b.len);
     *len = b.len;
@@ -86,7 +85,7 @@ static void texts_are_read_in_little_room(void **state)
         Arena a = { 0 };
         Diag d = { 0 };
         Source src = { .name = kinds[i].kind };
-        src.text = text_of(&a, kinds[i].statement, &src.len);
+        src.text = text_of(&a, kinds[i].op, &src.len);
         Module *m = mil_read(&d, &src, NULL);
         if (!m) fail_msg("%s: %s", kinds[i].kind, d.text.s);
         const double each = (double)room_of(m) / (double)src.len;

@@ -42,7 +42,7 @@ typedef struct {
 static Module *program(Test *t, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
+    if (!results) fail_msg("a case is inputs | ops | results: %s", text);
     const char *s = arena_printf(
         &t->arena, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
@@ -134,7 +134,7 @@ static void test_end(Test *t)
     arena_free(&t->arena);
 }
 
-static Rewritten statements = { .path = "tests/unit/legal_ops_cases.txt" };
+static Rewritten programs = { .path = "tests/unit/legal_ops_cases.txt" };
 
 static void check_case(const Case *c)
 {
@@ -155,9 +155,8 @@ static void check_case(const Case *c)
         fail_msg("%s\n%s", is.diag.text.s, text.s);
     run(&is, c, after);
     compare(&was, &is, c, text.s);
-    rewritten_add(&statements,
-                  arena_printf(&is.arena, "%s on %s", rules[c->rule].name, c->chip), c->text,
-                  after);
+    rewritten_add(&programs, arena_printf(&is.arena, "%s on %s", rules[c->rule].name, c->chip),
+                  c->text, after);
     module_free(before);
     module_free(after);
     buf_free(&text);
@@ -169,7 +168,7 @@ static void test_rewrites(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check_case(&cases[i]);
-    rewritten_end(&statements);
+    rewritten_end(&programs);
 }
 
 static void test_near(void **state)

@@ -67,7 +67,7 @@ typedef struct {
 static const char *whole(Arena *a, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
+    if (!results) fail_msg("a case is inputs | ops | results: %s", text);
     return arena_printf(
         a,
         "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
@@ -193,7 +193,7 @@ static int legalise(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
     return compare(k, was, is, d, a);
 }
 
-static Rewritten statements = { .path = "tests/unit/legal_shapes.txt" };
+static Rewritten programs = { .path = "tests/unit/legal_shapes.txt" };
 
 static int one_case(const Case *k)
 {
@@ -204,7 +204,7 @@ static int one_case(const Case *k)
     read_side(&was, &d, text);
     read_side(&is, &d, text);
     const int failed = legalise(k, &was, &is, &d, &a);
-    rewritten_add(&statements, arena_printf(&a, "%s on %s", rules[k->rule].name, k->chip),
+    rewritten_add(&programs, arena_printf(&a, "%s on %s", rules[k->rule].name, k->chip),
                   k->text, is.m);
     program_free(was.p);
     program_free(is.p);
@@ -221,7 +221,7 @@ static void each_case_agrees(void **state)
     int failed = 0;
     for (size_t i = 0; i < COUNT(cases); i++) failed += one_case(&cases[i]);
     assert_int_equal(failed, 0);
-    rewritten_end(&statements);
+    rewritten_end(&programs);
 }
 
 int main(void)

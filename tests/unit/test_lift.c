@@ -48,7 +48,7 @@ static const struct {
 
 /* ---- one program ------------------------------------------------------------------------- */
 
-static int lift_statements(const Module *m)
+static int lift_ops(const Module *m)
 {
     int n = 0;
     for (const Op *op = module_main(m)->body->first; op; op = op->next) n++;
@@ -168,7 +168,7 @@ static void test_lift_stays(void **state)
         Bench a, b;
         lift_compiles(&a, stays[i].chip, text, false);
         lift_compiles(&b, stays[i].chip, text, stays[i].asked);
-        assert_int_equal(lift_statements(a.m), lift_statements(b.m));
+        assert_int_equal(lift_ops(a.m), lift_ops(b.m));
         close_bench(&a);
         close_bench(&b);
     }

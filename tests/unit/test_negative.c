@@ -26,7 +26,7 @@ static const Case cases[] = {
 static Module *read_case(Arena *a, Diag *d, const Case *c)
 {
     const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
+    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
     Source *src = NEW(a, Source);
     src->name = "case.mil";
     src->text = arena_printf(
@@ -102,7 +102,7 @@ static void compare(const Tensor *was, int nwas, const Tensor *is, int nis, cons
     }
 }
 
-static Rewritten statements = { .path = "tests/unit/negative_cases.txt" };
+static Rewritten programs = { .path = "tests/unit/negative_cases.txt" };
 static int wrong;
 
 static void check(const Case *c)
@@ -123,7 +123,7 @@ static void check(const Case *c)
     run(&a, &d, before, c->text, was, &nwas);
     run(&a, &d, after, c->text, is, &nis);
     compare(was, nwas, is, nis, c);
-    rewritten_add(&statements, arena_printf(&a, "%s %s", c->chip, c->passes), c->text, after);
+    rewritten_add(&programs, arena_printf(&a, "%s %s", c->chip, c->passes), c->text, after);
     for (int i = 0; i < nwas; i++) tensor_free(&was[i]);
     for (int i = 0; i < nis; i++) tensor_free(&is[i]);
     module_free(before);
@@ -138,7 +138,7 @@ static void test_cases(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check(&cases[i]);
     assert_int_equal(wrong, 0);
-    rewritten_end(&statements);
+    rewritten_end(&programs);
 }
 
 static void test_near(void **state)

@@ -10,7 +10,7 @@
 #include "../../ir/mil/mil.h"
 #include "../../ir/ops/ops.h"
 
-enum { MOST_STATEMENTS = 16 };
+enum { MOST_OPS = 16 };
 
 typedef struct {
     const OpInfo *op;
@@ -18,7 +18,7 @@ typedef struct {
     Diag diag;
     Module *m;
     bool seen[OP_COUNT]; /* ops that some example runs */
-    Tensor out[MOST_STATEMENTS][MAX_RESULT];
+    Tensor out[MOST_OPS][MAX_RESULT];
     int nout;          /* ops run */
     ValueTable values; /* of an op's first result: the Tensors of all */
 } Example;
@@ -41,7 +41,7 @@ static const char *piece_end(const char *s, char stop)
 }
 
 /* Ops that come before the arguments; the arguments are what is left of *args. */
-static size_t statements(const char **args)
+static size_t ops_before(const char **args)
 {
     const char *start = *args;
     for (const char *end; *(end = piece_end(*args, ';'));) *args = end + 1;
@@ -65,7 +65,7 @@ static void put_results(Buf *b, const char *expect)
 static void put_program(Buf *b, const OpInfo *op)
 {
     const char *args = op->example;
-    size_t before = statements(&args);
+    size_t before = ops_before(&args);
     bool attrs = (op->flags & F_CONSTEXPR) && op->example_opset < OPSET_IOS18;
     buf_printf(b, "program(1.0)\n{\n    func main<ios%d>() {\n        %.*s\n        ",
                op->example_opset, (int)before, op->example);
@@ -91,11 +91,11 @@ static void fill_values(const Example *e, Call *c, const Op *op)
     }
 }
 
-static void run_statement(Example *e, const Op *op)
+static void run_op(Example *e, const Op *op)
 {
     Call *c = NEW(&e->arena, Call);
     if (op->kind == OP_const) return;
-    assert_true(e->nout < MOST_STATEMENTS);
+    assert_true(e->nout < MOST_OPS);
     Tensor *out = e->out[e->nout++];
     if (call_of_op(c, op, &e->arena, &e->diag)) {
         fill_values(e, c, op);
@@ -161,7 +161,7 @@ static void run_example(Example *e)
     if (!e->m || !module_verify(e->m, &e->diag, NULL))
         fail_msg("%s\n%s", text.s, e->diag.text.s);
     e->nout = 0;
-    for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_statement(e, op);
+    for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_op(e, op);
     compare_all(e);
     for (int i = 0; i < e->nout; i++)
         for (int k = 0; k < MAX_RESULT; k++) tensor_free(&e->out[i][k]);

@@ -36,7 +36,7 @@ typedef struct {
 static Module *program(Test *t, const Case *c)
 {
     const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
+    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
     const char *s = arena_printf(
         &t->arena, "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
@@ -109,7 +109,7 @@ static bool rewritten(Test *t, Module *m, Opset to)
     return passes_run(m, &o, &t->diag);
 }
 
-static Rewritten statements = { .path = "tests/unit/opset_cases.txt" };
+static Rewritten programs = { .path = "tests/unit/opset_cases.txt" };
 
 static void check(const Case *c, const Test *was, Opset to)
 {
@@ -123,7 +123,7 @@ static void check(const Case *c, const Test *was, Opset to)
         assert_int_equal(module_main(m)->opset, to);
         run(&is, c, m);
         compare(was, &is, c, to);
-        rewritten_add(&statements, opset_text(to), c->text, m);
+        rewritten_add(&programs, opset_text(to), c->text, m);
     } else if (!strstr(is.diag.text.s, opset_text(to)) || !strstr(is.diag.text.s, "--opset")) {
         fail_msg("an error without a way out: %s", is.diag.text.s);
     }
@@ -143,7 +143,7 @@ static void test_cases(void **state)
         for (size_t k = 0; k < COUNT(opsets); k++) check(&cases[i], &was, opsets[k]);
         test_end(&was, m);
     }
-    rewritten_end(&statements);
+    rewritten_end(&programs);
 }
 
 /* What each opset says about what it lacks. */

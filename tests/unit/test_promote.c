@@ -16,7 +16,7 @@
 typedef struct {
     const char *inputs; /* of x */
     const char *weight[5];
-    const char *statement;
+    const char *op;
 } PromoteCase;
 
 static const PromoteCase cases[] = {
@@ -95,11 +95,10 @@ static void open_case(PromoteRun *r, const PromoteCase *c, Opset opset)
                opset_text(opset), c->inputs);
     for (int i = 0; c->weight[i]; i++) put_weight(&b, c->weight[i]);
     buf_printf(&b, "tensor<fp32, [%s]> y = %s[name = string(\"y\")];\n    } -> (y);\n}\n",
-               strstr(c->statement, "linear") ? "3, 2"
-               : *c->statement == 'c'
-                   ? (strstr(c->statement, "transpose") ? "1, 6, 9, 6" : "1, 6, 3, 6")
-                   : c->inputs,
-               c->statement);
+               strstr(c->op, "linear") ? "3, 2"
+               : *c->op == 'c' ? (strstr(c->op, "transpose") ? "1, 6, 9, 6" : "1, 6, 3, 6")
+                               : c->inputs,
+               c->op);
     const char *s = arena_strndup(&r->arena, b.s, b.len);
     buf_free(&b);
     r->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
@@ -143,7 +142,7 @@ static void expect_no_unused(Module *m, const PromoteCase *c)
     for (const Op *op = f->body->first; op; op = op->next)
         for (int i = 0; i < op->nout; i++)
             if (!func_count_uses(f, op->out[i]) && !is_result(op->out[i]))
-                fail_msg("%s: nobody reads %s", c->statement, op->out[i]->name);
+                fail_msg("%s: nobody reads %s", c->op, op->out[i]->name);
 }
 
 static void same_in(const PromoteCase *c, Opset opset)
@@ -153,7 +152,7 @@ static void same_in(const PromoteCase *c, Opset opset)
     open_case(&was, c, opset);
     run_case(&was);
     open_case(&is, c, opset);
-    if (!promote_module(is.m, NULL, &is.diag)) fail_msg("%s: %s", c->statement, is.diag.text.s);
+    if (!promote_module(is.m, NULL, &is.diag)) fail_msg("%s: %s", c->op, is.diag.text.s);
     while (c->weight[n]) n++;
     assert_int_equal(module_main(is.m)->body->nparam, 1 + n);
     expect_no_unused(is.m, c);
@@ -162,8 +161,7 @@ static void same_in(const PromoteCase *c, Opset opset)
     for (size_t k = 0; k < was.result.count; k++) {
         const double x = tensor_float(&was.result, k), y = tensor_float(&is.result, k);
         if (!(fabs(x - y) <= 2e-6 * fmax(1, fabs(x))))
-            fail_msg("%s in %s: [%zu] is %g, and was %g", c->statement, opset_text(opset), k, y,
-                     x);
+            fail_msg("%s in %s: [%zu] is %g, and was %g", c->op, opset_text(opset), k, y, x);
     }
     close_case(&was);
     close_case(&is);
