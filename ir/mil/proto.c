@@ -25,7 +25,7 @@ static bool get_varint(PbIn *in, uint64_t *out)
 {
     const unsigned char *start = in->at;
     uint64_t v = 0;
-    for (int shift = 0; shift < 70; shift += 7) {
+    for (int shift = 0;; shift += 7) {
         if (in->at == in->end) return pb_wrong(in, start, "a number is cut off");
         const unsigned char c = *in->at++;
         if (shift == 63 && c > 1) break;

@@ -180,6 +180,122 @@ static void messages_are_nested_so_deep(void **state)
     assert_string_equal(wrong_with_messages(PB_DEPTH + 1), "messages are nested too deeply");
 }
 
+/* A program whose function gives back its input, of n dimensions of 1. */
+static void put_program(Buf *b, int n)
+{
+    const size_t program = pb_begin(b, MODEL_PROGRAM), entry = pb_begin(b, 2);
+    pb_put_string(b, 1, "main");
+    const size_t func = pb_begin(b, 2), input = pb_begin(b, 1);
+    pb_put_string(b, 1, "x");
+    const size_t type = pb_begin(b, 2), tensor = pb_begin(b, 1);
+    pb_put_number(b, 1, (uint64_t)dtypes[DT_FP32].spec);
+    pb_put_number(b, 2, (uint64_t)n);
+    for (int i = 0; i < n; i++) {
+        const size_t dim = pb_begin(b, 3), constant = pb_begin(b, 1);
+        pb_put_number(b, 1, 1);
+        pb_end(b, constant);
+        pb_end(b, dim);
+    }
+    pb_end(b, tensor);
+    pb_end(b, type);
+    pb_end(b, input);
+    pb_put_string(b, 2, "CoreML7");
+    const size_t body = pb_begin(b, 3);
+    pb_put_string(b, 1, "CoreML7");
+    const size_t block = pb_begin(b, 2);
+    pb_put_string(b, 2, "x");
+    pb_end(b, block);
+    pb_end(b, body);
+    pb_end(b, func);
+    pb_end(b, entry);
+    pb_end(b, program);
+}
+
+/* NULL: it is read. */
+static const char *wrong_with_dimensions(int n)
+{
+    Buf b = { 0 };
+    Diag d = { .quiet = true };
+    PbField f;
+    put_program(&b, n);
+    PbFile file = { .data = (const unsigned char *)b.s, .size = b.len };
+    PbIn in = pb_open(&file);
+    Module *m = module_new();
+    if (pb_next(&in, &f) && program_read(m, &d, pb_sub(&in, &f)))
+        assert_int_equal(module_main(m)->body->param[0]->type->shape.rank, n);
+    assert_int_equal(d.errors, 0);
+    module_free(m);
+    buf_free(&b);
+    diag_free(&d);
+    return file.wrong;
+}
+
+static void types_have_so_many_dimensions(void **state)
+{
+    (void)state;
+    assert_null(wrong_with_dimensions(0));
+    assert_null(wrong_with_dimensions(MAX_RANK));
+    assert_string_equal(wrong_with_dimensions(MAX_RANK + 1),
+                        "a tensor has too many dimensions");
+}
+
+/* The dimensions that a description of an input has, of which n are in the file. */
+static int described_dimensions(int n)
+{
+    int64_t out[MAX_RANK];
+    Buf b = { 0 };
+    const size_t at = pb_begin(&b, 1);
+    for (int i = 0; i < n; i++) pb_put_varint(&b, (uint64_t)i + 1);
+    pb_end(&b, at);
+    PbFile file = { .data = (const unsigned char *)b.s, .size = b.len };
+    const int read = feature_ints(pb_open(&file), 1, out);
+    for (int i = 0; i < read; i++) assert_int_equal(out[i], i + 1);
+    buf_free(&b);
+    return read;
+}
+
+static void descriptions_have_so_many_dimensions(void **state)
+{
+    (void)state;
+    assert_int_equal(described_dimensions(MAX_RANK), MAX_RANK);
+    assert_int_equal(described_dimensions(MAX_RANK + 1), -1);
+}
+
+/* A field of these bytes: its value, or what is wrong. */
+static void wire_reads(const char *bytes, size_t n, uint64_t value, const char *wrong)
+{
+    PbField f = { .value = 0 };
+    PbFile file = { .data = (const unsigned char *)bytes, .size = n };
+    PbIn in = pb_open(&file);
+    assert_int_equal(pb_next(&in, &f), !wrong);
+    if (wrong) assert_string_equal(file.wrong, wrong);
+    else assert_int_equal(f.value, value);
+}
+
+#define WIRE(bytes, value, wrong) wire_reads(bytes, sizeof bytes - 1, value, wrong)
+
+static void fields_end_at_their_bounds(void **state)
+{
+    (void)state;
+    WIRE("\x08\x7f", 127, NULL);
+    WIRE("\x08\x80\x01", 128, NULL);
+    WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", UINT64_MAX, NULL);
+    WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 0, "a number has more than 64 bits");
+    WIRE("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 0,
+         "a number has more than 64 bits");
+    WIRE("\x08\x80", 0, "a number is cut off");
+    WIRE("\x09\x01\x02\x03\x04\x05\x06\x07\x08", 0x0807060504030201, NULL);
+    WIRE("\x09\x01\x02\x03\x04\x05\x06\x07", 0, "a number is cut off");
+    WIRE("\x0d\x01\x02\x03\x04", 0x04030201, NULL);
+    WIRE("\x0d\x01\x02\x03", 0, "a number is cut off");
+    WIRE("\x0a\x02zz", 0, NULL);
+    WIRE("\x0a\x03zz", 0, "a field is longer than what it stands in");
+    WIRE("\x0b\x01", 0, "a field is of no known kind");
+    WIRE("\x00\x01", 0, "a field has no valid number");
+    WIRE("\xf8\xff\xff\xff\x0f\x01", 1, NULL);
+    WIRE("\x80\x80\x80\x80\x10\x01", 0, "a field has no valid number");
+}
+
 static void a_profile_is_a_mebibyte(void **state)
 {
     (void)state;
@@ -239,6 +355,9 @@ int main(void)
         cmocka_unit_test(messages_have_the_beginning_of_long_words),
         cmocka_unit_test(characters_end_at_their_bounds),
         cmocka_unit_test(messages_are_nested_so_deep),
+        cmocka_unit_test(types_have_so_many_dimensions),
+        cmocka_unit_test(descriptions_have_so_many_dimensions),
+        cmocka_unit_test(fields_end_at_their_bounds),
         cmocka_unit_test(a_profile_is_a_mebibyte),
         cmocka_unit_test(calls_end_at_their_bounds),
     };
