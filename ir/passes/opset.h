@@ -47,6 +47,13 @@ OpsetForm *opset_form(const Op *op);
 Value *opset_as(Builder *b, Value *v, DType t);
 /* Whether an op can result in this element type. */
 bool opset_computes(Opset o, DType t);
+/* Whether it is the type of a tensor that no op of the new opset can result in. */
+bool opset_lost(const Level *l, const Type *t);
+/* The type of a tensor with elements of another type. */
+const Type *opset_retyped(Level *l, const Type *t, DType to);
+/* Casts arguments of a type that the parameter lacks in the new opset, and those that may
+ * differ in type in the old one alone (opset_types.c). */
+void opset_fit_types(Level *l, Builder *b, Op *op);
 /* Sets l->was for all values of l->func (opset_flow.c). */
 void opset_flow(Level *l);
 /* Converts a compressed weight whose form the opset lacks to another form, or decompresses it.
