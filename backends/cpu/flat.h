@@ -296,7 +296,7 @@ void flat_place(FlatPlan *p);
 void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
 
-/* ---- a plan while it is made: ops by flat.c, blocks and states by flat_block.c ----------- */
+/* ---- a plan while it is made: ops by flat_make.c, blocks and states by flat_block.c ------ */
 
 typedef struct {
     FlatPlan *p;
