@@ -43,13 +43,15 @@ static bool put_config(TrainRun *r)
         { "model", r->state.model_path },
         { "model_sha256", r->state.model_sha256 },
         { "data_sha256", r->state.data_sha256 },
+        { "init", r->job->init },
+        { "resumed", r->resumed ? r->from.path : NULL },
         { "backend", run_fact(r, "backend") },
         { "io", run_fact(r, "io") },
         { "anec_version", anec_version() },
     };
     cJSON *root = json_root(cJSON_CreateObject());
     for (size_t i = 0; i < COUNT(rows); i++)
-        json_item(root, rows[i].name, cJSON_CreateString(rows[i].text));
+        if (rows[i].text) json_item(root, rows[i].name, cJSON_CreateString(rows[i].text));
     json_item(root, "settings", cJSON_CreateRaw(run_settings_json(r)));
     json_item(root, "options", cJSON_CreateRaw(run_options_json(r)));
     char *text = json_text(root, true);

@@ -9,6 +9,7 @@ try float.anedsl --data built-in:tiny --init %t/run/step-00000003.safetensors --
 cp x.npy %t
 cd %t
 try --resume run --data x.npy --steps 9
+sed -E "/anec_version|model\"|backend=/d; s/\"[0-9a-f]{64}\"/SHA/" other/config.json
 ls run other
 cd ..
 for s in run other new; do for f in %t/$s/*.safetensors; do head -c 4000 $f | grep -ao 'options":"[^,]*'; done; done
