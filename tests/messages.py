@@ -40,7 +40,7 @@ def wrappers(texts):
                 names.add(m.group(1))
         for m in re.finditer(r"PRINTF\(\d+, \d+\)\s*(?:static\s+)?\w+[\s*]+(\w+)\(|(\w+)\([^;{]*\)\s*PRINTF\(", text):
             name = m.group(1) or m.group(2)
-            if not re.match(r"(buf|arena|bug|diag_note)", name):
+            if not re.match(r"(buf|arena|bug|diag_note|text)", name):
                 names.add(name)
     return names
 

@@ -195,7 +195,7 @@ Standing chip_standing(const Target *t, const ChipFacts *f);
  * all. */
 Standing target_standing(const Target *t, const ChipFacts *f);
 
-const Target *target_find(const char *name); /* by "m1" or "m1,27.2"; NULL: unknown */
+const Target *target_find(const char *name); /* by "CHIP" or "CHIP,27.2"; NULL: unknown */
 
 /* ---- releases of macOS (releases.def) ---------------------------------------------------- */
 

@@ -16,7 +16,7 @@ import tempfile
 import numpy
 
 REASONS = ("while_loop has no gradient", "lstm has no gradient", "gru has no gradient", "rnn has no gradient",
-           "reverse_sequence has no gradient", "no result of .* is a float", "extents of .* are not known",
+           "reverse_sequence has no gradient", "no result of .* is a float", "dimensions of .* are not known",
            "no input or weight of .* is a float")
 
 
