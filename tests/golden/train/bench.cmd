@@ -14,6 +14,9 @@ cksum run/* >before
 anetrain --resume run --bench 3 2>&1 | mask
 anetrain --resume run --bench 3 --anew -o run 2>&1 | mask
 exec 9<run/lock && flock 9 && anetrain --resume run --dry-run 2>&1 | mask
+cp -r run other
+for how in --dry-run "--bench 1"; do anetrain -q --resume run -o other --anew $how >&2; done
+cksum other/* | sed 's/other/run/' | cmp - before && echo "so is the other" >&2
 cksum run/* | cmp - before && echo "the run is as it was" >&2
 for more in "--bench 0" "--bench 1073741825" "--bench x" "--bench 1 --dry-run" "--bench 1 --export w.safetensors" "--bench 1 --serve"; do
     anetrain net.anedsl --data x.npy,t.npy -b ref $more 2>&1 >/dev/null | sed -n 1p >&2
