@@ -175,7 +175,8 @@ const char *anec_backend(int i, const char **what);
 anec_status anec_load(anec_device *device, const char *path, anec_model **out,
                       anec_error *error);
 /* The same from a text, which is copied: MIL, or what the option `from` says. Weights are found
- * in `folder`; NULL: the text has none. */
+ * in `folder`; NULL: the text has none. An option that does not go with the language is refused,
+ * as anec_load refuses it. */
 anec_status anec_load_text(anec_device *device, const char *text, size_t size,
                            const char *folder, anec_model **out, anec_error *error);
 /* Makes another model whose main function computes gradients too, from the model as it was

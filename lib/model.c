@@ -299,7 +299,7 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size,
     m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
     const Setting *from = config_get(c.config, CONFIG_from);
     m->m.dsl = from->count && strcmp(from->text, "mil") != 0;
-    return model_finish(m, &c, ANEC_OK, out);
+    return model_finish(m, &c, read_suits(&m->m, c.config), out);
 }
 
 /* The text of another model, as it was read. */

@@ -49,6 +49,21 @@ static anec_status refuse_kind(Model *m, const char *path)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
+anec_status read_suits(Model *m, const anec_config *c)
+{
+    const Container *known = m->container ? container_find(m->path) : NULL;
+    if (!m->dsl && !(known && known->named_dims) && config_get(c, CONFIG_set)->count)
+        return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
+    if (!m->dsl && config_get(c, CONFIG_weights)->count)
+        return read_misuse(m,
+                           "--weights is for .anedsl; a compiled model says itself where its "
+                           "weights are");
+    if (!m->container && config_get(c, CONFIG_part)->count)
+        return read_misuse(
+            m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
+    return ANEC_OK;
+}
+
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 {
     const bool in = !strcmp(path, "-");
@@ -60,17 +75,9 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     }
     if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
     m->dsl = kind == KIND_DSL;
-    const Container *known = kind == KIND_CONTAINER ? container_find(path) : NULL;
-    if (!m->dsl && !(known && known->named_dims) && config_get(c, CONFIG_set)->count)
-        return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
-    if (!m->dsl && config_get(c, CONFIG_weights)->count)
-        return read_misuse(m,
-                           "--weights is for .anedsl; a compiled model says itself where its "
-                           "weights are");
     m->container = kind == KIND_CONTAINER;
-    if (!m->container && config_get(c, CONFIG_part)->count)
-        return read_misuse(
-            m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
+    const anec_status suits = read_suits(m, c);
+    if (suits) return suits;
     if (m->container) return ANEC_OK; /* read_parse reads its files */
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;

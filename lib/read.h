@@ -93,6 +93,8 @@ anec_status read_failed(const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by the repo
 /* Finds out the kind of the model and reads its text; m->module stays NULL. "-" is the standard
  * input. */
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path);
+/* Whether the options go with the kind of model that m is; read_open asks. */
+anec_status read_suits(Model *m, const anec_config *c);
 /* Parses an opened text. MIL is not verified yet, since a model that is only copied need not be
  * right; read_check does that. */
 anec_status read_parse(Model *m, const anec_config *c, Diag *d);

@@ -45,8 +45,39 @@ static void test_usage(void **state)
         { "missing-weights", "random:/", "not 'random:/'" },
         { "missing-weights", "random::", "not 'random::'" },
         { "missing-weights", "random:9x", "not 'random:9x'" },
+        { "missing-weights", "random:", "not 'random:'" },
+        { "missing-weights", "randomly", "not 'randomly'" },
+        { "missing-weights", "zeros", "not 'zeros'" },
+        { "missing-weights", "random:18446744073709551616", "551616'" },
+        { "set", "a=1", "--set is for .anedsl" },
+        { "weights", "a.npy", "--weights is for .anedsl" },
+        { "buckets", "0", "takes growing sizes, as in 64,128,256, or powers, not '0'" },
+        { "buckets", "2,2", "not '2,2'" },
+        { "buckets", "2,3,", "not '2,3,'" },
+        { "buckets", "2;3", "not '2;3'" },
+        { "buckets", "2147483648", "not '2147483648'" },
+        { "part", "a", "--part is for pipelines" },
     };
-    static const char *const right[] = { "random:0", "random:9", "random:90", "zero" };
+    static const struct {
+        const char *name, *value;
+    } right[] = {
+        { "missing-weights", "random:0" },
+        { "missing-weights", "random:9" },
+        { "missing-weights", "random:90" },
+        { "missing-weights", "random:18446744073709551615" },
+        { "missing-weights", "random" },
+        { "missing-weights", "zero" },
+        { "buckets", "1" },
+        { "buckets", "2,3,2147483647" },
+    };
+    static const struct {
+        const char *name, *value, *says;
+    } other[] = {
+        /* of a .mil */
+        { "set", "a=1", "--set is for .anedsl" },
+        { "weights", "a.npy", "--weights is for .anedsl" },
+        { "part", "a", "--part is for pipelines" },
+    };
     Bench t;
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++) {
@@ -60,18 +91,56 @@ static void test_usage(void **state)
     }
     for (size_t i = 0; i < COUNT(right); i++) {
         open_bench(&t, "ref");
-        GOOD(&t, anec_config_set(t.config, "missing-weights", right[i], &t.error));
+        GOOD(&t, anec_config_set(t.config, right[i].name, right[i].value, &t.error));
         GOOD(&t, anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error));
         close_bench(&t);
     }
+    open_bench(&t, "ref");
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_config_set(t.config, "set", "=1", &t.error));
+    refused(anec_load_text(t.device, "", 0, NULL, &t.model, &t.error), ANEC_USAGE, &t.error,
+            "--set takes NAME=VALUE, not '=1'");
+    close_bench(&t);
     open_bench(&t, "ref");
     refused(anec_load(t.device, "model.pt", &t.model, &t.error), ANEC_USAGE, &t.error,
             "by its name");
     refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error,
             "the standard input");
-    GOOD(&t, anec_config_set(t.config, "set", "a=1", &t.error));
-    refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error,
-            "--set is for .anedsl");
+    close_bench(&t);
+    for (size_t i = 0; i < COUNT(other); i++) {
+        open_bench(&t, "ref");
+        GOOD(&t, anec_config_set(t.config, other[i].name, other[i].value, &t.error));
+        refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error,
+                other[i].says);
+        close_bench(&t);
+    }
+}
+
+static anec_status load_with_buckets(int n)
+{
+    Bench t;
+    Buf sizes = { 0 };
+    for (int i = 1; i <= n; i++) buf_printf(&sizes, i < n ? "%d," : "%d", i);
+    open_bench(&t, "ref");
+    GOOD(&t, anec_config_set(t.config, "buckets", sizes.s, &t.error));
+    const anec_status s = anec_load_text(t.device, text, strlen(text), NULL, &t.model,
+                                         &t.error);
+    close_bench(&t);
+    buf_free(&sizes);
+    return s;
+}
+
+static void test_buckets(void **state)
+{
+    Bench t;
+    (void)state;
+    assert_int_equal(load_with_buckets(64), ANEC_OK);
+    assert_int_equal(load_with_buckets(65), ANEC_USAGE);
+    open_bench(&t, "ref");
+    GOOD(&t, anec_config_set(t.config, "buckets", "2", &t.error));
+    GOOD(&t, anec_config_set(t.config, "target", "m4", &t.error));
+    refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error), ANEC_USAGE,
+            &t.error, "it goes without --target");
     close_bench(&t);
 }
 
@@ -178,8 +247,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),  cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_usage),    cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_language),
+        cmocka_unit_test(test_usage),    cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_language),
     };
     return bench_main(tests, COUNT(tests));
 }
