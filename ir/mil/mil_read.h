@@ -147,11 +147,8 @@ Loc mil_loc(const MilReader *r, MilToken t);
 /* Always false. */
 #define mil_error(r, token, ...) diag_error((r)->d, mil_loc(r, token), __VA_ARGS__)
 const char *mil_name(MilReader *r, MilToken t); /* interned */
-/* Gives back, now and then, the pages of a mapped text that lie before `at`. */
-void mil_let_go(MilReader *r, const char *at);
-void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
-                      const char *hint);
-void mil_too_deep(MilReader *r);
+/* After a function, and at the end: no name stands for anything. */
+void mil_unbind_all(MilReader *r);
 
 void mil_read_version(MilReader *r, MilToken v);
 void mil_read_head(MilReader *r);
@@ -173,6 +170,15 @@ void mil_read_attrs(MilReader *r);
 void mil_read_attr(MilReader *r, MilToken name, const Const *c);
 Op *mil_read_op(MilReader *r, MilToken name, MilToken opset);
 void mil_read_op_end(MilReader *r, Op *op);
+
+/* ---- mil_source.c: the text as a whole --------------------------------------------------- */
+
+/* Gives back, now and then, the pages of a mapped text that lie before `at`. */
+void mil_let_go(MilReader *r, const char *at);
+void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
+                      const char *hint);
+void mil_too_deep(MilReader *r);
+/* An op that could not be read is left out; names that it may define are not missed. */
 void mil_read_skip(MilReader *r);
 
 /* ---- mil_shared.c: literals that are said again, or without a type ----------------------- */
