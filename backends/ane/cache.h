@@ -87,6 +87,15 @@ typedef struct {
 /* Counts what is in the cache; with `remove` also removes everything that nobody uses. */
 CacheCount cache_count(const Cache *c, bool remove);
 
+/* ---- for the files of the cache alone (cache.c, cache_room.c) ---------------------------- */
+
+/* Opens and locks a file as flock's `how` says. -1: somebody else holds it, or it cannot be
+ * made (errno). */
+int cache_lock_file(const char *path, int how);
+/* Removes entries until all together are below the limit, those used longest ago first. Who
+ * uses an entry holds its lock, so that it stays: the new one, too. */
+void cache_make_room(const Cache *c);
+
 /* ---- sums of large files (key.c) --------------------------------------------------------- */
 
 /* SHA-256 sums of large files, remembered with the file's path, device, inode, size and times.
