@@ -6,7 +6,7 @@ usage: tests/mutate/run.py [--seed S] [--count N] [--jobs N] [--only PATH] [--wo
 The tree is copied to DIR and built there, with all mutants that the sources offer in it (schemata.py); the
 environment chooses one. Each test runs first without any and notes which it reaches; a mutant then meets those
 that reach it, likely killers first, until one fails or takes ten times its time. What is left meets them again
-in a build with the sanitizers. The copy, what compiles and what is reached are kept for the next run.
+in a build with the sanitizers, and with --late whole suites that go the ways of errors. The copy, what compiles and what is reached are kept for the next run.
 `chosen.txt` are mutants by hand, which run besides; `equivalent.txt` those that nobody can tell from the
 program, with the reason: they count for nothing. Survivors are printed as a change of lines. Exit 1: 3 % or
 more survived."""
@@ -26,7 +26,7 @@ import threading
 import zlib
 
 import schemata
-from suites import Suites
+from suites import LATE, Suites
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -262,12 +262,14 @@ def places_of(found):
     return {path: (of[0].number, [what(m) for m in of]) for path, of in found.items() if of}
 
 
-def left_of(mutants, suites, o, by, stage):
+def left_of(mutants, suites, o, by, stage, late=False):
     """Those that no test kills; what kills the others is counted in `by` and written to the log."""
     lock, left = threading.Lock(), []
 
     def met(m):
-        killer = suites.killer(m, o.budget)
+        short = m.left  # of time, in a stage before
+        killer = suites.killer(m, o.budget, late)
+        m.left |= late and short
         with lock, open(o.log, "a") as log:
             print("\t".join(["killed" if killer else "left", stage, killer or "", m.kind, *said_of(m)]), file=log)
             if killer:
@@ -288,7 +290,7 @@ def sanitized(o, found, left, suites):
     copy.prepare(found)
     for path in found:
         copy.write(path, [m for m in found[path] if m.number in numbers])
-    built = Suites(copy.dir, o.jobs, False, o.without)
+    built = Suites(copy.dir, o.jobs, False, o.without)  # without what is late
     made(copy, built)
     built.like(suites)
     return built
@@ -320,7 +322,8 @@ def options():
     a.add_argument("--work", default="/tmp/anec-mutate/tree")
     a.add_argument("--log", default="/dev/null")
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
-    a.add_argument("--all", action="store_true", help="the slow suites, too")
+    a.add_argument("--all", action="store_true", help="the slow suites, too, and those that are late")
+    a.add_argument("--late", action="store_true", help="what is left meets suites of errors: " + ", ".join(n for n, _ in LATE))
     a.add_argument("--without", default="", help="tests whose names this expression matches are left out")
     a.add_argument("--stale", action="store_true", help="what each test reached before will do, though sources changed")
     a.add_argument("--unreached", action="store_true", help="no mutant runs: what no test reaches, of all places")
@@ -336,7 +339,7 @@ def built(o):
     print(f"mutate: {len(alive)} mutants are in the copy; building", flush=True)
     if [m for of in found.values() for m in of if m.kind == "by hand" and m.number not in alive]:
         sys.exit("mutate: a mutant of chosen.txt does not compile")
-    suites = Suites(copy.dir, o.jobs, o.all, o.without)
+    suites = Suites(copy.dir, o.jobs, o.all, o.without, LATE if o.late or o.all else ())
     made(copy, suites)
     suites.baseline(places_of(found), o.stale)
     return found, alive, suites
@@ -360,6 +363,9 @@ def main():
     left = [m for m in left if m not in same]
     print(f"mutate: {len(left)} are left to the sanitizers", flush=True)
     left = left_of(left, sanitized(o, found, left, suites), o, by, "san")
+    if suites.late:
+        print(f"mutate: {len(left)} are left to {', '.join(name for name, _ in suites.late)}", flush=True)
+        left = left_of(left, suites, o, by, "late", True)
     for m in left:
         place, was, now = said_of(m)
         reached = "" if m.reached else ", which no test reaches"

@@ -40,6 +40,7 @@ class Mutant:
     raw: tuple = ()   # the operands, as they were
     inner: list = field(default_factory=list, compare=False)
     reached: bool = False
+    left: bool = False  # of time: tests that reach it have not met it
 
 
 @dataclass

@@ -57,6 +57,11 @@ int main(void)
 struct CMUnitTest { int (*run)(void); };
 /* cmocka_unit_test(main) */
 """
+LATE = """#include "small.h"
+int small_calls, small_unused(int a);
+int main(void) { return small_unused(1) != 2 || small_least(1, 2) != 1; }
+"""
+
 # kind, what stands where the mutant is, whether the test sees it
 EXPECTED = [
     ("compare", "a <= b", False),  # of two that are equal either is the least
@@ -87,7 +92,7 @@ def check(right, what):
 
 def killed(tree):
     """The mutants of the small tree, each with what its test says, and what it says to the sanitizers."""
-    text = {"small.c": SOURCE, "small.h": HEADER, "tests/unit/test_small.c": TEST}
+    text = {"small.c": SOURCE, "small.h": HEADER, "tests/unit/test_small.c": TEST, "late.c": LATE}
     found = schemata.File("small.c", SOURCE).found
     found = list(schemata.flat(schemata.nest(found)))
     for n, m in enumerate(found):
@@ -105,9 +110,16 @@ def killed(tree):
                         "tests/unit/test_small.c", run.HERE + "/mutant.c"], cwd=tree, check=True)
 
     build()
-    suites = Suites(tree, 1, False)
+    with open(tree + "/late.sh", "w") as f:
+        f.write("#!/bin/sh\nexec build/late\n")
+    os.chmod(tree + "/late.sh", 0o755)
+    subprocess.run(["gcc", "-w", "-include", run.HERE + "/mutant.h", "-o", "build/late", "small.c", "late.c", run.HERE + "/mutant.c"],
+                   cwd=tree, check=True)
+    suites = Suites(tree, 1, False, late=[("late", "./late.sh")])
     suites.baseline()
     plain = [(m, suites.killer(m, 60)) for m in found]
+    late = {m.instead: suites.killer(m, 0, True) for m, killer in plain if not killer}
+    check(late["a - 1"] == "suite late" and late["a <= b"] is None, f"what is left meets what is late: {late}")
     suites.like(suites)
     check(not any(suites.killer(m, 60) for m, killer in plain if not killer), "a second time they are not killed either")
     build("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

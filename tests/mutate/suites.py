@@ -24,17 +24,20 @@ ROOM = 1 << 17  # as in mutant.c
 SLOW = [        # name, command; those that need what is not there say so and pass
     ("legal", "tests/legal.sh build"), ("docs", "tests/docs.sh build"), ("fuzz", "tests/fuzz/run.sh build"),
     ("writers", "tests/writers.sh build"), ("opset", "tests/opset.py build"),
-    ("constants", "tests/constants.py build"), ("vad", "tests/vad.sh build"), ("faults", "tests/faults.py build"),
-    ("memory", "tests/memory.sh build"),
+    ("constants", "tests/constants.py build"), ("vad", "tests/vad.sh build"),
+]
+LATE = [        # what is left meets these whole, however long they take: paths of errors that nothing else goes
+    ("lsp", "tests/lsp.py build"), ("faults", "tests/faults.py build"), ("memory", "tests/memory.sh build"),
+    ("train", "tests/train.sh build"),
 ]
 
 
 class Test:
     """`files`: what it is made of; while they are what they were it reaches what it did. `own`: those of them
-    that are the test's and no program of ours."""
+    that are the test's and no program of ours. `late`: only what the others leave meets it."""
 
-    def __init__(self, name, run, files=(), own=()):
-        self.name, self.run, self.files, self.own = name, run, files, own
+    def __init__(self, name, run, files=(), own=(), late=False):
+        self.name, self.run, self.files, self.own, self.late = name, run, files, own, late
         self.seconds, self.passes, self.seen, self.kills, self.share = 0.0, False, b"", {}, {}
 
     def reaches(self, number):
@@ -74,7 +77,7 @@ def finished(args, timeout, **more):
 
 
 class Suites:
-    def __init__(self, tree, jobs, slow, without=""):
+    def __init__(self, tree, jobs, slow, without="", late=()):
         self.tree, self.jobs = tree, jobs
         self.without = re.compile(without) if without else None
         self.temp = os.path.join(os.path.dirname(tree), "temp")
@@ -83,11 +86,12 @@ class Suites:
         os.chmod(self.temp, 0o777)
         units = sorted(glob.glob(tree + "/tests/unit/test_*.c"))
         self.units = [os.path.basename(u)[:-2] for u in units]
-        self.slow = SLOW if slow else []
+        self.slow, self.late = SLOW if slow else [], late
 
     def goals(self):
         fuzz = [os.path.basename(f)[:-2].replace("fuzz_", "build/fuzz/") for f in glob.glob(self.tree + "/tests/fuzz/fuzz_*.c")]
-        more = ["build/vad", "build/digits-demo", "build/inject.so", "build/nomem.so"] + fuzz if self.slow else []
+        more = ["build/vad", "build/digits-demo"] + fuzz if self.slow else []
+        more += ["build/inject.so", "build/nomem.so"] if self.late else []
         return ["build/unit/" + u for u in self.units] + more
 
     # ---- one test ----
@@ -178,10 +182,10 @@ class Suites:
                     own = sorted(glob.glob(glob.escape(dirpath) + "/*.*"))
                     yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path),
                                programs + own, own)
-        for name, words in self.slow:
+        for name, words in [*self.slow, *self.late]:
             words = words.split()
             yield Test("suite " + name, self.command(words), programs + [self.tree + "/" + words[0]],
-                       [self.tree + "/" + words[0]])
+                       [self.tree + "/" + words[0]], (name, " ".join(words)) in self.late)
 
     def owned(self, path):
         """The folder, as that of the user that tests run as."""
@@ -324,14 +328,14 @@ class Suites:
     def reaching(self, m):
         return [t for t in self.every if t.reaches(m.number)]
 
-    def killer(self, m, budget):
+    def killer(self, m, budget, late=False):
         """The test that fails; None: it survives all that reach it, or as many as the budget of seconds has
         time for, the likeliest first, where one that is over ten times its own fails. One that takes longer
-        than the whole budget is passed over."""
+        than the whole budget is passed over; what is late has no budget."""
         cost = lambda t: (0.02 + t.seconds) / (t.share.get(m.path, 1) ** 2 + 1e-3) / (1 + 20 * t.kills.get(m.path, 0))
         spent, m.left = 0, False
-        for t in sorted(self.reaching(m), key=cost):
-            if spent > budget or t.seconds > budget:
+        for t in sorted((t for t in self.reaching(m) if t.late == late), key=cost):
+            if not late and (spent > budget or t.seconds > budget):
                 m.left = True
                 continue
             failed, used = self.fails(t, m.number)
