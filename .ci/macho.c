@@ -93,11 +93,13 @@ static bool read_commands(const MachoFile *f, MachO *m)
     const uint64_t end = HEADER + get_le(f->p + 20, 4);
     size_t at = HEADER;
     for (uint32_t i = 0; i < m->ncmds; i++) {
-        const uint64_t size = end <= f->size && at + 8 <= end ? get_le(f->p + at + 4, 4) : 0;
+        const uint64_t size = end <= f->size && at + 8 <= end ? get_le(f->p + at + 4, 4)
+                                                              : 0;
         if (size < 8 || at + size > end)
             return macho_wrong(f, "its load commands are cut short");
         const uint64_t kind = get_le(f->p + at, 4);
-        if (kind == LC_SEGMENT_64 && size >= SEGMENT) look_at_segment(f, at, (size_t)size, m);
+        if (kind == LC_SEGMENT_64 && size >= SEGMENT)
+            look_at_segment(f, at, (size_t)size, m);
         if (kind == LC_CODE_SIGNATURE) m->signature = at;
         at += (size_t)size;
     }
@@ -139,8 +141,8 @@ static void put_page_sums(const MachoFile *f, size_t limit, unsigned char *out)
     }
 }
 
-static void put_signature(const MachoFile *f, const MachO *m, const char *name, size_t limit,
-                          unsigned char *out, size_t size)
+static void put_signature(const MachoFile *f, const MachO *m, const char *name,
+                          size_t limit, unsigned char *out, size_t size)
 {
     const size_t pages = (size_t)round_up(limit, 1 << PAGE_BITS) >> PAGE_BITS,
                  name_size = strlen(name) + 1;
@@ -189,7 +191,8 @@ static bool signable(const MachoFile *f, const MachO *m)
 {
     if (!m->linkedit) return macho_wrong(f, "has no segment __LINKEDIT");
     if (m->commands_end + SIGNATURE > m->first_content)
-        return macho_wrong(f, "has no room for one more load command: link it with -headerpad");
+        return macho_wrong(
+            f, "has no room for one more load command: link it with -headerpad");
     const unsigned char *last = f->p + m->linkedit;
     if (get_le(last + 40, 8) + get_le(last + 48, 8) != f->size)
         return macho_wrong(f, "does not end with its segment __LINKEDIT");
@@ -251,7 +254,8 @@ static bool fat(Diag *d, const char *out, char *const *path)
 {
     MachoFile f[ARCHES];
     unsigned char head[FAT_HEADER + ARCHES * FAT_ENTRY] = { 0 };
-    static const uint32_t want[ARCHES] = { CPU_ARM64, CPU_X86_64 }, sub[ARCHES] = { 0, 3 };
+    static const uint32_t want[ARCHES] = { CPU_ARM64, CPU_X86_64 },
+                          sub[ARCHES] = { 0, 3 };
     uint64_t at = sizeof head;
     Buf all = { 0 };
     bool ok = true;
@@ -271,7 +275,8 @@ static bool fat(Diag *d, const char *out, char *const *path)
         put_be(e + 16, FAT_ALIGN, 4);
         at += f[i].size;
     }
-    if (ok && at > UINT32_MAX) ok = diag_error(d, (Loc){ 0 }, "%s would be too large", out);
+    if (ok && at > UINT32_MAX)
+        ok = diag_error(d, (Loc){ 0 }, "%s would be too large", out);
     if (ok) buf_add(&all, head, sizeof head);
     for (int i = 0; ok && i < ARCHES; i++) {
         static const char zeros[1 << FAT_ALIGN];

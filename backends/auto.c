@@ -46,13 +46,15 @@ static Program *auto_compile(const Backend *self, const Module *m, const Func *f
 {
     AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
     Diag quiet = { .quiet = true };
-    if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
+    if (!a->engine)
+        return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
     Program *p = program_whole(a->engine, m, f, &quiet);
     const char *said = p ? NULL : auto_reason(&a->arena, &quiet, "no reason given");
     /* What the engine does not take the processor does without a word; a full disk should be
      * known. */
     if (!p && quiet.fails && ane_was_outside(a->engine))
-        diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s", said);
+        diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s",
+                  said);
     ane_tell(a->engine, d);
     if (!p && !quiet.fails) p = in_parts(a->engine, f);
     if (p) p->other = &backend_cpu; /* should a run fail there */

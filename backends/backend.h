@@ -55,7 +55,7 @@ struct Program {
 typedef struct {
     const char *name;
     const char *origin; /* for messages: "x.npy"; NULL: the caller */
-    Tensor value;       /* of an input: the caller's; of a result or state: the program's */
+    Tensor value; /* of an input: the caller's; of a result or state: the program's */
 } Binding;
 
 /* Called when a phase of a backend's work begins and ends: "compile", "load", "bind", "copy
@@ -97,18 +97,20 @@ typedef struct {
 /* Where Core ML would run an op. The texts live as long as the list. */
 typedef struct {
     const char *op, *name; /* "conv"; the name of its first result, or "" */
-    const char *prefers;   /* "engine", "gpu", "processor", "another device"; NULL: not told */
-    const char *can[4];    /* the devices that support it */
-    int ncan, depth;       /* depth: the number of blocks around it */
-    double cost;           /* its part of the whole run, 0 to 1; NaN: not told */
+    const char
+        *prefers; /* "engine", "gpu", "processor", "another device"; NULL: not told */
+    const char *can[4]; /* the devices that support it */
+    int ncan, depth;    /* depth: the number of blocks around it */
+    double cost;        /* its part of the whole run, 0 to 1; NaN: not told */
 } Placing;
 
 /* A step of the backend cpu: ops that are computed together. */
 typedef struct {
-    const char *how;    /* "gemm, packed weights"; "reference": the op's reference kernel */
-    const char *name;   /* the first result of the last op in it, or "" */
-    const char *ops;    /* the ops in it: "linear relu" */
-    double bytes, flop; /* bytes that it reads and writes; two operations for a multiply-add */
+    const char *how;  /* "gemm, packed weights"; "reference": the op's reference kernel */
+    const char *name; /* the first result of the last op in it, or "" */
+    const char *ops;  /* the ops in it: "linear relu" */
+    double bytes,
+        flop; /* bytes that it reads and writes; two operations for a multiply-add */
 } PlanStep;
 
 /* Either places of ops, or steps. */
@@ -130,10 +132,11 @@ struct Backend {
      * process should compile at most (0: no limit) */
     double pause;
     int compiles;
-    const Target *target; /* that programs of the language are compiled for; NULL: its chip is
+    const Target
+        *target;     /* that programs of the language are compiled for; NULL: its chip is
                              not known, and they are compiled for all chips */
-    bool engine;          /* runs no op that is for the processor (ir/query.h) */
-    const void *row;      /* data of the backend's own: the Target of a sim:CHIP */
+    bool engine;     /* runs no op that is for the processor (ir/query.h) */
+    const void *row; /* data of the backend's own: the Target of a sim:CHIP */
     Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
@@ -157,7 +160,8 @@ struct Backend {
 };
 
 typedef struct {
-    const char *cache_dir; /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    const char
+        *cache_dir; /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
     /* A command that compiles a folder, given as its last argument, in a process of its own,
      * since one process may compile only about 119 times. Ends with NULL, and must outlive
      * the backend. NULL: there is none. */
@@ -194,7 +198,8 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 const Backend *program_backend(const Program *p);
 /* The results of the last run, in the function's order; returns the count. */
 int program_results(Program *p, const Binding **out);
-int program_all_results(Program *p, const Binding **out); /* those of Program.unread too */
+int program_all_results(Program *p,
+                        const Binding **out); /* those of Program.unread too */
 /* The states, in the function's order. The caller may write their elements between runs. */
 int program_states(Program *p, Binding **out);
 /* From the next run of `to` on its input is what the last run of `from` gave as `result`;
@@ -202,7 +207,8 @@ int program_states(Program *p, Binding **out);
  * `to`: a value that goes from run to run. Until `from` has run, the input is the one that
  * program_run is given; then it need not be given. from NULL ends it. The types must be
  * equal; others are an error. */
-bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
+bool program_wire(Program *to, const char *input, Program *from, const char *result,
+                  Diag *d);
 /* Where the ops of p run. False, and reported: the backend cannot tell. */
 bool program_place(Program *p, Arena *a, Diag *d, Placings *out);
 void program_reset(Program *p); /* sets states to zero and begins random numbers anew */

@@ -38,7 +38,8 @@ static void bucket_move(Tensor *to, size_t at, const Tensor *from, size_t first,
 {
     const size_t each = (size_t)dtypes[to->dtype].bits / 8;
     if (to->dtype == from->dtype && dtypes[to->dtype].bits % 8 == 0) {
-        memcpy((char *)to->data + at * each, (const char *)from->data + first * each, n * each);
+        memcpy((char *)to->data + at * each, (const char *)from->data + first * each,
+               n * each);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -56,7 +57,8 @@ static void bucket_copy(Tensor *to, const Tensor *from, int axis, int64_t n)
     for (int i = axis + 1; i < to->shape.rank; i++) behind *= (size_t)to->shape.dim[i];
     const size_t a = (size_t)to->shape.dim[axis] * behind,
                  b = (size_t)from->shape.dim[axis] * behind;
-    for (size_t i = 0; i < before; i++) bucket_move(to, i * a, from, i * b, (size_t)n * behind);
+    for (size_t i = 0; i < before; i++)
+        bucket_move(to, i * a, from, i * b, (size_t)n * behind);
 }
 
 /* ---- the programs ------------------------------------------------------------------------ */
@@ -113,12 +115,14 @@ static Bucket *bucket_for(Buckets *c, int64_t size, Diag *d)
 {
     for (int i = 0; i < c->count; i++)
         if (c->bucket[i].size >= size) return &c->bucket[i];
-    diag_error(d, (Loc){ 0 }, "%lld elements are more than the largest bucket, which has %lld",
+    diag_error(d, (Loc){ 0 },
+               "%lld elements are more than the largest bucket, which has %lld",
                (long long)size, (long long)c->bucket[c->count - 1].size);
     return NULL;
 }
 
-static bool bucket_give(Buckets *c, const Bucket *k, const Binding *in, int param, Diag *d)
+static bool bucket_give(Buckets *c, const Bucket *k, const Binding *in, int param,
+                        Diag *d)
 {
     const Value *v = k->program->func->body->param[param];
     const int axis = pad_input_axis(c->base.func->body->param[param]);
@@ -141,8 +145,8 @@ static bool bucket_kept(Buckets *c, const Bucket *k, int64_t size, Diag *d)
     return true;
 }
 
-static bool bucket_result(Tensor *to, const Tensor *from, unsigned axes, int64_t size, DType t,
-                          Diag *d)
+static bool bucket_result(Tensor *to, const Tensor *from, unsigned axes, int64_t size,
+                          DType t, Diag *d)
 {
     Tensor now = *from, cut;
     now.owned = false;
@@ -175,7 +179,8 @@ static bool bucket_results(Buckets *c, const Bucket *k, int64_t size, Diag *d)
     return true;
 }
 
-static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin,
+                        const RunOptions *opt)
 {
     Buckets *c = buckets_of(p);
     int64_t size = 1;
@@ -231,7 +236,8 @@ static void buckets_free(Program *p)
     }
     for (int i = 0; c->result && i < p->func->body->nresult; i++)
         tensor_free(&c->result[i].value);
-    for (int i = 0; c->given && i <= p->func->body->nparam; i++) tensor_free(&c->given[i]);
+    for (int i = 0; c->given && i <= p->func->body->nparam; i++)
+        tensor_free(&c->given[i]);
     mem_free(c->bucket);
     mem_free(c->result);
     mem_free(c->given);
@@ -248,9 +254,9 @@ static bool buckets_take(const Func *f, Diag *d)
             return diag_error(d, value_loc(v), "a program with states has no buckets: %s",
                               v->name);
         if (pad_input_axis(v) == -2)
-            return diag_error(d, value_loc(v),
-                              "input %s has several flexible dimensions; buckets are for one",
-                              v->name);
+            return diag_error(
+                d, value_loc(v),
+                "input %s has several flexible dimensions; buckets are for one", v->name);
     }
     return true;
 }

@@ -26,9 +26,10 @@ typedef struct {
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
     int *param;  /* and which parameter it is */
     int nstate;
-    bool *unread; /* by result of the copy: what a state becomes, and nobody else asks for */
-    bool wired;   /* results become inputs without a copy */
-    bool inside;  /* what the states are is in the engine's memory alone */
+    bool *
+        unread; /* by result of the copy: what a state becomes, and nobody else asks for */
+    bool wired;  /* results become inputs without a copy */
+    bool inside; /* what the states are is in the engine's memory alone */
     char *why;
 } Carried;
 
@@ -47,7 +48,8 @@ static bool has_state(const Func *f)
 static bool can_carry(const Func *f)
 {
     for (int i = 0; i < f->body->nparam; i++)
-        if (param_is_state(f->body->param[i]) && rule_state_is_inside(f, f->body->param[i]))
+        if (param_is_state(f->body->param[i])
+            && rule_state_is_inside(f, f->body->param[i]))
             return false;
     return true;
 }
@@ -101,7 +103,8 @@ static void give_states(const Carried *c, Binding *to)
     }
 }
 
-static bool carry_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool carry_run(Program *p, Diag *d, const Binding *in, int nin,
+                      const RunOptions *opt)
 {
     Carried *c = carried_of(p);
     Arena a = { 0 };
@@ -141,7 +144,8 @@ static void carry_reset(Program *p)
 {
     Carried *c = carried_of(p);
     for (int i = 0; i < c->nstate; i++)
-        if (c->state[i].value.bytes) memset(c->state[i].value.data, 0, c->state[i].value.bytes);
+        if (c->state[i].value.bytes)
+            memset(c->state[i].value.data, 0, c->state[i].value.bytes);
     c->inside = false;
     program_reset(c->inner);
 }
@@ -186,8 +190,9 @@ static bool add_state(Carried *c, const Func *f, int param, Diag *d)
     const Type *t = v->type;
     Arena a = { 0 };
     const bool known = shape_known(&t->shape)
-                    || diag_error(d, value_loc(v), "the state %s has an unknown dimension: %s",
-                                  v->name, shape_text(&a, &t->shape));
+                    || diag_error(d, value_loc(v),
+                                  "the state %s has an unknown dimension: %s", v->name,
+                                  shape_text(&a, &t->shape));
     arena_free(&a);
     if (!known || !tensor_alloc(&s->value, d, t->dtype, &t->shape)) return false;
     s->name = v->name;
@@ -244,7 +249,8 @@ static bool make_inner(Carried *c, const Backend *b, const Func *f, Diag *d)
 {
     c->own = func_extract(f);
     Func *g = module_main(c->own);
-    if ((has_state(f) && !take_states(c->own, b, d)) || !make_states(c, g, d)) return false;
+    if ((has_state(f) && !take_states(c->own, b, d)) || !make_states(c, g, d))
+        return false;
     c->inner = program_under(b, c->own, g, d);
     return c->inner != NULL;
 }

@@ -12,7 +12,8 @@
 
 /* Compiles the parts of f (func_cut) for b, to be run one after the other; *out is NULL
  * after an error. False: f is not too deep for b, or cannot be cut. */
-bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Program **out);
+bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d,
+                 Program **out);
 /* Compiles the ops on integers in front of f for the processor (front_cut) and the rest for b.
  * False: b is no engine, or there are none. */
 bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out);

@@ -59,13 +59,17 @@ static Opset opset_of(const char *version, const Target *chip)
 {
     if (!strcmp(target_version(chip), version)) return target_opset(chip);
     for (int i = 0; i < target_count; i++)
-        if (!strcmp(target_version(&targets[i]), version)) return target_opset(&targets[i]);
+        if (!strcmp(target_version(&targets[i]), version))
+            return target_opset(&targets[i]);
     return target_opset(chip);
 }
 
-static void add_form(Form *out, int *n, const Target *chip, IoMode io, const char *version)
+static void add_form(Form *out, int *n, const Target *chip, IoMode io,
+                     const char *version)
 {
-    Form f = { .io = io == IO_FP32 ? "fp32" : "fp16", .dialect = version, .target = *chip };
+    Form f = { .io = io == IO_FP32 ? "fp32" : "fp16",
+               .dialect = version,
+               .target = *chip };
     f.target.io = io;
     f.target.version = version;
     f.target.opset = opset_of(version, chip);
@@ -89,7 +93,8 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d)
+bool form_write(const Form *form, const char *tag, const Module *from, const char *to,
+                Diag *d)
 {
     Module *m = module_clone(from);
     const PassOptions o = { .target = &form->target };

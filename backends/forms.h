@@ -39,7 +39,8 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS]);
 /* Writes a copy of the program in a form to `to`, a .mil with weights beside it, all in one
  * file, since macOS 27.2 takes no more. `tag` becomes part of the text (buildInfo), so that
  * no other program has the same text. */
-bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d);
+bool form_write(const Form *form, const char *tag, const Module *from, const char *to,
+                Diag *d);
 
 bool boundary_has(const Func *f, DType t); /* whether an input or result has this type */
 /* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */

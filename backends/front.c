@@ -30,14 +30,17 @@ static void ahead_bring(Ahead *a, Value *v)
 {
     if (ptrmap_get(&a->made, v) || (v->has_lit && !v->def)) return;
     if (v->def) ahead_copy(a, v->def);
-    else ptrmap_set(&a->made, v, block_param(a->func->body, v->name, v->type, value_loc(v)));
+    else
+        ptrmap_set(&a->made, v,
+                   block_param(a->func->body, v->name, v->type, value_loc(v)));
 }
 
 /* Behind what it reads, with the names that its results have in the whole. */
 static void ahead_copy(Ahead *a, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < arg_count(&op->arg[i]); k++) ahead_bring(a, op->arg[i].val[k]);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            ahead_bring(a, op->arg[i].val[k]);
     Op *copy = op_clone(op, a->func->body, NULL, ahead_find, a);
     for (int k = 0; k < op->nout; k++) {
         copy->out[k]->name = op->out[k]->name;
@@ -51,7 +54,8 @@ static void ahead_results(Ahead *a, const Func *f)
     Arena scratch = { 0 };
     const Value **read;
     const int n = func_ahead_values(f, &scratch, &read);
-    for (int i = 0; i < n; i++) block_result(a->func->body, ptrmap_get(&a->made, read[i]));
+    for (int i = 0; i < n; i++)
+        block_result(a->func->body, ptrmap_get(&a->made, read[i]));
     for (int i = 0; i < f->body->nresult; i++) {
         const Value *v = f->body->result[i];
         Value *made = v->def && op_is_ahead(v->def) ? ptrmap_get(&a->made, v) : NULL;
@@ -91,7 +95,8 @@ static void rest_drop(Func *f, Op *op)
     }
     op_unlink(op);
     for (int i = 0; i < n; i++)
-        if (from[i]->nout == 1 && !func_count_uses(f, from[i]->out[0])) rest_drop(f, from[i]);
+        if (from[i]->nout == 1 && !func_count_uses(f, from[i]->out[0]))
+            rest_drop(f, from[i]);
     arena_free(&scratch);
 }
 

@@ -14,7 +14,10 @@ bool param_is_kept(const Func *f, const Value *v)
     return param_is_state(v) || carried_is(f, v);
 }
 
-const Type *param_type(const Value *v) { return param_is_state(v) ? v->type->sub[0] : v->type; }
+const Type *param_type(const Value *v)
+{
+    return param_is_state(v) ? v->type->sub[0] : v->type;
+}
 
 int param_find(const Func *f, const char *name, int *at)
 {
@@ -74,7 +77,8 @@ static void bind_names(Check *c, const Binding *in, int nin)
         if (p < 0 || param_is_kept(c->func, c->func->body->param[p])) {
             check_name(c, &in[k]);
         } else if (c->given[p]) {
-            c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is given twice", in[k].name);
+            c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is given twice",
+                               in[k].name);
         } else {
             c->given[p] = &in[k];
         }
@@ -85,8 +89,9 @@ static void check_type(Check *c, const Value *v, const Binding *b)
 {
     const Tensor *t = &b->value;
     if (v->type->kind != TY_TENSOR) {
-        c->ok = diag_error(c->diag, value_loc(v), "input %s is a %s; only tensors can be given",
-                           v->name, type_text(&c->scratch, v->type));
+        c->ok = diag_error(c->diag, value_loc(v),
+                           "input %s is a %s; only tensors can be given", v->name,
+                           type_text(&c->scratch, v->type));
         return;
     }
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return;
@@ -103,10 +108,10 @@ static void check_absent(Check *c, const Value *v)
 {
     Described say;
     described(c->func, v, true, &c->scratch, &say);
-    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s (%s) is not given%s", v->name,
-                       type_text(&c->scratch, v->type),
-                       say.optional ? ": the description makes it optional, and says no value"
-                                    : "");
+    c->ok = diag_error(
+        c->diag, (Loc){ 0 }, "input %s (%s) is not given%s", v->name,
+        type_text(&c->scratch, v->type),
+        say.optional ? ": the description makes it optional, and says no value" : "");
 }
 
 static void check_range(Check *c, int p)
@@ -138,7 +143,8 @@ static void check_configs(Check *c)
             const Shape *want = flex_shape(&c->flex, p, k);
             if (!want || !c->given[p]) continue;
             fits = fits && shape_equal(want, &c->given[p]->value.shape);
-            buf_printf(&list, "%s%s %s", sep, c->given[p]->name, shape_text(&c->scratch, want));
+            buf_printf(&list, "%s%s %s", sep, c->given[p]->name,
+                       shape_text(&c->scratch, want));
             sep = ", ";
         }
         if (fits) {

@@ -51,14 +51,16 @@ static bool row_reads(const Row *r, int result)
 static void row_mind(Row *r, bool every)
 {
     for (int i = 0; i < r->n; i++) {
-        for (int k = 0; k < r->part[i]->func->body->nresult; k++) r->unread[i][k] = !every;
+        for (int k = 0; k < r->part[i]->func->body->nresult; k++)
+            r->unread[i][k] = !every;
         r->part[i]->unread = r->unread[i];
     }
     for (int i = 0; i < r->base.func->body->nresult; i++)
         r->unread[r->source[i].part][r->source[i].result] = !row_reads(r, i);
 }
 
-static bool row_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool row_run(Program *p, Diag *d, const Binding *in, int nin,
+                    const RunOptions *opt)
 {
     Row *r = row_of(p);
     Arena a = { 0 };
@@ -159,8 +161,8 @@ static bool row_given(Program *p, int param, bool undone, Diag *d, Tensor *out)
     Row *r = row_of(p);
     int i = r->n - 1;
     while (i > 0 && param_of(r, i, param) < 0) i--;
-    return r->part[i]->backend->given(r->part[i], param_of(r, i, param), undone || i < r->done,
-                                      d, out);
+    return r->part[i]->backend->given(r->part[i], param_of(r, i, param),
+                                      undone || i < r->done, d, out);
 }
 
 /* ---- compiling --------------------------------------------------------------------------- */
@@ -282,8 +284,8 @@ static const char *placed_why(const Placement *at, Arena *a)
     for (int i = 0; i < at->nop; i++)
         if (at->op[i].rule)
             return arena_printf(
-                a, "%d parts, %d of them the engine's; the processor runs %s (%s)", at->npart,
-                at->engines, op_name(at->op[i].op), at->op[i].rule->name);
+                a, "%d parts, %d of them the engine's; the processor runs %s (%s)",
+                at->npart, at->engines, op_name(at->op[i].op), at->op[i].rule->name);
     return arena_printf(a, "%d parts, %d of them the engine's", at->npart, at->engines);
 }
 
@@ -304,14 +306,16 @@ static bool compile_placed(Row *r, const Backend *const by[2], const RuleSet *rs
     return true;
 }
 
-Program *row_compile_placed(const Backend *engine, const Backend *other, const Func *f, Diag *d)
+Program *row_compile_placed(const Backend *engine, const Backend *other, const Func *f,
+                            Diag *d)
 {
     RuleSet rs;
     Placement at;
     const Backend *const by[2] = { other, engine };
     if (!backend_rules(engine, &rs, d)) return NULL;
     Row *r = row_new(engine, f);
-    const bool several = func_place(f, &rs, &r->arena, d, &at) && at.engines && at.npart > 1;
+    const bool several = func_place(f, &rs, &r->arena, d, &at) && at.engines
+                      && at.npart > 1;
     if (several && compile_placed(r, by, &rs, &at, d)) return &r->base;
     row_free(&r->base);
     return NULL;

@@ -14,16 +14,19 @@
 
 /* As the backend itself, in parts where it is too deep, and what is the processor's before and
  * behind an engine too. */
-static Program *compile_stateless(const Backend *b, const Module *m, const Func *f, Diag *d)
+static Program *compile_stateless(const Backend *b, const Module *m, const Func *f,
+                                  Diag *d)
 {
     Program *p;
     if (row_compile_behind(b, f, d, &p) || row_compile(b, m, f, d, &p)) return p;
-    return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
+    return b->engine && split_wanted(f) ? split_compile(b, m, f, d)
+                                        : b->compile(b, m, f, d);
 }
 
 Program *program_whole(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
-    return carry_wanted(b, f, d) ? carry_compile(b, m, f, d) : compile_stateless(b, m, f, d);
+    return carry_wanted(b, f, d) ? carry_compile(b, m, f, d)
+                                 : compile_stateless(b, m, f, d);
 }
 
 /* ---- inputs that may be left out --------------------------------------------------------- */
@@ -42,7 +45,8 @@ static void note_optional(Program *p, const Func *f)
     Described say;
     for (int i = 0; i < b->nparam; i++) {
         described(f, b->param[i], true, &a, &say);
-        if (!say.optional || !say.has_default || b->param[i]->type->kind != TY_TENSOR) continue;
+        if (!say.optional || !say.has_default || b->param[i]->type->kind != TY_TENSOR)
+            continue;
         if (!p->left_out) p->left_out = mem_zero((size_t)b->nparam, sizeof *p->left_out);
         if (!p->left_out) mem_out((size_t)b->nparam * sizeof *p->left_out);
         p->left_out[i] = (struct LeftOut){ .may = true, .value = say.value };
@@ -123,11 +127,12 @@ static Program *as_given(const Backend *b, const Module *m, const Func *f, Diag 
     return compile_by(b->compile, b, m, f, d);
 }
 
-static Program *new_program(Compile *how, const Backend *b, const Module *m, const Func *f,
-                            Diag *d)
+static Program *new_program(Compile *how, const Backend *b, const Module *m,
+                            const Func *f, Diag *d)
 {
     if (m->broken) {
-        diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
+        diag_fail(
+            d, "memory ran out while the model was rewritten: it has to be loaded again");
         return NULL;
     }
     Program *p = how(b, m, f, d);
@@ -221,7 +226,8 @@ static bool is_inside(const Program *p, const Binding *in)
 }
 
 /* The run again, with what the broken one was given. */
-static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool run_again(Program *p, Diag *d, const Binding *in, int nin,
+                      const RunOptions *opt)
 {
     const Block *b = p->func->body;
     Arena a = { 0 };
@@ -253,7 +259,8 @@ static void session_retell(Diag *d, const Diag *said)
     arena_free(&a);
 }
 
-static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin,
+                        const RunOptions *opt)
 {
     Diag said = { .quiet = true };
     if (p->instead || !p->other)
@@ -301,7 +308,8 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
                 ? run_completed(p, d, in, nin, opt)
                 : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
     guard_task_end(&lost);
-    p->ran = ok && module_stayed(p->module, d); /* else it computed with what is left of them */
+    p->ran = ok
+          && module_stayed(p->module, d); /* else it computed with what is left of them */
     return p->ran;
 }
 

@@ -34,8 +34,9 @@ static bool is_choice(const Value *v) { return value_chosen_from(v) != NULL; }
  * processor's, as the rules have it. */
 static Value *handed_over(Value *v)
 {
-    return v->def && v->def->kind == OP_cast && op_on_processor(v->def) ? op_value(v->def, P_x)
-                                                                        : v;
+    return v->def && v->def->kind == OP_cast && op_on_processor(v->def)
+             ? op_value(v->def, P_x)
+             : v;
 }
 
 bool split_wanted(const Func *f)
@@ -61,7 +62,8 @@ static void drop_choice(Func *f, Op *op)
     Op *cast = op_value(op, P_probabilities)->def;
     op_unlink(op);
     if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);
-    if (cast && cast->kind == OP_cast && !func_count_uses(f, cast->out[0])) op_unlink(cast);
+    if (cast && cast->kind == OP_cast && !func_count_uses(f, cast->out[0]))
+        op_unlink(cast);
 }
 
 /* The engine's: no op chooses, and each value that one read is a result. */
@@ -77,7 +79,8 @@ static void cut_front(Func *f)
         handed[i] = from ? handed_over(from) : v;
     }
     for (int i = 0; i < n; i++)
-        if (index_of(b->result, kept, handed[i]) < 0) func_set_result(f, kept++, handed[i]);
+        if (index_of(b->result, kept, handed[i]) < 0)
+            func_set_result(f, kept++, handed[i]);
     func_drop_results(f, kept);
     for (Op *op = b->first, *next; op; op = next) {
         next = op->next;
@@ -106,8 +109,8 @@ static void back_bring(Back *b, Value *v)
     if (ptrmap_get(&b->made, v) || (value_lit(v) && !v->def)) return;
     Value *made = value_lit(v) || handed_over(v) != v
                     ? back_copy(b, v->def)->out[0]
-                    : block_param(b->func->body, func_unique_name(b->func, v->name), v->type,
-                                  value_loc(v));
+                    : block_param(b->func->body, func_unique_name(b->func, v->name),
+                                  v->type, value_loc(v));
     ptrmap_set(&b->made, v, made);
 }
 
@@ -171,7 +174,8 @@ static void split_mind(Split *s)
     s->engine->unread = s->unread;
 }
 
-static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool split_run(Program *p, Diag *d, const Binding *in, int nin,
+                      const RunOptions *opt)
 {
     Split *s = split_of(p);
     const Binding *front;
@@ -255,7 +259,8 @@ static void split_free(Program *p)
 static char *split_also(const char *why)
 {
     Buf b = { 0 };
-    buf_printf(&b, "%s%sthe processor chooses the class", why ? why : "", why ? "; " : "");
+    buf_printf(&b, "%s%sthe processor chooses the class", why ? why : "",
+               why ? "; " : "");
     return b.s;
 }
 
@@ -270,7 +275,8 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     s->engine = program_new(b, s->front, module_main(s->front), d);
     const size_t n = (size_t)module_main(s->front)->body->nresult;
     if (!(s->unread = mem_zero(n, sizeof *s->unread))) mem_out(n);
-    s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d) : NULL;
+    s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d)
+                           : NULL;
     return s->chooser != NULL;
 }
 

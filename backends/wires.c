@@ -37,14 +37,16 @@ static bool check_wire(const Func *to, int param, const Func *from, int result, 
     const Type *x = to->body->param[param]->type, *y = from->body->result[result]->type;
     bool ok = type_equal(x, y);
     if (!ok)
-        diag_error(d, (Loc){ 0 }, "input %s is %s, but result %s is %s: they cannot be one",
+        diag_error(d, (Loc){ 0 },
+                   "input %s is %s, but result %s is %s: they cannot be one",
                    to->body->param[param]->name, type_text(&a, x),
                    from->body->result[result]->name, type_text(&a, y));
     arena_free(&a);
     return ok;
 }
 
-bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d)
+bool program_wire(Program *to, const char *input, Program *from, const char *result,
+                  Diag *d)
 {
     const Block *b = to->func->body;
     const int param = wire_port(b->param, b->nparam, input);
@@ -99,10 +101,14 @@ bool wire_flows(const Program *to, int param)
     return from && from->ran;
 }
 
-bool wire_shares(const Program *to, int param) { return to->wire && to->wire[param].shared; }
+bool wire_shares(const Program *to, int param)
+{
+    return to->wire && to->wire[param].shared;
+}
 
 void wires_free(Program *p)
 {
-    for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
+    for (int i = 0; p->wire && i < p->func->body->nparam; i++)
+        tensor_free(&p->wire[i].held);
     mem_free(p->wire);
 }

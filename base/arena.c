@@ -34,17 +34,24 @@ struct ArenaChunk {
 
 _Static_assert(sizeof(ArenaChunk) <= HEAD && HEAD % ALIGN == 0,
                "a chunk begins with its header");
-_Static_assert(_Alignof(double) <= ALIGN && _Alignof(uint64_t) <= ALIGN, "what arenas hold");
+_Static_assert(_Alignof(double) <= ALIGN && _Alignof(uint64_t) <= ALIGN,
+               "what arenas hold");
 
-bool size_mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
+bool size_mul(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
 
-bool size_add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+bool size_add(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
 
 /* MAX_CHUNK zeroed bytes at a multiple of MAX_CHUNK, as huge pages need; NULL: no memory. */
 static void *map_huge(void)
 {
-    char *p = mmap(NULL, 2 * MAX_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                   0);
+    char *p = mmap(NULL, 2 * MAX_CHUNK, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
     const size_t before = (MAX_CHUNK - (uintptr_t)p % MAX_CHUNK) % MAX_CHUNK;
     if (before) munmap(p, before);
@@ -143,7 +150,10 @@ char *arena_printf(Arena *a, const char *fmt, ...)
     return p;
 }
 
-ArenaMark arena_mark(const Arena *a) { return (ArenaMark){ .chunk = a->chunk, .at = a->at }; }
+ArenaMark arena_mark(const Arena *a)
+{
+    return (ArenaMark){ .chunk = a->chunk, .at = a->at };
+}
 
 void arena_back(Arena *a, ArenaMark mark)
 {

@@ -63,9 +63,10 @@ void f16_from_floats(const float *src, uint16_t *dst, size_t n);
 /* Counter-based random numbers: a pure function of (seed, index), so that any element can be
  * made alone, on any platform, in any order. docs/runtime.md defines the generator. */
 uint64_t rng_u64(uint64_t seed, uint64_t index);
-double rng_unit(uint64_t seed, uint64_t index);    /* uniform in [0, 1), 53 bits */
-double rng_normal(uint64_t seed, uint64_t index);  /* standard normal */
-uint64_t rng_key(uint64_t seed, const char *name); /* a seed of its own for a named stream */
+double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits */
+double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
+uint64_t rng_key(uint64_t seed,
+                 const char *name); /* a seed of its own for a named stream */
 /* rng_normal of index first .. first + n - 1. */
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst);
 
@@ -107,8 +108,8 @@ void npy_close(NpyArray *n);
 void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape);
 /* Writes a file of the header and `bytes` bytes of elements in C order, little endian. Readers
  * see the old file or the whole new one. */
-bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int64_t *shape,
-               const void *data, size_t bytes);
+bool npy_write(Diag *d, const char *path, const char *descr, int rank,
+               const int64_t *shape, const void *data, size_t bytes);
 
 /* Blocks of a .gguf's tensors as numbers (gguf_blocks.c): 32 each, those with a K 256. */
 void gguf_q4_0(const unsigned char *block, float *out);
@@ -149,11 +150,12 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
 bool gguf_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
                 SafeTensors *out);
 /* NULL: there is no such tensor; the error at loc names the one that was probably meant. */
-const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name);
+const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc,
+                                   const char *name);
 /* For a writer: adds a tensor of `bytes` bytes at offset *at to the header, and advances
  * *at. */
-void safetensors_entry(struct cJSON *header, const char *name, const char *dtype, int rank,
-                       const int64_t *shape, uint64_t bytes, uint64_t *at);
+void safetensors_entry(struct cJSON *header, const char *name, const char *dtype,
+                       int rank, const int64_t *shape, uint64_t bytes, uint64_t *at);
 
 /* The index of a checkpoint that lies in several files (model.safetensors.index.json): which
  * file has which tensor. Paths are as the index has them: hostile, relative to its folder. */

@@ -59,12 +59,13 @@ void file_as_text(const Mapped *m, Source *src);
 void file_let_go(const void *from, const void *to);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out); /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
-bool file_id(const char *path, FileId *out); /* false, and nothing reported: cannot be told */
+bool file_id(const char *path,
+             FileId *out); /* false, and nothing reported: cannot be told */
 /* The absolute path without links (realpath), to be freed by mem_free. NULL: errno says why. */
 char *file_real(const char *path);
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
-bool file_is_empty(const char *dir);            /* whether it is a folder without entries */
+bool file_is_empty(const char *dir); /* whether it is a folder without entries */
 bool file_make_dirs(Diag *d, const char *path); /* like mkdir -p */
 /* dir/rel, in the arena. NULL, with an error at loc, where `rel` would leave `dir`: it is
  * absolute, has a "..", or a link on the way leads out. */
@@ -169,7 +170,7 @@ typedef struct {
     unsigned char *room;  /* buffer of bytes not yet written, */
     size_t used;          /* and how many there are */
     uint64_t written, at; /* the file's length and the place of the next byte */
-    bool failed;          /* an error was reported: later calls do nothing and return false */
+    bool failed; /* an error was reported: later calls do nothing and return false */
     Diag *diag;
     GuardTask lost; /* aborts it when memory runs out */
 } OutFile;
@@ -179,8 +180,9 @@ bool out_write(OutFile *o, const void *p, size_t n);
 bool out_seek(OutFile *o, uint64_t at); /* to patch a header; `written` is not changed */
 bool out_flush(OutFile *o);
 bool out_read(OutFile *o, uint64_t at, void *p,
-              size_t n);                     /* what was written; not of a device */
-bool out_same(OutFile *o, const char *path); /* whether that file holds these very bytes */
+              size_t n); /* what was written; not of a device */
+bool out_same(OutFile *o,
+              const char *path); /* whether that file holds these very bytes */
 /* Chooses another name in the same folder; only before commit. */
 void out_name(OutFile *o, const char *path);
 bool out_commit(OutFile *o);

@@ -16,7 +16,8 @@ const char *const warning_texts[WARN_COUNT] = {
 #include "warnings.def"
 };
 
-_Static_assert(WARN_COUNT <= 64, "Diag.off and Diag.promoted have a bit for each warning");
+_Static_assert(WARN_COUNT <= 64,
+               "Diag.off and Diag.promoted have a bit for each warning");
 
 int warning_find(const char *name)
 {
@@ -49,7 +50,8 @@ void loc_line_col(Loc loc, int *line, int *col)
     const char *text = loc.src->text, *end = text + loc.src->len;
     const char *at = text + (loc.at < loc.src->len ? loc.at : loc.src->len);
     const char *start = line_start(text, at);
-    for (const char *p = text; p < start && (p = memchr(p, '\n', (size_t)(start - p))); p++)
+    for (const char *p = text; p < start && (p = memchr(p, '\n', (size_t)(start - p)));
+         p++)
         ++*line;
     for (int n; start < at; start += n) {
         text_code_point(start, end, &n);
@@ -88,7 +90,8 @@ static const char *diag_backward(const char *p, const char *start, int n)
 {
     for (; n > 0 && p > start; n--) {
         int back = 1, len = 0;
-        while (back < 4 && p - back > start && ((unsigned char)p[-back] & 0xc0) == 0x80) back++;
+        while (back < 4 && p - back > start && ((unsigned char)p[-back] & 0xc0) == 0x80)
+            back++;
         text_code_point(p - back, p, &len);
         p -= len == back ? back : 1;
     }
@@ -131,7 +134,8 @@ static void add_source(Buf *out, Loc loc)
     const Source *src = loc.src;
     if (!src || !src->text || loc.at > src->len) return;
     const char *at = src->text + loc.at, *end = src->text + src->len;
-    const char *start = line_start(src->text, at), *stop = memchr(at, '\n', (size_t)(end - at));
+    const char *start = line_start(src->text, at),
+               *stop = memchr(at, '\n', (size_t)(end - at));
     if (!stop) stop = end;
     if (stop > at && stop[-1] == '\r') stop--;
     if (start == stop) return;
@@ -157,7 +161,10 @@ static void add_source(Buf *out, Loc loc)
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
-static int diag_limit(const Diag *d) { return d->max_errors > 0 ? d->max_errors : MAX_ERRORS; }
+static int diag_limit(const Diag *d)
+{
+    return d->max_errors > 0 ? d->max_errors : MAX_ERRORS;
+}
 
 static void add_message(Buf *out, const char *fmt, va_list ap)
 {
@@ -178,8 +185,8 @@ static void diag_deliver(Diag *d, DiagKind kind, Buf *m)
     buf_free(m);
 }
 
-static void diag_hand(Diag *d, DiagKind kind, Loc loc, const char *warning, const char *fmt,
-                      va_list ap)
+static void diag_hand(Diag *d, DiagKind kind, Loc loc, const char *warning,
+                      const char *fmt, va_list ap)
 {
     Buf m = { 0 };
     add_message(&m, fmt, ap);
@@ -272,7 +279,8 @@ void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...)
         count_error(d, loc, warning_names[w], suffix.s, fmt, ap);
     } else {
         d->dropped = ++d->warnings > diag_limit(d) || d->quiet;
-        if (!d->dropped) diag_report(d, DIAG_WARNING, loc, warning_names[w], suffix.s, fmt, ap);
+        if (!d->dropped)
+            diag_report(d, DIAG_WARNING, loc, warning_names[w], suffix.s, fmt, ap);
     }
     va_end(ap);
     buf_free(&suffix);

@@ -12,7 +12,11 @@
 uint32_t text_code_point(const char *s, const char *end, int *len)
 {
     const unsigned char *p = (const unsigned char *)s;
-    int n = *p < 0x80 ? 1 : *p >= 0xf0 && *p < 0xf5 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 0;
+    int n = *p < 0x80               ? 1
+          : *p >= 0xf0 && *p < 0xf5 ? 4
+          : *p >= 0xe0              ? 3
+          : *p >= 0xc2              ? 2
+                                    : 0;
     *len = 1;
     if (n == 1) return *p;
     if (!n || *p >= 0xf5 || end - s < n) return TEXT_NOT_UTF8;
@@ -23,7 +27,8 @@ uint32_t text_code_point(const char *s, const char *end, int *len)
     }
     /* Longer than it need be, half of a pair, or beyond the last: no character is written
      * so. */
-    if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) || (c >> 11) == 0x1b)
+    if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff))
+        || (c >> 11) == 0x1b)
         return TEXT_NOT_UTF8;
     *len = n;
     return c;
@@ -65,7 +70,8 @@ typedef struct {
 
 static void spec_add(Conversion *c, const char *s, size_t n)
 {
-    if (n >= sizeof c->spec - c->len) bug("a conversion that is too long: %.40s", c->spec);
+    if (n >= sizeof c->spec - c->len)
+        bug("a conversion that is too long: %.40s", c->spec);
     memcpy(c->spec + c->len, s, n);
     c->len += n;
     c->spec[c->len] = 0;
@@ -94,13 +100,17 @@ static const char *read_conversion(Conversion *c, const char *fmt, va_list *ap)
         c->left |= *fmt == '-';
         spec_add(c, fmt, 1);
     }
-    if (*fmt == '*' || (*fmt >= '1' && *fmt <= '9')) fmt = read_count(c, fmt, ap, &c->width);
+    if (*fmt == '*' || (*fmt >= '1' && *fmt <= '9'))
+        fmt = read_count(c, fmt, ap, &c->width);
     if (*fmt == '.') {
         spec_add(c, fmt, 1);
         fmt = read_count(c, fmt + 1, ap, &c->precision);
     }
     for (; *fmt && strchr("hlzjt", *fmt); fmt++) {
-        c->size = *fmt == 'h' ? c->size - 1 : *fmt == 'l' ? c->size + 1 : *fmt == 'z' ? 3 : 4;
+        c->size = *fmt == 'h' ? c->size - 1
+                : *fmt == 'l' ? c->size + 1
+                : *fmt == 'z' ? 3
+                              : 4;
         spec_add(c, fmt, 1);
     }
     c->kind = *fmt;
@@ -112,7 +122,8 @@ static void put_text(Buf *b, const Conversion *c, const char *s)
 {
     Buf shown = { 0 };
     if (!s) s = "(null)";
-    buf_escape(&shown, s, c->precision < 0 ? strlen(s) : strnlen(s, (size_t)c->precision));
+    buf_escape(&shown, s,
+               c->precision < 0 ? strlen(s) : strnlen(s, (size_t)c->precision));
     const size_t wide = c->width > 0 ? (size_t)c->width : 0,
                  blanks = wide > shown.len ? wide - shown.len : 0;
     if (!c->left) buf_printf(b, "%*s", (int)blanks, "");

@@ -117,8 +117,14 @@ static bool open_file(Diag *d, const char *path, bool whole, Mapped *out)
     return ok;
 }
 
-bool file_map(Diag *d, const char *path, Mapped *out) { return open_file(d, path, false, out); }
-bool file_read(Diag *d, const char *path, Mapped *out) { return open_file(d, path, true, out); }
+bool file_map(Diag *d, const char *path, Mapped *out)
+{
+    return open_file(d, path, false, out);
+}
+bool file_read(Diag *d, const char *path, Mapped *out)
+{
+    return open_file(d, path, true, out);
+}
 
 bool file_read_stdin(Diag *d, size_t max, Mapped *out)
 {
@@ -126,11 +132,13 @@ bool file_read_stdin(Diag *d, size_t max, Mapped *out)
     char block[1 << 16];
     ssize_t n;
     *out = (Mapped){ 0 };
-    while ((n = read(STDIN_FILENO, block, sizeof block)) > 0 || (n < 0 && errno == EINTR)) {
+    while ((n = read(STDIN_FILENO, block, sizeof block)) > 0
+           || (n < 0 && errno == EINTR)) {
         if (n < 0) continue;
         if ((size_t)n > max || b.len > max - (size_t)n) {
             buf_free(&b);
-            return diag_fail(d, "<stdin> is longer than the %zu bytes that are read", max);
+            return diag_fail(d, "<stdin> is longer than the %zu bytes that are read",
+                             max);
         }
         buf_add(&b, block, (size_t)n);
     }
@@ -181,7 +189,8 @@ bool file_make_dirs(Diag *d, const char *path)
         bool more = *end == '/';
         *end = 0;
         int e = mkdir(p, 0777) ? errno : 0;
-        if (!e && temp_covers(p) && temp_add(p) < 0) { /* nobody could take it away again */
+        if (!e && temp_covers(p)
+            && temp_add(p) < 0) { /* nobody could take it away again */
             rmdir(p);
             e = ENOMEM;
         }
@@ -241,15 +250,17 @@ static char *file_join(Arena *a, Diag *d, Loc loc, const char *dir, const char *
 {
     if (!*rel) return diag_error(d, loc, "the path is empty"), NULL;
     if (*rel == '/')
-        return diag_error(d, loc, "the path %s leaves the folder %s: it is absolute", rel, dir),
-               NULL;
-    if (has_dotdot(rel))
-        return diag_error(d, loc, "the path %s leaves the folder %s: it has a \"..\"", rel,
+        return diag_error(d, loc, "the path %s leaves the folder %s: it is absolute", rel,
                           dir),
                NULL;
+    if (has_dotdot(rel))
+        return diag_error(d, loc, "the path %s leaves the folder %s: it has a \"..\"",
+                          rel, dir),
+               NULL;
     bool slash = *dir && dir[strlen(dir) - 1] == '/';
-    return !strcmp(dir, ".") || !*dir ? arena_strdup(a, rel)
-                                      : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
+    return !strcmp(dir, ".") || !*dir
+             ? arena_strdup(a, rel)
+             : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
 }
 
 /* Whether the path that `join` gave stays inside of dir when its links are followed. */
@@ -265,8 +276,8 @@ static bool file_stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *
             "the path %s leaves the folder %s: a link leads to %s; --follow-links reads it",
             rel, dir, real);
     else if (escapes)
-        diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir,
-                   real);
+        diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel,
+                   dir, real);
     mem_free(real_dir);
     mem_free(real);
     return !escapes;
@@ -282,7 +293,8 @@ char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *
                        bool follow)
 {
     char *joined = file_join(a, d, loc, dir, rel);
-    return joined && (follow || file_stays(a, d, loc, dir, rel, joined, true)) ? joined : NULL;
+    return joined && (follow || file_stays(a, d, loc, dir, rel, joined, true)) ? joined
+                                                                               : NULL;
 }
 
 char *file_dir(Arena *a, const char *path)

@@ -43,8 +43,9 @@ typedef struct {
 
 static bool gguf_cut(const GgufReader *r)
 {
-    return WRONG(r, "%s: the file is cut off: what is said of its tensors goes on at byte %zu",
-                 r->path, r->size);
+    return WRONG(
+        r, "%s: the file is cut off: what is said of its tensors goes on at byte %zu",
+        r->path, r->size);
 }
 
 static bool gguf_number(GgufReader *r, int bytes, uint64_t *out)
@@ -86,8 +87,8 @@ static bool gguf_value(GgufReader *r, uint64_t type, int depth)
     uint64_t n, of;
     if (type == GGUF_STRING) return gguf_number(r, 8, &n) && gguf_skip(r, n);
     if (type > COUNT(gguf_value_bytes) - 1 || depth == GGUF_MAX_NESTING)
-        return WRONG(r, "%s: the value at byte %zu is of the unknown type %llu", r->path, r->at,
-                     (unsigned long long)type);
+        return WRONG(r, "%s: the value at byte %zu is of the unknown type %llu", r->path,
+                     r->at, (unsigned long long)type);
     if (type != GGUF_ARRAY) return gguf_skip(r, gguf_value_bytes[type]);
     if (!gguf_number(r, 4, &of) || !gguf_number(r, 8, &n)) return false;
     if (of != GGUF_STRING && of != GGUF_ARRAY && of < COUNT(gguf_value_bytes)) {
@@ -108,7 +109,8 @@ static bool gguf_entry(GgufReader *r)
         return gguf_value(r, type, 0);
     if (!gguf_number(r, 4, &align)) return false;
     if (!align || align % 8 || align > 1 << 20)
-        return WRONG(r, "%s: an alignment of %llu bytes", r->path, (unsigned long long)align);
+        return WRONG(r, "%s: an alignment of %llu bytes", r->path,
+                     (unsigned long long)align);
     r->align = (size_t)align;
     return true;
 }
@@ -126,7 +128,8 @@ static bool gguf_shape(GgufReader *r, SafeTensor *t)
     t->rank = (int)rank;
     for (int i = t->rank; i-- > 0;) {
         if (!gguf_number(r, 8, &dim)) return false;
-        if (dim > INT64_MAX) return WRONG(r, "%s: tensor '%s' is too large", r->path, t->name);
+        if (dim > INT64_MAX)
+            return WRONG(r, "%s: tensor '%s' is too large", r->path, t->name);
         t->shape[i] = (int64_t)dim;
     }
     return true;
@@ -139,15 +142,17 @@ static bool gguf_size(GgufReader *r, uint64_t type, SafeTensor *t)
     while (i < COUNT(gguf_types) && gguf_types[i].number != type) i++;
     if (i == COUNT(gguf_types))
         return WRONG(
-            r, "%s: tensor '%s' is of type %llu, which is not read: %s, %s and others are",
+            r,
+            "%s: tensor '%s' is of type %llu, which is not read: %s, %s and others are",
             r->path, t->name, (unsigned long long)type, "F16, Q8_0, Q4_0, Q4_K", "Q6_K");
     const size_t count = gguf_types[i].count;
     t->dtype = gguf_types[i].name;
     t->bytes = gguf_types[i].bytes;
     const int64_t row = t->rank ? t->shape[t->rank - 1] : 1;
     if (row % (int64_t)count)
-        return WRONG(r, "%s: tensor '%s' has rows of %lld elements, but %s has %zu in a block",
-                     r->path, t->name, (long long)row, t->dtype, count);
+        return WRONG(
+            r, "%s: tensor '%s' has rows of %lld elements, but %s has %zu in a block",
+            r->path, t->name, (long long)row, t->dtype, count);
     for (int k = 0; k < t->rank; k++) {
         const size_t n = (size_t)t->shape[k] / (k == t->rank - 1 ? count : 1);
         if (!size_mul(t->bytes, n, &t->bytes))
@@ -167,7 +172,8 @@ static bool gguf_info(GgufReader *r, SafeTensor *t, uint64_t *offset)
 static bool gguf_place(const GgufReader *r, SafeTensor *t, uint64_t offset)
 {
     if (offset % r->align)
-        return WRONG(r, "%s: tensor '%s' begins at byte %llu, which is no multiple of %zu",
+        return WRONG(r,
+                     "%s: tensor '%s' begins at byte %llu, which is no multiple of %zu",
                      r->path, t->name, (unsigned long long)offset, r->align);
     const size_t left = r->size > r->begin ? r->size - r->begin : 0;
     if (offset > left || t->bytes > left - offset)
@@ -185,8 +191,8 @@ static bool gguf_header(GgufReader *r, uint64_t *tensors, uint64_t *values)
     r->at = 4;
     if (!gguf_number(r, 4, &version)) return false;
     if (version != 2 && version != 3)
-        return WRONG(r, "%s: a .gguf of version %llu; 2 and 3 are read, little endian", r->path,
-                     (unsigned long long)version);
+        return WRONG(r, "%s: a .gguf of version %llu; 2 and 3 are read, little endian",
+                     r->path, (unsigned long long)version);
     return gguf_number(r, 8, tensors) && gguf_number(r, 8, values);
 }
 

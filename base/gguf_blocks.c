@@ -23,7 +23,10 @@ static int block_low(const unsigned char *p, int i)
 }
 
 /* The fifth bit of each. */
-static int block_fifth(const unsigned char *bits, int i) { return bits[i / 8] >> i % 8 & 1; }
+static int block_fifth(const unsigned char *bits, int i)
+{
+    return bits[i / 8] >> i % 8 & 1;
+}
 
 void gguf_q4_0(const unsigned char *p, float *out)
 {

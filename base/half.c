@@ -48,7 +48,8 @@ static inline uint16_t half_narrow(const Narrow *t, double v)
     uint16_t sign = (uint16_t)(u >> 48 & 0x8000);
     int drop = DOUBLE_MANT - t->mant, exp = (int)(abs >> DOUBLE_MANT) - DOUBLE_BIAS;
     if (abs > DOUBLE_INF) { /* a NaN: quiet, with the payload's upper bits */
-        uint64_t quiet = (uint64_t)1 << (t->mant - 1), payload = abs >> drop & (quiet - 1);
+        uint64_t quiet = (uint64_t)1 << (t->mant - 1),
+                 payload = abs >> drop & (quiet - 1);
         return (uint16_t)(sign | t->inf | quiet | payload);
     }
     uint64_t r;
@@ -59,7 +60,8 @@ static inline uint16_t half_narrow(const Narrow *t, double v)
     } else if (exp < t->min_exp - t->mant - 1) {
         r = 0; /* below half of the smallest subnormal */
     } else {
-        uint64_t mant = (abs & (((uint64_t)1 << DOUBLE_MANT) - 1)) | (uint64_t)1 << DOUBLE_MANT;
+        uint64_t mant = (abs & (((uint64_t)1 << DOUBLE_MANT) - 1))
+                      | (uint64_t)1 << DOUBLE_MANT;
         r = shift_nearest_even(mant, drop + t->min_exp - exp);
     }
     return (uint16_t)(sign | (r < t->inf ? r : t->inf));
@@ -74,11 +76,13 @@ static inline double half_widen(const Narrow *t, uint16_t h)
         return double_of(sign | DOUBLE_INF | nan | (abs - t->inf) << drop);
     }
     if (!(abs >> t->mant)) { /* zero, subnormal: a whole number of the smallest steps */
-        double step = double_of((uint64_t)(DOUBLE_BIAS + t->min_exp - t->mant) << DOUBLE_MANT);
+        double step = double_of((uint64_t)(DOUBLE_BIAS + t->min_exp - t->mant)
+                                << DOUBLE_MANT);
         return double_of(sign | bits_of((double)abs * step));
     }
     return double_of(
-        sign | ((abs << drop) + ((uint64_t)(DOUBLE_BIAS + t->min_exp - 1) << DOUBLE_MANT)));
+        sign
+        | ((abs << drop) + ((uint64_t)(DOUBLE_BIAS + t->min_exp - 1) << DOUBLE_MANT)));
 }
 
 double f16_to_double(uint16_t h) { return half_widen(&f16, h); }
@@ -141,8 +145,9 @@ F16C static size_t fast_from_floats(const float *src, uint16_t *dst, size_t n)
 {
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        _mm_storeu_si128((__m128i_u *)(dst + i),
-                         _mm256_cvtps_ph(_mm256_loadu_ps(src + i), _MM_FROUND_TO_NEAREST_INT));
+        _mm_storeu_si128(
+            (__m128i_u *)(dst + i),
+            _mm256_cvtps_ph(_mm256_loadu_ps(src + i), _MM_FROUND_TO_NEAREST_INT));
     return i;
 }
 
@@ -160,14 +165,18 @@ F16C static size_t fast_to_doubles(const uint16_t *src, double *dst, size_t n)
  * lacks are cut off, and any of them that was set sets the last bit that stays. */
 F16C static size_t fast_from_doubles(const double *src, uint16_t *dst, size_t n)
 {
-    const __m256i low = _mm256_set1_epi64x((1 << 29) - 1), last = _mm256_set1_epi64x(1 << 29);
+    const __m256i low = _mm256_set1_epi64x((1 << 29) - 1),
+                  last = _mm256_set1_epi64x(1 << 29);
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
         __m256i u = _mm256_castpd_si256(_mm256_loadu_pd(src + i));
-        __m256i exact = _mm256_cmpeq_epi64(_mm256_and_si256(u, low), _mm256_setzero_si256());
-        u = _mm256_or_si256(_mm256_andnot_si256(low, u), _mm256_andnot_si256(exact, last));
+        __m256i exact = _mm256_cmpeq_epi64(_mm256_and_si256(u, low),
+                                           _mm256_setzero_si256());
+        u = _mm256_or_si256(_mm256_andnot_si256(low, u),
+                            _mm256_andnot_si256(exact, last));
         __m128 f = _mm256_cvtpd_ps(_mm256_castsi256_pd(u));
-        _mm_storel_epi64((__m128i_u *)(dst + i), _mm_cvtps_ph(f, _MM_FROUND_TO_NEAREST_INT));
+        _mm_storel_epi64((__m128i_u *)(dst + i),
+                         _mm_cvtps_ph(f, _MM_FROUND_TO_NEAREST_INT));
     }
     return i;
 }
@@ -223,12 +232,14 @@ void f16_to_doubles(const uint16_t *src, double *dst, size_t n)
 
 void f16_from_doubles(const double *src, uint16_t *dst, size_t n)
 {
-    for (size_t i = FAST(fast_from_doubles); i < n; i++) dst[i] = half_narrow(&f16, src[i]);
+    for (size_t i = FAST(fast_from_doubles); i < n; i++)
+        dst[i] = half_narrow(&f16, src[i]);
 }
 
 void f16_to_floats(const uint16_t *src, float *dst, size_t n)
 {
-    for (size_t i = FAST(fast_to_floats); i < n; i++) dst[i] = (float)half_widen(&f16, src[i]);
+    for (size_t i = FAST(fast_to_floats); i < n; i++)
+        dst[i] = (float)half_widen(&f16, src[i]);
 }
 
 void f16_from_floats(const float *src, uint16_t *dst, size_t n)

@@ -41,7 +41,8 @@ _Static_assert(sizeof(NameNote) % UNIT == 0, "a note stands right before its let
 
 static const char *name_at(const Names *n, uint32_t place)
 {
-    return n->page[place / PAGE_UNITS] + (size_t)(place % PAGE_UNITS) * UNIT + sizeof(NameNote);
+    return n->page[place / PAGE_UNITS] + (size_t)(place % PAGE_UNITS) * UNIT
+         + sizeof(NameNote);
 }
 
 static void add_pages(Names *n, size_t count)
@@ -60,7 +61,8 @@ static void add_pages(Names *n, size_t count)
         n->page = more;
         n->page_cap = cap;
     }
-    for (size_t i = 0; i < count; i++) n->page[n->pages + i] = room + i * PAGE_UNITS * UNIT;
+    for (size_t i = 0; i < count; i++)
+        n->page[n->pages + i] = room + i * PAGE_UNITS * UNIT;
     n->next = (uint32_t)(n->pages * PAGE_UNITS);
     if (!n->pages) n->next = 1; /* 0 is a free slot */
     n->pages = wanted;
@@ -86,7 +88,10 @@ static size_t first_slot(const Names *n, uint32_t h)
     return (size_t)((uint64_t)h * n->cap >> 32);
 }
 
-static size_t next_slot(const Names *n, size_t at) { return at + 1 < n->cap ? at + 1 : 0; }
+static size_t next_slot(const Names *n, size_t at)
+{
+    return at + 1 < n->cap ? at + 1 : 0;
+}
 
 /* Where the name is, or would go. At most three slots of four are taken, so the search ends.
  * Bits of the hash stand beside a slot: names that differ are seldom looked at. Letters that
@@ -157,7 +162,10 @@ const char *name_find(const Names *n, const char *s)
     return place ? name_at(n, place) : NULL;
 }
 
-const char *name_intern_z(Names *n, const char *s) { return name_intern(n, s, strlen(s)); }
+const char *name_intern_z(Names *n, const char *s)
+{
+    return name_intern(n, s, strlen(s));
+}
 
 const char *name_each(const Names *n, size_t *at)
 {
@@ -224,7 +232,8 @@ const char *name_nearest(const char *want, const char *const *candidates, size_t
         if (!strcasecmp(c, want)) return c;
         if ((n > len ? n - len : len - n) > limit) continue;
         size_t d = name_distance(want, c);
-        if (d > limit || d >= len) continue; /* nothing of what was written would be left */
+        if (d > limit || d >= len)
+            continue; /* nothing of what was written would be left */
         best = c;
         limit = d - 1;
         if (!limit) break;
@@ -262,7 +271,8 @@ enum { PTRMAP_FIRST = 256 };
 /* Where the key is, or would go. At most half of the slots are taken, so the search ends. */
 static struct PtrSlot *ptrmap_find(struct PtrSlot *slot, size_t cap, const void *key)
 {
-    size_t i = (size_t)(((uintptr_t)key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 24) & (cap - 1);
+    size_t i = (size_t)(((uintptr_t)key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 24)
+             & (cap - 1);
     while (slot[i].key && slot[i].key != key) i = (i + 1) & (cap - 1);
     return &slot[i];
 }

@@ -48,7 +48,8 @@ cJSON *json_item(cJSON *parent, const char *name, cJSON *made)
 {
     if (!made) mem_out(sizeof *made);
     mem_disown(made);
-    if (name ? cJSON_AddItemToObject(parent, name, made) : cJSON_AddItemToArray(parent, made))
+    if (name ? cJSON_AddItemToObject(parent, name, made)
+             : cJSON_AddItemToArray(parent, made))
         return made;
     cJSON_Delete(made);
     mem_out(sizeof *made);

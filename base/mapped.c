@@ -46,7 +46,8 @@ static struct sigaction other; /* whose handler was there */
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
     if (other.sa_flags & SA_SIGINFO) other.sa_sigaction(sig, info, context);
-    else if (other.sa_handler == SIG_DFL || other.sa_handler == SIG_IGN) signal(sig, SIG_DFL);
+    else if (other.sa_handler == SIG_DFL || other.sa_handler == SIG_IGN)
+        signal(sig, SIG_DFL);
     else
         other.sa_handler(
             sig); /* after the default the read fails again, and ends the process */
@@ -55,14 +56,16 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 static void on_bus_error(int sig, siginfo_t *info, void *context)
 {
     const int e = errno;
-    const uintptr_t at = (uintptr_t)info->si_addr, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t at = (uintptr_t)info->si_addr,
+                    page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < PLACES; i++) {
-        const uintptr_t from = atomic_load(&place[i].from), to = atomic_load(&place[i].to);
+        const uintptr_t from = atomic_load(&place[i].from),
+                        to = atomic_load(&place[i].to);
         if (!from || at < from || at >= to) continue;
         const uintptr_t first = at / page * page;
         atomic_store(&place[i].torn, true);
-        if (mmap((void *)first, to - first, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                 -1, 0)
+        if (mmap((void *)first, to - first, PROT_READ,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
             == MAP_FAILED)
             break;
         errno = e;
@@ -87,7 +90,8 @@ static void mapped_settle(void)
         sigemptyset(&mine.sa_mask);
         installed = !sigaction(SIGBUS, &mine, &other);
     } else if (!want && installed) { /* what somebody has set over it stays */
-        if (!sigaction(SIGBUS, NULL, &now) && is_ours(&now)) sigaction(SIGBUS, &other, NULL);
+        if (!sigaction(SIGBUS, NULL, &now) && is_ours(&now))
+            sigaction(SIGBUS, &other, NULL);
         installed = false;
     }
 }
@@ -182,7 +186,8 @@ bool mapped_open(const char *path, int fd, Mapped *out)
     MappedFile *g = malloc(sizeof *g + n);
     const int i = g ? take_place() : -1;
     const unsigned char *p = i >= 0 ? map(fd, out->size) : NULL;
-    if (!p || fstat(fd, &st) || !file_id_same(&out->id, &st)) { /* changed: reading will tell */
+    if (!p || fstat(fd, &st)
+        || !file_id_same(&out->id, &st)) { /* changed: reading will tell */
         if (p) munmap((void *)(uintptr_t)p, with_nul(out->size));
         if (i >= 0) leave_place(i);
         free(g);
@@ -211,7 +216,8 @@ void file_let_go(const void *from, const void *to)
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t first = ((uintptr_t)from + page - 1) / page * page,
                     last = (uintptr_t)to / page * page;
-    if (last > first) (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish */
+    if (last > first)
+        (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish */
 }
 
 bool file_stayed(Diag *d, const Mapped *m)
@@ -219,10 +225,11 @@ bool file_stayed(Diag *d, const Mapped *m)
     struct stat st;
     const MappedFile *g = m->file;
     if (!g) return true;
-    if (fstat(g->fd, &st)) return diag_fail(d, "cannot read %s: %s", g->path, strerror(errno));
+    if (fstat(g->fd, &st))
+        return diag_fail(d, "cannot read %s: %s", g->path, strerror(errno));
     if ((uint64_t)st.st_size < g->id.size)
-        return diag_fail(d, "%s was cut to %lld bytes while its %llu were in use", g->path,
-                         (long long)st.st_size, (unsigned long long)g->id.size);
+        return diag_fail(d, "%s was cut to %lld bytes while its %llu were in use",
+                         g->path, (long long)st.st_size, (unsigned long long)g->id.size);
     if (atomic_load(&place[g->place].torn))
         return diag_fail(d, "%s could not be read any more while it was in use", g->path);
     return file_id_same(&g->id, &st)

@@ -31,7 +31,8 @@ static _Thread_local Guard *now;
 
 static size_t mem_place(const Guard *g, const void *p)
 {
-    return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 24) & (g->cap - 1);
+    return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 24)
+         & (g->cap - 1);
 }
 
 static struct Owned *mem_find(const Guard *g, const void *p)
@@ -256,7 +257,8 @@ static void run_tasks(Guard *g)
 
 static int later_first(const void *a, const void *b)
 {
-    const uint64_t x = ((const struct Owned *)a)->serial, y = ((const struct Owned *)b)->serial;
+    const uint64_t x = ((const struct Owned *)a)->serial,
+                   y = ((const struct Owned *)b)->serial;
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
@@ -322,8 +324,8 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
     va_end(ap);
     Guard *g = now;
     if (g && g->keeps && !g->released) {
-        snprintf(g->said, sizeof g->said, "a bug of anec's own, please report it: %s:%d: %s",
-                 file, line, what);
+        snprintf(g->said, sizeof g->said,
+                 "a bug of anec's own, please report it: %s:%d: %s", file, line, what);
         mem_release(g);
         longjmp(g->back, 1);
     }

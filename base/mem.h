@@ -109,7 +109,8 @@ typedef struct {
 
 /* zeroed, 8-byte aligned, never NULL */
 void *arena_alloc(Arena *a, size_t size);
-void *arena_array(Arena *a, size_t count, size_t size); /* count * size, overflow-checked */
+void *arena_array(Arena *a, size_t count,
+                  size_t size); /* count * size, overflow-checked */
 char *arena_strndup(Arena *a, const char *s, size_t n); /* NUL added */
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) PRINTF(2, 3);
@@ -147,7 +148,8 @@ void *mem_grow(void *array, size_t cap, size_t size);
         (cap) = (cap) ? 2 * (cap) : ARRAY_FIRST; \
     } while (0)
 #define ARENA_ROOM(arena, array, count, cap) \
-    ARRAY_ROOM(array, count, cap, arena_grow((arena), (array), (size_t)(cap), sizeof *(array)))
+    ARRAY_ROOM(array, count, cap, \
+               arena_grow((arena), (array), (size_t)(cap), sizeof *(array)))
 #define MEM_ROOM(array, count, cap) \
     ARRAY_ROOM(array, count, cap, mem_grow((array), (size_t)(cap), sizeof *(array)))
 

@@ -95,7 +95,8 @@ static bool read_descr(Header *h)
             return true;
         }
     return WRONG(
-        h, "element type '%.*s' cannot be read: only b1, i1 to i8, u1 to u8, f2, f4, f8 can",
+        h,
+        "element type '%.*s' cannot be read: only b1, i1 to i8, u1 to u8, f2, f4, f8 can",
         len < 40 ? len : 40, s);
 }
 
@@ -105,7 +106,8 @@ static bool read_npy_dim(Header *h, int64_t *out)
     skip_space(h);
     const char *start = h->at;
     for (; h->at < h->end && *h->at >= '0' && *h->at <= '9'; h->at++)
-        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *h->at - '0', &v))
+        if (__builtin_mul_overflow(v, 10, &v)
+            || __builtin_add_overflow(v, *h->at - '0', &v))
             return WRONG(h, "a dimension of the array is too large");
     if (h->at == start)
         return WRONG(h, "the .npy header is malformed: a dimension is no whole number");
@@ -125,7 +127,8 @@ static bool read_shape(Header *h)
             return WRONG(h, "the array has more than %d dimensions", ARRAY_MAX_RANK);
         if (!read_npy_dim(h, &out->shape[out->rank])) return false;
         comma = npy_take(h, ',');
-        if (!out->rank && !comma) return npy_want(h, ','); /* (3) is a number, (3,) a tuple */
+        if (!out->rank && !comma)
+            return npy_want(h, ','); /* (3) is a number, (3,) a tuple */
     }
     return true;
 }
@@ -142,10 +145,12 @@ static bool read_value(Header *h, const char *key, int len)
         if (i == 2) return read_shape(h);
         h->fortran = take_word(h, "True");
         return h->fortran || take_word(h, "False")
-            || WRONG(h,
-                     "the .npy header is malformed: 'fortran_order' is neither True nor False");
+            || WRONG(
+                   h,
+                   "the .npy header is malformed: 'fortran_order' is neither True nor False");
     }
-    return WRONG(h, "the .npy header has an unknown key '%.*s'", len < 40 ? len : 40, key);
+    return WRONG(h, "the .npy header has an unknown key '%.*s'", len < 40 ? len : 40,
+                 key);
 }
 
 static bool read_header(Header *h)
@@ -161,7 +166,8 @@ static bool read_header(Header *h)
         comma = npy_take(h, ',');
     }
     skip_space(h);
-    if (h->at != h->end) return WRONG(h, "the .npy header is malformed: more follows its end");
+    if (h->at != h->end)
+        return WRONG(h, "the .npy header is malformed: more follows its end");
     const char *missing = !h->has_descr ? "descr"
                         : !h->has_order ? "fortran_order"
                         : !h->has_shape ? "shape"
@@ -175,8 +181,8 @@ static bool find_header(Header *h, const unsigned char *p, size_t size)
     if (size < MAGIC || memcmp(p, magic, sizeof magic - 1))
         return WRONG(h, "not a .npy file: it does not begin with \\x93NUMPY");
     if (p[6] < 1 || p[6] > 3 || p[7])
-        return WRONG(h, "version %d.%d of .npy cannot be read: only 1.0, 2.0 and 3.0 can", p[6],
-                     p[7]);
+        return WRONG(h, "version %d.%d of .npy cannot be read: only 1.0, 2.0 and 3.0 can",
+                     p[6], p[7]);
     size_t start = p[6] == 1 ? MAGIC + 2 : MAGIC + 4, len = 0;
     for (size_t i = start; size >= start && i-- > MAGIC;) len = len << 8 | p[i];
     if (size < start || len > size - start)
@@ -189,7 +195,8 @@ static bool find_header(Header *h, const unsigned char *p, size_t size)
 /* ---- elements ---------------------------------------------------------------------------- */
 
 /* Copies one element of `item` bytes, turned around or as it is. */
-static void put_element(unsigned char *dst, const unsigned char *src, int item, bool turned)
+static void put_element(unsigned char *dst, const unsigned char *src, int item,
+                        bool turned)
 {
     if (!turned) memcpy(dst, src, (size_t)item);
     else
@@ -237,7 +244,8 @@ static bool set_data(const Header *h, const unsigned char *data, size_t left)
     if (empty) n->count = 0;
     if (!fits || !size_mul(n->count, (size_t)h->item, &n->bytes) || n->bytes > left)
         return WRONG(
-            h, "the file is cut off: %zu bytes of elements are there, its shape asks for more",
+            h,
+            "the file is cut off: %zu bytes of elements are there, its shape asks for more",
             left);
     bool plain = !(h->big_endian && h->item > 1) && (!h->fortran || n->rank < 2)
               && (uintptr_t)data % (size_t)h->item == 0;
@@ -245,7 +253,8 @@ static bool set_data(const Header *h, const unsigned char *data, size_t left)
     if (!n->count || (plain && !(is_bool(n) && odd_bools(n, data)))) return true;
     unsigned char *copy = mem_alloc(n->bytes);
     if (!copy)
-        return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes, h->loc.src->name);
+        return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes,
+                         h->loc.src->name);
     npy_convert(h, data, copy);
     for (size_t i = 0; is_bool(n) && i < n->count; i++) copy[i] = copy[i] != 0;
     n->data = n->copy = copy;
@@ -292,18 +301,24 @@ void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape)
     Buf dict = { 0 };
     buf_printf(&dict, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (int i = 0; i < rank; i++)
-        buf_printf(&dict, rank == 1 ? "%lld," : i ? ", %lld" : "%lld", (long long)shape[i]);
+        buf_printf(&dict,
+                   rank == 1 ? "%lld,"
+                   : i       ? ", %lld"
+                             : "%lld",
+                   (long long)shape[i]);
     buf_puts(&dict, "), }");
     while ((MAGIC + 2 + dict.len + 1) % ALIGN) buf_putc(&dict, ' ');
-    buf_putc(&dict, '\n'); /* at most 16 dimensions: far below the 65535 bytes of version 1 */
+    buf_putc(&dict,
+             '\n'); /* at most 16 dimensions: far below the 65535 bytes of version 1 */
     buf_puts(out, magic);
-    buf_add(out, (const char[]){ 1, 0, (char)(dict.len & 0xff), (char)(dict.len >> 8) }, 4);
+    buf_add(out, (const char[]){ 1, 0, (char)(dict.len & 0xff), (char)(dict.len >> 8) },
+            4);
     buf_add(out, dict.s, dict.len);
     buf_free(&dict);
 }
 
-bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int64_t *shape,
-               const void *data, size_t bytes)
+bool npy_write(Diag *d, const char *path, const char *descr, int rank,
+               const int64_t *shape, const void *data, size_t bytes)
 {
     OutFile o;
     Buf header = { 0 };

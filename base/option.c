@@ -10,7 +10,8 @@
 int option_find(const Option *o, int n, const char *name, size_t len)
 {
     for (int i = 0; i < n; i++)
-        if (o[i].name && strlen(o[i].name) == len && !memcmp(o[i].name, name, len)) return i;
+        if (o[i].name && strlen(o[i].name) == len && !memcmp(o[i].name, name, len))
+            return i;
     return -1;
 }
 

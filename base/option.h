@@ -35,13 +35,15 @@ typedef struct {
 int option_find(const Option *o, int n, const char *name, size_t len);
 int option_find_letter(const Option *o, int n, char letter);
 /* The name that was probably meant, or NULL. Hidden options are not suggested. */
-const char *option_nearest(Arena *a, const Option *o, int n, const char *name, size_t len);
+const char *option_nearest(Arena *a, const Option *o, int n, const char *name,
+                           size_t len);
 
 /* Parses a number; false where the text has anything behind it. */
 bool option_count(const char *text, uint64_t *out);
 bool option_number(const char *text, double *out);
 /* What is wrong with the value `text` of an option that the user spelled `spelled`: "--io takes
  * ..", in the arena; NULL where it is right. A missing value is right. */
-const char *option_wrong(Arena *a, const Option *o, const char *spelled, const char *text);
+const char *option_wrong(Arena *a, const Option *o, const char *spelled,
+                         const char *text);
 
 #endif

@@ -17,7 +17,8 @@ enum { TRIES = 100, ROOM = 1 << 16 };
 
 static bool out_failed(OutFile *o, const char *what, int error)
 {
-    if (!o->failed) diag_fail(o->diag, "cannot %s %s: %s", what, o->path, strerror(error));
+    if (!o->failed)
+        diag_fail(o->diag, "cannot %s %s: %s", what, o->path, strerror(error));
     o->failed = true;
     return false;
 }
@@ -270,7 +271,8 @@ void out_abort(OutFile *o)
     o->fd = -1;
     o->room = NULL;
     o->path = NULL;
-    o->failed = true; /* what is written after this is refused, silently: it was reported */
+    o->failed =
+        true; /* what is written after this is refused, silently: it was reported */
 }
 
 bool file_write_all(Diag *d, const char *path, const void *p, size_t n)

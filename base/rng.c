@@ -87,7 +87,8 @@ static inline double minus_log(uint64_t h)
 static inline void rng_turn(uint64_t l, double *sine, double *cosine)
 {
     uint64_t moved = l + (1u << 21), quadrant = moved >> 22;
-    double x = (small_to_double(moved & 0x3fffff) - 0x1p21) * (0x1.921fb54442d18p+2 * 0x1p-24);
+    double x = (small_to_double(moved & 0x3fffff) - 0x1p21)
+             * (0x1.921fb54442d18p+2 * 0x1p-24);
     double q = x * x, q2 = q * q, q4 = q2 * q2;
     double s = x
              * ((1 - q * (1.0 / 6)) + q2 * (1.0 / 120 - q * (1.0 / 5040))
@@ -123,13 +124,15 @@ enum { PAIRS = 64 };
 
 #define BLOCK_OF_PAIRS \
     double even[PAIRS], odd[PAIRS]; \
-    for (int i = 0; i < PAIRS; i++) normal_pair(start, k + (uint64_t)i, &even[i], &odd[i]); \
+    for (int i = 0; i < PAIRS; i++) \
+        normal_pair(start, k + (uint64_t)i, &even[i], &odd[i]); \
     for (int i = 0; i < PAIRS; i++) dst[2 * i] = even[i], dst[2 * i + 1] = odd[i];
 
 static void block_plain(uint64_t start, uint64_t k, double *dst) { BLOCK_OF_PAIRS }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void block_avx2(uint64_t start, uint64_t k, double *dst)
+__attribute__((target("avx2"))) static void block_avx2(uint64_t start, uint64_t k,
+                                                       double *dst)
 {
     BLOCK_OF_PAIRS
 }

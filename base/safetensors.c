@@ -55,8 +55,8 @@ static bool read_shape(const SafetensorsReader *r, const cJSON *shape, SafeTenso
     cJSON_ArrayForEach(dim, shape)
     {
         if (t->rank == ARRAY_MAX_RANK)
-            return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path, t->name,
-                         ARRAY_MAX_RANK);
+            return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path,
+                         t->name, ARRAY_MAX_RANK);
         if (!safetensors_whole(dim, &t->shape[t->rank++]))
             return WRONG(r, "%s: a dimension of tensor '%s' is no whole number", r->path,
                          t->name);
@@ -137,7 +137,8 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
     return ok;
 }
 
-const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name)
+const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc,
+                                   const char *name)
 {
     Arena scratch = { 0 };
     const char **names = NEW_ARRAY(&scratch, s->count + 1, const char *);
@@ -149,8 +150,9 @@ const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const
         names[i] = s->tensor[i].name;
     }
     const char *near = name_nearest(name, names, s->count);
-    diag_error(d, loc, "%s has no tensor '%s' among its %zu%s%s%s", s->path, name, s->count,
-               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    diag_error(d, loc, "%s has no tensor '%s' among its %zu%s%s%s", s->path, name,
+               s->count, near ? "; did you mean '" : "", near ? near : "",
+               near ? "'?" : "");
     arena_free(&scratch);
     return NULL;
 }
@@ -163,7 +165,8 @@ void safetensors_entry(cJSON *header, const char *name, const char *dtype, int r
     cJSON *t = json_item(header, name, cJSON_CreateObject());
     json_item(t, "dtype", cJSON_CreateString(dtype));
     cJSON *dims = json_item(t, "shape", cJSON_CreateArray());
-    for (int i = 0; i < rank; i++) json_item(dims, NULL, cJSON_CreateNumber((double)shape[i]));
+    for (int i = 0; i < rank; i++)
+        json_item(dims, NULL, cJSON_CreateNumber((double)shape[i]));
     cJSON *place = json_item(t, "data_offsets", cJSON_CreateArray());
     json_item(place, NULL, cJSON_CreateNumber((double)*at));
     *at += bytes;

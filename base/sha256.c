@@ -36,7 +36,8 @@ static inline void sha256_round(const uint32_t v[7], uint32_t w, uint32_t *d, ui
 static void sha256_block(Sha256 *s, const unsigned char *p)
 {
     uint32_t w[64], *v = s->state;
-    uint32_t a = v[0], b = v[1], c = v[2], d = v[3], e = v[4], f = v[5], g = v[6], h = v[7];
+    uint32_t a = v[0], b = v[1], c = v[2], d = v[3], e = v[4], f = v[5], g = v[6],
+             h = v[7];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16
              | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
@@ -62,8 +63,8 @@ static void sha256_block(Sha256 *s, const unsigned char *p)
 
 Sha256 sha256_start(void)
 {
-    return (Sha256){ .state = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-                                0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
+    return (Sha256){ .state = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
 }
 
 void sha256_add(Sha256 *s, const void *p, size_t n)
@@ -86,8 +87,10 @@ void sha256_end(Sha256 *s, char hex[65])
 {
     unsigned char tail[72] = { 0x80 };
     const uint64_t bits = s->bytes * 8;
-    size_t pad = (size_t)(119 - s->bytes % 64) % 64 + 1; /* so that 8 bytes more fill a block */
-    for (int i = 0; i < 8; i++) tail[pad + (size_t)i] = (unsigned char)(bits >> (56 - 8 * i));
+    size_t pad = (size_t)(119 - s->bytes % 64) % 64
+               + 1; /* so that 8 bytes more fill a block */
+    for (int i = 0; i < 8; i++)
+        tail[pad + (size_t)i] = (unsigned char)(bits >> (56 - 8 * i));
     sha256_add(s, tail, pad + 8);
     for (int i = 0; i < 8; i++) snprintf(hex + 8 * i, 9, "%08x", s->state[i]);
 }

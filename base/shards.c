@@ -49,17 +49,19 @@ static bool read_places(Arena *a, Diag *d, Loc loc, const cJSON *map, Shards *s)
     return true;
 }
 
-bool shards_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file, Shards *out)
+bool shards_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                  Shards *out)
 {
     *out = (Shards){ .path = arena_strdup(a, path) };
     cJSON *root = json_parse((const char *)file->data, file->size);
     const cJSON *map = cJSON_GetObjectItemCaseSensitive(root, "weight_map");
     const bool ok = cJSON_IsObject(map)
                       ? read_places(a, d, loc, map, out)
-                      : diag_error(d, loc,
-                                   "%s: an index of .safetensors files is a JSON object with "
-                                   "a \"weight_map\" from tensors to files",
-                                   path);
+                      : diag_error(
+                          d, loc,
+                          "%s: an index of .safetensors files is a JSON object with "
+                          "a \"weight_map\" from tensors to files",
+                          path);
     if (root) json_free(root);
     return ok;
 }

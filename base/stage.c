@@ -54,7 +54,8 @@ bool stage_open(Stage *s, Diag *d, const char *path)
     guard_task(&s->lost, stage_lost, s);
     char *real = file_real(path);
     const bool link = !lstat(path, &st) && S_ISLNK(st.st_mode);
-    s->path = arena_strdup(&s->arena, real && link ? real : path); /* a link stays a link */
+    s->path = arena_strdup(&s->arena,
+                           real && link ? real : path); /* a link stays a link */
     mem_free(real);
     const char *old = stage_aside(s), *parent = file_dir(&s->arena, s->path);
     temp_sweep(parent);
@@ -138,7 +139,8 @@ static bool put_in_place(Stage *s, bool *there)
     errno = EIO;
     if (!file_walk(s->at, sync_parent, &sync) || !sync_folder(s->at))
         return stage_failed(s, "write");
-    if (*there ? !stage_replace(s) : rename(s->at, s->path)) return stage_failed(s, "replace");
+    if (*there ? !stage_replace(s) : rename(s->at, s->path))
+        return stage_failed(s, "replace");
     return true;
 }
 

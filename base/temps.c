@@ -28,7 +28,8 @@ void temp_name(Buf *out, const char *dir, size_t dirlen, int attempt)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const uint64_t key = rng_u64((uint64_t)getpid(), (uint64_t)now.tv_nsec + (uint64_t)attempt);
+    const uint64_t key = rng_u64((uint64_t)getpid(),
+                                 (uint64_t)now.tv_nsec + (uint64_t)attempt);
     buf_add(out, dir, dirlen);
     buf_printf(out, "%s%ld-%016llx", prefix, (long)getpid(), (unsigned long long)key);
 }
@@ -55,8 +56,8 @@ bool temp_is_stale(const char *dir, const char *name)
     buf_printf(&path, "%s/%s", dir, name);
     const bool there = !lstat(path.s, &st);
     buf_free(&path);
-    return there && st.st_uid == geteuid() && time(NULL) - st.st_mtime > DAY && kill(pid, 0)
-        && errno == ESRCH;
+    return there && st.st_uid == geteuid() && time(NULL) - st.st_mtime > DAY
+        && kill(pid, 0) && errno == ESRCH;
 }
 
 /* ---- what this process has open ---------------------------------------------------------- */
@@ -66,7 +67,8 @@ static int temps_add(char *copy)
     for (int i = 0; copy && i < PLACES; i++) {
         char *none = NULL;
         if (!atomic_compare_exchange_strong(&place[i], &none, copy)) continue;
-        for (int n = used; n <= i && !atomic_compare_exchange_weak(&used, &n, i + 1);) continue;
+        for (int n = used; n <= i && !atomic_compare_exchange_weak(&used, &n, i + 1);)
+            continue;
         return i;
     }
     free(copy); /* without a place it is the sweep's */
@@ -202,7 +204,8 @@ char *temp_folder(Arena *a, Diag *d)
 {
     enum { TRIES = 100 };
     const char *set = getenv("TMPDIR"), *dir = set && *set ? set : "/tmp";
-    const char *top = arena_printf(a, "%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/");
+    const char *top = arena_printf(a, "%s%s", dir,
+                                   dir[strlen(dir) - 1] == '/' ? "" : "/");
     temp_sweep(dir);
     for (int i = 0; i < TRIES; i++) {
         Buf name = { 0 };

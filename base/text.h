@@ -21,7 +21,8 @@ static inline uint64_t hash_mix(uint64_t h, uint64_t v)
     h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
     return h ^ h >> 32;
 }
-uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* adds n bytes, eight at a time */
+uint64_t hash_bytes(uint64_t h, const void *p,
+                    size_t n); /* adds n bytes, eight at a time */
 
 /* ---- names: interned strings, so that equal names are equal pointers --------------------- */
 
@@ -74,7 +75,7 @@ typedef struct {
 
 void *ptrmap_get(const PtrMap *m, const void *key);      /* NULL: the key has no value */
 void *ptrmap_set(PtrMap *m, const void *key, void *val); /* returns the value before */
-void ptrmap_clear(PtrMap *m);                            /* empties it and keeps its memory */
+void ptrmap_clear(PtrMap *m); /* empties it and keeps its memory */
 void ptrmap_free(PtrMap *m);
 
 /* ---- buf: growing text ------------------------------------------------------------------- */
@@ -117,9 +118,11 @@ bool text_is_odd(uint32_t c);
 
 typedef struct {
     const char *name; /* as the user gave it; "<stdin>" */
-    const char *text; /* not owned; NULL for a file that is no text (a container, a .npy) */
+    const char
+        *text; /* not owned; NULL for a file that is no text (a container, a .npy) */
     size_t len;
-    bool mapped; /* the text lies in a mapped file: pages may be given back (file_let_go) */
+    bool
+        mapped; /* the text lies in a mapped file: pages may be given back (file_let_go) */
 } Source;
 
 /* A span of a source. {0} means nowhere: the message is printed with no place. */
@@ -140,7 +143,8 @@ typedef struct {
     DiagKind kind;
     Loc loc;
     const char *message; /* without place and kind; its first line */
-    const char *warning; /* the name of the warning, also where it became an error; or NULL */
+    const char
+        *warning; /* the name of the warning, also where it became an error; or NULL */
 } DiagItem;
 
 /* Where messages go: one for each command or call of the library, never shared by threads.
@@ -157,12 +161,12 @@ struct Diag {
     void *ctx;                   /* for emit and progress */
     int errors, fails, warnings; /* counts so far */
     int max_errors;              /* 0: 20 */
-    uint64_t off, promoted;      /* bit i: warning i of warnings.def is silent / an error */
-    bool quiet;                  /* neither warnings nor notes (-q) */
-    DiagKind last;               /* kind of the last message, which a note belongs to */
-    bool dropped;                /* the last message was not shown, so its notes are not */
-    const void *once[8];         /* what diag_error_once was already called for */
-    bool ended;                  /* diag_end has been called */
+    uint64_t off, promoted; /* bit i: warning i of warnings.def is silent / an error */
+    bool quiet;             /* neither warnings nor notes (-q) */
+    DiagKind last;          /* kind of the last message, which a note belongs to */
+    bool dropped;           /* the last message was not shown, so its notes are not */
+    const void *once[8];    /* what diag_error_once was already called for */
+    bool ended;             /* diag_end has been called */
 };
 
 typedef enum {
@@ -178,7 +182,8 @@ int warning_find(const char *name); /* -1 when unknown */
  * diag_error_once reports one error for each `what`: a file that many literals refer to is
  * reported once. */
 bool diag_error(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);
-bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...) PRINTF(4, 5);
+bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...)
+    PRINTF(4, 5);
 bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3);
 void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 /* Adds a note to the last message; it is not shown where that was not. */

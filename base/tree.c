@@ -70,8 +70,8 @@ const char **folder_names(Arena *a, const char *dir, size_t *n)
     return *n ? name : NEW(a, const char *);
 }
 
-static bool tree_walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn,
-                      void *ctx)
+static bool tree_walk(Arena *a, const char *top, const char *rel, int depth,
+                      FileVisitor *fn, void *ctx)
 {
     size_t n;
     const char **name = folder_names(a, arena_printf(a, "%s/%s", top, rel), &n);
@@ -79,7 +79,8 @@ static bool tree_walk(Arena *a, const char *top, const char *rel, int depth, Fil
     for (size_t i = 0; ok && i < n; i++) {
         struct stat st;
         const char *inner = arena_printf(a, "%s%s%s", rel, *rel ? "/" : "", name[i]);
-        if (lstat(arena_printf(a, "%s/%s", top, inner), &st)) continue; /* gone meanwhile */
+        if (lstat(arena_printf(a, "%s/%s", top, inner), &st))
+            continue; /* gone meanwhile */
         if (S_ISDIR(st.st_mode)) ok = tree_walk(a, top, inner, depth + 1, fn, ctx);
         else if (S_ISREG(st.st_mode)) ok = fn(ctx, inner);
     }

@@ -73,14 +73,16 @@ static void put_param(Buf *out, const OpInfo *o, const Param *p)
     else if (p->flags & P_OPT) buf_puts(out, "may be absent");
     if (p->since) buf_printf(out, "%sfrom ios%d", p->flags & P_OPT ? ", " : "", p->since);
     if (p->until)
-        buf_printf(out, "%suntil ios%d", p->flags & P_OPT || p->since ? ", " : "", p->until);
+        buf_printf(out, "%suntil ios%d", p->flags & P_OPT || p->since ? ", " : "",
+                   p->until);
     buf_puts(out, " |\n");
 }
 
 static void put_params(Buf *out, const OpInfo *o)
 {
     if (!o->param->name) return;
-    buf_puts(out, "\n| parameter | given as | element types | default |\n|---|---|---|---|\n");
+    buf_puts(out,
+             "\n| parameter | given as | element types | default |\n|---|---|---|---|\n");
     for (const Param *p = o->param; p->name; p++) put_param(out, o, p);
 }
 

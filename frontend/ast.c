@@ -36,7 +36,10 @@ static void ast_stop(Ast *p, Loc loc, const char *why)
     p->stopped = true;
 }
 
-void ast_too_deep(Ast *p, Loc loc) { ast_stop(p, loc, "the program is nested too deeply"); }
+void ast_too_deep(Ast *p, Loc loc)
+{
+    ast_stop(p, loc, "the program is nested too deeply");
+}
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
@@ -56,7 +59,8 @@ Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
 {
     Node *n = NEW(p->arena, Node);
     const bool chain = kind == N_BINARY && goes_on(a);
-    int depth = chain ? a->depth - 1 : ast_deepest(a), db = ast_deepest(b), dc = ast_deepest(c);
+    int depth = chain ? a->depth - 1 : ast_deepest(a), db = ast_deepest(b),
+        dc = ast_deepest(c);
     if (db > depth) depth = db;
     if (dc > depth) depth = dc;
     *n = (Node){ .kind = kind, .loc = loc, .a = a, .b = b, .c = c, .depth = depth + 1 };
@@ -141,7 +145,10 @@ Node *ast_binary(Ast *p, Token op, Node *a, Node *b)
 Node *ast_update(Ast *p, Token name, Token op, Node *by)
 {
     const char sign = *text_of(&op);
-    op.kind = sign == '+' ? TK_PLUS : sign == '-' ? TK_MINUS : sign == '*' ? TK_STAR : TK_SLASH;
+    op.kind = sign == '+' ? TK_PLUS
+            : sign == '-' ? TK_MINUS
+            : sign == '*' ? TK_STAR
+                          : TK_SLASH;
     Node *old = ast_leaf(p, N_NAME, name), *target = ast_leaf(p, N_NAME, name);
     return ast_node(p, N_ASSIGN, op.loc, target, ast_binary(p, op, old, by), NULL);
 }
@@ -201,8 +208,8 @@ Node *ast_extent(Ast *p, Node *def, Node *sizes)
     const bool range = sizes->kind == N_BINARY && sizes->op == TK_RANGE;
     const bool several = range || sizes->kind == N_ANY || sizes->kind == N_LIST;
     if (!def && !several) return sizes;
-    return ast_node(p, N_EXTENT, def ? loc_join(def->loc, sizes->loc) : sizes->loc, def, sizes,
-                    NULL);
+    return ast_node(p, N_EXTENT, def ? loc_join(def->loc, sizes->loc) : sizes->loc, def,
+                    sizes, NULL);
 }
 
 Node *ast_extent_named(Ast *p, Token name, Node *extent)
@@ -250,7 +257,9 @@ static void print_list(const Node *n, int indent, const char *role, Buf *out);
 
 static void print_head(const Node *n, int indent, const char *role, Buf *out)
 {
-    enum { MAX_INDENT = 200 }; /* of a long chain, whose lines would be as long as it is */
+    enum {
+        MAX_INDENT = 200
+    }; /* of a long chain, whose lines would be as long as it is */
     buf_printf(out, "%*s%s%s", indent < MAX_INDENT ? indent : MAX_INDENT, "", role,
                node_names[n->kind]);
     print_value(n, out);
@@ -262,7 +271,8 @@ static void print_chain(const Node *n, int indent, const char *role, Buf *out)
     Arena scratch = { 0 };
     const Node **all;
     const int count = ast_chain(&scratch, n, &all);
-    for (int i = 0; i < count; i++) print_head(all[i], indent + 2 * i, i ? "a " : role, out);
+    for (int i = 0; i < count; i++)
+        print_head(all[i], indent + 2 * i, i ? "a " : role, out);
     print_list(all[count - 1]->a, indent + 2 * count, "a ", out);
     for (int i = count; i-- > 0;) print_list(all[i]->b, indent + 2 * i + 2, "b ", out);
     arena_free(&scratch);

@@ -69,7 +69,7 @@ typedef struct {
     const char *at, *end;
     int nesting;  /* open parentheses and brackets: line ends mean nothing inside them */
     bool can_end; /* the last token can end a statement */
-    Token held;   /* a token that was read ahead, to decide about the line end before it */
+    Token held; /* a token that was read ahead, to decide about the line end before it */
     bool has_held;
 } Lexer;
 
@@ -88,7 +88,8 @@ bool lexer_next(Lexer *lx, Diag *d, Token *t);
 /* The FILE node; NULL: errors were reported, at most one for each statement. */
 Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src);
 /* The same for `len` bytes of the text from `at` on, which must be whole items. */
-Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len);
+Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at,
+                     size_t len);
 /* The chain of an operator, its first operand, the first operand of that and so on, the
  * outermost first; returns the count. */
 int ast_chain(Arena *a, const Node *n, const Node ***out);
@@ -100,7 +101,8 @@ bool parse_takes(const void *parser, int kind);
 /* For the actions of grammar.y; each may set p->failed. */
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c);
 Node *ast_named(Ast *p, NodeKind kind, Token name, Loc loc, Node *a, Node *b, Node *c);
-Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b, Node *c); /* at the name */
+Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b,
+               Node *c); /* at the name */
 Node *ast_leaf(Ast *p, NodeKind kind, Token name);
 Node *ast_literal(Ast *p, NodeKind kind, Token t);
 Node *ast_binary(Ast *p, Token op, Node *a, Node *b);

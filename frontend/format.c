@@ -27,8 +27,8 @@ typedef struct {
 /* A bracket or brace that is open. */
 typedef struct {
     int kind;
-    int statement;  /* the column at which the statement begins that it is in, as laid out .. */
-    int was;        /* .. and as it was */
+    int statement; /* the column at which the statement begins that it is in, as laid out .. */
+    int was;       /* .. and as it was */
     int inside;     /* the column behind it, as laid out .. */
     int inside_was; /* .. and as it was */
 } LayoutOpen;
@@ -50,7 +50,8 @@ typedef struct {
     int nopen, open_room;
     LayoutLine *line;
     int nline, line_room;
-    int statement, was; /* where the statement that is being laid out begins: its columns */
+    int statement,
+        was; /* where the statement that is being laid out begins: its columns */
     Buf text;
 } Formatter;
 
@@ -84,7 +85,8 @@ static LayoutPiece *format_add(Formatter *f, LayoutPiece p)
 
 /* What stands between two tokens: blanks, line ends, `;` and comments, which are pieces. What
  * it gives tells of the token that follows. */
-static LayoutPiece format_gap(Formatter *f, const char *text, const char *at, const char *end)
+static LayoutPiece format_gap(Formatter *f, const char *text, const char *at,
+                              const char *end)
 {
     LayoutPiece next = { .lines = 0 };
     while (at < end) {
@@ -164,8 +166,10 @@ static bool format_blank(const Formatter *f, int i)
 {
     const LayoutPiece *p = f->piece;
     const int was = p[i - 1].kind, now = p[i].kind;
-    if (now == TK_COMMA || now == TK_DOT || now == TK_RANGE || now == TK_RPAREN) return false;
-    if (now == TK_RBRACK || was == TK_LPAREN || was == TK_LBRACK || was == TK_DOT) return false;
+    if (now == TK_COMMA || now == TK_DOT || now == TK_RANGE || now == TK_RPAREN)
+        return false;
+    if (now == TK_RBRACK || was == TK_LPAREN || was == TK_LBRACK || was == TK_DOT)
+        return false;
     if (was == TK_RANGE || format_sign(p, i - 1)) return false;
     if (now == TK_COLON) return was == TK_COMMA;
     if (was == TK_COLON) return format_inside(f) != TK_LBRACK;
@@ -232,7 +236,8 @@ static void format_track(Formatter *f, const LayoutPiece *p)
         f->open[f->nopen++] = (LayoutOpen){ p->kind, f->statement, f->was,
                                             format_line(f)->width, p->column + 1 };
     }
-    const bool closes = p->kind == TK_RPAREN || p->kind == TK_RBRACK || p->kind == TK_RBRACE;
+    const bool closes = p->kind == TK_RPAREN || p->kind == TK_RBRACK
+                     || p->kind == TK_RBRACE;
     if (!closes || !f->nopen) return;
     const LayoutOpen *o = &f->open[--f->nopen];
     f->statement = o->statement;

@@ -53,7 +53,8 @@ void lower_notes(Lower *l, Loc loc)
         bool around = f->call.src == shown.src && f->call.at <= shown.at
                    && f->call.at + f->call.len >= shown.at + shown.len;
         if (around) continue; /* the line shows it already */
-        if (n++ < MAX_NOTES) diag_note(l->diag, f->call, "in call from here, of %s", f->what);
+        if (n++ < MAX_NOTES)
+            diag_note(l->diag, f->call, "in call from here, of %s", f->what);
     }
     if (n > MAX_NOTES) diag_note(l->diag, (Loc){ 0 }, "and %d more calls", n - MAX_NOTES);
 }
@@ -68,7 +69,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     Loc at = lower_blame(l, loc);
     bool again = l->last_error && b.s && !strcmp(l->last_error, b.s)
               && l->last_loc.src == at.src && l->last_loc.at == at.at;
-    if (++l->wrong == MAX_WRONG) l->stopped = true; /* each costs a search for what was meant */
+    if (++l->wrong == MAX_WRONG)
+        l->stopped = true; /* each costs a search for what was meant */
     if (!again) {
         diag_error(l->diag, at, "%s", b.s ? b.s : "");
         lower_notes(l, loc);
@@ -84,7 +86,8 @@ bool lower_step(Lower *l, Loc loc)
     if (l->stopped) return false;
     if (++l->steps <= MAX_STEPS) return true;
     l->stopped = true;
-    return lower_error(l, loc, "the program takes more than %d steps to compile", MAX_STEPS);
+    return lower_error(l, loc, "the program takes more than %d steps to compile",
+                       MAX_STEPS);
 }
 
 /* One step of evaluation more, within those under way; lower_leave ends it. */
@@ -160,12 +163,13 @@ static bool word_known(const char *name, const char *const *known, size_t n)
     return false;
 }
 
-const char *lower_meant(Lower *l, WordPlace place, const char *name, const char *const *known,
-                        size_t n)
+const char *lower_meant(Lower *l, WordPlace place, const char *name,
+                        const char *const *known, size_t n)
 {
     const char *near = NULL;
     for (size_t i = 0; !near && i < n; i++)
-        if (known[i] && word_same(known[i], name) && strcmp(known[i], name)) near = known[i];
+        if (known[i] && word_same(known[i], name) && strcmp(known[i], name))
+            near = known[i];
     for (size_t i = 0; !near && i < COUNT(lower_words); i++) {
         const char *says = lower_words[i].says;
         if (lower_words[i].place != place || strcmp(lower_words[i].word, name)) continue;
@@ -220,11 +224,12 @@ static void add_list(Lower *l, const Node *r, Val v)
     const char *const *paths = weight_paths(l, r->loc, &n);
     if (!paths || v.kind == V_POISON) return;
     if (v.kind != V_LIST || v.u.list->n != n) {
-        lower_error(l, r->loc,
-                    "result %s[weights] is a list of a tensor for each of %d weights, not %s%s",
-                    r->name, n, v.kind == V_LIST ? "of " : "",
-                    v.kind == V_LIST ? text_arg(l, "%lld", (long long)v.u.list->n)
-                                     : val_kind(l, v));
+        lower_error(
+            l, r->loc,
+            "result %s[weights] is a list of a tensor for each of %d weights, not %s%s",
+            r->name, n, v.kind == V_LIST ? "of " : "",
+            v.kind == V_LIST ? text_arg(l, "%lld", (long long)v.u.list->n)
+                             : val_kind(l, v));
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -257,7 +262,8 @@ static bool claim_results(Lower *l, const Node *decl)
                            decl->name, decl->name);
     for (const Node *r = decl->b; r; r = r->next)
         if (!r->b && !func_claim_name(l->func, module_name(l->m, r->name)))
-            return lower_error(l, r->loc, "%s is the name of two inputs or results", r->name);
+            return lower_error(l, r->loc, "%s is the name of two inputs or results",
+                               r->name);
     return true;
 }
 
@@ -274,9 +280,11 @@ static void compile_model(Lower *l, const Node *decl)
     l->promote = l->opt->promote
               && (*l->opt->promote == '*' || !strcmp(l->opt->promote, decl->name));
     l->model_path = strcmp(decl->name, "main") ? decl->name : "";
-    Frame top = {
-        .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = ""
-    };
+    Frame top = { .file = l->entry,
+                  .env = &l->entry->env,
+                  .what = decl->name,
+                  .path = "",
+                  .prefix = "" };
     l->frame = &top;
     if (add_inputs(l, decl, args) && claim_results(l, decl)) {
         add_results(l, decl, call_entry(l, &c, args));
@@ -314,8 +322,8 @@ static bool check_sets(Lower *l)
         if (l->set_used[i] || names_extent(l->entry->root, l->opt->set[i].name)) continue;
         const char *near = name_nearest(l->opt->set[i].name, known, n);
         ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s",
-                        l->opt->set[i].name, l->entry->name, near ? "; did you mean " : "",
-                        near ? near : "", near ? "?" : "");
+                        l->opt->set[i].name, l->entry->name,
+                        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     return ok;
 }
@@ -330,9 +338,10 @@ static void compile_models(Lower *l)
         }
     if (!main_model) {
         Loc loc = any ? any->loc : (Loc){ .src = l->entry->src };
-        diag_error(l->diag, loc,
-                   any ? "there is no model called main, which is where a program begins"
-                       : "the program has no model: `model main(x: fp16[..]) -> y { .. }`");
+        diag_error(
+            l->diag, loc,
+            any ? "there is no model called main, which is where a program begins"
+                : "the program has no model: `model main(x: fp16[..]) -> y { .. }`");
         return;
     }
     for (const Node *n = l->entry->root->a; n; n = n->next)
@@ -402,7 +411,8 @@ bool dsl_print_tokens(Diag *d, const Source *src, Buf *out)
         const char *name = ast_token_name(t.kind);
         buf_printf(out, "%d:%d %s", line, col, name);
         if (t.kind && t.kind != TK_SEP
-            && (t.loc.len != strlen(name) || memcmp(name, src->text + t.loc.at, t.loc.len)))
+            && (t.loc.len != strlen(name)
+                || memcmp(name, src->text + t.loc.at, t.loc.len)))
             buf_printf(out, " %.*s", (int)t.loc.len, src->text + t.loc.at);
         buf_putc(out, '\n');
     } while (t.kind);

@@ -22,7 +22,8 @@ enum {
     MAX_OPS = 500 * 1000,
     MAX_WRONG = 1000, /* errors, counting those that a loop gives again */
     SPARE_SIZES = 24, /* powers of two bytes that are used again */
-    CACHED_LIST = 16, /* lists of at least so many elements become one constant per function */
+    CACHED_LIST =
+        16, /* lists of at least so many elements become one constant per function */
 };
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -96,10 +97,11 @@ struct List {
 
 typedef struct Weight Weight;
 struct Weight {
-    const char *path;             /* "blocks.3.attn.wq" */
-    const Const *value;           /* its initial value; NULL: an error was reported */
-    const struct Compression *as; /* the compressed form that it is declared in, or NULL */
-    uint32_t number;              /* its number for Const.weight; 0: it has none yet */
+    const char *path;   /* "blocks.3.attn.wq" */
+    const Const *value; /* its initial value; NULL: an error was reported */
+    const struct Compression
+        *as;         /* the compressed form that it is declared in, or NULL */
+    uint32_t number; /* its number for Const.weight; 0: it has none yet */
     Loc loc;
     unsigned pass;            /* the call of a model that declared it last */
     bool of_file, used, told; /* told: the warning unused-weight was given */
@@ -245,11 +247,13 @@ typedef struct {
     int depth, call_depth;
     bool promote;                 /* weights of the model that is lowered become inputs */
     struct NumberColumn *columns; /* of each_number; NULL: not needed yet */
-    void *spare[SPARE_SIZES]; /* of lower_give, by size: lists linked by their first pointer */
-    PtrMap made;              /* by value: its literal, where it depends on constants alone */
+    void *spare
+        [SPARE_SIZES]; /* of lower_give, by size: lists linked by their first pointer */
+    PtrMap made;       /* by value: its literal, where it depends on constants alone */
     int64_t steps, ops;
-    int wrong;              /* errors so far */
-    const char *last_error; /* the last error and its place, which are not reported twice */
+    int wrong; /* errors so far */
+    const char
+        *last_error; /* the last error and its place, which are not reported twice */
     Loc last_loc;
     bool stopped; /* a limit was reached: nothing more is evaluated */
 } Lower;
@@ -270,14 +274,16 @@ double val_double(Val v);
 const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
 Val val_equal(Lower *l, Loc loc, Val a, Val b); /* BOOL or MAYBE; false after an error */
-const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
-const char *val_text(Lower *l, Val v); /* as `+` appends it to a string */
+const char *val_kind(Lower *l,
+                     Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
+const char *val_text(Lower *l, Val v);        /* as `+` appends it to a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
 void env_end(Lower *l, Env *e); /* frees the names of a call that is over */
 /* Binds a name in the current frame, and calls DslOptions.bound. */
 void lower_bind(Lower *l, const Node *name, Val v);
-void lower_tell_bound(Lower *l, const Node *name, Val v); /* only calls DslOptions.bound */
+void lower_tell_bound(Lower *l, const Node *name,
+                      Val v); /* only calls DslOptions.bound */
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 Val number_try(int token, Val a, Val b); /* the same without messages; poison: an error */
 
@@ -287,7 +293,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
 void lower_notes(Lower *l, Loc loc);
 Loc lower_blame(const Lower *l, Loc loc); /* the place in the user's own files */
 bool lower_step(Lower *l, Loc loc);       /* counts a step; false: too many, reported */
-bool lower_enter(Lower *l, Loc loc); /* the same for nesting; false: do not call lower_leave */
+bool lower_enter(Lower *l,
+                 Loc loc); /* the same for nesting; false: do not call lower_leave */
 void lower_leave(Lower *l);
 /* Zeroed bytes for what ends with a call, as its names and arguments do: given back, they are
  * used again. */
@@ -330,8 +337,8 @@ Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 /* lower.c */
 typedef enum { WORD_NAME, WORD_MEMBER, WORD_PARAM } WordPlace;
 /* The end of a message "NAME is not known": "; did you mean ..?", or "". */
-const char *lower_meant(Lower *l, WordPlace place, const char *name, const char *const *known,
-                        size_t n);
+const char *lower_meant(Lower *l, WordPlace place, const char *name,
+                        const char *const *known, size_t n);
 
 /* lower_stmt.c */
 void run_block(Lower *l, const Node *block);
@@ -403,18 +410,18 @@ const char *weight_inside(Lower *l, Loc loc, const char *name);
 /* Opens a .safetensors, which the module holds open from then on. */
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
 /* as: the type of the elements where the file has them as integers; or NULL */
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *full,
-                           const char *as);
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,
+                           const char *full, const char *as);
 const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
                               const SafeTensor *s, const char *file, const char *as);
 /* `pattern` with the path in place of each {path} */
 const char *weight_name(Lower *l, const char *pattern, const char *path);
 /* Check whether a weight of type t can have the tensor `where`; false: an error was
  * reported. */
-bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       int rank, const int64_t *dim);
-bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       DType src, const char *name);
+bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t,
+                       const char *where, int rank, const int64_t *dim);
+bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t,
+                       const char *where, DType src, const char *name);
 
 /* lower_source.c */
 void set_weight_source(Lower *l, const Node *n);
@@ -458,7 +465,8 @@ extern const Builtin builtins[];
 const Builtin *builtin_find(const char *name);
 /* Computes an op like abs or cos of numbers; false: it is none of these. */
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
-double (*number_function(const char *op))(double); /* the function of one number; NULL: none */
+double (*number_function(const char *op))(
+    double); /* the function of one number; NULL: none */
 
 /* lower_grad.c */
 Val builtin_grad(Lower *l, Loc loc, Val *a, int n);

@@ -41,14 +41,14 @@ static bool block_place(BlockCall *b, const char *const *name, const Args *a)
             continue;
         }
         if (at < 0 || at > 2)
-            return lower_error(b->l, v->loc, "%s takes %s, %s and %s", b->op, name[0], name[1],
-                               name[2]);
+            return lower_error(b->l, v->loc, "%s takes %s, %s and %s", b->op, name[0],
+                               name[1], name[2]);
         b->part[at] = *v;
     }
     for (int k = 0; k < 3; k++)
         if (b->part[k].val.kind == V_NONE)
-            return lower_error(b->l, b->loc, "%s takes %s, %s and %s; %s is missing", b->op,
-                               name[0], name[1], name[2], name[k]);
+            return lower_error(b->l, b->loc, "%s takes %s, %s and %s; %s is missing",
+                               b->op, name[0], name[1], name[2], name[k]);
     return true;
 }
 
@@ -81,7 +81,8 @@ static Block *make_block(BlockCall *b, Op *op, const NamedVal *fn, const char *n
     NamedVal *arg = NEW_ARRAY(&l->arena, b->nvar + 1, NamedVal);
     for (int i = 0; i < b->nvar; i++) {
         const char *wish = b->var[i]->name ? b->var[i]->name : "v";
-        Value *p = block_param(block, func_unique_name(l->func, wish), b->var[i]->type, b->loc);
+        Value *p = block_param(block, func_unique_name(l->func, wish), b->var[i]->type,
+                               b->loc);
         arg[i] = (NamedVal){ .val = val_tensor(p), .loc = fn->loc };
     }
     l->b = builder_at(block, NULL, l->diag, b->loc);
@@ -104,8 +105,9 @@ static bool same_types(BlockCall *b, Value *const *x, int nx, const char *what_x
                            what_y, ny);
     for (int i = 0; i < nx; i++)
         if (!type_equal(x[i]->type, y[i]->type))
-            return lower_error(b->l, b->loc, "%s: value %d of %s is %s, but of %s it is %s",
-                               b->op, i, what_x, type_text(&b->l->arena, x[i]->type), what_y,
+            return lower_error(b->l, b->loc,
+                               "%s: value %d of %s is %s, but of %s it is %s", b->op, i,
+                               what_x, type_text(&b->l->arena, x[i]->type), what_y,
                                type_text(&b->l->arena, y[i]->type));
     return true;
 }
@@ -117,7 +119,8 @@ static bool check_blocks(BlockCall *b, const Block *first, const Block *second)
                           second->nresult, "_false_fn");
     const Type *t = first->nresult == 1 ? first->result[0]->type : &type_poison;
     size_t n;
-    if (t->kind != TY_TENSOR || t->dtype != DT_BOOL || !shape_count(&t->shape, &n) || n != 1)
+    if (t->kind != TY_TENSOR || t->dtype != DT_BOOL || !shape_count(&t->shape, &n)
+        || n != 1)
         return lower_error(b->l, b->loc, "while_loop: _cond must result in one bool");
     return same_types(b, b->var, b->nvar, "loop_vars", second->result, second->nresult,
                       "_body");
@@ -127,8 +130,9 @@ static bool are_functions(BlockCall *b, int first)
 {
     for (int k = first; k < first + 2; k++)
         if (!may_be_called(b->part[k].val) || b->part[k].val.kind == V_LIST)
-            return lower_error(b->l, b->part[k].loc, "%s: a function is needed here, not %s",
-                               b->op, val_kind(b->l, b->part[k].val));
+            return lower_error(b->l, b->part[k].loc,
+                               "%s: a function is needed here, not %s", b->op,
+                               val_kind(b->l, b->part[k].val));
     return true;
 }
 

@@ -28,12 +28,14 @@ static Val b_range(Lower *l, Loc loc, Val *a, int n)
         if (a[i].kind != V_INT) return builtin_wrong(l, loc, "range takes ints", a[i]);
     if (n == 1) v[1] = a[0].u.i;
     for (int i = 0; n > 1 && i < n; i++) v[i] = a[i].u.i;
-    if (v[2] == 0) return builtin_wrong(l, loc, "the step of a range must differ from 0", a[2]);
+    if (v[2] == 0)
+        return builtin_wrong(l, loc, "the step of a range must differ from 0", a[2]);
     double span = ceil(((double)v[1] - (double)v[0]) / (double)v[2]);
     if (span > MAX_LIST)
         return builtin_wrong(l, loc, "a range has at most 4000000 elements", a[n - 1]);
     Val list = val_list(l, span > 0 ? (int64_t)span : 0);
-    for (int64_t i = 0; i < list.u.list->n; i++) list.u.list->at[i] = val_int(v[0] + i * v[2]);
+    for (int64_t i = 0; i < list.u.list->n; i++)
+        list.u.list->at[i] = val_int(v[0] + i * v[2]);
     return list;
 }
 
@@ -90,7 +92,8 @@ static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start
                         val_kind(l, at[i]), of_tensors);
             return val_poison();
         }
-        if (!val_is_number(at[i])) return builtin_wrong(l, loc, "a number is needed", at[i]);
+        if (!val_is_number(at[i]))
+            return builtin_wrong(l, loc, "a number is needed", at[i]);
         if (out.kind == V_NONE) out = at[i];
         else if (token == TK_LT || token == TK_GT)
             out = number_op(l, loc, token, at[i], out).u.b ? at[i] : out;

@@ -11,7 +11,8 @@
 const char *frame_path(Lower *l, Frame *f)
 {
     if (f->path) return f->path;
-    const char *base = join_path(l, f->up ? frame_path(l, f->up) : "", f->what), *path = base;
+    const char *base = join_path(l, f->up ? frame_path(l, f->up) : "", f->what),
+               *path = base;
     for (int i = 1;; i++) {
         const char *key = module_name(l->m, path);
         if (!env_get(&l->uses, key)) {
@@ -34,7 +35,8 @@ static bool refuse_recursion(Lower *l, const Closure *c, Loc loc, const char *wh
     }
     while (n-- > 0) buf_printf(&b, "%s -> ", chain[n]->what);
     if (layer)
-        lower_error(l, loc, "layer %s cannot contain itself: %s%s", what, b.s ? b.s : "", what);
+        lower_error(l, loc, "layer %s cannot contain itself: %s%s", what, b.s ? b.s : "",
+                    what);
     else
         lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what,
                     b.s ? b.s : "", what);
@@ -71,8 +73,9 @@ static const struct {
     const char *name;
     ValKind kind;
 } kinds[] = {
-    { "int", V_INT },   { "float", V_FLOAT },    { "bool", V_BOOL },   { "string", V_STRING },
-    { "list", V_LIST }, { "layer", V_INSTANCE }, { "function", V_FN },
+    { "int", V_INT },       { "float", V_FLOAT }, { "bool", V_BOOL },
+    { "string", V_STRING }, { "list", V_LIST },   { "layer", V_INSTANCE },
+    { "function", V_FN },
 };
 
 static const char *type_words(Lower *l, const Node *type, const Shape *s)
@@ -82,15 +85,16 @@ static const char *type_words(Lower *l, const Node *type, const Shape *s)
 }
 
 /* An extent that has a name: what it is is known from now on, if it was not. */
-static bool bind_dim(Lower *l, const char *name, const char *what, Loc loc, Val of, int axis)
+static bool bind_dim(Lower *l, const char *name, const char *what, Loc loc, Val of,
+                     int axis)
 {
     const Val *known = known_name(l, name), is = extent_value(l, of, axis);
     if (!known || (known->kind == V_EXTENT && is.kind == V_INT))
         env_set(l, l->frame->env, name, is);
     else if (known->kind == V_INT && is.kind == V_INT && known->u.i != is.u.i)
         return lower_error(l, loc, "%s is %s, so %s would be both %lld and %lld", what,
-                           shape_text(&l->arena, val_shape(of)), name, (long long)known->u.i,
-                           (long long)is.u.i);
+                           shape_text(&l->arena, val_shape(of)), name,
+                           (long long)known->u.i, (long long)is.u.i);
     return true;
 }
 
@@ -103,14 +107,16 @@ static bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, Val
         if (n->kind == N_EXTENT && s->dim[i] != DIM_ANY
             && (!span_read(l, n, &span) || !span_takes(l, &span, s->dim[i], what, loc)))
             return false;
-        if ((n->kind != N_NAME && n->kind != N_EXTENT) || !n->name || !strcmp(n->name, "_"))
+        if ((n->kind != N_NAME && n->kind != N_EXTENT) || !n->name
+            || !strcmp(n->name, "_"))
             continue;
         if (!bind_dim(l, n->name, what, loc, v, i)) return false;
     }
     return true;
 }
 
-static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc loc, Val v)
+static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc loc,
+                              Val v)
 {
     Shape s;
     DType t = type->name ? dtype_find(type->name, strlen(type->name)) : DT_NONE;
@@ -125,21 +131,24 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
                            type_words(l, type, &s), val_kind(l, v));
     if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v)))
         return bind_dims(l, type, what, loc, v);
-    return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
-                       dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
+    return lower_error(l, loc, "%s must be %s, but it is %s%s", what,
+                       type_words(l, type, &s), dtypes[val_dtype(v)].name,
+                       shape_text(&l->arena, val_shape(v)));
 }
 
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 {
     if (!type || v->kind == V_POISON) return true;
     for (size_t i = 0; type->name && !type->b && i < COUNT(kinds); i++) {
-        if (strcmp(kinds[i].name, type->name) || (kinds[i].kind == V_BOOL && val_is_tensor(*v)))
+        if (strcmp(kinds[i].name, type->name)
+            || (kinds[i].kind == V_BOOL && val_is_tensor(*v)))
             continue;
         if (kinds[i].kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
-        const bool called = kinds[i].kind == V_FN && (v->kind == V_OP || v->kind == V_BUILTIN);
+        const bool called = kinds[i].kind == V_FN
+                         && (v->kind == V_OP || v->kind == V_BUILTIN);
         if (v->kind == kinds[i].kind || called) return true;
-        return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name,
-                           val_kind(l, *v));
+        return lower_error(l, loc, "%s must be of type %s, but it is %s", what,
+                           type->name, val_kind(l, *v));
     }
     return check_tensor_type(l, type, what, loc, *v);
 }
@@ -165,8 +174,8 @@ Args eval_args(Lower *l, const Node *args)
         a.at[i].val = eval(l, e, NULL);
         if (a.at[i].val.kind == V_POISON) a.ok = false;
         if (!a.at[i].name && i && a.at[i - 1].name)
-            a.ok = lower_error(l, e->loc,
-                               "an argument without a name stands behind one with a name");
+            a.ok = lower_error(
+                l, e->loc, "an argument without a name stands behind one with a name");
     }
     return a;
 }
@@ -178,7 +187,8 @@ static const Node *find_param(const Node *params, const char *name)
     return NULL;
 }
 
-static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, const char *what)
+static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a,
+                             const char *what)
 {
     const char *known[64];
     size_t n = 0;
@@ -189,7 +199,8 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, co
 
 /* Binds arguments in the new frame, which is on top already; its caller's values were
  * evaluated. */
-static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, const char *what)
+static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc,
+                      const char *what)
 {
     const Node *p = params;
     int i = 0, count = 0;
@@ -205,7 +216,8 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
         if (!find_param(params, a->at[i].name))
             ok = unknown_argument(l, params, &a->at[i], what);
         else if (env_get(l->frame->env, a->at[i].name))
-            ok = lower_error(l, a->at[i].name_loc, "argument %s is given twice", a->at[i].name);
+            ok = lower_error(l, a->at[i].name_loc, "argument %s is given twice",
+                             a->at[i].name);
         else env_set(l, l->frame->env, a->at[i].name, a->at[i].val);
     }
     for (p = params; ok && p; p = p->next) {
@@ -252,7 +264,8 @@ static bool results_as_named(Lower *l, const Node *decl, Val v)
     if (n > 1 && v.kind == V_POISON) return false;
     if (n > 1 && (v.kind != V_LIST || v.u.list->n != n))
         return lower_error(l, decl->loc, "%s%s names %lld results, but returns %s",
-                           decl->kind == N_MODEL ? "model " : "", l->frame->what, (long long)n,
+                           decl->kind == N_MODEL ? "model " : "", l->frame->what,
+                           (long long)n,
                            v.kind == V_LIST ? text_arg(l, "%lld", (long long)v.u.list->n)
                                             : val_kind(l, v));
     for (const Node *r = decl->b; r; r = r->next, i++) {
@@ -290,7 +303,8 @@ static const char *memo_key(Lower *l, const Closure *c, const Args *a)
     buf_printf(&b, "%p", (const void *)c->decl);
     for (int i = 0; i < a->n; i++) {
         Val v = a->at[i].val;
-        buf_printf(&b, "\x01%s\x01%d\x01", a->at[i].name ? a->at[i].name : "", (int)v.kind);
+        buf_printf(&b, "\x01%s\x01%d\x01", a->at[i].name ? a->at[i].name : "",
+                   (int)v.kind);
         if (v.kind == V_FLOAT) buf_printf(&b, "%a", v.u.f);
         else buf_puts(&b, val_text(l, v));
     }
@@ -301,9 +315,11 @@ static const char *memo_key(Lower *l, const Closure *c, const Args *a)
 
 static bool known_now(Val v, int depth, int64_t *left)
 {
-    if (v.kind != V_LIST) return val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
+    if (v.kind != V_LIST)
+        return val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
     for (int64_t i = 0; i < v.u.list->n; i++)
-        if (--*left < 0 || depth == MAX_RANK || !known_now(v.u.list->at[i], depth + 1, left))
+        if (--*left < 0 || depth == MAX_RANK
+            || !known_now(v.u.list->at[i], depth + 1, left))
             return false;
     return true;
 }
@@ -327,7 +343,8 @@ static const char *layer_in_list(Lower *l, const char *path)
     for (const char *s = path; *s;) {
         const size_t n = strcspn(s, ".");
         if (n && strspn(s, "0123456789") == n)
-            return module_name(l->m, arena_strndup(&l->arena, path, (size_t)(s - path) + n));
+            return module_name(l->m,
+                               arena_strndup(&l->arena, path, (size_t)(s - path) + n));
         s += n + (s[n] == '.');
     }
     return NULL;
@@ -341,8 +358,9 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
     Frame f = { .env = &env, .self = c->self, .hint = hint };
     f.what = anonymous ? c->self->decl->name : c->decl->name;
     if (anonymous) f.path = c->self->path;
-    f.prefix = anonymous ? c->self->path
-                         : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
+    f.prefix = anonymous
+                 ? c->self->path
+                 : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
     if (c->self && !anonymous) f.path = c->self->path;
     if (!call_push(l, &f, c, loc)) return val_poison();
     Val v = val_poison();
@@ -355,12 +373,14 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
     return v;
 }
 
-static Val call_closure(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
+static Val call_closure(Lower *l, const Closure *c, const Args *a, Loc loc,
+                        const char *hint)
 {
     const char *key = memo_key(l, c, a);
     const Val *known = key ? env_get(&l->memo, key) : NULL;
     if (known) return *known;
-    if (!hint) hint = join_path(l, c->self ? c->self->path : l->frame->prefix, c->decl->name);
+    if (!hint)
+        hint = join_path(l, c->self ? c->self->path : l->frame->prefix, c->decl->name);
     Val v = call_with(l, c, a, loc, hint);
     int64_t left = MAX_LIST;
     if (key && known_now(v, 0, &left)) env_set(l, &l->memo, key, v);
@@ -393,9 +413,11 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
     Args a = eval_args(l, args);
     Instance *self = NEW(&l->arena, Instance);
     *self = (Instance){ .decl = c->decl, .file = c->file, .path = path };
-    Frame f = {
-        .env = &self->env, .self = self, .what = c->decl->name, .path = path, .prefix = path
-    };
+    Frame f = { .env = &self->env,
+                .self = self,
+                .what = c->decl->name,
+                .path = path,
+                .prefix = path };
     if (!a.ok || !call_push(l, &f, c, loc)) return val_poison();
     bool ok = bind_args(l, c->decl->a, &a, loc, f.what);
     if (ok) run_block(l, c->decl->b);
@@ -403,12 +425,14 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
     return ok ? (Val){ .kind = V_INSTANCE, .u.self = self } : val_poison();
 }
 
-static Val call_instance(Lower *l, Instance *self, const Args *a, Loc loc, const char *hint)
+static Val call_instance(Lower *l, Instance *self, const Args *a, Loc loc,
+                         const char *hint)
 {
     Val *fn = env_get(&self->env, module_name(l->m, "()"));
     if (fn && fn->kind == V_FN)
         return call_closure(l, fn->u.fn, a, loc, hint ? hint : self->path);
-    lower_error(l, loc, "layer %s has no `fn (..)`, so it cannot be called", self->decl->name);
+    lower_error(l, loc, "layer %s has no `fn (..)`, so it cannot be called",
+                self->decl->name);
     return val_poison();
 }
 
@@ -418,7 +442,8 @@ static Val call_list(Lower *l, const List *list, const Args *a, Loc loc, const c
     int64_t last = list->n;
     while (last > 0 && list->at[last - 1].kind == V_NONE) last--;
     if (!last && a->n != 1) {
-        lower_error(l, loc, "a list without layers gives its one argument back, not %d", a->n);
+        lower_error(l, loc, "a list without layers gives its one argument back, not %d",
+                    a->n);
         return val_poison();
     }
     Args given = *a;
@@ -428,7 +453,8 @@ static Val call_list(Lower *l, const List *list, const Args *a, Loc loc, const c
         const Val f = list->at[i];
         if (f.kind == V_NONE) continue;
         if (!may_be_called(f)) {
-            lower_error(l, loc, "a list is called layer by layer, but its element %lld is %s",
+            lower_error(l, loc,
+                        "a list is called layer by layer, but its element %lld is %s",
                         (long long)i, val_kind(l, f));
             return val_poison();
         }
@@ -446,7 +472,8 @@ static Val call_builtin(Lower *l, const Builtin *b, const Args *a, Loc loc)
     Val *v = NEW_ARRAY(&l->arena, a->n, Val);
     for (int i = 0; i < a->n; i++) {
         if (a->at[i].name) {
-            lower_error(l, a->at[i].name_loc, "the arguments of %s have no names", b->name);
+            lower_error(l, a->at[i].name_loc, "the arguments of %s have no names",
+                        b->name);
             return val_poison();
         }
         v[i] = a->at[i].val;
@@ -462,12 +489,13 @@ static Val call_builtin(Lower *l, const Builtin *b, const Args *a, Loc loc)
 
 bool may_be_called(Val f)
 {
-    return f.kind == V_FN || f.kind == V_MODEL || f.kind == V_INSTANCE || f.kind == V_BUILTIN
-        || f.kind == V_OP || f.kind == V_LIST;
+    return f.kind == V_FN || f.kind == V_MODEL || f.kind == V_INSTANCE
+        || f.kind == V_BUILTIN || f.kind == V_OP || f.kind == V_LIST;
 }
 
 /* Not inlined: evaluating arguments nests, and its frame would be part of each. */
-__attribute__((noinline)) Val call_value(Lower *l, Val f, Args *a, Loc loc, const char *hint)
+__attribute__((noinline)) Val call_value(Lower *l, Val f, Args *a, Loc loc,
+                                         const char *hint)
 {
     switch (f.kind) {
     case V_FN:
@@ -497,9 +525,10 @@ Val eval_call(Lower *l, const Node *n, const char *hint)
         return v;
     }
     if (f.kind == V_LAYER)
-        lower_error(l, n->loc,
-                    "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
-                    f.u.fn->decl->name, f.u.fn->decl->name);
+        lower_error(
+            l, n->loc,
+            "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
+            f.u.fn->decl->name, f.u.fn->decl->name);
     else lower_error(l, n->loc, "%s cannot be called", val_kind(l, f));
     return val_poison();
 }

@@ -29,7 +29,8 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
     *leaf = V_NONE;
     bool rows = list->n && list->at[0].kind == V_LIST;
     for (int64_t i = 0; i < list->n; i++) {
-        if (!lower_step(l, loc)) return false; /* the same list may stand in it many times */
+        if (!lower_step(l, loc))
+            return false; /* the same list may stand in it many times */
         Shape inner = { .rank = 0 };
         ValKind kind = list->at[i].kind;
         if (kind == V_LIST
@@ -42,9 +43,9 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
         if ((rows || inner.rank)
             && (inner.rank != s->rank - 1
                 || memcmp(inner.dim, s->dim + 1, (size_t)inner.rank * sizeof *s->dim)))
-            return lower_error(l, loc,
-                               "the elements of this list differ in shape: number %lld is %s",
-                               (long long)i, shape_text(&l->arena, &inner));
+            return lower_error(
+                l, loc, "the elements of this list differ in shape: number %lld is %s",
+                (long long)i, shape_text(&l->arena, &inner));
         if (!join_leaf(leaf, kind))
             return lower_error(l, loc,
                                "a list of constants holds numbers, or bools, or strings");
@@ -74,20 +75,22 @@ static bool fits_type(Lower *l, Val v, DType t, Loc loc)
 {
     if (v.kind == V_BOOL) return true;
     if (v.kind == V_FLOAT && !dtype_is_float(t))
-        return lower_error(l, loc, "%s is not a whole number, but %s is needed", val_text(l, v),
-                           dtypes[t].name);
+        return lower_error(l, loc, "%s is not a whole number, but %s is needed",
+                           val_text(l, v), dtypes[t].name);
     double x = val_double(v);
     if (t == DT_FP16 || t == DT_FP32) {
         double limit = t == DT_FP16 ? 65519.99 : 3.4028235677973366e38;
         if (isfinite(x) && fabs(x) > limit)
-            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes infinite in %s",
-                      val_text(l, v), dtypes[t].name);
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc),
+                      "%s becomes infinite in %s", val_text(l, v), dtypes[t].name);
         else if (x != 0 && fabs(x) < (t == DT_FP16 ? 0x1p-25 : 0x1p-150))
-            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes zero in %s",
-                      val_text(l, v), dtypes[t].name);
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc),
+                      "%s becomes zero in %s", val_text(l, v), dtypes[t].name);
     } else if (dtype_is_int(t) && v.kind == V_INT) {
         int bits = dtypes[t].bits - (dtypes[t].cls == CLASS_INT);
-        int64_t low = dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (bits < 63 ? bits : 62)) : 0;
+        int64_t low = dtypes[t].cls == CLASS_INT
+                        ? -((int64_t)1 << (bits < 63 ? bits : 62))
+                        : 0;
         if (bits < 63 && (v.u.i < low || v.u.i >= (int64_t)1 << bits))
             return lower_error(l, loc, "%lld does not fit %s", (long long)v.u.i,
                                dtypes[t].name);
@@ -149,7 +152,8 @@ static const Const *windows_const(Lower *l, Val v, const Shape *s, DType t, Loc 
     const ptrdiff_t step = line ? rows->at[1].u.list->at - rows->at[0].u.list->at : 0;
     for (int64_t i = 0; line && i < rows->n; i++) {
         const List *row = rows->at[i].u.list;
-        if (row->whole != line || row->at - rows->at[0].u.list->at != i * step) return NULL;
+        if (row->whole != line || row->at - rows->at[0].u.list->at != i * step)
+            return NULL;
     }
     if (!line || step > INT32_MAX || step < INT32_MIN) return NULL;
     const Const *whole = make_const(l, (Val){ .kind = V_LIST, .u.list = line }, t, loc);
@@ -186,7 +190,8 @@ Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc)
     List *list = v.kind == V_LIST && v.u.list->n ? v.u.list : NULL;
     if (list && list->func == l->func && list->dtype == t) return list->value;
     if (v.kind != V_LIST && (v.kind < V_INT || v.kind > V_STRING)) {
-        lower_error(l, loc, "a tensor or a number is needed here, not %s", val_kind(l, v));
+        lower_error(l, loc, "a tensor or a number is needed here, not %s",
+                    val_kind(l, v));
         return NULL;
     }
     const Const *c = make_const(l, v, t, loc);

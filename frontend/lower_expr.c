@@ -53,7 +53,8 @@ const Val *known_name(Lower *l, const char *name)
     const Val *v = env_get(f->env, name);
     if (!v && f->self) v = env_get(&f->self->env, name);
     if (!v) v = file_get(l, f->file, name);
-    for (int i = 0, found = 0; (!v || found) && name[0] != '_' && i < f->file->nimport; i++) {
+    for (int i = 0, found = 0; (!v || found) && name[0] != '_' && i < f->file->nimport;
+         i++) {
         const Val *other = file_get(l, f->file->import[i], name);
         if (other) v = found++ ? &clash : other;
     }
@@ -136,7 +137,8 @@ const int tensor_member_count = MEMBER_COUNT;
 static Val tensor_member(Lower *l, const Node *n, Val v)
 {
     int member = 0;
-    while (member < MEMBER_COUNT && strcmp(n->name, tensor_members[member]) != 0) member++;
+    while (member < MEMBER_COUNT && strcmp(n->name, tensor_members[member]) != 0)
+        member++;
     switch (member) {
     case MEMBER_SHAPE:
         return shape_list(l, v);
@@ -147,9 +149,10 @@ static Val tensor_member(Lower *l, const Node *n, Val v)
     default:
         break;
     }
-    const char *meant = op_find(n->name) != OP_NONE
-                          ? text_arg(l, "; ops are called as functions: %s(x, ..)", n->name)
-                          : lower_meant(l, WORD_MEMBER, n->name, tensor_members, MEMBER_COUNT);
+    const char *meant =
+        op_find(n->name) != OP_NONE
+            ? text_arg(l, "; ops are called as functions: %s(x, ..)", n->name)
+            : lower_meant(l, WORD_MEMBER, n->name, tensor_members, MEMBER_COUNT);
     lower_error(l, n->loc, "a tensor has .shape, .rank and .dtype, but no .%s%s", n->name,
                 meant);
     return val_poison();
@@ -184,7 +187,8 @@ static Val member_value(Lower *l, const Node *n)
 {
     /* mil.NAME is the op, whatever NAME means here */
     if (n->a->kind == N_NAME && !strcmp(n->a->name, "mil")
-        && !env_get(l->frame->env, n->a->name) && !env_get(&l->frame->file->env, n->a->name))
+        && !env_get(l->frame->env, n->a->name)
+        && !env_get(&l->frame->file->env, n->a->name))
         return mil_member(l, n);
     Val v = eval(l, n->a, NULL);
     if (v.kind == V_POISON) return v;
@@ -253,8 +257,8 @@ static Val values_op(Lower *l, const Node *n, Val a, Val b)
         if (same.kind == V_BOOL) same.u.b = same.u.b == (n->op == TK_EQ);
         return same;
     }
-    lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a),
-                val_kind(l, b));
+    lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op),
+                val_kind(l, a), val_kind(l, b));
     return val_poison();
 }
 
@@ -292,7 +296,8 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
         return val_bool((a.kind == b.kind) == (n->op == TK_EQ));
     const bool logic = n->op == TK_AND || n->op == TK_OR;
     if (logic && (a.kind == V_MAYBE || b.kind == V_MAYBE))
-        if ((a.kind == V_MAYBE || a.kind == V_BOOL) && (b.kind == V_MAYBE || b.kind == V_BOOL))
+        if ((a.kind == V_MAYBE || a.kind == V_BOOL)
+            && (b.kind == V_MAYBE || b.kind == V_BOOL))
             return extent_logic(n->op, a, b);
     if (logic && a.kind == V_BOOL && b.kind == V_BOOL) return b;
     if (extent_operator(l, n, &a, &b, &out)) return out;
@@ -372,7 +377,8 @@ static Val each_value(Lower *l, const Node *n)
     bool ok = true;
     Val v = val_list(l, in.u.list->n);
     if (each_number(l, n, in.u.list, v.u.list)) return v;
-    Val *old = env_get(l->frame->env, n->c->name), saved = old ? *old : (Val){ .kind = V_NONE };
+    Val *old = env_get(l->frame->env, n->c->name),
+        saved = old ? *old : (Val){ .kind = V_NONE };
     v.u.list->n = 0;
     for (int64_t i = 0; ok && i < in.u.list->n; i++) {
         bool yes = true;
@@ -446,7 +452,8 @@ static bool truth_of(Lower *l, const Node *n, Val v, const char *what, bool *out
 {
     if (v.kind == V_BOOL) *out = v.u.b;
     else if (v.kind == V_MAYBE)
-        lower_error(l, n->loc, "%s depends on extents that are known only when the model runs",
+        lower_error(l, n->loc,
+                    "%s depends on extents that are known only when the model runs",
                     what);
     else if (val_is_tensor(v))
         lower_error(
@@ -478,15 +485,16 @@ bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
         if (out->rank == MAX_RANK)
             return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
         if (n->kind == N_EXTENT && !wildcard)
-            return lower_error(l, n->loc,
-                               "only an input of a model has an extent that a run chooses");
+            return lower_error(
+                l, n->loc, "only an input of a model has an extent that a run chooses");
         const Val *known = n->kind == N_NAME && wildcard ? known_name(l, n->name) : NULL;
         const bool open = n->kind == N_NAME && (!known || known->kind == V_EXTENT);
         const bool any = wildcard && (n->kind == N_EXTENT || open);
         if (!any) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)
-                return lower_error(l, n->loc, "a dimension must be from 1 to %d, not %lld",
+                return lower_error(l, n->loc,
+                                   "a dimension must be from 1 to %d, not %lld",
                                    INT32_MAX, (long long)dim);
         }
         out->dim[out->rank++] = dim;

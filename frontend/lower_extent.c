@@ -60,8 +60,9 @@ static Val extent_joined(Lower *l, const List *list, Loc loc)
     Value **part = NEW_ARRAY(&l->arena, list->n, Value *);
     for (int64_t i = 0; i < list->n; i++) part[i] = extent_vector(l, list->at[i], loc);
     Value *axis = build_int(&l->b, 0), *turns = build_bool(&l->b, false);
-    return val_tensor(mil_concat(&l->b, "extents", .values = &(Values){ (int)list->n, part },
-                                 .axis = axis, .interleave = turns));
+    return val_tensor(mil_concat(&l->b, "extents",
+                                 .values = &(Values){ (int)list->n, part }, .axis = axis,
+                                 .interleave = turns));
 }
 
 /* How many of its elements a run knows; -1: there is something else than ints beside them. */

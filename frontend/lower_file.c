@@ -154,8 +154,8 @@ static bool parse_set(Lower *l, const Node *n, const char *text, Val *v)
         if (!v->u.b && strcmp(text, "false")) end = (char *)(uintptr_t)text;
     }
     if (!end || (*end == '\0' && end != text)) return true;
-    return lower_error(l, n->loc, "--set %s=%s: param %s takes %s", n->name, text, n->name,
-                       wants[v->kind]);
+    return lower_error(l, n->loc, "--set %s=%s: param %s takes %s", n->name, text,
+                       n->name, wants[v->kind]);
 }
 
 static void run_param(Lower *l, File *f, const Node *n)
@@ -163,15 +163,16 @@ static void run_param(Lower *l, File *f, const Node *n)
     Val v = eval(l, n->a, NULL);
     bool scalar = val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
     if (!scalar && v.kind != V_POISON) {
-        lower_error(l, n->loc, "a param is an int, float, bool or string; %s is %s", n->name,
-                    val_kind(l, v));
+        lower_error(l, n->loc, "a param is an int, float, bool or string; %s is %s",
+                    n->name, val_kind(l, v));
         v = val_poison();
     }
     if (f == l->entry)
         for (int i = 0; i < l->opt->nset; i++)
             if (!strcmp(l->opt->set[i].name, n->name)) {
                 l->set_used[i] = true;
-                if (scalar && !parse_set(l, n, l->opt->set[i].value, &v)) v = val_poison();
+                if (scalar && !parse_set(l, n, l->opt->set[i].value, &v))
+                    v = val_poison();
             }
     env_set(l, &f->env, n->name, v);
     lower_tell_bound(l, n, v);

@@ -36,9 +36,9 @@ static void add_value(Lower *l, Wrt *w, Value *v, int of)
 static bool add_x(Lower *l, Loc loc, Wrt *w, Val x, int of)
 {
     if (!val_is_tensor(x))
-        return lower_error(l, loc,
-                           "grad: a tensor or a list of tensors is differentiated by, not %s",
-                           val_kind(l, x));
+        return lower_error(
+            l, loc, "grad: a tensor or a list of tensors is differentiated by, not %s",
+            val_kind(l, x));
     if (!dtype_is_float(val_dtype(x)))
         return lower_error(l, loc, "grad: x is %s: only floats have a gradient",
                            dtypes[val_dtype(x)].name);
@@ -72,7 +72,8 @@ static Value *as_shape(Lower *l, Value *v, const Shape *s)
 }
 
 /* The sum of what came of the values of one x. */
-static Value *gradient_of(Lower *l, Loc loc, const Wrt *w, Value *const *dx, Val x, int of)
+static Value *gradient_of(Lower *l, Loc loc, const Wrt *w, Value *const *dx, Val x,
+                          int of)
 {
     Value *sum = NULL;
     for (int i = 0; i < w->n; i++) {
@@ -94,7 +95,8 @@ static Value *seed_of(Lower *l, Loc loc, const Value *y, const Val *given)
     }
     Value *seed = to_value(l, *given, y->type->dtype, "seed", loc);
     if (!seed) return NULL;
-    if (shape_equal(&seed->type->shape, s) && seed->type->dtype == y->type->dtype) return seed;
+    if (shape_equal(&seed->type->shape, s) && seed->type->dtype == y->type->dtype)
+        return seed;
     lower_error(l, loc, "grad: the seed is %s, y is %s; they must be the same",
                 type_text(&l->arena, seed->type), type_text(&l->arena, y->type));
     return NULL;
@@ -166,7 +168,8 @@ static int by_path(const void *a, const void *b)
 
 /* The float weights that are declared so far, of this model and of files, in the order of their
  * paths; NULL after an error. */
-static Weight **grad_chosen(Lower *l, Loc loc, const Val *pattern, const char *what, int *n)
+static Weight **grad_chosen(Lower *l, Loc loc, const Val *pattern, const char *what,
+                            int *n)
 {
     int all = 0;
     *n = 0;

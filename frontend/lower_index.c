@@ -6,7 +6,8 @@
 
 /* ---- lists and strings ------------------------------------------------------------------- */
 
-static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise, int64_t *out)
+static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise,
+                       int64_t *out)
 {
     *out = otherwise;
     if (!n) return true;
@@ -28,15 +29,16 @@ static Val index_list(Lower *l, const Node *n, List *list)
     if (p->kind != N_SLICE) {
         if (!eval_int(l, p, &at)) return val_poison();
         if (at >= -list->n && at < list->n) return list->at[at < 0 ? at + list->n : at];
-        lower_error(l, p->loc, "index %lld is outside a list of %lld elements", (long long)at,
-                    (long long)list->n);
+        lower_error(l, p->loc, "index %lld is outside a list of %lld elements",
+                    (long long)at, (long long)list->n);
         return val_poison();
     }
     if (p->c) {
         lower_error(l, p->c->loc, "a slice of a list has no step");
         return val_poison();
     }
-    if (!list_bound(l, p->a, list->n, 0, &from) || !list_bound(l, p->b, list->n, list->n, &to))
+    if (!list_bound(l, p->a, list->n, 0, &from)
+        || !list_bound(l, p->b, list->n, list->n, &to))
         return val_poison();
     return list_slice(l, list, from, to > from ? to - from : 0);
 }
@@ -59,8 +61,8 @@ typedef struct {
 
 static bool axis_error(IndexCut *c, Loc loc, int64_t at, int axis)
 {
-    return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s", (long long)at,
-                       axis, shape_text(&c->l->arena, c->shape));
+    return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s",
+                       (long long)at, axis, shape_text(&c->l->arena, c->shape));
 }
 
 /* end: whether it is where the slice ends. */
@@ -91,9 +93,9 @@ static bool cut_slice(IndexCut *c, const Node *p, int axis)
     int64_t size = c->shape->dim[axis], step = 1;
     if (p->c && !eval_int(c->l, p->c, &step)) return false;
     if (step < 1)
-        return lower_error(c->l, p->c->loc,
-                           "a step must be 1 or more; reverse(x, [%d]) turns an axis round",
-                           axis);
+        return lower_error(
+            c->l, p->c->loc,
+            "a step must be 1 or more; reverse(x, [%d]) turns an axis round", axis);
     if (!cut_bound(c, p->a, axis, false, &c->begin[axis])
         || !cut_bound(c, p->b, axis, true, &c->end[axis]))
         return false;
@@ -147,14 +149,16 @@ static bool read_positions(IndexCut *c, const Node *n)
             axis += rest - 1;
             for (const Node *q = p->next; q; q = q->next)
                 if (q->kind == N_REST)
-                    return lower_error(c->l, q->loc, "`...` stands for the axes between once");
+                    return lower_error(c->l, q->loc,
+                                       "`...` stands for the axes between once");
             continue;
         }
         if (axis >= c->shape->rank)
             return lower_error(c->l, p->loc,
                                "there are more indices than axes: the tensor is %s",
                                shape_text(&c->l->arena, c->shape));
-        if (p->kind == N_SLICE ? !cut_slice(c, p, axis) : !cut_index(c, p, axis)) return false;
+        if (p->kind == N_SLICE ? !cut_slice(c, p, axis) : !cut_index(c, p, axis))
+            return false;
     }
     return true;
 }
@@ -174,11 +178,13 @@ static Val emit_slice(IndexCut *c, Loc loc, const char *hint, Val x)
     if (!c->strided) {
         int64_t size[MAX_RANK];
         for (int i = 0; i < rank; i++) size[i] = c->end[i] - c->begin[i];
-        NamedVal arg[] = { given(P_x, x, loc), given(P_begin, int_list(l, rank, c->begin), loc),
+        NamedVal arg[] = { given(P_x, x, loc),
+                           given(P_begin, int_list(l, rank, c->begin), loc),
                            given(P_size, int_list(l, rank, size), loc) };
         return emit(l, loc, hint, OP_slice_by_size, arg, 3);
     }
-    NamedVal arg[] = { given(P_x, x, loc), given(P_begin, int_list(l, rank, c->begin), loc),
+    NamedVal arg[] = { given(P_x, x, loc),
+                       given(P_begin, int_list(l, rank, c->begin), loc),
                        given(P_end, int_list(l, rank, c->end), loc),
                        given(P_stride, int_list(l, rank, c->step), loc) };
     return emit(l, loc, hint, OP_slice_by_index, arg, 4);
@@ -233,11 +239,13 @@ static Val cut_tensor(IndexCut *c, const Node *n, const char *hint, Val x)
     if (c->any || c->strided)
         x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
     if (c->gather_axis >= 0 && x.kind != V_POISON) {
-        NamedVal arg[] = { given(P_x, x, n->loc), given(P_indices, c->indices, c->indices_loc),
+        NamedVal arg[] = { given(P_x, x, n->loc),
+                           given(P_indices, c->indices, c->indices_loc),
                            given(P_axis, val_int(c->gather_axis), n->loc) };
         if (c->squeezed) {
-            lower_error(c->l, n->loc,
-                        "an int and a tensor cannot index together; use [i:i+1] for the int");
+            lower_error(
+                c->l, n->loc,
+                "an int and a tensor cannot index together; use [i:i+1] for the int");
             return val_poison();
         }
         x = emit(c->l, n->loc, hint, OP_gather, arg, 3);

@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    MAX_SIZES = 128, /* that an input may have, listed one by one: Core ML takes no more */
+    MAX_SIZES =
+        128, /* that an input may have, listed one by one: Core ML takes no more */
 };
 
 /* ---- one extent -------------------------------------------------------------------------- */
@@ -40,9 +41,11 @@ static bool span_list(Lower *l, Loc loc, const List *list, ExtentSpan *s)
     for (int64_t i = 0; i < list->n; i++) {
         const Val v = list->at[i];
         if (v.kind != V_INT || v.u.i < 1 || v.u.i > INT32_MAX)
-            return lower_error(l, loc, "extents are ints from 1 on, not %s", val_kind(l, v));
+            return lower_error(l, loc, "extents are ints from 1 on, not %s",
+                               val_kind(l, v));
         if (span_has(s, v.u.i) && s->n)
-            return lower_error(l, loc, "the extent %lld is listed twice", (long long)v.u.i);
+            return lower_error(l, loc, "the extent %lld is listed twice",
+                               (long long)v.u.i);
         size[s->n++] = v.u.i;
     }
     s->low = s->high = s->def = size[0];
@@ -59,7 +62,8 @@ static bool span_sizes(Lower *l, const Node *n, ExtentSpan *s)
         if (n->b->kind != N_ANY && !span_bound(l, n->b, &s->high)) return false;
         s->def = s->low;
         if (s->high < 0 || s->low <= s->high) return true;
-        return lower_error(l, n->loc, "the extents %lld..%lld are none: the smaller is first",
+        return lower_error(l, n->loc,
+                           "the extents %lld..%lld are none: the smaller is first",
                            (long long)s->low, (long long)s->high);
     }
     const Val v = eval(l, n, NULL);
@@ -68,8 +72,8 @@ static bool span_sizes(Lower *l, const Node *n, ExtentSpan *s)
     if (v.kind != V_INT)
         return lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
     if (v.u.i < 1 || v.u.i > INT32_MAX)
-        return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX,
-                           (long long)v.u.i);
+        return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld",
+                           INT32_MAX, (long long)v.u.i);
     s->low = s->high = s->def = v.u.i;
     return true;
 }
@@ -113,8 +117,8 @@ static bool span_set(Lower *l, Loc loc, ExtentSpan *s)
         const char *text = l->opt->set[i].value;
         const int64_t v = strtoll(text, &end, 10);
         if (*end || end == text || !span_has(s, v))
-            return lower_error(l, loc, "--set %s=%s: the extent %s is one of %s", s->name, text,
-                               s->name, span_text(l, s));
+            return lower_error(l, loc, "--set %s=%s: the extent %s is one of %s", s->name,
+                               text, s->name, span_text(l, s));
         *s = (ExtentSpan){ .name = s->name, .low = v, .high = v, .def = v };
     }
     return true;
@@ -156,16 +160,17 @@ static bool input_span(Inputs *x, const Node *n, int input, int axis)
     }
     const char *name = n->kind == N_EXTENT ? n->name : NULL;
     if (name && (span_named(x, name) || known_name(l, name)))
-        return lower_error(l, n->loc, "%s has a value already: an extent is named once", name);
+        return lower_error(l, n->loc, "%s has a value already: an extent is named once",
+                           name);
     if (name) env_set(l, &x->names, name, val_int((int64_t)input * MAX_RANK + axis));
     return span_read(l, n, s) && span_set(l, n->loc, s);
 }
 
 static bool input_dtype(Lower *l, const Node *arg, DType *out)
 {
-    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL
-                                | 1u << DT_INT8 | 1u << DT_UINT8 | 1u << DT_INT16
-                                | 1u << DT_UINT16;
+    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32
+                                | 1u << DT_BOOL | 1u << DT_INT8 | 1u << DT_UINT8
+                                | 1u << DT_INT16 | 1u << DT_UINT16;
     const Node *t = arg->a;
     if (!t || !t->name)
         return lower_error(l, arg->loc,
@@ -173,9 +178,10 @@ static bool input_dtype(Lower *l, const Node *arg, DType *out)
                            arg->name, arg->name);
     *out = dtype_find(t->name, strlen(t->name));
     return (*out != DT_NONE && allowed >> *out & 1)
-        || lower_error(l, t->loc,
-                       "%s is no element type of an input; fp16, fp32, int32 and bool are",
-                       t->name);
+        || lower_error(
+               l, t->loc,
+               "%s is no element type of an input; fp16, fp32, int32 and bool are",
+               t->name);
 }
 
 static bool input_type(Inputs *x, const Node *arg, int input, const Type **out)
@@ -244,7 +250,8 @@ static bool flex_of_input(Inputs *x, int input, Flex *flex, int to, Loc loc)
     const InputSpans *in = &x->in[input];
     FlexInput *f = &flex->input[to];
     bool listed = false, ranged = false;
-    *f = (FlexInput){ .has_default = true, .rank = in->rank, .def = { .rank = in->rank } };
+    *f =
+        (FlexInput){ .has_default = true, .rank = in->rank, .def = { .rank = in->rank } };
     for (int k = 0; k < in->rank; k++) {
         const ExtentSpan *s = &in->span[k];
         f->lo[k] = s->low;
@@ -254,8 +261,9 @@ static bool flex_of_input(Inputs *x, int input, Flex *flex, int to, Loc loc)
         ranged = ranged || (!s->n && !span_single(s));
     }
     if (listed && ranged)
-        return lower_error(x->l, loc,
-                           "an input has extents that are listed or ranges of them, not both");
+        return lower_error(
+            x->l, loc,
+            "an input has extents that are listed or ranges of them, not both");
     f->has_range = ranged;
     for (int k = 0; listed && k < x->nconfig; k++) {
         Shape *s = flex_shape_new(&x->l->m->arena, flex, to, k);
@@ -294,7 +302,8 @@ static bool say_flexible(Inputs *x, const Node *decl)
     flex.nconfig = x->nconfig;
     for (i = 0; i < n; i++) {
         name[i] = arg[i]->name;
-        if (!flex_of_input(x, input_number(decl, arg[i]), &flex, i, arg[i]->loc)) return false;
+        if (!flex_of_input(x, input_number(decl, arg[i]), &flex, i, arg[i]->loc))
+            return false;
     }
     attr_set(l->m, &l->func->attrs, FLEXIBLE, flex_const(l->m, name, n, &flex));
     return true;

@@ -45,7 +45,8 @@ static Val make_each(Lower *l, const Node *n, const char *path)
     Val in = eval(l, n->b, NULL);
     if (in.kind == V_POISON) return in;
     if (in.kind != V_LIST) {
-        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
+        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s",
+                    val_kind(l, in));
         return val_poison();
     }
     Val v = val_list(l, in.u.list->n);
@@ -149,19 +150,20 @@ static void use_at(Lower *l, const Node *n)
     const Val *old = env_get(l->frame->env, n->name);
     if (!eval_int(l, n->c, &i)) return;
     if (i < 0 || i >= MAX_OPS) {
-        lower_error(l, n->c->loc, "a layer's index is from 0 to %d, not %lld", MAX_OPS - 1,
-                    (long long)i);
+        lower_error(l, n->c->loc, "a layer's index is from 0 to %d, not %lld",
+                    MAX_OPS - 1, (long long)i);
         return;
     }
     if (old && (old->kind != V_LIST || !old->u.list->room)) {
         if (old->kind != V_POISON)
-            lower_error(l, n->loc, "%s is %s already, not layers declared one by one", n->name,
-                        val_kind(l, *old));
+            lower_error(l, n->loc, "%s is %s already, not layers declared one by one",
+                        n->name, val_kind(l, *old));
         return;
     }
     List *list = list_to(l, old ? old->u.list : &none, i);
     if (list->at[i].kind != V_NONE) {
-        lower_error(l, n->loc, "there is a layer %s[%lld] already", n->name, (long long)i);
+        lower_error(l, n->loc, "there is a layer %s[%lld] already", n->name,
+                    (long long)i);
         return;
     }
     const char *path = join_path(l, frame_path(l, l->frame), numbered(l, n->name, i));
@@ -182,7 +184,8 @@ void run_use(Lower *l, const Node *n)
 Val builtin_sequential(Lower *l, Loc loc, Val *a, int n)
 {
     (void)a, (void)n;
-    lower_error(l, loc,
-                "Sequential stands where layers are declared: `layer name: Sequential(..)`");
+    lower_error(
+        l, loc,
+        "Sequential stands where layers are declared: `layer name: Sequential(..)`");
     return val_poison();
 }

@@ -40,22 +40,23 @@ static const Const *file_const(Lower *l, Loc loc, const char *path, const Type *
     return c;
 }
 
-bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       int rank, const int64_t *dim)
+bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t,
+                       const char *where, int rank, const int64_t *dim)
 {
     Shape s = shape_of(rank, dim);
     if (shape_equal(&s, &t->shape)) return true;
     return lower_error(l, loc, "weight %s is %s, but %s holds %s", path,
-                       shape_text(&l->arena, &t->shape), where, shape_text(&l->arena, &s));
+                       shape_text(&l->arena, &t->shape), where,
+                       shape_text(&l->arena, &s));
 }
 
-bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       DType src, const char *name)
+bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t,
+                       const char *where, DType src, const char *name)
 {
     if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype))
         return true;
-    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name,
-                       where, name);
+    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path,
+                       dtypes[t->dtype].name, where, name);
 }
 
 static bool no_such_elements(Lower *l, Loc loc, const char *as)
@@ -73,7 +74,8 @@ static bool no_such_elements(Lower *l, Loc loc, const char *as)
 
 /* Containers without a type for some floats hold them as integers of their width: `as` says
  * what these are. What a file says of itself stays so. */
-static bool elements_as(Lower *l, Loc loc, const char *as, const char *where, FileElements *e)
+static bool elements_as(Lower *l, Loc loc, const char *as, const char *where,
+                        FileElements *e)
 {
     if (!as || !strcmp(as, elements_name(*e))) return true;
     const ByteFloat *coded = byte_float_find(as);
@@ -98,8 +100,8 @@ const char *weight_inside(Lower *l, Loc loc, const char *name)
     return path;
 }
 
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *full,
-                           const char *as)
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,
+                           const char *full, const char *as)
 {
     NpyArray a;
     const char *name = file_base(full);

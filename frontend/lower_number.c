@@ -78,7 +78,8 @@ static bool number_add(NumberSteps *s, NumberStep step, int taken)
 
 static bool number_translate(NumberSteps *s, const Node *n, const NumberScope *in);
 
-static const Val *number_known(const NumberSteps *s, const char *name, const NumberScope *in)
+static const Val *number_known(const NumberSteps *s, const char *name,
+                               const NumberScope *in)
 {
     return in ? file_get(s->l, in->file, name) : known_name(s->l, name);
 }
@@ -104,9 +105,11 @@ static bool number_inline(NumberSteps *s, const Closure *c, const Node *args,
                           const NumberScope *in)
 {
     const Node *f = c->decl, *body = f->c ? f->c->a : NULL, *arg = args;
-    const NumberScope inner = {
-        .params = f->a, .args = args, .file = c->file, .up = in, .depth = in ? in->depth + 1 : 1
-    };
+    const NumberScope inner = { .params = f->a,
+                                .args = args,
+                                .file = c->file,
+                                .up = in,
+                                .depth = in ? in->depth + 1 : 1 };
     if (c->self || f->b || !body || body->next || body->kind != N_RETURN) return false;
     if (inner.depth > NUMBER_CALLS) return false;
     for (const Node *p = f->a; p; p = p->next, arg = arg->next)
@@ -169,7 +172,8 @@ static bool number_pick(NumberSteps *s, const Node *n, const NumberScope *in)
     if (!list || list->kind != V_LIST) return false;
     for (int i = count; i-- > 0;)
         if (!number_translate(s, at[i], in)) return false;
-    return number_add(s, (NumberStep){ .kind = DO_PICK, .name = count, .value = *list }, count);
+    return number_add(s, (NumberStep){ .kind = DO_PICK, .name = count, .value = *list },
+                      count);
 }
 
 static bool number_unary(NumberSteps *s, const Node *n, const NumberScope *in)
@@ -188,11 +192,14 @@ static bool number_translate(NumberSteps *s, const Node *n, const NumberScope *i
     if (n->depth >= NUMBER_STACK) return false;
     switch (n->kind) {
     case N_INT:
-        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(n->u.i) }, 0);
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(n->u.i) },
+                          0);
     case N_FLOAT:
-        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_float(n->u.f) }, 0);
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_float(n->u.f) },
+                          0);
     case N_BOOL:
-        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_bool(n->u.i) }, 0);
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_bool(n->u.i) },
+                          0);
     case N_NAME:
         return number_name(s, n, in);
     case N_CALL:
@@ -228,7 +235,8 @@ static bool column_set(NumberColumn *c, int k, Val v)
     if (!k) c->kind = v.kind;
     if (v.kind != c->kind) return false;
     if (v.kind == V_FLOAT) c->u.f[k] = v.u.f;
-    else if (v.kind == V_INT || v.kind == V_BOOL) c->u.i[k] = v.kind == V_INT ? v.u.i : v.u.b;
+    else if (v.kind == V_INT || v.kind == V_BOOL)
+        c->u.i[k] = v.kind == V_INT ? v.u.i : v.u.b;
     else return false;
     return true;
 }
@@ -362,7 +370,8 @@ static bool column_binary(int token, NumberColumn *a, NumberColumn *b, int n)
 }
 
 /* a where c holds, else b; into c. */
-static bool column_choose(NumberColumn *c, const NumberColumn *a, const NumberColumn *b, int n)
+static bool column_choose(NumberColumn *c, const NumberColumn *a, const NumberColumn *b,
+                          int n)
 {
     if (c->kind != V_BOOL || a->kind != b->kind) return false;
     c->kind = a->kind;
@@ -408,8 +417,8 @@ static bool column_int(NumberColumn *c, int n)
 }
 
 /* Of n elements; the result is in the first column. False: something is wrong. */
-static bool number_compute(const NumberSteps *s, const NumberColumn *name, NumberColumn *stack,
-                           int n)
+static bool number_compute(const NumberSteps *s, const NumberColumn *name,
+                           NumberColumn *stack, int n)
 {
     NumberColumn *top = stack - 1;
     for (const NumberStep *at = s->step, *end = at + s->count; at < end; at++) {
@@ -463,7 +472,8 @@ static bool number_bind(int count, const Val *element, int n, NumberColumn *name
         const List *of = element[k].kind == V_LIST ? element[k].u.list : NULL;
         if (count > 1 && (!of || of->n != count)) return false;
         for (int i = 0; i < count; i++)
-            if (!column_set(&name[i], k, count > 1 ? of->at[i] : element[k])) return false;
+            if (!column_set(&name[i], k, count > 1 ? of->at[i] : element[k]))
+                return false;
     }
     return true;
 }
@@ -519,7 +529,8 @@ bool each_number(Lower *l, const Node *n, const List *in, List *out)
     out->n = 0;
     for (int64_t i = 0; i < in->n; i += NUMBER_BATCH) {
         const int64_t left = in->n - i;
-        if (!number_batch(&x, in->at + i, left < NUMBER_BATCH ? (int)left : NUMBER_BATCH, out))
+        if (!number_batch(&x, in->at + i, left < NUMBER_BATCH ? (int)left : NUMBER_BATCH,
+                          out))
             return false;
     }
     l->steps += in->n;

@@ -32,7 +32,8 @@ static bool opset_takes(const OpCall *o, Opset opset)
         if (o->p[i].n && !param_in(p, opset)) return false;
         for (int k = 0; k < o->p[i].n; k++) {
             const Val v = o->p[i].v[k].val;
-            if (val_is_tensor(v) && set != ~0u && !(set >> val_dtype(v) & 1)) return false;
+            if (val_is_tensor(v) && set != ~0u && !(set >> val_dtype(v) & 1))
+                return false;
         }
     }
     return true;
@@ -125,7 +126,8 @@ static bool bind_numbers(OpCall *o)
 static Value *state_arg(OpCall *o, const NamedVal *v)
 {
     if (v->val.kind == V_STATE) return state_value(o->l, v->val.u.state);
-    lower_error(o->l, v->loc, "%s takes a state, not %s: `state name: fp16[..]` declares one",
+    lower_error(o->l, v->loc,
+                "%s takes a state, not %s: `state name: fp16[..]` declares one",
                 o->info->name, val_kind(o->l, v->val));
     return NULL;
 }
@@ -194,7 +196,8 @@ static void settle_extents(OpCall *o)
         NamedVal *all = NULL;
         for (int k = 0; k < o->p[i].n; k++) {
             const NamedVal *v = &o->p[i].v[k];
-            const bool shape = o->info == &ops[OP_reshape] && o->info->param[i].id == P_shape;
+            const bool shape = o->info == &ops[OP_reshape]
+                            && o->info->param[i].id == P_shape;
             if (v->val.kind != V_EXTENT && v->val.kind != V_LIST) continue;
             if (!all) all = NEW_ARRAY(&o->l->arena, o->p[i].n, NamedVal);
             if (o->p[i].v != all) memcpy(all, o->p[i].v, (size_t)o->p[i].n * sizeof *all);
@@ -211,7 +214,8 @@ static bool add_args(OpCall *o)
     if (!bind_numbers(o)) return false;
     for (int i = 0; o->info->param[i].name; i++) {
         const Param *p = &o->info->param[i];
-        if (o->p[i].n ? !add_arg(o, p, o->p[i].n, o->p[i].v) : !add_default(o, p)) return false;
+        if (o->p[i].n ? !add_arg(o, p, o->p[i].n, o->p[i].v) : !add_default(o, p))
+            return false;
     }
     return true;
 }
@@ -252,8 +256,10 @@ static Val op_finish(OpCall *o)
     if (add_args(o)) {
         l->b.loc = lower_blame(l, o->loc);
         if (l->promote)
-            promoted = promoted_form(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
-        if (!promoted) op = build_op(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
+            promoted = promoted_form(&l->b, o->wish, (int)(o->info - ops), o->arg,
+                                     o->narg);
+        if (!promoted)
+            op = build_op(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
         if (op && l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;
@@ -261,9 +267,10 @@ static Val op_finish(OpCall *o)
     if (!op && !promoted && !said) return val_poison();
     if (said) {
         if (lower_std_missed(l, o->info->name))
-            diag_note(l->diag, (Loc){ 0 },
-                      "this is the op of MIL; the library's %s is another: import \"std\"",
-                      o->info->name);
+            diag_note(
+                l->diag, (Loc){ 0 },
+                "this is the op of MIL; the library's %s is another: import \"std\"",
+                o->info->name);
         lower_notes(l, o->loc);
         return val_poison();
     }
@@ -295,7 +302,8 @@ Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int n
     if (!may_emit(l, loc, o.info)) return val_poison();
     for (int i = 0; i < narg; i++) {
         const int at = o.info->place[arg[i].param] - 1;
-        if (at < 0) bug("%s has no parameter %s", o.info->name, param_names[arg[i].param]);
+        if (at < 0)
+            bug("%s has no parameter %s", o.info->name, param_names[arg[i].param]);
         o.p[at].n = 1;
         o.p[at].v = &arg[i];
     }
@@ -352,8 +360,9 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
         for (int i = 0; i < plain; i++) {
             int at = op_positional(o->info, i);
             if (at < 0)
-                return lower_error(o->l, v[i].loc, "%s takes at most %d arguments, not %d",
-                                   o->info->name, i, n);
+                return lower_error(o->l, v[i].loc,
+                                   "%s takes at most %d arguments, not %d", o->info->name,
+                                   i, n);
             set_param(o, at, 1, &v[i]);
         }
     }
@@ -361,7 +370,8 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
         int at = param_index(o->info, v[i].name);
         if (at < 0) return unknown_param(o->l, o->info, &v[i]);
         if (o->p[at].n)
-            return lower_error(o->l, v[i].name_loc, "argument %s is given twice", v[i].name);
+            return lower_error(o->l, v[i].name_loc, "argument %s is given twice",
+                               v[i].name);
         set_param(o, at, 1, &v[i]);
     }
     return true;
@@ -372,9 +382,11 @@ static bool reshape_weight(OpCall *o, Val *out)
 {
     size_t have, want;
     Shape s = { .rank = 0 };
-    if (strcmp(o->info->name, "reshape") || o->p[0].n != 1 || o->p[1].n != 1) return false;
+    if (strcmp(o->info->name, "reshape") || o->p[0].n != 1 || o->p[1].n != 1)
+        return false;
     Val w = o->p[0].v->val, dims = o->p[1].v->val;
-    if (w.kind != V_WEIGHT || dims.kind != V_LIST || dims.u.list->n > MAX_RANK) return false;
+    if (w.kind != V_WEIGHT || dims.kind != V_LIST || dims.u.list->n > MAX_RANK)
+        return false;
     for (int64_t i = 0; i < dims.u.list->n; i++) {
         if (dims.u.list->at[i].kind != V_INT || dims.u.list->at[i].u.i < 1) return false;
         s.dim[s.rank++] = dims.u.list->at[i].u.i;
@@ -394,8 +406,8 @@ static bool reshape_weight(OpCall *o, Val *out)
 }
 
 /* Not inlined: its frame is large, and evaluating arguments nests. */
-__attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const char *hint,
-                                               Args *a)
+__attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op,
+                                               const char *hint, Args *a)
 {
     Val out;
     OpCall o = op_begin(l, loc, hint, &ops[op]);
@@ -411,5 +423,6 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const 
 Val emit_call(Lower *l, Loc loc, int op, Args *a, const char *hint)
 {
     Val out;
-    return fold_math(ops[op].name, a->n, a->at, &out) ? out : emit_args(l, loc, op, hint, a);
+    return fold_math(ops[op].name, a->n, a->at, &out) ? out
+                                                      : emit_args(l, loc, op, hint, a);
 }

@@ -9,15 +9,17 @@
 
 /* A tensor that is in the table already could be either of two: nobody else can tell which is
  * meant. */
-static bool add_tensor(Lower *l, Loc loc, const char *as, const char *file, const SafeTensor *t)
+static bool add_tensor(Lower *l, Loc loc, const char *as, const char *file,
+                       const SafeTensor *t)
 {
     WeightSource *s = &l->source;
     const char *name = module_name(l->m, as);
     const Val *old = env_get(&s->names, name);
     if (old)
-        return diag_error(l->diag, loc,
-                          "the tensor %s lies in %s and in %s: one of them is to be left out",
-                          name, s->stored[old->u.i].file, file);
+        return diag_error(
+            l->diag, loc,
+            "the tensor %s lies in %s and in %s: one of them is to be left out", name,
+            s->stored[old->u.i].file, file);
     ARENA_ROOM(&l->arena, s->stored, s->count, s->room);
     env_set(l, &s->names, name, val_int((int64_t)s->count));
     s->stored[s->count++] = (StoredTensor){ .name = name, .tensor = t, .file = file };
@@ -29,7 +31,8 @@ static bool add_file(Lower *l, Loc loc, const char *full)
     SafeTensors file;
     if (!weight_tensors(l, loc, full, &file)) return false;
     for (size_t i = 0; i < file.count; i++)
-        if (!add_tensor(l, loc, file.tensor[i].name, file.path, &file.tensor[i])) return false;
+        if (!add_tensor(l, loc, file.tensor[i].name, file.path, &file.tensor[i]))
+            return false;
     return true;
 }
 
@@ -37,7 +40,8 @@ static bool add_file(Lower *l, Loc loc, const char *full)
 static bool add_npy(Lower *l, Loc loc, const char *full)
 {
     const char *base = file_base(full);
-    return add_tensor(l, loc, text_arg(l, "%.*s", (int)strlen(base) - 4, base), full, NULL);
+    return add_tensor(l, loc, text_arg(l, "%.*s", (int)strlen(base) - 4, base), full,
+                      NULL);
 }
 
 /* A file of a checkpoint's folder; NULL: it leaves the folder, or is a link and may not be. */
@@ -61,8 +65,9 @@ static bool check_places(Lower *l, Loc loc, const Shards *x, const char *dir)
                               "%s: tensor %s should lie in %s, which has no such tensor",
                               x->path, p->tensor, p->file);
         if (strcmp(is, full) != 0)
-            return diag_error(l->diag, loc, "%s: tensor %s should lie in %s, but lies in %s",
-                              x->path, p->tensor, p->file, is);
+            return diag_error(l->diag, loc,
+                              "%s: tensor %s should lie in %s, but lies in %s", x->path,
+                              p->tensor, p->file, is);
     }
     return true;
 }
@@ -78,8 +83,9 @@ static bool add_index(Lower *l, Loc loc, const char *full)
     for (size_t i = 0; ok && i < x.files; i++) {
         const char *shard = file_of_folder(l, loc, dir, x.file[i]);
         if (shard && !file_exists(shard))
-            return diag_error(l->diag, loc, "%s names the file %s, which is not beside it",
-                              full, x.file[i]);
+            return diag_error(l->diag, loc,
+                              "%s names the file %s, which is not beside it", full,
+                              x.file[i]);
         ok = shard && add_file(l, loc, shard);
     }
     return ok && check_places(l, loc, &x, dir);
@@ -111,8 +117,8 @@ static bool add_folder(Lower *l, Loc loc, const char *dir)
     for (size_t i = 0; i < n; i++) {
         if (!file_has_suffix(name[i], ".safetensors.index.json")) continue;
         if (index)
-            return diag_error(l->diag, loc, "%s has two index files, %s and %s: name one", dir,
-                              index, name[i]);
+            return diag_error(l->diag, loc, "%s has two index files, %s and %s: name one",
+                              dir, index, name[i]);
         index = name[i];
     }
     if (index) {
@@ -124,7 +130,8 @@ static bool add_folder(Lower *l, Loc loc, const char *dir)
     if (!files && !add_files(l, loc, dir, ".npy", &files)) return false;
     return files > 0
         || diag_error(l->diag, loc,
-                      "there is no .safetensors, .gguf or .npy file in the folder %s", dir);
+                      "there is no .safetensors, .gguf or .npy file in the folder %s",
+                      dir);
 }
 
 static bool names_file(const char *name)
@@ -136,7 +143,8 @@ static bool names_file(const char *name)
 static bool add_path(Lower *l, Loc loc, const char *full)
 {
     if (file_is_dir(full)) return add_folder(l, loc, full);
-    return file_has_suffix(full, ".json") ? add_index(l, loc, full) : add_file(l, loc, full);
+    return file_has_suffix(full, ".json") ? add_index(l, loc, full)
+                                          : add_file(l, loc, full);
 }
 
 /* ---- who names them ---------------------------------------------------------------------- */
@@ -170,7 +178,8 @@ static bool open_source(Lower *l, const Node *n, const char *name)
     if (file_has_suffix(name, ".npy")) {
         s->npy = name;
         return strstr(name, "{path}")
-            || lower_error(l, loc, "one .npy holds one weight: the name needs {path} in it");
+            || lower_error(l, loc,
+                           "one .npy holds one weight: the name needs {path} in it");
     }
     const char *full = file_join_linked(&l->arena, l->diag, loc, l->root, name,
                                         l->opt->follow_links);
@@ -200,7 +209,8 @@ void set_weight_source(Lower *l, const Node *n)
     s->as = n->b ? n->b->u.s : "{path}";
     Val file = eval(l, n->a, NULL);
     if (file.kind != V_STRING && file.kind != V_POISON)
-        lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
+        lower_error(l, n->a->loc, "the name of a file is needed, not %s",
+                    val_kind(l, file));
     if (file.kind != V_STRING) s->failed = true;
     else if (!s->named) s->failed = !open_source(l, n, file.u.s);
 }
@@ -231,10 +241,12 @@ static const char *torch_path(Lower *l, const char *path)
 /* What a .gguf of a Llama calls the weights of examples/stories110m.anedsl: in a block, or
  * beside the blocks. */
 static const char *const gguf_names[][2] = {
-    { "attn.wq", "attn_q" },        { "attn.wk", "attn_k" },    { "attn.wv", "attn_v" },
-    { "attn.wo", "attn_output" },   { "mlp.w1", "ffn_gate" },   { "mlp.w2", "ffn_down" },
-    { "mlp.w3", "ffn_up" },         { "rms_att", "attn_norm" }, { "rms_ffn", "ffn_norm" },
-    { "g1", "attn_norm" },          { "g2", "ffn_norm" },       { "embedding", "token_embd" },
+    { "attn.wq", "attn_q" },        { "attn.wk", "attn_k" },
+    { "attn.wv", "attn_v" },        { "attn.wo", "attn_output" },
+    { "mlp.w1", "ffn_gate" },       { "mlp.w2", "ffn_down" },
+    { "mlp.w3", "ffn_up" },         { "rms_att", "attn_norm" },
+    { "rms_ffn", "ffn_norm" },      { "g1", "attn_norm" },
+    { "g2", "ffn_norm" },           { "embedding", "token_embd" },
     { "rms_final", "output_norm" }, { "head.w", "output" },
 };
 
@@ -275,8 +287,8 @@ static const char *with_prefix(Lower *l, const char *name)
     for (size_t i = 0; i < s->count; i++) {
         const char *have = s->stored[i].name;
         if (!file_has_suffix(have, end)) continue;
-        return text_arg(l, "; it has '%s': write `weights from \"..\" as \"%.*s%s\"`", have,
-                        (int)(strlen(have) - strlen(name)), have, s->as);
+        return text_arg(l, "; it has '%s': write `weights from \"..\" as \"%.*s%s\"`",
+                        have, (int)(strlen(have) - strlen(name)), have, s->as);
     }
     return NULL;
 }
@@ -284,7 +296,8 @@ static const char *with_prefix(Lower *l, const char *name)
 static const char *with_near(Lower *l, const char *name)
 {
     const WeightSource *s = &l->source;
-    const char **all = NEW_ARRAY(&l->arena, s->count + 1, const char *), *near[NEAR], *end;
+    const char **all = NEW_ARRAY(&l->arena, s->count + 1, const char *), *near[NEAR],
+               *end;
     size_t n = 0;
     for (size_t i = 0; i < s->count; i++) {
         if (s->stored[i].reader) continue;
@@ -292,7 +305,8 @@ static const char *with_near(Lower *l, const char *name)
         end = text_arg(l, ".%s", all[i]);
         if (!n && file_has_suffix(name, end)) near[n++] = all[i];
     }
-    for (const char *next; n < NEAR && (next = name_nearest(name, all, s->count)) != NULL;) {
+    for (const char *next;
+         n < NEAR && (next = name_nearest(name, all, s->count)) != NULL;) {
         for (size_t i = 0; i < s->count; i++)
             if (all[i] == next) all[i] = NULL;
         if (!n || near[0] != next) near[n++] = next;
@@ -319,7 +333,8 @@ static const char *with_shape(Lower *l, const Type *t)
 }
 
 /* Of many weights that find none the first ones are kept, and only these are worth a search. */
-static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch, const Type *t)
+static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch,
+                        const Type *t)
 {
     WeightSource *s = &l->source;
     const bool kept = !diag_full(l->diag);
@@ -328,8 +343,8 @@ static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch, 
     if (!hint) hint = with_near(l, name);
     if (!hint && torch) hint = with_near(l, torch);
     if (!hint) hint = with_shape(l, t);
-    diag_error(l->diag, lower_blame(l, loc), "%s has no tensor '%s' among its %zu%s", s->path,
-               name, s->count, hint);
+    diag_error(l->diag, lower_blame(l, loc), "%s has no tensor '%s' among its %zu%s",
+               s->path, name, s->count, hint);
     s->missed++;
 }
 
@@ -395,14 +410,15 @@ void tell_unread(Lower *l)
         if (!is_unread(&s->stored[i])) continue;
         if (unread < UNREAD) name[unread] = s->stored[i].name;
         if (unread++ < UNREAD && !s->missed)
-            diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads the tensor %s of %s",
-                      s->stored[i].name, file_base(s->stored[i].file));
+            diag_warn(l->diag, WARN_UNREAD_TENSOR, loc,
+                      "no weight reads the tensor %s of %s", s->stored[i].name,
+                      file_base(s->stored[i].file));
     }
     if (s->missed && unread)
         diag_note(l->diag, loc, "%zu weight%s no tensor; no weight reads %s", s->missed,
                   s->missed > 1 ? "s find" : " finds",
                   quoted(l, " and ", name, unread < UNREAD ? unread : UNREAD, unread));
     else if (unread > UNREAD)
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads %zu more tensors of %s",
-                  unread - UNREAD, s->path);
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, loc,
+                  "no weight reads %zu more tensors of %s", unread - UNREAD, s->path);
 }

@@ -22,7 +22,8 @@ static Val declare_state(Lower *l, const Node *n)
     const char *path = module_name(l->m, join_path(l, frame_path(l, l->frame), n->name));
     const Val *old = env_get(&l->states, path);
     if (old) return state_again(l, n, old->u.state);
-    const DType t = n->a->name ? dtype_find(n->a->name, strlen(n->a->name)) : l->float_type;
+    const DType t = n->a->name ? dtype_find(n->a->name, strlen(n->a->name))
+                               : l->float_type;
     if (t == DT_NONE || t == DT_STRING) {
         lower_error(l, n->a->loc, "%s is no element type", n->a->name);
         return val_poison();
@@ -56,7 +57,8 @@ Value *state_value(Lower *l, State *s)
 static bool needs_state(Lower *l, Loc loc, const char *what, Val v)
 {
     if (v.kind == V_STATE) return true;
-    return lower_error(l, loc, "%s takes a state, not %s: `state name: fp16[..]` declares one",
+    return lower_error(l, loc,
+                       "%s takes a state, not %s: `state name: fp16[..]` declares one",
                        what, val_kind(l, v));
 }
 
@@ -82,5 +84,6 @@ Val builtin_write(Lower *l, Loc loc, Val *a, int n)
                     val_kind(l, a[1]));
         return val_poison();
     }
-    return emit(l, loc, NULL, OP_write_state, arg, 2).kind == V_POISON ? val_poison() : a[1];
+    return emit(l, loc, NULL, OP_write_state, arg, 2).kind == V_POISON ? val_poison()
+                                                                       : a[1];
 }

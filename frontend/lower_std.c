@@ -41,7 +41,8 @@ void std_load(Lower *l, File *f)
         if (name) {
             const char *s = text + at + name;
             if (n == MAX_ITEMS) bug("the library has more than %d items", MAX_ITEMS);
-            env_set(l, &f->items, name_intern(&l->m->names, s, strspn(s, letters)), val_int(n));
+            env_set(l, &f->items, name_intern(&l->m->names, s, strspn(s, letters)),
+                    val_int(n));
             f->item[n++].at = at;
         }
         if (n) f->item[n - 1].len = at + size - f->item[n - 1].at;
@@ -75,7 +76,8 @@ Val *lower_std_composite(Lower *l, const char *name)
 {
     File *std = load_file(l, (Loc){ .src = NULL }, l->entry, "std");
     const char *called = arena_printf(&l->arena, "_mil_%s", name);
-    return std ? file_get(l, std, name_intern(&l->m->names, called, strlen(called))) : NULL;
+    return std ? file_get(l, std, name_intern(&l->m->names, called, strlen(called)))
+               : NULL;
 }
 
 const Env *file_names(const File *f) { return f->std ? &f->items : &f->env; }

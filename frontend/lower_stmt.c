@@ -25,7 +25,8 @@ void bind_names(Lower *l, const Node *names, Val v, Loc loc)
     }
     bool fits = v.kind == V_LIST && v.u.list->n == n;
     if (v.kind == V_LIST && !fits)
-        lower_error(l, loc, "there are %d names for %lld values", n, (long long)v.u.list->n);
+        lower_error(l, loc, "there are %d names for %lld values", n,
+                    (long long)v.u.list->n);
     else if (!fits && v.kind != V_POISON)
         lower_error(l, loc, "there are %d names, but one value: %s", n, val_kind(l, v));
     n = 0;
@@ -59,7 +60,8 @@ static void run_assign(Lower *l, const Node *n)
         Val v = val_list(l, count);
         e = n->b->a;
         for (const Node *a = n->a; e; e = e->next, a = a ? a->next : NULL)
-            v.u.list->at[i++] = eval(l, e, a ? join_path(l, l->frame->prefix, a->name) : NULL);
+            v.u.list->at[i++] = eval(l, e,
+                                     a ? join_path(l, l->frame->prefix, a->name) : NULL);
         bind_names(l, n->a, v, n->loc);
         return;
     }
@@ -103,10 +105,12 @@ static void run_for(Lower *l, const Node *n)
     Val in = eval(l, n->b, NULL);
     if (in.kind == V_POISON) return;
     if (in.kind != V_LIST) {
-        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
+        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s",
+                    val_kind(l, in));
         return;
     }
-    for (int64_t i = 0; i < in.u.list->n && !l->frame->returned && lower_step(l, n->loc); i++) {
+    for (int64_t i = 0; i < in.u.list->n && !l->frame->returned && lower_step(l, n->loc);
+         i++) {
         bind_names(l, n->a, in.u.list->at[i], n->loc);
         run_block(l, n->c);
     }
@@ -131,7 +135,8 @@ static const char *assert_values(Lower *l, const Node *n)
     for (size_t i = 0; n->kind == N_BINARY && i < COUNT(compares); i++) {
         if (compares[i] != n->op) continue;
         const Val a = eval(l, n->a, NULL), b = eval(l, n->b, NULL);
-        return text_arg(l, "%s %s %s", val_text(l, a), ast_token_name(n->op), val_text(l, b));
+        return text_arg(l, "%s %s %s", val_text(l, a), ast_token_name(n->op),
+                        val_text(l, b));
     }
     return NULL;
 }

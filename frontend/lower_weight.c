@@ -37,10 +37,11 @@ static bool known_args(Init *in, const char *rule, int n, const char *const *nam
         for (int k = 0; name && k < n; k++) known = known || !strcmp(names[k], name);
         if (known) continue;
         near = name ? name_nearest(name, names, (size_t)n) : NULL;
-        return lower_error(
-            in->l, in->args.at[i].name_loc,
-            name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s", rule,
-            name ? name : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return lower_error(in->l, in->args.at[i].name_loc,
+                           name ? "%s has no argument %s%s%s%s"
+                                : "%s has too many arguments%.0s",
+                           rule, name ? name : "", near ? "; did you mean " : "",
+                           near ? near : "", near ? "?" : "");
     }
     return true;
 }
@@ -120,14 +121,17 @@ static const Const *init_load(Init *in)
     const char *name = given[0] ? weight_name(l, given[0], in->path) : "";
     if (!given[1] && file_has_suffix(name, ".npy")) {
         const char *full = weight_inside(l, in->loc, name);
-        return full ? weight_of_npy(l, in->loc, in->path, in->type, full, given[2]) : NULL;
+        return full ? weight_of_npy(l, in->loc, in->path, in->type, full, given[2])
+                    : NULL;
     }
-    if (given[1] && (file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".gguf"))) {
+    if (given[1]
+        && (file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".gguf"))) {
         const char *full = weight_inside(l, in->loc, name);
         if (!full || !weight_tensors(l, in->loc, full, &file)) return NULL;
         const SafeTensor *s = safetensors_find(&file, l->diag, lower_blame(l, in->loc),
                                                weight_name(l, given[1], in->path));
-        return s ? weight_of_tensor(l, in->loc, in->path, in->type, s, full, given[2]) : NULL;
+        return s ? weight_of_tensor(l, in->loc, in->path, in->type, s, full, given[2])
+                 : NULL;
     }
     lower_error(l, in->loc,
                 "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
@@ -152,8 +156,8 @@ static const Const *value_const(Init *in, const Node *n)
         const Const *c = make_const(l, v, in->type->dtype, n->loc);
         const Shape *s = c ? &c->type->shape : NULL;
         return c
-                    && weight_same_shape(l, n->loc, in->path, in->type, "its value", s->rank,
-                                         s->dim)
+                    && weight_same_shape(l, n->loc, in->path, in->type, "its value",
+                                         s->rank, s->dim)
                  ? c
                  : NULL;
     }
@@ -212,18 +216,20 @@ static const Const *given_const(Lower *l, const Node *n, const Type *t, int give
     const char *path = l->opt->given[given].path;
     l->given_used[given] = true;
     if (!weight_same_shape(l, n->loc, path, t, "what is given for it", s->rank, s->dim)
-        || !weight_same_class(l, n->loc, path, t, "what is given for it", from->type->dtype,
-                              dtypes[from->type->dtype].name))
+        || !weight_same_class(l, n->loc, path, t, "what is given for it",
+                              from->type->dtype, dtypes[from->type->dtype].name))
         return NULL;
-    return t->dtype == from->type->dtype ? from
-                                         : const_convert(l->m, from, t->dtype, path, l->diag);
+    return t->dtype == from->type->dtype
+             ? from
+             : const_convert(l->m, from, t->dtype, path, l->diag);
 }
 
 void check_given(Lower *l)
 {
     for (int i = 0; i < l->opt->ngiven; i++)
         if (!l->given_used[i])
-            diag_error(l->diag, (Loc){ 0 }, "the program declares no weight %s, which is given",
+            diag_error(l->diag, (Loc){ 0 },
+                       "the program declares no weight %s, which is given",
                        l->opt->given[i].path);
 }
 
@@ -271,7 +277,8 @@ Val declare_weight(Lower *l, const Node *n)
     w->as = weight_form(l, n->a->c, t);
     const int given = weight_given(l, path);
     w->value = given < 0 ? choose_const(l, n, t, path) : given_const(l, n, t, given);
-    env_set(l, &l->weights, path, (Val){ .kind = V_NONE, .u.s = (const char *)(void *)w });
+    env_set(l, &l->weights, path,
+            (Val){ .kind = V_NONE, .u.s = (const char *)(void *)w });
     if (l->last_weight) l->last_weight->next = w;
     else l->first_weight = w;
     l->last_weight = w;
@@ -284,7 +291,8 @@ void tell_declared(const Lower *l, DslWeights *out)
     for (const Weight *w = l->first_weight; w; w = w->next) n++;
     *out = (DslWeights){ .at = NEW_ARRAY(&l->m->arena, n + 1, DslWeight) };
     for (const Weight *w = l->first_weight; w; w = w->next)
-        if (w->value) out->at[out->count++] = (DslWeight){ .path = w->path, .value = w->value };
+        if (w->value)
+            out->at[out->count++] = (DslWeight){ .path = w->path, .value = w->value };
 }
 
 /* ---- in a function ----------------------------------------------------------------------- */
@@ -366,12 +374,13 @@ void keep_weights(Lower *l, bool of_file)
         if (weight_promoted(l, w)) continue; /* what is not used is no input */
         if (!w->value || w->of_file != of_file || (of_file && w->used)) continue;
         if (!of_file && w->pass != l->pass) continue;
-        for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
+        for (const struct Made *m = w->made; m; m = m->next)
+            made = made || m->func == l->func;
         if (made) continue;
         /* a statement that failed may be the one that uses it */
         if (!w->told && !l->diag->errors)
-            diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s",
-                      w->path);
+            diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc,
+                      "no statement uses the weight %s", w->path);
         w->told = true;
         weight_whole(l, w);
     }

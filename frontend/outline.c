@@ -68,7 +68,8 @@ static void outline_within(const Region *r, const Node *n)
     if (n->kind != N_EACH) outline_within(r, n->c);
     for (const Node *b = n->b; b; b = b->next) outline_within(r, b);
     if (n->kind == N_LIST)
-        for (const Node *e = n->a ? n->a->next : NULL; e; e = e->next) outline_within(r, e);
+        for (const Node *e = n->a ? n->a->next : NULL; e; e = e->next)
+            outline_within(r, e);
 }
 
 static void outline_statement(const Region *r, const Node *n)
@@ -227,4 +228,7 @@ const char *outline_keyword(int i)
     return i < (int)COUNT(words) ? words[i] : NULL;
 }
 
-const char *outline_member(int i) { return i < tensor_member_count ? tensor_members[i] : NULL; }
+const char *outline_member(int i)
+{
+    return i < tensor_member_count ? tensor_members[i] : NULL;
+}

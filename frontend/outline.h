@@ -12,9 +12,10 @@
  * function. */
 typedef struct {
     const char *name;
-    NodeKind kind; /* IMPORT, PARAM, FN, LAYERDEF, MODEL, ARG, WEIGHT, STATE, LAYER or NAME */
-    bool item;     /* at the top of its file: others may import it */
-    Loc loc;       /* the name itself */
+    NodeKind
+        kind;  /* IMPORT, PARAM, FN, LAYERDEF, MODEL, ARG, WEIGHT, STATE, LAYER or NAME */
+    bool item; /* at the top of its file: others may import it */
+    Loc loc;   /* the name itself */
     uint32_t from, to; /* the offsets between which it may be used */
     const char *file;  /* of an import: what is named */
 } OutlineName;

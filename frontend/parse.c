@@ -71,15 +71,17 @@ static Wanted parse_wanted(const Parser *r)
         const char *text;
         bool goes_on; /* not named where the statement may end */
     } mark[] = {
-        { TK_COMMA, "`,`", true },   { TK_RPAREN, "`)`", false }, { TK_RBRACK, "`]`", false },
-        { TK_ASSIGN, "`=`", false }, { TK_COLON, "`:`", false },  { TK_ARROW, "`->`", false },
-        { TK_LBRACE, "`{`", false }, { TK_RBRACE, "`}`", true },  { TK_IN, "`in`", false },
-        { TK_ELSE, "`else`", true },
+        { TK_COMMA, "`,`", true },   { TK_RPAREN, "`)`", false },
+        { TK_RBRACK, "`]`", false }, { TK_ASSIGN, "`=`", false },
+        { TK_COLON, "`:`", false },  { TK_ARROW, "`->`", false },
+        { TK_LBRACE, "`{`", false }, { TK_RBRACE, "`}`", true },
+        { TK_IN, "`in`", false },    { TK_ELSE, "`else`", true },
     };
     Wanted w = { .count = 0 };
     const bool statement = parse_takes(r->lemon, TK_RETURN);
     const bool begins = statement || parse_takes(r->lemon, TK_FN);
-    const bool name = parse_takes(r->lemon, TK_NAME), value = parse_takes(r->lemon, TK_FLOAT);
+    const bool name = parse_takes(r->lemon, TK_NAME),
+               value = parse_takes(r->lemon, TK_FLOAT);
     const bool behind = !value && parse_takes(r->lemon, TK_PLUS);
     parse_want(&w, begins, statement ? "a statement" : "a definition");
     parse_want(&w, !begins && value, "a value");
@@ -132,7 +134,8 @@ static const struct {
     { "elif", "it is written `else if`" },
     { "then", "what a condition decides stands in { }" },
     { "do", "what is repeated stands in { }" },
-    { "while", "`for` walks a list now; while_loop(c, f, [..]) goes on when the model runs" },
+    { "while",
+      "`for` walks a list now; while_loop(c, f, [..]) goes on when the model runs" },
     { "is", "`==` compares" },
     { "import", "a file is imported by its path: `import \"std\"`" },
     { "from", "a file is imported by its path: `import \"std\"`" },
@@ -170,11 +173,14 @@ static const char *parse_hint(const Parser *r, const Token *t)
     if (t->kind == TK_COLON && parse_takes(r->lemon, TK_LBRACE))
         return "a block stands in { }, without a `:`";
     if (t->kind == TK_GT && r->last.kind == TK_ASSIGN) return "results stand behind `->`";
-    if (t->kind == TK_ASSIGN && r->last.kind == TK_ASSIGN) return "`==` is written as one";
-    if (t->kind == TK_ASSIGN && parse_begins_line(r->last.loc) && parse_takes(r->lemon, TK_EQ))
+    if (t->kind == TK_ASSIGN && r->last.kind == TK_ASSIGN)
+        return "`==` is written as one";
+    if (t->kind == TK_ASSIGN && parse_begins_line(r->last.loc)
+        && parse_takes(r->lemon, TK_EQ))
         return "the line before ends with an operator, so that this one belongs to it";
     if (t->kind == TK_ASSIGN && parse_takes(r->lemon, TK_EQ)) return "`==` compares";
-    if (t->kind == TK_LBRACE && parse_takes(r->lemon, TK_FLOAT)) return "a list stands in [ ]";
+    if (t->kind == TK_LBRACE && parse_takes(r->lemon, TK_FLOAT))
+        return "a list stands in [ ]";
     if (t->kind == TK_LPAREN && parse_is_type(r)) return "dimensions stand in [ ]";
     return NULL;
 }
@@ -294,7 +300,8 @@ static bool parse_skip_statement(Parser *r, Token t)
     int braces = 0;
     for (;;) {
         if (t.kind == TK_LBRACE) braces++;
-        if (!t.kind || (!braces && (t.kind == TK_SEP || (t.kind == TK_RBRACE && r->count))))
+        if (!t.kind
+            || (!braces && (t.kind == TK_SEP || (t.kind == TK_RBRACE && r->count))))
             break;
         if (t.kind == TK_RBRACE && braces) braces--;
         (void)lexer_next(&r->lx, &mute, &t);
@@ -308,12 +315,14 @@ static bool parse_skip_statement(Parser *r, Token t)
 static bool parse_left_open(Parser *r, const Token *t)
 {
     const Token head = r->last;
-    const bool item = (head.kind == TK_MODEL || head.kind == TK_PARAM || head.kind == TK_IMPORT)
+    const bool item = (head.kind == TK_MODEL || head.kind == TK_PARAM
+                       || head.kind == TK_IMPORT)
                    && (t->kind == TK_NAME || t->kind == TK_STRING);
     if (!item || !r->count || !parse_begins_line(head.loc)) return false;
     const Token *in = &r->open[r->count - 1];
     diag_error(r->ast.diag, in->loc, "this `%s` is not closed", ast_token_name(in->kind));
-    diag_note(r->ast.diag, head.loc, "`%s` stands at the top of a program, not in a block",
+    diag_note(r->ast.diag, head.loc,
+              "`%s` stands at the top of a program, not in a block",
               ast_token_name(head.kind));
     parse_break(r, head.loc);
     while (r->count) parse_give(r, (Token){ .kind = TK_RBRACE, .loc = head.loc });
@@ -344,7 +353,8 @@ static void parse_all(Parser *r)
 
 static Node *parse_text(const Lexer *lx, Arena *a, Names *names, Diag *d)
 {
-    Parser r = { .ast = { .arena = a, .names = names, .diag = d, .src = lx->src }, .lx = *lx };
+    Parser r = { .ast = { .arena = a, .names = names, .diag = d, .src = lx->src },
+                 .lx = *lx };
     r.lemon = dsl_parseAlloc(mem_alloc);
     if (!r.lemon) mem_out(0);
     parse_all(&r);
@@ -358,7 +368,8 @@ Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
     return lexer_open(&lx, d, src) ? parse_text(&lx, a, names, d) : NULL;
 }
 
-Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len)
+Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at,
+                     size_t len)
 {
     const Lexer lx = { .src = src, .at = src->text + at, .end = src->text + at + len };
     return parse_text(&lx, a, names, d);

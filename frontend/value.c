@@ -68,7 +68,8 @@ const Shape *val_shape(Val v)
 DType val_dtype(Val v)
 {
     if (v.kind == V_STATE) return v.u.state->type->dtype;
-    return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype : v.u.tensor->type->dtype;
+    return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype
+                              : v.u.tensor->type->dtype;
 }
 
 typedef enum { ALIKE_NO, ALIKE_MAYBE, ALIKE_YES } Alike;
@@ -85,8 +86,9 @@ static Alike list_alikeness(Lower *l, Loc loc, const List *a, const List *b, int
         return ALIKE_NO;
     }
     for (int64_t i = 0; all && i < a->n; i++) {
-        const Alike one = lower_step(l, loc) ? val_alike(l, loc, a->at[i], b->at[i], depth + 1)
-                                             : ALIKE_NO;
+        const Alike one = lower_step(l, loc)
+                            ? val_alike(l, loc, a->at[i], b->at[i], depth + 1)
+                            : ALIKE_NO;
         if (one < all) all = one;
     }
     return all;
@@ -102,7 +104,8 @@ static Alike val_alike(Lower *l, Loc loc, Val a, Val b, int depth)
         same = same && a.kind == V_INT ? a.u.i == b.u.i : val_double(a) == val_double(b);
     else if (same && a.kind == V_BOOL) same = a.u.b == b.u.b;
     else if (same && a.kind == V_STRING) same = !strcmp(a.u.s, b.u.s);
-    else if (same && a.kind == V_LIST) return list_alikeness(l, loc, a.u.list, b.u.list, depth);
+    else if (same && a.kind == V_LIST)
+        return list_alikeness(l, loc, a.u.list, b.u.list, depth);
     else if (same && a.kind != V_NONE) same = a.u.s == b.u.s;
     return same ? ALIKE_YES : ALIKE_NO;
 }
@@ -202,7 +205,8 @@ const char *val_text(Lower *l, Val v)
 const char *val_kind(Lower *l, Val v)
 {
     if (v.kind == V_TENSOR || v.kind == V_WEIGHT)
-        return arena_printf(&l->arena, "%s %s%s", kind_names[v.kind], dtypes[val_dtype(v)].name,
+        return arena_printf(&l->arena, "%s %s%s", kind_names[v.kind],
+                            dtypes[val_dtype(v)].name,
                             shape_text(&l->arena, val_shape(v)));
     if (val_is_number(v) || v.kind == V_BOOL)
         return arena_printf(&l->arena, "the %s %s", strchr(kind_names[v.kind], ' ') + 1,

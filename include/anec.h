@@ -51,8 +51,9 @@ extern "C" {
 
 typedef enum {
     ANEC_OK = 0,
-    ANEC_WRONG = 1,    /* an argument is wrong: a program, a name, a type, a shape */
-    ANEC_USAGE = 2,    /* an option is unknown, has a wrong value, or is not for this model */
+    ANEC_WRONG = 1, /* an argument is wrong: a program, a name, a type, a shape */
+    ANEC_USAGE =
+        2, /* an option is unknown, has a wrong value, or is not for this model */
     ANEC_WORLD = 3,    /* a file, memory or the engine failed */
     ANEC_BUSY = 4,     /* the kernel, or one that it is wired to, is running */
     ANEC_UNLOADED = 5, /* the kernel was unloaded */
@@ -157,8 +158,8 @@ typedef struct {
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
                       anec_error *error);
 /* The same with a config, which holds for the device's models and kernels; it may be NULL. */
-anec_status anec_open_with(const char *backend, const anec_config *config, anec_device **out,
-                           anec_error *error);
+anec_status anec_open_with(const char *backend, const anec_config *config,
+                           anec_device **out, anec_error *error);
 void anec_close(anec_device *device);
 /* The work of a helper: has the engine's compiler leave its files for the program in `folder`.
  * Not 0: it did. The helper writes *answer to its standard output, and frees it by
@@ -203,10 +204,10 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
 typedef struct {
     size_t size;          /* set by the caller: sizeof (anec_step_options) */
     const char *function; /* NULL: main */
-    int scaled;  /* not 0: the gradients are multiplied by another input, loss_scale, which has
+    int scaled; /* not 0: the gradients are multiplied by another input, loss_scale, which has
                     the type and dimensions of the loss */
     int forward; /* not 0: weights are inputs, and there are no gradients */
-    int baked;   /* not 0: the weights are constants in the program, with their present values;
+    int baked; /* not 0: the weights are constants in the program, with their present values;
                     anec_weight still tells their paths and gradients */
     /* paths of the weights that get gradients, "blocks.*.down,head", in which * stands for any
      * text; the others stay inputs. NULL: all */
@@ -218,8 +219,8 @@ typedef struct {
      * below 2^-14 become zero, operands are scaled up by powers of two, and products down */
     int lifted;
 } anec_step_options;
-anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
-                      anec_error *error);
+anec_status anec_step(anec_model *model, const anec_step_options *options,
+                      anec_model **out, anec_error *error);
 /* The path of the i-th weight of a step, in the order of the paths ("blocks.2.w" before
  * "blocks.10.w"), and in *input, which may be NULL, the name of its input. NULL: there are no
  * more. */
@@ -245,7 +246,8 @@ void anec_text_free(char *text);
 /* ---- what is wrong with a model ------------------------------------------------------------ */
 
 typedef struct {
-    size_t size; /* as the library has it: what lies behind it is newer than this header */
+    size_t
+        size; /* as the library has it: what lies behind it is newer than this header */
     /* ANEC_ERROR: the engine is known to refuse the program, to crash or to give wrong numbers, or
      * it is no program; ANEC_WARNING: that is reported, or accuracy or speed suffer; ANEC_NOTE:
      * reports contradict each other; ANEC_FAILURE: a file cannot be read */
@@ -257,8 +259,10 @@ typedef struct {
     const char *text;
     const char *file; /* NULL: none */
     int line, column; /* from 1; line 0: no text has it; columns count code points */
-    const char *function, *op, *value; /* where in the program: "main", "conv", "y"; or NULL */
-    const char *pass; /* that rewrites it when the model is compiled for the target, or NULL */
+    const char *function, *op,
+        *value; /* where in the program: "main", "conv", "y"; or NULL */
+    const char
+        *pass; /* that rewrites it when the model is compiled for the target, or NULL */
     const char *left; /* why no pass rewrites it, or NULL */
 } anec_finding;
 /* Called for each finding; everything in it is valid during the call. */
@@ -266,14 +270,15 @@ typedef void (*anec_found)(void *ctx, const anec_finding *finding);
 /* Tells what `anec --check` finds in a model, for the target of the config; without one an
  * .anedsl is checked for generic, any other as it is written. No engine is needed. ANEC_WRONG: a
  * finding is an error; ANEC_WORLD: one is a failure. config may be NULL. */
-anec_status anec_check(const anec_config *config, const char *path, anec_found found, void *ctx,
-                       anec_error *error);
+anec_status anec_check(const anec_config *config, const char *path, anec_found found,
+                       void *ctx, anec_error *error);
 
 /* Describes how the kernel's function is run. On coreml, from macOS 14.4 on: the device on
  * which Core ML plans to run each operation. On cpu: the steps, for the shapes of the last
  * run where the program does not tell them. format: "text" or "json" (docs/runtime.md). *out
  * is freed by anec_text_free. */
-anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error);
+anec_status anec_plan(anec_kernel *kernel, const char *format, char **out,
+                      anec_error *error);
 
 /* Counts the compiled programs in the config's cache-dir; with `clear` not 0 also removes
  * them. */
@@ -348,8 +353,8 @@ typedef struct anec_parts anec_parts;
  * parts recompute what the forward parts of their layers had, those of the first layers last.
  * 0: no bound. */
 anec_status anec_step_parts(anec_model *model, anec_device *device, anec_device *host,
-                            const anec_step_options *options, uint64_t memory, anec_parts **out,
-                            anec_error *error);
+                            const anec_step_options *options, uint64_t memory,
+                            anec_parts **out, anec_error *error);
 typedef struct {
     size_t size;       /* set by the caller: sizeof (anec_part_info) */
     int program;       /* the number of its program, from 0 */
@@ -368,7 +373,8 @@ const char *anec_part_port(const anec_parts *parts, int i, anec_kind kind, int k
                            const char **value);
 /* The whole step, for asking about its weights; it belongs to `parts`, and is for no target. */
 anec_model *anec_parts_step(const anec_parts *parts);
-uint64_t anec_parts_bytes(const anec_parts *parts); /* bytes kept from part to part in a step */
+uint64_t anec_parts_bytes(
+    const anec_parts *parts); /* bytes kept from part to part in a step */
 void anec_parts_free(anec_parts *parts);
 
 /* ---- kernels: running -------------------------------------------------------------------- */
@@ -463,7 +469,8 @@ void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
  * that it may call is anec_result. anec_wait returns after that, with the status of the run.
  * The next call for the kernel waits for a run that nobody has waited for. */
 typedef void (*anec_done)(void *ctx, anec_status status, const char *message);
-anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_error *error);
+anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx,
+                           anec_error *error);
 anec_status anec_wait(anec_kernel *kernel, anec_error *error);
 
 /* A result of the last run, in memory of the kernel's; valid until the next run, rewiring or
@@ -475,8 +482,9 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
 anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
                        anec_error *error);
 /* Sets a state from a tensor of its type and shape. */
-anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_tensor *tensor,
-                           const char *origin, anec_error *error);
+anec_status anec_set_state(anec_kernel *kernel, const char *name,
+                           const anec_tensor *tensor, const char *origin,
+                           anec_error *error);
 anec_status anec_reset(anec_kernel *kernel, anec_error *error); /* states to zero */
 
 /* ---- the description of a model: optional inputs, images, classes ---------------------------
@@ -497,7 +505,8 @@ typedef struct {
     char sizes[512];
 } anec_feature;
 /* The description of the i-th input, result or state (anec_port). 0: there is none. */
-int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_feature *out);
+int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i,
+                      anec_feature *out);
 
 /* The name of the result that is the label, and in *probabilities, which may be NULL, that
  * of the dictionary (NULL: it is not returned). NULL: the function is no classifier. */
@@ -536,7 +545,8 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
 anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed,
                                anec_tensor *out, anec_error *error);
 /* The initial value of the i-th weight of a step (anec_step), in its declared type. */
-anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error);
+anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out,
+                              anec_error *error);
 /* Makes another model of the language with other values for declared float weights, given by
  * their paths, which are copied. Weights that are not named keep theirs. */
 anec_status anec_with_weights(anec_model *model, const anec_input *weights, int n,
@@ -547,12 +557,13 @@ anec_status anec_save(const anec_model *model, const char *path, anec_error *err
 /* Reads a .npy file in its own type, or the pixels of a .png file as uint8 [height, width,
  * channels] with 1 or 3 channels (only 8 bits a sample, without a palette). config may be
  * NULL. */
-anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
-                             anec_error *error);
+anec_status anec_tensor_load(const anec_config *config, const char *path,
+                             anec_tensor *out, anec_error *error);
 /* Writes a .npy file, which appears whole or not at all. config may be NULL. */
 anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor,
                              const char *path, anec_error *error);
-void anec_tensor_free(anec_tensor *tensor); /* of one that these calls made; sets it to zeros */
+void anec_tensor_free(
+    anec_tensor *tensor); /* of one that these calls made; sets it to zeros */
 
 /* Converts elements first .. first + n - 1 to double, exactly but for large 64-bit integers.
  * 0: the tensor has not so many, or they are texts. */

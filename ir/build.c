@@ -84,8 +84,8 @@ bool build_infer(Builder *b, const char *name, Op *op)
         const Type *t = ok ? module_type(b->m, c->out[i]) : &type_poison;
         if (i < op->nout) op->out[i]->type = t;
         else
-            op_out(b->m, op, func_unique_name(b->block->func, name ? name : op_name(op)), t,
-                   b->loc);
+            op_out(b->m, op, func_unique_name(b->block->func, name ? name : op_name(op)),
+                   t, b->loc);
     }
     arena_free(&scratch);
     return ok;
@@ -104,7 +104,8 @@ Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int na
 {
     Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
     for (int i = 0; i < narg; i++)
-        for (int k = 0; k < arg[i].count; k++) op_arg(b->m, op, arg[i].param, arg[i].val[k]);
+        for (int k = 0; k < arg[i].count; k++)
+            op_arg(b->m, op, arg[i].param, arg[i].val[k]);
     return finish_op(b, name, op);
 }
 
@@ -116,7 +117,8 @@ static void add_built(Builder *b, Op *op, const Param *p, const char *field)
     const bool variadic = (p->flags & P_VARIADIC) != 0;
     if (variadic) memcpy(&several, field, sizeof several);
     else memcpy(&one, field, sizeof one);
-    for (int k = 0; several && k < several->n; k++) op_arg(b->m, op, p->id, several->v[k]);
+    for (int k = 0; several && k < several->n; k++)
+        op_arg(b->m, op, p->id, several->v[k]);
     if (one) op_arg(b->m, op, p->id, one);
     if (!one && !several && !(p->flags & P_OPT) && param_in(p, b->opset))
         bug("%s is built without %s", op_name(op), p->name);
@@ -183,7 +185,8 @@ static Value *built_scalar(BuiltScalars *s, const Block *block, DType t, double 
     if (s->block != block) s->count = 0;
     s->block = block;
     for (int i = 0; i < s->count; i++)
-        if (s->at[i].dtype == t && !memcmp(&s->at[i].value, &v, sizeof v)) return s->at[i].made;
+        if (s->at[i].dtype == t && !memcmp(&s->at[i].value, &v, sizeof v))
+            return s->at[i].made;
     return NULL;
 }
 

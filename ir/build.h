@@ -37,10 +37,11 @@ Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
 Block *block_new(Op *owner, const char *name); /* a nested block of owner */
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
-void block_drop_param(Block *b, const Value *v); /* removes a parameter that nothing uses */
-void block_result(Block *b, Value *v);           /* appends v to what the block yields */
-void func_set_result(Func *f, int i, Value *v);  /* makes v the function's i-th result */
-void func_drop_results(Func *f, int n);          /* keeps the first n results */
+void block_drop_param(Block *b,
+                      const Value *v); /* removes a parameter that nothing uses */
+void block_result(Block *b, Value *v); /* appends v to what the block yields */
+void func_set_result(Func *f, int i, Value *v); /* makes v the function's i-th result */
+void func_drop_results(Func *f, int n);         /* keeps the first n results */
 
 /* Low level: op_new links in an op without arguments and results, which the calls below it
  * add. The name may be one that the op table lacks; op_new_of takes a row of the table. */

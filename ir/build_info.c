@@ -78,7 +78,8 @@ bool build_info_make(Module *m)
 {
     if (attr_get(&m->attrs, attribute)) return false;
     const Const **elem = NEW_ARRAY(&m->arena, COUNT(versions), const Const *);
-    for (size_t i = 0; i < COUNT(versions); i++) elem[i] = const_string(&m->arena, versions[i]);
+    for (size_t i = 0; i < COUNT(versions); i++)
+        elem[i] = const_string(&m->arena, versions[i]);
     build_info_put(m, elem, (int64_t)COUNT(versions));
     return true;
 }
@@ -123,7 +124,8 @@ static bool entry_of(const Func *f, const Value *param, int *result)
     const char *at = build_info_get(f->module, carried);
     Word word[3];
     while (at && param->type->kind == TY_TENSOR && next_entry(&at, word)) {
-        if (!build_info_is(word[0], f->name) || !build_info_is(word[1], param->name)) continue;
+        if (!build_info_is(word[0], f->name) || !build_info_is(word[1], param->name))
+            continue;
         *result = result_named(f, word[2]);
         return !word[2].n
             || (*result >= 0 && type_equal(f->body->result[*result]->type, param->type));

@@ -65,7 +65,8 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
         const Op *made = copy_op(c, op, b, NULL);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
     }
-    for (int i = 0; i < from->nresult; i++) block_result(b, clone_mapped(c, from->result[i]));
+    for (int i = 0; i < from->nresult; i++)
+        block_result(b, clone_mapped(c, from->result[i]));
 }
 
 static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
@@ -135,8 +136,9 @@ static void copy_func(Cloning *c, const Func *f)
     copy_fixed(to, f);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
-        ptrmap_set(&c->made, p,
-                   block_param(to->body, name_for(c, to, p->name), p->type, value_loc(p)));
+        ptrmap_set(
+            &c->made, p,
+            block_param(to->body, name_for(c, to, p->name), p->type, value_loc(p)));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
         const Op *made = copy_op(c, op, to->body, NULL);

@@ -101,7 +101,8 @@ static size_t const_elements(const Const *c)
 
 /* What stands for the bytes of an absent file: zeros, or --random's numbers scaled like
  * weights. */
-static void read_missing(const Const *c, const Module *m, size_t first, size_t n, Tensor *out)
+static void read_missing(const Const *c, const Module *m, size_t first, size_t n,
+                         Tensor *out)
 {
     uint64_t seed = rng_key(m->missing_seed, c->path) + c->offset;
     bool real = dtype_is_float(out->dtype);
@@ -140,8 +141,8 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
 }
 
 /* n elements from the first on, of which a block may hold more. */
-static void put_blocks(const ByteFloat *f, const unsigned char *from, size_t first, size_t n,
-                       float *to)
+static void put_blocks(const ByteFloat *f, const unsigned char *from, size_t first,
+                       size_t n, float *to)
 {
     float block[MAX_BLOCK];
     for (size_t i = 0; i < n;) {
@@ -153,8 +154,8 @@ static void put_blocks(const ByteFloat *f, const unsigned char *from, size_t fir
     }
 }
 
-static void put_coded(const ByteFloat *f, const unsigned char *from, size_t first, size_t n,
-                      void *to)
+static void put_coded(const ByteFloat *f, const unsigned char *from, size_t first,
+                      size_t n, void *to)
 {
     uint16_t *wide = to;
     if (f->block) put_blocks(f, from, first, n, to);
@@ -190,7 +191,8 @@ static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
 }
 
 /* The elements are read in their own type, a run at a time; `at` is where they begin in out. */
-static bool read_run(const Const *c, Diag *d, size_t first, size_t n, Tensor *out, size_t at)
+static bool read_run(const Const *c, Diag *d, size_t first, size_t n, Tensor *out,
+                     size_t at)
 {
     const DType src = c->of->type->dtype;
     double raw[512], part[512];
@@ -281,8 +283,10 @@ static const void *in_memory(const Const *c, Diag *d)
 {
     if (c->kind == CONST_DATA) return c->data;
     if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing))
-        return weight_data(c->file, d, c->loc, c->offset, c->type->dtype, const_elements(c));
-    if (c->kind != CONST_OF || c->width || c->of->type->dtype != c->type->dtype) return NULL;
+        return weight_data(c->file, d, c->loc, c->offset, c->type->dtype,
+                           const_elements(c));
+    if (c->kind != CONST_OF || c->width || c->of->type->dtype != c->type->dtype)
+        return NULL;
     const char *whole = in_memory(c->of, d);
     return whole ? whole + c->first * (size_t)dtypes[c->type->dtype].bits / 8 : NULL;
 }
@@ -308,7 +312,8 @@ bool const_at_hand(const Const *c)
 {
     if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
     if (c->kind == CONST_OF) return const_at_hand(c->of);
-    return c->kind != CONST_BLOB || (c->file && (!c->file->absent || c->file->owner->missing));
+    return c->kind != CONST_BLOB
+        || (c->file && (!c->file->absent || c->file->owner->missing));
 }
 
 /* ---- comparing --------------------------------------------------------------------------- */
@@ -339,8 +344,8 @@ bool const_equal(const Const *a, const Const *b)
     case CONST_MADE:
         return a->made == b->made; /* nobody computes them to compare them */
     case CONST_INIT:
-        return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
-            && !memcmp(&a->b, &b->b, sizeof a->b);
+        return a->init == b->init && a->seed == b->seed
+            && !memcmp(&a->a, &b->a, sizeof a->a) && !memcmp(&a->b, &b->b, sizeof a->b);
     case CONST_GROUP:
         if (a->nelem != b->nelem) return false;
         for (int64_t i = 0; i < a->nelem; i++)
@@ -358,7 +363,8 @@ uint64_t const_hash(const Const *c)
             h = hash_mix(h, (uint64_t)c->type->shape.dim[i]);
     switch (c->kind) {
     case CONST_DATA:
-        return c->type->dtype == DT_STRING ? h : hash_bytes(h, c->data, type_bytes(c->type));
+        return c->type->dtype == DT_STRING ? h
+                                           : hash_bytes(h, c->data, type_bytes(c->type));
     case CONST_BLOB:
         return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
     case CONST_FILE:

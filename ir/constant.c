@@ -16,7 +16,8 @@ static bool made_of(const Value *v, Holds *holds, int depth)
     enum { DEEPEST = 4 };
     if (value_lit(v)) return holds(value_lit(v));
     const Op *op = v->def;
-    if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR) || depth == DEEPEST)
+    if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR)
+        || depth == DEEPEST)
         return false;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
@@ -24,7 +25,8 @@ static bool made_of(const Value *v, Holds *holds, int depth)
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; i < attrs.count; i++)
-        if (op_param(&ops[op->kind], attrs.at[i].name) && !holds(attrs.at[i].val)) return false;
+        if (op_param(&ops[op->kind], attrs.at[i].name) && !holds(attrs.at[i].val))
+            return false;
     return true;
 }
 
@@ -110,8 +112,9 @@ bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d)
     double first;
     if (is_finite(t, &first)) return false;
     if (made_of_finite(op))
-        diag_warn(d, WARN_PRECISION, op_loc(op), "%s, computed from finite constants, holds %g",
-                  op->out[index]->name, first);
+        diag_warn(d, WARN_PRECISION, op_loc(op),
+                  "%s, computed from finite constants, holds %g", op->out[index]->name,
+                  first);
     return true;
 }
 

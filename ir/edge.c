@@ -18,8 +18,9 @@ DType func_fixed(const Func *f, const Value *v)
 static bool is_float_cast(const Op *op)
 {
     const Value *x = op && op->kind == OP_cast ? op_value(op, P_x) : NULL;
-    return x && op->nout == 1 && x->type->kind == TY_TENSOR && dtype_is_float(x->type->dtype)
-        && op->out[0]->type->kind == TY_TENSOR && dtype_is_float(op->out[0]->type->dtype);
+    return x && op->nout == 1 && x->type->kind == TY_TENSOR
+        && dtype_is_float(x->type->dtype) && op->out[0]->type->kind == TY_TENSOR
+        && dtype_is_float(op->out[0]->type->dtype);
 }
 
 bool op_chooses(const Op *op)
@@ -38,7 +39,8 @@ Value *value_chosen_from(const Value *v)
 static const Value *engine_result(const Func *f, const Value *r)
 {
     const Value *from = value_chosen_from(r), *v = from ? from : r;
-    return (v != r || func_fixed(f, r)) && is_float_cast(v->def) ? op_value(v->def, P_x) : v;
+    return (v != r || func_fixed(f, r)) && is_float_cast(v->def) ? op_value(v->def, P_x)
+                                                                 : v;
 }
 
 int func_engine_results(const Func *f, Arena *a, const Value ***out)
@@ -49,7 +51,8 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
     for (int i = 0; i < b->nresult; i++) {
         const Value *r = engine_result(f, b->result[i]);
         if (r->def && op_is_ahead(r->def)) continue;
-        bool have = r != b->result[i] && n && v[n - 1] == r; /* a label and its probabilities */
+        bool have = r != b->result[i] && n
+                 && v[n - 1] == r; /* a label and its probabilities */
         if (!have) v[n++] = r;
     }
     *out = v;
@@ -108,7 +111,8 @@ static bool edge_reads_numbers(const Op *op, AheadSearch *s)
             const Value *v = op->arg[i].val[k];
             if (value_is_const(v)) continue;
             if (edge_number(v, s)) some = true;
-            else if (!edge_is_input(v) && !(v->def && edge_ahead(v->def, s))) return false;
+            else if (!edge_is_input(v) && !(v->def && edge_ahead(v->def, s)))
+                return false;
         }
     return some;
 }

@@ -17,7 +17,8 @@ bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s)
     if (!p && d->quiet) mem_out(bytes);
     if (!p) {
         Arena a = { 0 };
-        diag_fail(d, "no memory for a tensor of %s %s", dtypes[dtype].name, shape_text(&a, s));
+        diag_fail(d, "no memory for a tensor of %s %s", dtypes[dtype].name,
+                  shape_text(&a, s));
         arena_free(&a);
         return false;
     }
@@ -32,8 +33,8 @@ bool tensor_again(Tensor *t, Diag *d, DType dtype, const Shape *s)
 {
     const Type type = { .kind = TY_TENSOR, .dtype = dtype, .shape = *s };
     size_t n;
-    if (!t->owned || t->is_list || dtype == DT_STRING || t->dtype == DT_STRING || !t->bytes
-        || !shape_count(s, &n) || type_bytes(&type) != t->bytes) {
+    if (!t->owned || t->is_list || dtype == DT_STRING || t->dtype == DT_STRING
+        || !t->bytes || !shape_count(s, &n) || type_bytes(&type) != t->bytes) {
         tensor_free(t);
         return tensor_alloc(t, d, dtype, s);
     }
@@ -89,7 +90,8 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
         .is_list = true, .fixed = src->fixed, .dtype = src->dtype, .shape = src->shape
     };
     dst->item = mem_zero((size_t)src->nitem + 1, sizeof *dst->item);
-    if (!dst->item) return diag_fail(d, "no memory for a list of %lld", (long long)src->nitem);
+    if (!dst->item)
+        return diag_fail(d, "no memory for a list of %lld", (long long)src->nitem);
     for (dst->nitem = 0; dst->nitem < src->nitem; dst->nitem++) {
         Tensor *from = src->item[dst->nitem];
         if (!from) continue;

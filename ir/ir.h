@@ -29,8 +29,8 @@ typedef enum {
     CONST_BLOB, /* bytes in a weight file, found through BLOBFILE(path, offset) */
     /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
     CONST_FILE,
-    CONST_INIT,  /* generated: one number everywhere, or seeded normal or uniform numbers */
-    CONST_OF,    /* elements of another literal from `first` on, converted when read */
+    CONST_INIT, /* generated: one number everywhere, or seeded normal or uniform numbers */
+    CONST_OF,   /* elements of another literal from `first` on, converted when read */
     CONST_MADE,  /* the result of an op on other literals, computed when read */
     CONST_GROUP, /* list, tuple, dict: `elem` (a dict's are key, value, key, value ..) */
 } ConstKind;
@@ -63,7 +63,7 @@ struct Const {
         const Const **elem; /* GROUP */
         struct {
             union {
-                const char *path;     /* BLOB: as written, "@model_path/weights/weight.bin" */
+                const char *path; /* BLOB: as written, "@model_path/weights/weight.bin" */
                 const void *src_data; /* FILE: first element; C order */
             };
             union {
@@ -132,7 +132,8 @@ const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
  * into ops whose results are in `made`, which may be NULL) and are used nowhere else lose their
  * mark Op.keep, so that dce removes them. */
 void op_let_weights_go(const Op *op, const PtrMap *made);
-size_t const_made_from(const Const *c); /* bytes of all literals that a MADE is computed from */
+size_t const_made_from(
+    const Const *c); /* bytes of all literals that a MADE is computed from */
 /* The largest literal that a MADE is computed from. */
 const Const *const_made_largest(const Const *c);
 /* Elements of c from `first` on as a literal of shape s; nothing is copied. NULL: c is a group,
@@ -206,10 +207,11 @@ static inline Literal const_literal(const Const *c)
 
 /* An argument of one value points to that value's `self`, one of several into an ArgList. */
 typedef struct {
-    Value *const *val;  /* arg_count of them; written by arg_put and arg_add alone */
-    uint32_t at;        /* arg_loc; len 0: no place of its own */
-    unsigned param : 8; /* a ParamId; P_NONE: the op's row has no parameter of this name */
-    bool listed : 1;    /* val points into an ArgList */
+    Value *const *val; /* arg_count of them; written by arg_put and arg_add alone */
+    uint32_t at;       /* arg_loc; len 0: no place of its own */
+    unsigned
+        param : 8;   /* a ParamId; P_NONE: the op's row has no parameter of this name */
+    bool listed : 1; /* val points into an ArgList */
     unsigned len : 22;
 } Arg;
 
@@ -258,7 +260,8 @@ struct Op {
     int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     uint8_t opset; /* an Opset: its own, or OPSET_NONE for that of its function */
     bool stop : 1; /* no gradient flows back through it, whatever its row says */
-    bool keep : 1; /* a weight that was declared: dce leaves it although nothing uses it */
+    bool
+        keep : 1; /* a weight that was declared: dce leaves it although nothing uses it */
     /* its attribute `name` equals the name of its first result, and is not among attrs */
     bool named : 1;
     bool tight : 1; /* `arg` is allocated for narg arguments exactly */
@@ -309,7 +312,8 @@ struct Func {
 /* A weight by the path that its author knows ("blocks.2.w"), whatever passes make of it. */
 typedef struct {
     const char *path;
-    const struct Compression *as; /* the compressed form that it is declared in, or NULL */
+    const struct Compression
+        *as; /* the compressed form that it is declared in, or NULL */
 } NamedWeight;
 
 struct Module {
@@ -365,10 +369,12 @@ Func *module_main(const Module *m);
 Func *func_new(Module *m, const char *name, Opset opset);
 bool module_short_scalars(const Module *m);        /* the spelling of program(1.3) */
 const char *module_name(Module *m, const char *s); /* interned */
-const Type *module_tensor(Module *m, DType t, const Shape *s); /* one object for equal types */
+const Type *module_tensor(Module *m, DType t,
+                          const Shape *s); /* one object for equal types */
 /* A copy of t, which may be in another arena, in the module's arena. */
 const Type *module_type(Module *m, const Type *t);
-const WeightFile *module_files(const Module *m); /* the list of those that literals are in */
+const WeightFile *module_files(
+    const Module *m); /* the list of those that literals are in */
 /* Adds a named weight; the number is for Const.weight. */
 uint32_t module_name_weight(Module *m, const char *path, const struct Compression *as);
 /* The named weight that the literal is or is computed from, of several the largest. NULL:
@@ -381,7 +387,8 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL 
 /* All attributes of an op. `one` is memory of the caller's that the list may lie in. */
 Attrs op_attrs(const Op *op, Attr *one);
 const Const *op_attr(const Op *op, const char *name);
-void op_set_attr(Module *m, Op *op, const char *name, const Const *val); /* NULL removes */
+void op_set_attr(Module *m, Op *op, const char *name,
+                 const Const *val);                 /* NULL removes */
 void op_take_attrs(Module *m, Op *op, Attrs attrs); /* of an op that has none yet */
 
 /* The literal of a const op's result or of an inline literal; NULL: v is neither. */

@@ -89,8 +89,8 @@ static bool copy_args(Making *g, Op *to, const Op *op)
 /* A result can be read a run at a time only where an element is a byte or more. */
 static bool may_be_read(const Type *t)
 {
-    return t->kind == TY_TENSOR && shape_known(&t->shape) && dtypes[t->dtype].bits % 8 == 0
-        && t->dtype != DT_STRING;
+    return t->kind == TY_TENSOR && shape_known(&t->shape)
+        && dtypes[t->dtype].bits % 8 == 0 && t->dtype != DT_STRING;
 }
 
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx)
@@ -114,7 +114,9 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
         if (attrs.at[i].val->type->kind == TY_TENSOR)
             g.leaves += type_bytes(attrs.at[i].val->type);
     struct Made *r = NEW(&m->arena, struct Made);
-    *r = (struct Made){ .m = m, .op = own, .index = index, .cost = g.cost, .leaves = g.leaves };
+    *r = (struct Made){
+        .m = m, .op = own, .index = index, .cost = g.cost, .leaves = g.leaves
+    };
     Const *c = NEW(&m->arena, Const);
     *c = (Const){ .type = op->out[index]->type, .kind = CONST_MADE, .made = r };
     return c;
@@ -151,7 +153,8 @@ void op_let_weights_go(const Op *op, const PtrMap *made)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Op *def = op->arg[i].val[k]->def;
             if (!def || def->kind == OP_NONE) continue;
-            const bool constant = def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR;
+            const bool constant = def->kind == OP_const
+                               || ops[def->kind].flags & F_CONSTEXPR;
             if (constant) def->keep = false;
             if (constant || (made && ptrmap_get(made, def->out[0])))
                 op_let_weights_go(def, made);
@@ -167,7 +170,8 @@ const Const *const_made_largest(const Const *c)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Const *one = value_lit(op->arg[i].val[k]);
-            if (!largest || type_bytes(one->type) > type_bytes(largest->type)) largest = one;
+            if (!largest || type_bytes(one->type) > type_bytes(largest->type))
+                largest = one;
         }
     return largest;
 }
@@ -208,7 +212,10 @@ static bool made_computed(const Const *c, Diag *d, Tensor *out)
     return ok;
 }
 
-bool made_tensor(const Const *c, Diag *d, Tensor *out) { return made_computed(c, d, out); }
+bool made_tensor(const Const *c, Diag *d, Tensor *out)
+{
+    return made_computed(c, d, out);
+}
 
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
 {

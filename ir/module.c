@@ -82,7 +82,8 @@ const NamedWeight *const_weight(const Module *m, const Const *c)
     for (;;) {
         if (c->weight) return c->weight < m->nweight ? &m->weight[c->weight] : NULL;
         if (c->kind == CONST_OF) c = c->of;
-        else if (c->kind == CONST_MADE && const_made_largest(c)) c = const_made_largest(c);
+        else if (c->kind == CONST_MADE && const_made_largest(c))
+            c = const_made_largest(c);
         else return NULL;
     }
 }
@@ -179,6 +180,7 @@ int func_next_suffix(Func *f, const char *base)
     NameNote *note = name_note(base);
     const bool own = note->owner && note->owner == short_number(f);
     if (own && note->count < UINT16_MAX) return note->count++;
-    if (own && claim_shared(f, base)) name_slot(f->used, f->used_cap, base)->next = UINT16_MAX;
+    if (own && claim_shared(f, base))
+        name_slot(f->used, f->used_cap, base)->next = UINT16_MAX;
     return name_slot(f->used, f->used_cap, base)->next++;
 }

@@ -158,7 +158,10 @@ static const Source *op_source(const Op *op)
     return op->source ? op->parent->func->module->known[op->source - 1] : NULL;
 }
 
-Loc op_loc(const Op *op) { return (Loc){ .src = op_source(op), .at = op->at, .len = op->len }; }
+Loc op_loc(const Op *op)
+{
+    return (Loc){ .src = op_source(op), .at = op->at, .len = op->len };
+}
 
 void op_set_loc(Op *op, Loc loc)
 {
@@ -188,7 +191,8 @@ Value *value_placed(Module *m, Loc loc)
 
 Value *literal_placed(Module *m, const Const *c, Loc loc)
 {
-    const bool own = loc.src == c->loc.src && loc.at == c->loc.at && loc.len == c->loc.len;
+    const bool own = loc.src == c->loc.src && loc.at == c->loc.at
+                  && loc.len == c->loc.len;
     Value *v = own ? &NEW(&m->arena, Literal)->v : placed(m, loc, sizeof(PlacedValue));
     v->type = c->type;
     v->has_lit = true;
@@ -215,7 +219,9 @@ Loc value_loc(const Value *v)
 {
     if (v->len || v->placed)
         return (Loc){ .src = source_of_value(v), .at = v->at, .len = v->len };
-    return v->def ? op_loc(v->def) : value_lit(v) ? value_lit(v)->loc : (Loc){ .src = NULL };
+    return v->def       ? op_loc(v->def)
+         : value_lit(v) ? value_lit(v)->loc
+                        : (Loc){ .src = NULL };
 }
 
 /* Of a value that stands in the source of its op or literal; else nowhere of its own. */
@@ -228,7 +234,8 @@ static void value_set_loc(Value *v, Loc loc)
 
 Loc arg_loc(const Op *op, const Arg *a)
 {
-    return a->len ? (Loc){ .src = op_source(op), .at = a->at, .len = a->len } : op_loc(op);
+    return a->len ? (Loc){ .src = op_source(op), .at = a->at, .len = a->len }
+                  : op_loc(op);
 }
 
 void arg_set_loc(const Op *op, Arg *a, Loc loc)
@@ -370,7 +377,8 @@ static Arg *op_arg_slot(const Op *op, ParamId p)
 /* One value's list is in the value, so that it takes no room in whoever has it. */
 static Value *const *list_of_one(Value *v)
 {
-    if (v->self != v) v->self = v; /* copies of a function share literals, and threads copies */
+    if (v->self != v)
+        v->self = v; /* copies of a function share literals, and threads copies */
     return &v->self;
 }
 
@@ -508,10 +516,13 @@ void op_put_arg(Op *op, int arg, int k, Value *v)
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);
-    if (op->nout == OP_RESULTS) bug("%s has more than %d results", op_name(op), OP_RESULTS);
-    *v = (Value){
-        .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .id = ++m->nvalue
-    };
+    if (op->nout == OP_RESULTS)
+        bug("%s has more than %d results", op_name(op), OP_RESULTS);
+    *v = (Value){ .name = module_name(m, name),
+                  .type = t,
+                  .def = op,
+                  .index = op->nout,
+                  .id = ++m->nvalue };
     value_set_loc(v, loc);
     v->has_lit = op->kind == OP_const;
     func_claim_name(op->parent->func, v->name);

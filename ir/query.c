@@ -44,7 +44,8 @@ static bool literal_of(const Value *v, double room[SMALL / 8], Tensor *out)
     const Const *c = v ? value_lit(v) : NULL;
     Diag quiet = { .quiet = true };
     if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return false;
-    *out = tensor_view(c->type->dtype, &c->type->shape, c->kind == CONST_DATA ? c->data : room);
+    *out = tensor_view(c->type->dtype, &c->type->shape,
+                       c->kind == CONST_DATA ? c->data : room);
     bool ok = c->kind == CONST_DATA || out->bytes <= SMALL;
     if (ok && c->kind != CONST_DATA) ok = const_read(c, &quiet, 0, out->count, room);
     diag_free(&quiet);
@@ -72,7 +73,8 @@ bool value_bool(const Value *v, bool *out)
 /* Element k is that number, and none that only rounds to it. */
 static bool is_number(const Tensor *t, size_t k, double first)
 {
-    if (dtype_is_float(t->dtype) || t->dtype == DT_BOOL) return tensor_float(t, k) == first;
+    if (dtype_is_float(t->dtype) || t->dtype == DT_BOOL)
+        return tensor_float(t, k) == first;
     return fabs(first) < 0x1p63 && tensor_int(t, k) == (int64_t)first;
 }
 
@@ -83,7 +85,8 @@ static bool all_equal(const Const *c, double *out)
     const size_t run = COUNT(room);
     Diag quiet = { .quiet = true };
     size_t n;
-    bool ok = shape_count(&c->type->shape, &n) && n > 0 && dtypes[c->type->dtype].bits % 8 == 0;
+    bool ok = shape_count(&c->type->shape, &n) && n > 0
+           && dtypes[c->type->dtype].bits % 8 == 0;
     for (size_t i = 0; ok && i < n; i += run) {
         const Shape s = SHAPE((int64_t)(n - i < run ? n - i : run));
         const Tensor t = tensor_view(c->type->dtype, &s, room);
@@ -153,9 +156,15 @@ static bool block_read(const Block *b, OpReader *fn, void *ctx)
     return true;
 }
 
-bool func_read(const Func *f, OpReader *fn, void *ctx) { return block_read(f->body, fn, ctx); }
+bool func_read(const Func *f, OpReader *fn, void *ctx)
+{
+    return block_read(f->body, fn, ctx);
+}
 
-bool func_visit(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
+bool func_visit(Func *f, OpVisitor *fn, void *ctx)
+{
+    return block_walk(f->body, fn, ctx);
+}
 
 bool func_walk(Func *f, OpVisitor *fn, void *ctx)
 {

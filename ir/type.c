@@ -5,7 +5,8 @@
 
 const DTypeInfo dtypes[DT_COUNT] = {
     [DT_NONE] = { .name = "none", .npy = "", .safetensors = "", .schema = "" },
-#define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_, edge_) \
+#define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_, \
+           edge_) \
     [DT_##id] = { .name = text, \
                   .bits = bits_, \
                   .cls = class_, \
@@ -34,14 +35,20 @@ DType dtype_find(const char *name, size_t len)
         if (is) return (DType)i; \
     return DT_NONE
 
-DType dtype_of_npy(const char *descr) { DTYPE_OF(*descr && !strcmp(dtypes[i].npy, descr)); }
+DType dtype_of_npy(const char *descr)
+{
+    DTYPE_OF(*descr && !strcmp(dtypes[i].npy, descr));
+}
 
 DType dtype_of_safetensors(const char *name)
 {
     DTYPE_OF(*name && !strcmp(dtypes[i].safetensors, name));
 }
 
-DType dtype_of_spec(uint64_t number) { DTYPE_OF(number && (uint64_t)dtypes[i].spec == number); }
+DType dtype_of_spec(uint64_t number)
+{
+    DTYPE_OF(number && (uint64_t)dtypes[i].spec == number);
+}
 
 DType dtype_of_array(uint64_t number) { DTYPE_OF(number && dtypes[i].array == number); }
 
@@ -87,7 +94,8 @@ const ByteFloat *byte_float_of_file(const char *stored)
 
 const char *byte_float_name(int i)
 {
-    return (size_t)i < COUNT(byte_floats) && byte_floats[i].widen ? byte_floats[i].name : NULL;
+    return (size_t)i < COUNT(byte_floats) && byte_floats[i].widen ? byte_floats[i].name
+                                                                  : NULL;
 }
 
 /* ---- shapes ------------------------------------------------------------------------------ */
@@ -109,7 +117,8 @@ bool shape_known(const Shape *s)
 
 bool shape_equal(const Shape *a, const Shape *b)
 {
-    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
+    return a->rank == b->rank
+        && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
 }
 
 bool shape_fits(const Shape *a, const Shape *b)
@@ -206,7 +215,10 @@ static Type *type_of_subs(Arena *a, TypeKind kind, int n, const Type *const *sub
     return r;
 }
 
-const Type *type_state(Arena *a, const Type *of) { return type_of_subs(a, TY_STATE, 1, &of); }
+const Type *type_state(Arena *a, const Type *of)
+{
+    return type_of_subs(a, TY_STATE, 1, &of);
+}
 
 const Type *type_list(Arena *a, const Type *of, int64_t length)
 {
@@ -232,7 +244,8 @@ static bool type_matches(const Type *a, const Type *b, bool loosely)
     if (a->kind != b->kind || a->nsub != b->nsub || a->nfield != b->nfield) return false;
     if (a->kind == TY_TENSOR || a->kind == TY_BUFFER) {
         if (a->dtype != b->dtype) return false;
-        if (loosely ? !shape_fits(&a->shape, &b->shape) : !shape_equal(&a->shape, &b->shape))
+        if (loosely ? !shape_fits(&a->shape, &b->shape)
+                    : !shape_equal(&a->shape, &b->shape))
             return false;
     }
     if (a->kind == TY_LIST && a->length != b->length
@@ -329,7 +342,8 @@ const Type *module_type(Module *m, const Type *t)
     for (int i = 0; i < t->nsub; i++) r->sub[i] = module_type(m, t->sub[i]);
     if (t->nfield) r->field = NEW_ARRAY(&m->arena, t->nfield, struct TypeField);
     for (int i = 0; i < t->nfield; i++)
-        r->field[i] = (struct TypeField){ module_name(m, t->field[i].name), t->field[i].dims };
+        r->field[i] = (struct TypeField){ module_name(m, t->field[i].name),
+                                          t->field[i].dims };
     return r;
 }
 

@@ -30,7 +30,8 @@ enum { MADE_MOST = 4 }; /* from then on values are in the index whenever they ar
 
 static void uses_add(Uses *u, Value *v, Op *op)
 {
-    if (v->name) v->noted = true; /* copies of a function share literals, and threads copies */
+    if (v->name)
+        v->noted = true; /* copies of a function share literals, and threads copies */
     User *first = values_get(&u->user_of, v), *user;
     if (first && first->op == op) return;
     user = NEW(&u->arena, User);
@@ -89,7 +90,8 @@ static bool index_op(void *ctx, Op *op)
     for (int i = 0; i < op_nblock(op); i++)
         uses_note(op_block(op, i)->param, op_block(op, i)->nparam);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < arg_count(&op->arg[i]); k++) uses_add(ctx, op->arg[i].val[k], op);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            uses_add(ctx, op->arg[i].val[k], op);
     for (int i = 0; i < op_nblock(op); i++)
         for (int k = 0; k < op_block(op, i)->nresult; k++)
             uses_add(ctx, op_block(op, i)->result[k], op);

@@ -46,8 +46,8 @@ static void check_names(Verify *v, const Block *b)
 {
     for (int i = 0; i < b->nparam; i++)
         if (seen_before(b->param[i])) {
-            diag_error(v->diag, value_loc(b->param[i]), "%s is the name of two parameters",
-                       b->param[i]->name);
+            diag_error(v->diag, value_loc(b->param[i]),
+                       "%s is the name of two parameters", b->param[i]->name);
             verify_wrong(v);
         }
     for (const Op *op = b->first; op; op = op->next)
@@ -85,8 +85,9 @@ static void check_const(Verify *v, const Op *op)
         return;
     }
     if (type_equal(op->out[0]->type, val->type)) return;
-    diag_error(v->diag, op_loc(op), "%s is declared %s, but its value is %s", op->out[0]->name,
-               type_text(v->scratch, op->out[0]->type), type_text(v->scratch, val->type));
+    diag_error(v->diag, op_loc(op), "%s is declared %s, but its value is %s",
+               op->out[0]->name, type_text(v->scratch, op->out[0]->type),
+               type_text(v->scratch, val->type));
     verify_wrong(v);
 }
 
@@ -107,18 +108,22 @@ static void check_literals(Verify *v, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->def) check_dim(v, value_lit(op->arg[i].val[k]), op_loc(op));
-    bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
+            if (!op->arg[i].val[k]->def)
+                check_dim(v, value_lit(op->arg[i].val[k]), op_loc(op));
+    bool data = op->kind == OP_const
+             || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
-    for (int i = 0; data && i < attrs.count; i++) check_dim(v, attrs.at[i].val, op_loc(op));
+    for (int i = 0; data && i < attrs.count; i++)
+        check_dim(v, attrs.at[i].val, op_loc(op));
 }
 
 static void check_results(Verify *v, Op *op, const Call *c)
 {
     if (c->nout != op->nout) {
-        diag_error(v->diag, op_loc(op), "%s has %d result%s, but %d %s named", op_name(op),
-                   c->nout, c->nout == 1 ? "" : "s", op->nout, op->nout == 1 ? "is" : "are");
+        diag_error(v->diag, op_loc(op), "%s has %d result%s, but %d %s named",
+                   op_name(op), c->nout, c->nout == 1 ? "" : "s", op->nout,
+                   op->nout == 1 ? "is" : "are");
         verify_wrong(v);
         return;
     }
@@ -142,19 +147,23 @@ static const char *types_of(Arena *a, int n, Value *const *val)
     Buf b = { 0 };
     for (int i = 0; i < n; i++)
         buf_printf(&b, "%s%s", i ? ", " : "", type_text(a, val[i]->type));
-    const char *s = arena_strndup(a, b.s ? b.s : "nothing", b.s ? b.len : strlen("nothing"));
+    const char *s = arena_strndup(a, b.s ? b.s : "nothing",
+                                  b.s ? b.len : strlen("nothing"));
     buf_free(&b);
     return s;
 }
 
-static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *const *like)
+static bool block_yields(Verify *v, const Op *op, const Block *b, int n,
+                         Value *const *like)
 {
     bool same = b->nresult == n;
-    for (int i = 0; same && i < n; i++) same = type_fits(b->result[i]->type, like[i]->type);
+    for (int i = 0; same && i < n; i++)
+        same = type_fits(b->result[i]->type, like[i]->type);
     if (same) return true;
-    diag_error(v->diag, op_loc(op), "%s: its %s yields %s where %s is needed", op_name(op),
-               b == op_block(op, 0) ? "first block" : "second block",
-               types_of(v->scratch, b->nresult, b->result), types_of(v->scratch, n, like));
+    diag_error(v->diag, op_loc(op), "%s: its %s yields %s where %s is needed",
+               op_name(op), b == op_block(op, 0) ? "first block" : "second block",
+               types_of(v->scratch, b->nresult, b->result),
+               types_of(v->scratch, n, like));
     return verify_wrong(v);
 }
 
@@ -263,16 +272,22 @@ static void check_func(Verify *v)
 static bool verify_func(Func *f, Diag *d, bool retype, bool doubt)
 {
     Arena scratch = { 0 };
-    Verify v = {
-        .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true
-    };
+    Verify v = { .func = f,
+                 .diag = d,
+                 .scratch = &scratch,
+                 .retype = retype,
+                 .doubt = doubt,
+                 .ok = true };
     check_func(&v);
     value_set_free(&v.scope);
     arena_free(&scratch);
     return v.ok;
 }
 
-bool func_infer(Func *f, Diag *d, bool retype) { return verify_func(f, d, retype, false); }
+bool func_infer(Func *f, Diag *d, bool retype)
+{
+    return verify_func(f, d, retype, false);
+}
 
 bool module_verify(Module *m, Diag *d, const char *after)
 {
@@ -280,7 +295,8 @@ bool module_verify(Module *m, Diag *d, const char *after)
     const int fails = d->fails;
     /* before any pass: the author's own ops */
     const bool first = !after || !strcmp(after, "lower");
-    if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
+    if (!m->first)
+        ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {
         if (module_func(m, f->name) != f)
             ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
@@ -288,6 +304,7 @@ bool module_verify(Module *m, Diag *d, const char *after)
     }
     /* What a file would not give while a literal was read is the world's. */
     if (!ok && after && fails == d->fails)
-        bug("after the pass %s the program is wrong:\n%s", after, d->text.s ? d->text.s : "");
+        bug("after the pass %s the program is wrong:\n%s", after,
+            d->text.s ? d->text.s : "");
     return ok;
 }

@@ -52,11 +52,12 @@ void weight_file_check(const WeightFile *w, Diag *d, Loc loc)
     uint64_t at = WEIGHT_HEADER, count = 0;
     WeightRecord r;
     if (map->size < WEIGHT_HEADER) {
-        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s has %zu bytes, less than its header", w->real,
-                  map->size);
+        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s has %zu bytes, less than its header",
+                  w->real, map->size);
         return;
     }
-    const uint64_t said = weight_get(map->data, 4), version = weight_get(map->data + 4, 4);
+    const uint64_t said = weight_get(map->data, 4),
+                   version = weight_get(map->data + 4, 4);
     if (version != WEIGHT_VERSION) {
         diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says version %llu; 2 is known", w->real,
                   (unsigned long long)version);
@@ -65,11 +66,12 @@ void weight_file_check(const WeightFile *w, Diag *d, Loc loc)
     for (; record_at(map, at, &r); count++) {
         if (r.offset == at + WEIGHT_RECORD && !in_file(map, &r)) return;
         if (r.offset != at + WEIGHT_RECORD) {
-            diag_warn(d, WARN_WEIGHT_FILE, loc,
-                      "%s: the data of the record at %llu are said to be %llu bytes at %llu, "
-                      "not right after it",
-                      w->real, (unsigned long long)at, (unsigned long long)r.bytes,
-                      (unsigned long long)r.offset);
+            diag_warn(
+                d, WARN_WEIGHT_FILE, loc,
+                "%s: the data of the record at %llu are said to be %llu bytes at %llu, "
+                "not right after it",
+                w->real, (unsigned long long)at, (unsigned long long)r.bytes,
+                (unsigned long long)r.offset);
             return;
         }
         const uint64_t end = r.offset + r.bytes;
@@ -77,8 +79,9 @@ void weight_file_check(const WeightFile *w, Diag *d, Loc loc)
         at = weight_aligned(end);
         if (at == end || at >= map->size || record_at(map, at, &next)) continue;
         if (!record_at(map, end, &next)) break;
-        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s: the record at %llu is not aligned to 64 bytes",
-                  w->real, (unsigned long long)end);
+        diag_warn(d, WARN_WEIGHT_FILE, loc,
+                  "%s: the record at %llu is not aligned to 64 bytes", w->real,
+                  (unsigned long long)end);
         return;
     }
     if (count == said) return;
@@ -100,7 +103,9 @@ WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path)
     char *real = file_join_linked(&m->arena, d, loc, dir, weight_file_relative(path),
                                   m->follow_links);
     WeightFile *w = NEW(&m->arena, WeightFile);
-    *w = (WeightFile){ .owner = m, .path = path, .real = real ? real : path, .refused = !real };
+    *w = (WeightFile){
+        .owner = m, .path = path, .real = real ? real : path, .refused = !real
+    };
     w->next = m->files;
     m->files = w;
     if (!real) return NULL;
@@ -146,38 +151,42 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
     size_t need;
     WeightRecord r;
     if (w->absent)
-        return diag_error(d, loc,
-                          "the weight file %s is absent; --missing-weights zero or random "
-                          "stands in for it",
-                          w->path),
+        return diag_error(
+                   d, loc,
+                   "the weight file %s is absent; --missing-weights zero or random "
+                   "stands in for it",
+                   w->path),
                NULL;
     /* rather than what is wrong with the zeros in it */
     if (!file_stayed(d, &w->map)) return NULL;
     if (!weight_bytes(t, nelem, &need))
-        return diag_error(d, loc, "%zu elements of %s are more than memory can hold", nelem,
-                          dtypes[t].name),
+        return diag_error(d, loc, "%zu elements of %s are more than memory can hold",
+                          nelem, dtypes[t].name),
                NULL;
     if (offset < WEIGHT_HEADER || w->map.size < WEIGHT_RECORD
         || offset > w->map.size - WEIGHT_RECORD)
-        return diag_error_once(d, w, loc, "%s has no record at %llu: the file has %zu bytes",
+        return diag_error_once(d, w, loc,
+                               "%s has no record at %llu: the file has %zu bytes",
                                w->real, at, w->map.size),
                NULL;
     if (!record_at(&w->map, offset, &r))
-        return diag_error(d, loc,
-                          "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
-                          w->real, at, (unsigned long long)weight_get(w->map.data + offset, 4)),
+        return diag_error(
+                   d, loc,
+                   "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
+                   w->real, at, (unsigned long long)weight_get(w->map.data + offset, 4)),
                NULL;
     const char *name = code_name(r.code);
     if (name && strcmp(name, dtypes[t].name) != 0)
-        return diag_error(d, loc, "%s: the record at %llu holds %s, but the literal is %s",
+        return diag_error(d, loc,
+                          "%s: the record at %llu holds %s, but the literal is %s",
                           w->real, at, name, dtypes[t].name),
                NULL;
     if (r.bytes != need)
-        return diag_error(d, loc,
-                          "%s: the record at %llu holds %llu bytes, but the literal needs "
-                          "%zu: %zu elements of %s",
-                          w->real, at, (unsigned long long)r.bytes, need, nelem,
-                          dtypes[t].name),
+        return diag_error(
+                   d, loc,
+                   "%s: the record at %llu holds %llu bytes, but the literal needs "
+                   "%zu: %zu elements of %s",
+                   w->real, at, (unsigned long long)r.bytes, need, nelem, dtypes[t].name),
                NULL;
     if (!in_file(&w->map, &r) || r.offset < WEIGHT_HEADER)
         return diag_error_once(
@@ -191,7 +200,8 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
         return diag_error(d, loc,
                           "%s: the data of the record at %llu begin at %llu, not a "
                           "multiple of the %zu bytes of %s",
-                          w->real, at, (unsigned long long)r.offset, each, dtypes[t].name),
+                          w->real, at, (unsigned long long)r.offset, each,
+                          dtypes[t].name),
                NULL;
     return w->map.data + r.offset;
 }

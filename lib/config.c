@@ -18,7 +18,8 @@ static const Option rows[] = {
 int config_find(const char *name)
 {
     const int row = option_find(rows, CONFIG_COUNT, name, strlen(name));
-    const int letter = name[0] && !name[1] ? option_find_letter(rows, CONFIG_COUNT, *name) : -1;
+    const int letter = name[0] && !name[1] ? option_find_letter(rows, CONFIG_COUNT, *name)
+                                           : -1;
     return row >= 0 || letter < 0 || rows[letter].name ? row : letter;
 }
 
@@ -31,11 +32,12 @@ static const char *no_such_warning(anec_config *c, const char *name)
     for (int i = 0; i < RULE_COUNT; i++) known[WARN_COUNT + i] = rules[i].name;
     const char *near = name_nearest(name, known, COUNT(known));
     if (near)
-        return arena_printf(
-            &c->arena, "there is no warning or rule called %s; did you mean %s?", name, near);
+        return arena_printf(&c->arena,
+                            "there is no warning or rule called %s; did you mean %s?",
+                            name, near);
     return arena_printf(
-        &c->arena, "there is no warning or rule called %s; anec --list-rules shows the rules",
-        name);
+        &c->arena,
+        "there is no warning or rule called %s; anec --list-rules shows the rules", name);
 }
 
 /* Words that name rules are the pipeline's (ruleset_of). */
@@ -78,8 +80,9 @@ const char *config_set(anec_config *c, int row, const char *value)
     const char *name = rows[row].name ? rows[row].name : letter;
     if (!value && rows[row].kind != OPT_FLAG)
         return arena_printf(&c->arena, "%s needs %s", name, rows[row].arg);
-    const char *wrong = row == CONFIG_warn ? set_warning(c, value)
-                                           : option_wrong(&c->arena, &rows[row], name, value);
+    const char *wrong = row == CONFIG_warn
+                          ? set_warning(c, value)
+                          : option_wrong(&c->arena, &rows[row], name, value);
     if (wrong) return wrong;
     if (value) s->text = arena_strdup(&c->arena, value);
     if (rows[row].kind == OPT_LIST) {
@@ -127,7 +130,8 @@ void anec_config_free(anec_config *c)
 static const char *no_such_option(anec_config *c, const char *name)
 {
     const char *near = option_nearest(&c->arena, rows, CONFIG_COUNT, name, strlen(name));
-    return near ? arena_printf(&c->arena, "there is no option %s; did you mean %s?", name, near)
+    return near ? arena_printf(&c->arena, "there is no option %s; did you mean %s?", name,
+                               near)
                 : arena_printf(&c->arena, "there is no option %s", name);
 }
 

@@ -67,12 +67,14 @@ static void put_classes(Buf *out, const Func *f)
 {
     Classifier c;
     if (!described_classifier(f, &c)) return;
-    buf_printf(out, "  classes: %lld, label %s", (long long)c.classes->nelem, c.label->name);
+    buf_printf(out, "  classes: %lld, label %s", (long long)c.classes->nelem,
+               c.label->name);
     if (c.probabilities) buf_printf(out, ", probabilities %s", c.probabilities->name);
     buf_putc(out, '\n');
 }
 
-static void text_group(Buf *out, Arena *a, const Func *f, const Group *g, const Flex *flex)
+static void text_group(Buf *out, Arena *a, const Func *f, const Group *g,
+                       const Flex *flex)
 {
     int width = 0, count = 0;
     for (int i = 0; i < g->n; i++) {
@@ -129,7 +131,8 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     }
     cJSON *all = flex->nconfig ? json_root(cJSON_CreateArray()) : NULL;
     for (int k = 0; k < flex->nconfig; k++)
-        if (flex_shape(flex, p, k)) json_item(all, NULL, json_shape(flex_shape(flex, p, k)));
+        if (flex_shape(flex, p, k))
+            json_item(all, NULL, json_shape(flex_shape(flex, p, k)));
     if (cJSON_GetArraySize(all)) json_item(o, "enumerated", all);
     else json_free(all);
 }
@@ -164,7 +167,8 @@ static void json_classes(cJSON *func, const Func *f)
     if (!described_classifier(f, &c)) return;
     cJSON *o = cJSON_AddObjectToObject(func, "classifier");
     cJSON_AddStringToObject(o, "label", c.label->name);
-    if (c.probabilities) cJSON_AddStringToObject(o, "probabilities", c.probabilities->name);
+    if (c.probabilities)
+        cJSON_AddStringToObject(o, "probabilities", c.probabilities->name);
     cJSON *list = cJSON_AddArrayToObject(o, "classes");
     for (int64_t i = 0; i < c.classes->nelem; i++) {
         const Const *k = c.classes->elem[i];
@@ -174,7 +178,8 @@ static void json_classes(cJSON *func, const Func *f)
     }
 }
 
-static void json_group(cJSON *func, Arena *a, const Func *f, const Group *g, const Flex *flex)
+static void json_group(cJSON *func, Arena *a, const Func *f, const Group *g,
+                       const Flex *flex)
 {
     cJSON *list = json_item(func, g->key, cJSON_CreateArray());
     for (int i = 0; i < g->n; i++) {

@@ -73,7 +73,8 @@ anec_status anec_classes(const anec_kernel *kernel, anec_tensor *out, anec_error
     for (size_t i = 0; ok && i < t.count; i++) {
         Tensor one;
         ok = const_tensor(is.classes->elem[i], &c.d, &one);
-        if (ok) memcpy((char *)t.data + i * (t.bytes / t.count), one.data, t.bytes / t.count);
+        if (ok)
+            memcpy((char *)t.data + i * (t.bytes / t.count), one.data, t.bytes / t.count);
         tensor_free(&one);
     }
     if (!ok) tensor_free(&t);
@@ -98,9 +99,9 @@ static int find_best(const Tensor *p, const Const *classes, anec_class *out, int
     for (size_t i = 0; i < p->count && i < (size_t)classes->nelem; i++) {
         const double v = tensor_float(p, i);
         int at = have;
-        while (
-            at
-            && (v > out[at - 1].probability || (isnan(out[at - 1].probability) && !isnan(v))))
+        while (at
+               && (v > out[at - 1].probability
+                   || (isnan(out[at - 1].probability) && !isnan(v))))
             at--;
         if (at >= n) continue;
         const Const *name = classes->elem[i];
@@ -141,7 +142,8 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
     GIVEN(result);
     GIVEN(path);
     ENTER(&c, kernel, false, error);
-    if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
+    if (!kernel->program->ran)
+        return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const Value *v = NULL;
     const Block *b = kernel->func->body;
     for (int i = 0; i < b->nresult; i++)
@@ -149,8 +151,10 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
     if (v) described(kernel->func, v, false, &a, &is);
     const Tensor *t = is.pixels ? result_of(kernel, v) : NULL;
     bool ok = t
-           || wrong(&c.d, "%s has no result %s that is an image", kernel->func->name, result);
-    ok = ok && picture_of_tensor(&p, &c.d, result, &is, t) && picture_write(&p, &c.d, path);
+           || wrong(&c.d, "%s has no result %s that is an image", kernel->func->name,
+                    result);
+    ok = ok && picture_of_tensor(&p, &c.d, result, &is, t)
+      && picture_write(&p, &c.d, path);
     mem_free(p.data);
     arena_free(&a);
     return call_end(&c, ok);

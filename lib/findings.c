@@ -48,8 +48,8 @@ static void check_break(void *sink, const RuleBreak *b)
     c->hear(c->ctx, &f);
 }
 
-anec_status check_model(Model *m, const anec_config *config, const char *path, bool compiled,
-                        Diag *d, CheckHear *hear, void *ctx)
+anec_status check_model(Model *m, const anec_config *config, const char *path,
+                        bool compiled, Diag *d, CheckHear *hear, void *ctx)
 {
     Pipeline p;
     FindingSink sink = { hear, ctx };
@@ -59,7 +59,8 @@ anec_status check_model(Model *m, const anec_config *config, const char *path, b
     if (!s) s = read_parse(m, config, d);
     if (!s && !m->dsl) s = read_check(m, d);
     if (!s) s = read_pipeline(m, config, d, &p);
-    if (!s && (m->dsl || compiled) && !passes_run(m->module, &p.pass, d)) s = read_failed(d);
+    if (!s && (m->dsl || compiled) && !passes_run(m->module, &p.pass, d))
+        s = read_failed(d);
     if (s) return s;
     p.rules.doubts = true;
     int errors = 0;
@@ -99,8 +100,8 @@ static void hear_finding(void *hearer, const CheckFinding *f)
     guard_resume(g);
 }
 
-anec_status anec_check(const anec_config *config, const char *path, anec_found found, void *ctx,
-                       anec_error *error)
+anec_status anec_check(const anec_config *config, const char *path, anec_found found,
+                       void *ctx, anec_error *error)
 {
     ApiCall c;
     Model m = { 0 };
@@ -112,7 +113,8 @@ anec_status anec_check(const anec_config *config, const char *path, anec_found f
     const anec_status s = check_model(&m, c.config, path, false, &c.d, hear_finding, &h);
     Buf text = { 0 };
     if (s == ANEC_USAGE) buf_puts(&text, m.usage);
-    else buf_message(&text, "%s has %d error%s", path, h.errors, h.errors == 1 ? "" : "s");
+    else
+        buf_message(&text, "%s has %d error%s", path, h.errors, h.errors == 1 ? "" : "s");
     read_free(&m);
     call_end(&c, true);
     if (s) say(error, s, text.s);

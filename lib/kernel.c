@@ -63,9 +63,11 @@ static const char *enter_sources(anec_kernel *k, anec_status *status)
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources)
 {
     anec_status status = ANEC_UNLOADED;
-    if (atomic_exchange(&k->busy, true)) return call_say(c, ANEC_BUSY, "the kernel is at work");
+    if (atomic_exchange(&k->busy, true))
+        return call_say(c, ANEC_BUSY, "the kernel is at work");
     if (k->given_up) return kernel_entered(c, k, status, "the kernel was freed");
-    if (k->model->given_up) return kernel_entered(c, k, status, "the kernel's model was freed");
+    if (k->model->given_up)
+        return kernel_entered(c, k, status, "the kernel's model was freed");
     if (k->model->device->given_up || k->device->given_up)
         return kernel_entered(c, k, status, "the kernel's device was closed");
     if (!k->program) return kernel_entered(c, k, status, "the kernel is unloaded");
@@ -97,8 +99,8 @@ void describe_kernel(anec_kernel *k, char **out)
     const RunsAs *as = &k->program->as;
     set_facts(k, as, program_backend(k->program));
     Buf b = { 0 };
-    buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name, as->io,
-               as->dialect);
+    buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name,
+               as->io, as->dialect);
     if (as->cache) buf_printf(&b, " cache=%s", as->cache);
     if (as->why) buf_printf(&b, " (%s)", as->why);
     *out = b.s;
@@ -118,10 +120,12 @@ static void list_ports(anec_kernel *k)
         if (!k->port[i]) mem_out(((size_t)count[i] + 1) * sizeof(int));
     }
     for (int i = 0; i < b->nparam; i++) {
-        const anec_kind kind = param_is_kept(k->func, b->param[i]) ? ANEC_STATE : ANEC_INPUT;
+        const anec_kind kind = param_is_kept(k->func, b->param[i]) ? ANEC_STATE
+                                                                   : ANEC_INPUT;
         k->port[kind][k->nport[kind]++] = i;
     }
-    for (int i = 0; i < b->nresult; i++) k->port[ANEC_RESULT][k->nport[ANEC_RESULT]++] = i;
+    for (int i = 0; i < b->nresult; i++)
+        k->port[ANEC_RESULT][k->nport[ANEC_RESULT]++] = i;
 }
 
 static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
@@ -129,8 +133,8 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     const Module *m = k->model->m.module;
     k->func = function ? module_func(m, function) : module_main(m);
     if (!k->func)
-        return wrong(&c->d, "the model has no function %s%s", function ? function : "at all",
-                     "");
+        return wrong(&c->d, "the model has no function %s%s",
+                     function ? function : "at all", "");
     const size_t n = (size_t)k->func->body->nparam + 1;
     k->bound = mem_zero(n, sizeof *k->bound);
     k->own = mem_zero(n, sizeof *k->own);
@@ -162,9 +166,9 @@ static anec_kernel *kernel_new(anec_model *model, anec_device *device)
 }
 
 /* The same; emit, if it is not NULL, hears what is wrong in the caller's place. */
-static anec_status kernel_compile(anec_model *model, anec_device *device, const char *function,
-                                  CallTrial *emit, void *ctx, anec_kernel **out,
-                                  anec_error *error)
+static anec_status kernel_compile(anec_model *model, anec_device *device,
+                                  const char *function, CallTrial *emit, void *ctx,
+                                  anec_kernel **out, anec_error *error)
 {
     ApiCall c;
     if (call_start(&c, model->device->config, error)) return call_status(&c);
@@ -179,8 +183,8 @@ static anec_status kernel_compile(anec_model *model, anec_device *device, const 
     return s;
 }
 
-anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit, void *ctx,
-                       anec_kernel **out, anec_error *error)
+anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit,
+                       void *ctx, anec_kernel **out, anec_error *error)
 {
     return kernel_compile(model, model->device, function, emit, ctx, out, error);
 }
@@ -208,7 +212,8 @@ anec_status anec_instance(anec_kernel *kernel, anec_kernel **out, anec_error *er
     ENTER(&c, kernel, false, error);
     const anec_status s = call_end(&c, true);
     return s ? s
-             : anec_compile_on(kernel->model, kernel->device, kernel->func->name, out, error);
+             : anec_compile_on(kernel->model, kernel->device, kernel->func->name, out,
+                               error);
 }
 
 static void kernel_unload(anec_kernel *k)
@@ -269,7 +274,10 @@ void anec_free(anec_kernel *k)
     kernel_release(k);
 }
 
-const char *anec_how(const anec_kernel *k) { return k ? atomic_load(&k->said_how) : NULL; }
+const char *anec_how(const anec_kernel *k)
+{
+    return k ? atomic_load(&k->said_how) : NULL;
+}
 
 const char *anec_fact(const anec_kernel *k, const char *part)
 {
@@ -325,7 +333,8 @@ void tell_tensor(const Tensor *t, anec_tensor *out)
 static void tell_dictionary(const Value *v, anec_tensor *out)
 {
     const Value *p = v->def && op_chooses(v->def) ? op_value(v->def, P_classes) : NULL;
-    *out = (anec_tensor){ .dtype = dtypes[DT_FP64].name, .rank = 1, .shape = { DIM_ANY } };
+    *out =
+        (anec_tensor){ .dtype = dtypes[DT_FP64].name, .rank = 1, .shape = { DIM_ANY } };
     if (!p || p->type->kind != TY_LIST || p->type->length < 0) return;
     out->shape[0] = p->type->length;
     out->bytes = (size_t)p->type->length * sizeof(double);
@@ -345,7 +354,8 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
 
 /* ---- binding ----------------------------------------------------------------------------- */
 
-bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, Tensor *out)
+bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings,
+                 Tensor *out)
 {
     const DType type = t->dtype ? dtype_find(t->dtype, strlen(t->dtype)) : DT_NONE;
     if (type == DT_NONE || (type == DT_STRING && !strings) || t->rank < 0
@@ -358,13 +368,14 @@ bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, 
     for (int i = 0; i < t->rank; i++) fits = fits && t->shape[i] >= 0;
     fits = fits && shape_count(&s, &count) && count < SIZE_MAX / 8;
     if (!fits)
-        return wrong(d, "%s: a dimension is less than 0, or all are too large%s", name, "");
+        return wrong(d, "%s: a dimension is less than 0, or all are too large%s", name,
+                     "");
     *out = tensor_view(type, &s, t->data);
     if (type == DT_STRING) out->bytes = out->count * sizeof(char *);
     if (out->bytes != t->bytes)
         return diag_error(d, (Loc){ 0 },
-                          "%s: a tensor of this type and shape has %zu bytes, not %zu", name,
-                          out->bytes, t->bytes);
+                          "%s: a tensor of this type and shape has %zu bytes, not %zu",
+                          name, out->bytes, t->bytes);
     return (t->data || !t->bytes) || wrong(d, "%s: the tensor has no data%s", name, "");
 }
 
@@ -398,7 +409,8 @@ static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag
     const Type *t = k->func->body->param[p]->type;
     if (t->kind != TY_TENSOR || !shape_known(&t->shape))
         return wrong(d, "%s has no shape of its own: bind a tensor to it%s", input, "");
-    if (!k->own[p].owned && !tensor_alloc(&k->own[p], d, t->dtype, &t->shape)) return false;
+    if (!k->own[p].owned && !tensor_alloc(&k->own[p], d, t->dtype, &t->shape))
+        return false;
     k->bound[p] = (Binding){ .name = k->func->body->param[p]->name, .value = k->own[p] };
     k->bound[p].value.owned = false;
     tell_tensor(&k->own[p], out);
@@ -436,7 +448,8 @@ anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from,
     ENTER(&c, to, false, error);
     anec_status s = from && from != to ? call_enter(&c, from, false) : ANEC_OK;
     if (s) return s;
-    const bool ok = program_wire(to->program, input, from ? from->program : NULL, result, &c.d);
+    const bool ok = program_wire(to->program, input, from ? from->program : NULL, result,
+                                 &c.d);
     s = call_end(&c, ok);
     if (ok) set_source(to, input, from);
     return s;

@@ -63,10 +63,12 @@ static void put_text(Buf *out, Arena *a, const char *func, const Placings *p)
                    "prefers", "cost", "can run on");
     for (int i = 0; i < p->n; i++) {
         const Placing *x = &p->at[i];
-        const char *cost = isnan(x->cost) ? "?" : arena_printf(a, "%.1f %%", 100 * x->cost);
+        const char *cost = isnan(x->cost) ? "?"
+                                          : arena_printf(a, "%.1f %%", 100 * x->cost);
         buf_printf(out, "  %*s%-*s  ", 2 * x->depth, "", op - 2 * x->depth, x->op);
         buf_message(out, "%-*s", name, x->name);
-        buf_printf(out, "  %-14s  %7s  %s\n", plan_device(x->prefers), cost, can_text(a, x));
+        buf_printf(out, "  %-14s  %7s  %s\n", plan_device(x->prefers), cost,
+                   can_text(a, x));
     }
 }
 
@@ -85,8 +87,8 @@ static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
         if (other > name) name = other;
     }
     if (p->nstep)
-        buf_printf(out, "  %-*s  %-*s  %12s  %9s  %s\n", how, "step", name, "result", "bytes",
-                   "MFLOP", "operations");
+        buf_printf(out, "  %-*s  %-*s  %12s  %9s  %s\n", how, "step", name, "result",
+                   "bytes", "MFLOP", "operations");
     for (int i = 0; i < p->nstep; i++) {
         const PlanStep *s = &p->step[i];
         const char *flop = s->flop > 0 ? arena_printf(a, "%.3f", s->flop / 1e6) : "";
@@ -155,7 +157,8 @@ static void put_json(Buf *out, const char *func, const Placings *p)
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
-anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error)
+anec_status anec_plan(anec_kernel *kernel, const char *format, char **out,
+                      anec_error *error)
 {
     ApiCall c;
     Arena a = { 0 };

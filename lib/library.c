@@ -64,7 +64,10 @@ static void let_go(ApiCall *c)
     if (c->kernel[0]) leave(c->kernel[0], c->sources);
 }
 
-anec_status call_status(const ApiCall *c) { return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD; }
+anec_status call_status(const ApiCall *c)
+{
+    return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD;
+}
 
 bool call_lost(ApiCall *c)
 {
@@ -76,7 +79,8 @@ bool call_lost(ApiCall *c)
     else if (wanted > 1)
         snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
     else snprintf(text, sizeof text, "error: out of memory\n");
-    if (c->config->message) c->config->message(c->config->message_ctx, ANEC_FAILURE, text);
+    if (c->config->message)
+        c->config->message(c->config->message_ctx, ANEC_FAILURE, text);
     say(c->error, call_status(c), text + 7);
     return true;
 }

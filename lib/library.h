@@ -29,8 +29,9 @@ struct anec_model {
     atomic_bool given_up;
     anec_device *device;
     Model m;
-    anec_model *of;     /* the model in whose memory m.given is, or NULL */
-    const char *target; /* that it was compiled or rewritten for; NULL: it was not rewritten */
+    anec_model *of; /* the model in whose memory m.given is, or NULL */
+    const char
+        *target; /* that it was compiled or rewritten for; NULL: it was not rewritten */
     Declared *declared; /* by function */
     int ndeclared;
 };
@@ -43,15 +44,17 @@ struct anec_kernel {
     const Func *func;
     Program *program; /* NULL: unloaded */
     atomic_bool busy;
-    _Atomic(anec_kernel *) holder; /* the kernel whose run uses this one, being wired to it */
-    atomic_int asked;              /* behind the parameter that was asked for last */
-    int *port[3];                  /* by anec_kind: its parameters or results, in order */
+    _Atomic(anec_kernel *)
+        holder;       /* the kernel whose run uses this one, being wired to it */
+    atomic_int asked; /* behind the parameter that was asked for last */
+    int *port[3];     /* by anec_kind: its parameters or results, in order */
     int nport[3];
     int found;            /* behind the result or state that was found last */
     Binding *bound;       /* by parameter; without data: nothing is bound */
     Tensor *own;          /* by parameter: the kernel's own memory (anec_buffer) */
     anec_kernel **source; /* by parameter: the kernel that it is wired to */
-    char *how, *how_now;  /* anec_how after compiling, and after a run failed on the engine */
+    char *how,
+        *how_now; /* anec_how after compiling, and after a run failed on the engine */
     _Atomic(const char *) said_how;
     /* for anec_fact, which may be called while a run changes these */
     pthread_mutex_t facts_lock;
@@ -155,15 +158,16 @@ anec_model *step_read(anec_model *model, const anec_device *device,
 void model_bake(anec_model *m);
 
 /* kernel.c: compiles a kernel on trial; emit gets the messages. */
-anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit, void *ctx,
-                       anec_kernel **out, anec_error *error);
+anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit,
+                       void *ctx, anec_kernel **out, anec_error *error);
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 
 void tell_type(const Type *t, anec_tensor *out);
 void tell_tensor(const Tensor *t, anec_tensor *out);
 /* A view of the caller's tensor; false: its type or shape is wrong, reported with `name`. */
-bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, Tensor *out);
+bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings,
+                 Tensor *out);
 int param_of(const anec_kernel *k, const char *name); /* index by name; -1: none */
 /* The type of a parameter before passes; NULL: not known. */
 const Type *declared_type(const anec_kernel *k, int param);

@@ -55,7 +55,8 @@ static void liveness_use(const Run *r, Living *f, size_t at, const Value *v)
 
 static bool takes_no_room(const Op *op)
 {
-    return op->kind == OP_const || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
+    return op->kind == OP_const
+        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
 }
 
 /* Definitions and uses. */

@@ -52,7 +52,8 @@ static anec_status open_device(const char *backend, const BackendOptions *o,
     device->refs = 1;
     device->config = config;
     device->backend = backend_open(backend, o, &c.d);
-    if (!device->backend && diag_ok(&c.d)) wrong(&c.d, "there is no backend %s%s", backend, "");
+    if (!device->backend && diag_ok(&c.d))
+        wrong(&c.d, "there is no backend %s%s", backend, "");
     if (!device->backend) mem_free(device);
     const anec_status s = call_end(&c, diag_ok(&c.d));
     if (!s && config) config->refs++;
@@ -68,11 +69,13 @@ anec_status anec_open(const char *backend, const anec_options *options, anec_dev
     return open_device(backend, &o, NULL, out, error);
 }
 
-anec_status anec_open_with(const char *backend, const anec_config *config, anec_device **out,
-                           anec_error *error)
+anec_status anec_open_with(const char *backend, const anec_config *config,
+                           anec_device **out, anec_error *error)
 {
-    anec_config *own = (anec_config *)(uintptr_t)config; /* the device counts itself there */
-    BackendOptions o = { .cache_dir = config ? config_get(config, CONFIG_cache)->text : NULL };
+    anec_config *own =
+        (anec_config *)(uintptr_t)config; /* the device counts itself there */
+    BackendOptions o = { .cache_dir = config ? config_get(config, CONFIG_cache)->text
+                                             : NULL };
     if (config) o.helper = config->helper;
     if (config && config->phase) o.phase = (PhaseHook){ mark_phase, own };
     return open_device(backend, &o, own, out, error);
@@ -151,7 +154,8 @@ static void keep_declared(anec_model *m)
     m->declared = NEW_ARRAY(&m->m.arena, n, Declared);
     for (const Func *f = m->m.module->first; f; f = f->next) {
         Declared *to = &m->declared[m->ndeclared++];
-        *to = (Declared){ f->name, NEW_ARRAY(&m->m.arena, f->body->nparam, const Type *) };
+        *to = (Declared){ f->name,
+                          NEW_ARRAY(&m->m.arena, f->body->nparam, const Type *) };
         for (int i = 0; i < f->body->nparam; i++) to->type[i] = f->body->param[i]->type;
     }
 }
@@ -184,7 +188,8 @@ static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
         return ANEC_WRONG;
     }
     if (!m->m.weights.count) {
-        wrong(&c->d, "%s declares no weight of floats that %s uses: nothing can be trained",
+        wrong(&c->d,
+              "%s declares no weight of floats that %s uses: nothing can be trained",
               m->m.path, m->m.promote);
         return ANEC_WRONG;
     }
@@ -192,8 +197,8 @@ static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
         if (step_trains(grad->names, m->m.weights.at[i].path))
             buf_printf(&names, "%s%s", names.len ? "," : "", m->m.weights.at[i].input);
     if (grad && !names.len) {
-        diag_error(&c->d, (Loc){ 0 }, "no weight of %s is called %s: it has %s%s", m->m.promote,
-                   grad->names, m->m.weights.at[0].path,
+        diag_error(&c->d, (Loc){ 0 }, "no weight of %s is called %s: it has %s%s",
+                   m->m.promote, grad->names, m->m.weights.at[0].path,
                    m->m.weights.count > 1 ? " and others" : "");
         return ANEC_WRONG;
     }
@@ -232,8 +237,8 @@ void model_counts(const anec_model *m)
 
 /* What follows once there is a text or a container, and ends the call. grad: NULL, or the
  * gradients that the model gets before the passes. */
-static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOptions *grad,
-                               anec_model **out)
+static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s,
+                               GradOptions *grad, anec_model **out)
 {
     if (!s) s = model_read(m, c, grad);
     if (!s) s = model_prepare(m, c);
@@ -381,8 +386,8 @@ static anec_model *step_of(anec_model *model, const anec_step_options *how, ApiC
     return m;
 }
 
-anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
-                      anec_error *error)
+anec_status anec_step(anec_model *model, const anec_step_options *options,
+                      anec_model **out, anec_error *error)
 {
     ApiCall c;
     GradOptions grad;
@@ -449,8 +454,9 @@ const char *anec_main_function(const anec_model *model)
 typedef bool ModelText(Buf *out, const char *path, const Module *m, Diag *d);
 
 /* What two functions write of a model, as text and as JSON. */
-static anec_status model_text(const anec_model *model, const char *format, ModelText *text,
-                              ModelText *json, char **out, anec_error *error)
+static anec_status model_text(const anec_model *model, const char *format,
+                              ModelText *text, ModelText *json, char **out,
+                              anec_error *error)
 {
     ApiCall c;
     Buf buf = { 0 };

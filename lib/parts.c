@@ -33,7 +33,9 @@ struct anec_parts {
  * behind it, which has the reason where the error is in the engine's words. */
 static void trial_emit(void *ctx, DiagKind kind, const char *message)
 {
-    static const char *const words[] = { [DIAG_NOTE] = "note: ", [DIAG_ERROR] = "error: " };
+    static const char *const words[] = {
+        [DIAG_NOTE] = "note: ", [DIAG_ERROR] = "error: "
+    };
     PartProgram *p = ctx;
     const size_t n = strcspn(message, "\n"), at = strlen(p->why);
     const char *word = kind == DIAG_NOTE ? words[DIAG_NOTE] : words[DIAG_ERROR];
@@ -41,8 +43,8 @@ static void trial_emit(void *ctx, DiagKind kind, const char *message)
     if (kind == DIAG_WARNING || p->noted || (kind == DIAG_NOTE) != (at > 0)) return;
     const char *from = mark && mark < message + n ? mark + strlen(word) : message;
     p->noted = kind == DIAG_NOTE;
-    snprintf(p->why + at, WHY_SIZE - at, "%s%.*s", at ? ": " : "", (int)(message + n - from),
-             from);
+    snprintf(p->why + at, WHY_SIZE - at, "%s%.*s", at ? ": " : "",
+             (int)(message + n - from), from);
 }
 
 /* A model of one program of the cut, whose module it gets. */
@@ -82,7 +84,8 @@ static anec_status part_compile(anec_parts *p, PartProgram *to, anec_device *dev
     to->model = m;
     if (s == ANEC_USAGE) return say(error, s, m->m.usage);
     return s ? s
-             : kernel_try(m, p->function, trial ? trial_emit : NULL, to, &to->kernel, error);
+             : kernel_try(m, p->function, trial ? trial_emit : NULL, to, &to->kernel,
+                          error);
 }
 
 static void part_drop(PartProgram *to)
@@ -98,8 +101,10 @@ static void part_drop(PartProgram *to)
 static bool part_fell(const anec_parts *p, PartProgram *to)
 {
     const Program *program = to->kernel->program;
-    if (!p->engine || program_backend(program)->target != &targets[TARGET_host]) return false;
-    snprintf(to->why, WHY_SIZE, "%s", program->as.why ? program->as.why : "no reason given");
+    if (!p->engine || program_backend(program)->target != &targets[TARGET_host])
+        return false;
+    snprintf(to->why, WHY_SIZE, "%s",
+             program->as.why ? program->as.why : "no reason given");
     return true;
 }
 
@@ -180,8 +185,8 @@ static anec_status parts_read(anec_parts *p, anec_model *m, uint64_t memory, Api
 }
 
 /* The step read and cut, in a call of its own. */
-static anec_status parts_cut(anec_model *model, const anec_step_options *how, uint64_t memory,
-                             anec_parts *p, anec_error *error)
+static anec_status parts_cut(anec_model *model, const anec_step_options *how,
+                             uint64_t memory, anec_parts *p, anec_error *error)
 {
     ApiCall c;
     anec_status s;
@@ -208,8 +213,8 @@ static anec_status parts_cut(anec_model *model, const anec_step_options *how, ui
     return s == ANEC_USAGE ? s : end;
 }
 
-static anec_status parts_new(const anec_model *model, const char *function, anec_parts **out,
-                             anec_error *error)
+static anec_status parts_new(const anec_model *model, const char *function,
+                             anec_parts **out, anec_error *error)
 {
     ApiCall c;
     if (call_start(&c, model->device->config, error)) return call_status(&c);
@@ -221,8 +226,8 @@ static anec_status parts_new(const anec_model *model, const char *function, anec
 }
 
 anec_status anec_step_parts(anec_model *model, anec_device *device, anec_device *host,
-                            const anec_step_options *options, uint64_t memory, anec_parts **out,
-                            anec_error *error)
+                            const anec_step_options *options, uint64_t memory,
+                            anec_parts **out, anec_error *error)
 {
     anec_parts *p = NULL;
     GIVEN(out);
@@ -254,7 +259,8 @@ void anec_parts_free(anec_parts *p)
 {
     if (!p) return;
     for (int i = 0; i < p->cut.npart; i++)
-        if (p->kernel[i] != p->program[p->cut.part[i].program].kernel) anec_free(p->kernel[i]);
+        if (p->kernel[i] != p->program[p->cut.part[i].program].kernel)
+            anec_free(p->kernel[i]);
     for (int i = 0; i < p->cut.nprogram; i++) {
         part_drop(&p->program[i]);
         module_free(p->cut.program[i]);

@@ -89,7 +89,8 @@ static void ask_samples(PictureWork *w)
 static bool make_rows(PictureWork *w)
 {
     Picture *p = w->picture;
-    const size_t each = png_get_rowbytes(w->png, w->info), n = (size_t)p->size[SIDE_HEIGHT];
+    const size_t each = png_get_rowbytes(w->png, w->info),
+                 n = (size_t)p->size[SIDE_HEIGHT];
     size_t bytes;
     if (!size_mul(each, n, &bytes)) return false;
     p->data = mem_alloc(bytes + 1);
@@ -110,8 +111,8 @@ static const char *pixels_refused(const PictureWork *w)
 
 static bool picture_decode(PictureWork *w)
 {
-    w->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning, NULL,
-                                      take_memory, give_memory);
+    w->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning,
+                                      NULL, take_memory, give_memory);
     w->info = w->png ? png_create_info_struct(w->png) : NULL;
     snprintf(w->why, sizeof w->why, "there is no memory for it");
     if (!w->info || setjmp(png_jmpbuf(w->png))) return false;
@@ -134,8 +135,8 @@ static bool picture_decode(PictureWork *w)
 static bool picture_encode(PictureWork *w)
 {
     const Picture *p = w->picture;
-    w->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning, NULL,
-                                       take_memory, give_memory);
+    w->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning,
+                                       NULL, take_memory, give_memory);
     w->info = w->png ? png_create_info_struct(w->png) : NULL;
     snprintf(w->why, sizeof w->why, "there is no memory for it");
     if (!w->info || setjmp(png_jmpbuf(w->png))) return false;
@@ -143,7 +144,8 @@ static bool picture_encode(PictureWork *w)
     png_set_IHDR(w->png, w->info, (png_uint_32)p->size[SIDE_WIDTH],
                  (png_uint_32)p->size[SIDE_HEIGHT], p->bits,
                  p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
     png_write_info(w->png, w->info);
     if (p->bits == 16) png_set_swap(w->png);
     const size_t each = (size_t)p->size[SIDE_WIDTH] * (size_t)(p->channels * p->bits / 8);
@@ -194,14 +196,17 @@ static bool read_png(PictureWork *w, Diag *d, const char *path)
     mem_free(w->row);
     file_unmap(&map);
     if (ok && w->refused)
-        return diag_error(d, (Loc){ 0 },
-                          "%s has %s: pixels are taken of 8 bits a sample, grey or red, green "
-                          "and blue; write it anew so",
-                          path, w->refused);
+        return diag_error(
+            d, (Loc){ 0 },
+            "%s has %s: pixels are taken of 8 bits a sample, grey or red, green "
+            "and blue; write it anew so",
+            path, w->refused);
     if (ok && !w->other_size && !drop_alpha(w))
         return diag_error(d, (Loc){ 0 },
-                          "%s has transparent pixels: put it on a background first", path);
-    return ok || diag_error(d, (Loc){ 0 }, "%s is no PNG that can be read: %s", path, w->why);
+                          "%s has transparent pixels: put it on a background first",
+                          path);
+    return ok
+        || diag_error(d, (Loc){ 0 }, "%s is no PNG that can be read: %s", path, w->why);
 }
 
 #else
@@ -235,8 +240,8 @@ static bool read_png(PictureWork *w, Diag *d, const char *path)
 
 /* ---- pixels ------------------------------------------------------------------------------ */
 
-bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
-                        const Described *want)
+bool picture_other_size(Diag *d, const char *path, const char *name,
+                        const int64_t size[2], const Described *want)
 {
     Buf may = { 0 };
     described_sizes(want, &may);
@@ -278,8 +283,8 @@ bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
     if (ok && w.other_size) ok = picture_other_size(d, path, name, p->size, want);
     else if (ok && pixels_channels(want->pixels) == 1 && !make_grey(p))
         ok = diag_error(d, (Loc){ 0 },
-                        "%s has colours, and the image %s is %s: make it grey first", path,
-                        name, pixels_name(want->pixels));
+                        "%s has colours, and the image %s is %s: make it grey first",
+                        path, name, pixels_name(want->pixels));
     if (ok) return true;
     mem_free(p->data);
     *p = (Picture){ 0 };
@@ -296,7 +301,8 @@ bool picture_read_plain(Picture *p, Diag *d, const char *path)
     return false;
 }
 
-bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as, Tensor *out)
+bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as,
+                       Tensor *out)
 {
     const int n = pixels_channels(want->pixels);
     const Shape s = SHAPE(1, n, p->size[SIDE_HEIGHT], p->size[SIDE_WIDTH]);
@@ -304,9 +310,11 @@ bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType a
     if (!tensor_alloc(out, d, as, &s)) return false;
     for (int c = 0; c < n; c++) {
         const int turned = want->pixels == PIXELS_BGR ? n - 1 - c : c;
-        const size_t from = p->channels == 1 ? 0 : (size_t)turned, step = (size_t)p->channels;
+        const size_t from = p->channels == 1 ? 0 : (size_t)turned,
+                     step = (size_t)p->channels;
         for (size_t i = 0; i < plane; i++)
-            tensor_set_float(out, (size_t)c * plane + i, picture_sample(p, i * step + from));
+            tensor_set_float(out, (size_t)c * plane + i,
+                             picture_sample(p, i * step + from));
     }
     return true;
 }
@@ -321,8 +329,9 @@ bool pixels_to_tensor(const Tensor *t, Diag *d, const char *origin, const char *
     bool ok = t->dtype == DT_UINT8 && (s->rank == 3 || (s->rank == 2 && n == 1))
            && (s->rank == 2 || s->dim[2] == n);
     if (!ok)
-        diag_error(d, (Loc){ 0 }, "%s holds %s %s; the image %s takes uint8 [height, width%s]",
-                   origin, dtypes[t->dtype].name, shape_text(&a, s), name, n == 3 ? ", 3" : "");
+        diag_error(d, (Loc){ 0 },
+                   "%s holds %s %s; the image %s takes uint8 [height, width%s]", origin,
+                   dtypes[t->dtype].name, shape_text(&a, s), name, n == 3 ? ", 3" : "");
     arena_free(&a);
     if (!ok) return false;
     p.size[SIDE_WIDTH] = s->dim[1];
@@ -347,10 +356,13 @@ bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *i
     const Shape *s = &t->shape;
     if (t->is_list || s->rank != 4 || s->dim[0] != 1 || s->dim[1] != n || !t->count
         || s->dim[2] > INT32_MAX || s->dim[3] > INT32_MAX)
-        return diag_error(d, (Loc){ 0 }, "the result %s is no image of %d channels", name, n);
+        return diag_error(d, (Loc){ 0 }, "the result %s is no image of %d channels", name,
+                          n);
     const size_t plane = t->count / (size_t)n;
     const bool deep = is->pixels == PIXELS_GRAY16;
-    *p = (Picture){ .size = { s->dim[3], s->dim[2] }, .channels = n, .bits = deep ? 16 : 8 };
+    *p = (Picture){ .size = { s->dim[3], s->dim[2] },
+                    .channels = n,
+                    .bits = deep ? 16 : 8 };
     p->data = mem_zero(t->count, 2);
     if (!p->data) mem_out(2 * t->count);
     for (int c = 0; c < n; c++) {

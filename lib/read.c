@@ -37,7 +37,8 @@ static ReadKind kind_of(const anec_config *c, const char *path)
 static anec_status refuse_kind(Model *m, const char *path)
 {
     if (!strcmp(path, "-"))
-        return read_misuse(m, "the standard input can be .anedsl or .mil: --from says which");
+        return read_misuse(
+            m, "the standard input can be .anedsl or .mil: --from says which");
     if (file_is_dir(path))
         return read_misuse(m,
                            "the folder %s is no %s by its name: give it that "
@@ -55,12 +56,13 @@ anec_status read_suits(Model *m, const anec_config *c)
     if (!m->dsl && !(known && known->named_dims) && config_get(c, CONFIG_set)->count)
         return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
     if (!m->dsl && config_get(c, CONFIG_weights)->count)
-        return read_misuse(m,
-                           "--weights is for .anedsl; a compiled model says itself where its "
-                           "weights are");
+        return read_misuse(
+            m, "--weights is for .anedsl; a compiled model says itself where its "
+               "weights are");
     if (!m->container && config_get(c, CONFIG_part)->count)
         return read_misuse(
-            m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
+            m,
+            "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
     return ANEC_OK;
 }
 
@@ -165,7 +167,8 @@ static anec_status set_missing(Model *m, const anec_config *c)
     else if (!strncmp(v->text, "random", 6) && (!v->text[6] || v->text[6] == ':'))
         m->module->missing = 2;
     bool seeded = m->module->missing == 2 && v->text[6];
-    if (m->module->missing && (!seeded || whole_number(v->text + 7, &m->module->missing_seed)))
+    if (m->module->missing
+        && (!seeded || whole_number(v->text + 7, &m->module->missing_seed)))
         return ANEC_OK;
     return read_misuse(m, "--missing-weights takes random, random:SEED or zero, not '%s'",
                        v->text);
@@ -207,7 +210,8 @@ static int bucket_list(const char *text, int64_t *size)
     for (const char *s = text;; s++) {
         char *end;
         const int64_t v = strtoll(s, &end, 10);
-        if (end == s || v < 1 || v > INT32_MAX || n == MAX_BUCKETS || (n && v <= size[n - 1]))
+        if (end == s || v < 1 || v > INT32_MAX || n == MAX_BUCKETS
+            || (n && v <= size[n - 1]))
             return 0;
         size[n++] = v;
         if (!*end) return n;
@@ -222,16 +226,19 @@ static anec_status set_buckets(Model *m, const anec_config *c, Diag *d)
     int64_t size[MAX_BUCKETS];
     if (!v->count) return ANEC_OK;
     if (config_get(c, CONFIG_target)->count)
-        return read_misuse(m, "--buckets compiles for what runs it: it goes without --target");
+        return read_misuse(
+            m, "--buckets compiles for what runs it: it goes without --target");
     const bool powers = !strcmp(v->text, "powers");
     const int n = powers ? bucket_powers(m, d, size) : bucket_list(v->text, size);
     if (!diag_ok(d)) return read_failed(d);
     if (!n && powers)
-        return read_misuse(m, "--buckets powers is for flexible dimensions that have an end; "
-                              "name the sizes: --buckets 64,128,256");
+        return read_misuse(
+            m, "--buckets powers is for flexible dimensions that have an end; "
+               "name the sizes: --buckets 64,128,256");
     if (!n)
         return read_misuse(
-            m, "--buckets takes growing sizes, as in 64,128,256, or powers, not '%s'", v->text);
+            m, "--buckets takes growing sizes, as in 64,128,256, or powers, not '%s'",
+            v->text);
     int64_t *kept = NEW_ARRAY(&m->module->arena, n, int64_t);
     memcpy(kept, size, (size_t)n * sizeof *kept);
     m->module->bucket = kept;
@@ -280,9 +287,10 @@ void read_free(Model *m)
 
 bool read_wants_passes(const Model *m, const anec_config *c)
 {
-    return m->dsl || config_get(c, CONFIG_target)->count || config_get(c, CONFIG_io)->count
-        || config_get(c, CONFIG_opset)->count || config_get(c, CONFIG_profile)->count
-        || config_get(c, CONFIG_passes)->count || config_get(c, CONFIG_states_as_io)->count;
+    return m->dsl || config_get(c, CONFIG_target)->count
+        || config_get(c, CONFIG_io)->count || config_get(c, CONFIG_opset)->count
+        || config_get(c, CONFIG_profile)->count || config_get(c, CONFIG_passes)->count
+        || config_get(c, CONFIG_states_as_io)->count;
 }
 
 /* A target that asks for what the model already is. */
@@ -348,7 +356,8 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
     if (o->target == &p->own && (opset->count || o->states_as_io) && !io->count)
         p->own.passes = "names";
     ruleset_init(&p->rules, o->target, target->text);
-    if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
+    if (profile->count && !profile_read(&p->rules, d, profile->text))
+        return read_failed(d);
     apply_wishes(&p->rules, config_get(c, CONFIG_warn));
     p->rules.each_doubt = c->asked >> WARN_CONTRADICTED & 1;
     /* Who asks for fp32 against the table gets it, with a warning. */

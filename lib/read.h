@@ -71,7 +71,8 @@ typedef struct {
     Source src;
     Mapped file;
     Module *module;
-    const Target *target; /* for an .anedsl whose options name no target: that of its backend;
+    const Target
+        *target; /* for an .anedsl whose options name no target: that of its backend;
                              NULL: generic */
     /* for an .anedsl (frontend.h): the function whose weights become inputs, or NULL; which
      * weights those are; and the weights themselves, as a result */
@@ -83,13 +84,15 @@ typedef struct {
     DslWeights declared;   /* of an .anedsl: all weights that it declares, as a result */
     const DslGiven *given; /* of an .anedsl: values for weights in place of its own */
     int ngiven;
-    DslBound bound; /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
+    DslBound
+        bound; /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
     void *bound_ctx;
     const char *usage; /* the message of ANEC_USAGE, in the arena */
     Arena arena;
 } Model;
 
-anec_status read_failed(const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by the reports in d */
+anec_status read_failed(
+    const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by the reports in d */
 /* Finds out the kind of the model and reads its text; m->module stays NULL. "-" is the standard
  * input. */
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path);
@@ -126,7 +129,8 @@ typedef struct {
     DiagKind kind;    /* a rule of which reports contradict each other is a DIAG_NOTE */
     bool note;        /* it belongs to the finding before it */
     const Rule *rule; /* that is broken, or NULL: */
-    const char *id; /* the rule's name, the warning's, "invalid" or "unreadable" (the world) */
+    const char
+        *id; /* the rule's name, the warning's, "invalid" or "unreadable" (the world) */
     const char *message; /* valid during the call, as are names of the program */
     const char *left;    /* why no pass mends it here, or NULL */
     Loc loc;
@@ -137,7 +141,7 @@ typedef void CheckHear(void *ctx, const CheckFinding *f);
 /* Opens a model and tells what is wrong with it for the target of the config, one finding after
  * the other, in place of reporting it to d. compiled: of MIL, what the passes leave; an .anedsl
  * is always compiled. ANEC_WRONG: something is an error. ANEC_USAGE: Model.usage. */
-anec_status check_model(Model *m, const anec_config *config, const char *path, bool compiled,
-                        Diag *d, CheckHear *hear, void *ctx);
+anec_status check_model(Model *m, const anec_config *config, const char *path,
+                        bool compiled, Diag *d, CheckHear *hear, void *ctx);
 
 #endif

@@ -120,12 +120,14 @@ static double element_distance(const Tensor *a, const Tensor *b, size_t i)
 
 static bool report_within(double distance_ab, double b, double rtol, double atol)
 {
-    return distance_ab == 0 || (isfinite(distance_ab) && distance_ab <= atol + rtol * fabs(b));
+    return distance_ab == 0
+        || (isfinite(distance_ab) && distance_ab <= atol + rtol * fabs(b));
 }
 
 DType report_precision(const Value *v)
 {
-    const Value *x = v->def && !strcmp(op_name(v->def), "cast") ? op_value(v->def, P_x) : v;
+    const Value *x = v->def && !strcmp(op_name(v->def), "cast") ? op_value(v->def, P_x)
+                                                                : v;
     bool half = x && x->type->kind == TY_TENSOR && x->type->dtype == DT_FP16;
     return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
 }
@@ -146,7 +148,8 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
     }
 }
 
-static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, double atol)
+static Difference difference_of(const Tensor *a, const Tensor *b, double rtol,
+                                double atol)
 {
     Difference r = { 0 };
     for (size_t i = 0; i < a->count; i++) {
@@ -176,7 +179,8 @@ static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference
 {
     buf_printf(out, "  at element %zu: ", d->at);
     if (dtype_is_float(a->dtype)) {
-        buf_printf(out, "%.9g against %.9g", tensor_float(a, d->at), tensor_float(b, d->at));
+        buf_printf(out, "%.9g against %.9g", tensor_float(a, d->at),
+                   tensor_float(b, d->at));
         return;
     }
     report_element(out, a, d->at);
@@ -187,12 +191,14 @@ static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference
 /* Floats of two widths are alike for who gives a tolerance other than 0. */
 static bool are_alike(const Tensor *a, const Tensor *b, const Tolerance *tol)
 {
-    const bool tolerant = (tol->has_rtol && tol->rtol > 0) || (tol->has_atol && tol->atol > 0);
+    const bool tolerant = (tol->has_rtol && tol->rtol > 0)
+                       || (tol->has_atol && tol->atol > 0);
     return a->dtype == b->dtype
         || (tolerant && dtype_is_float(a->dtype) && dtype_is_float(b->dtype));
 }
 
-bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol)
+bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as,
+                    const Tolerance *tol)
 {
     double rtol, atol;
     if (a->is_list || b->is_list) {
@@ -218,7 +224,7 @@ bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const 
     if (!d.bad) buf_puts(out, "  ok\n");
     else put_bad(out, a, b, &d);
     if (d.bad)
-        buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol,
-                   atol);
+        buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count,
+                   rtol, atol);
     return !d.bad;
 }

@@ -9,19 +9,23 @@
 
 /* ---- tensors: summaries and comparisons (report.c) --------------------------------------- */
 
-void report_tensor(Buf *out, const Tensor *t); /* a line: type, range, mean, first elements */
+void report_tensor(Buf *out,
+                   const Tensor *t); /* a line: type, range, mean, first elements */
 
-void report_element(Buf *out, const Tensor *t, size_t i); /* element i; strings are quoted */
+void report_element(Buf *out, const Tensor *t,
+                    size_t i); /* element i; strings are quoted */
 
 typedef struct {
     bool has_rtol, has_atol;
-    double rtol, atol; /* where has_.. is false, the default of the element type is taken */
+    double rtol,
+        atol; /* where has_.. is false, the default of the element type is taken */
 } Tolerance;
 
 /* Writes a line with the largest differences. True: for all elements |a - b| <= atol + rtol
  * |b|. The default tolerance is that of type `as`. Floats of two types are compared where a
  * tolerance other than 0 is given. */
-bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol);
+bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as,
+                    const Tolerance *tol);
 /* The type by whose tolerance a value is compared: fp16 where it is only a cast of fp16,
  * else its own. */
 DType report_precision(const Value *v);

@@ -35,7 +35,10 @@ void anec_value_where(const anec_value *value, char *out, size_t size)
     snprintf(out, size, "%s:%d:%d", loc.src->name, line, col);
 }
 
-const char *anec_op_type(const anec_op *op) { return op ? op_name((const Op *)op) : NULL; }
+const char *anec_op_type(const anec_op *op)
+{
+    return op ? op_name((const Op *)op) : NULL;
+}
 
 const char *anec_op_name(const anec_op *op)
 {
@@ -90,8 +93,8 @@ static void see_phase(void *ctx, const char *phase, bool begins)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* What is bound, and instead of it what is given for this run. */
-static bool kernel_gather(anec_kernel *k, const anec_input *input, int inputs, Binding *in,
-                          int *nin, Diag *d)
+static bool kernel_gather(anec_kernel *k, const anec_input *input, int inputs,
+                          Binding *in, int *nin, Diag *d)
 {
     const int n = k->func->body->nparam;
     bool ok = true;
@@ -114,8 +117,8 @@ static bool kernel_gather(anec_kernel *k, const anec_input *input, int inputs, B
 }
 
 /* Of an entered kernel; ends the call. */
-static anec_status kernel_run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs,
-                              const RunOptions *opt)
+static anec_status kernel_run(ApiCall *c, anec_kernel *k, const anec_input *input,
+                              int inputs, const RunOptions *opt)
 {
     const size_t room = (size_t)k->func->body->nparam + (size_t)inputs + 1;
     Binding *in = mem_zero(room, sizeof *in);
@@ -144,7 +147,8 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
     anec_run_options o = { 0 };
     GIVEN(kernel);
     const int n = inputs < 0 ? 0 : inputs;
-    if (!inputs_given(input, n)) return say(error, ANEC_WRONG, "an input or its name is NULL");
+    if (!inputs_given(input, n))
+        return say(error, ANEC_WRONG, "an input or its name is NULL");
     if (options) memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     RunOptions opt = { .random_seed = o.seed,
                        .max_steps = o.max_steps,
@@ -225,7 +229,8 @@ static void *run_apart(void *kernel)
     return NULL;
 }
 
-anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_error *error)
+anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx,
+                           anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
@@ -280,7 +285,8 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     GIVEN(name);
     GIVEN(out);
     ENTER(&c, kernel, false, error);
-    if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
+    if (!kernel->program->ran)
+        return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const int n = program_results(kernel->program, &b);
     return kernel_tell(&c, kernel, kernel_find(kernel, b, n, name), "result", name, out);
 }
@@ -319,8 +325,9 @@ static bool set_state(anec_kernel *k, const char *name, const anec_tensor *tenso
     return false;
 }
 
-anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_tensor *tensor,
-                           const char *origin, anec_error *error)
+anec_status anec_set_state(anec_kernel *kernel, const char *name,
+                           const anec_tensor *tensor, const char *origin,
+                           anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);

@@ -10,8 +10,9 @@
 /* What is kept as data: a literal of a file or made by a rule, or floats of rank 1 and more;
  * and what decodes compressed weights, with the literals it takes. */
 typedef struct {
-    const void *origin; /* of equal ones, one is counted: the literal, or the decoding op */
-    const char *path;   /* a literal in a weight file instead: path and offset */
+    const void
+        *origin;      /* of equal ones, one is counted: the literal, or the decoding op */
+    const char *path; /* a literal in a weight file instead: path and offset */
     uint64_t offset;
     double elements, bytes;
 } CountedWeight;
@@ -84,7 +85,8 @@ static void add_decoded(Stats *s, const Op *op)
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; i < attrs.count; i++)
-        if (op_param(&ops[op->kind], attrs.at[i].name)) add_literal(s, attrs.at[i].val, true);
+        if (op_param(&ops[op->kind], attrs.at[i].name))
+            add_literal(s, attrs.at[i].val, true);
 }
 
 static int by_place(const void *x, const void *y)
@@ -130,7 +132,8 @@ static bool add_op(void *ctx, const Op *op)
                 add_literal(s, value_lit(op->arg[i].val[k]), stats_decodes(op));
     if (op->kind == OP_const) {
         if (value_lit(op->out[0]))
-            add_literal(s, value_lit(op->out[0]), values_get(&s->decoded, op->out[0]) != NULL);
+            add_literal(s, value_lit(op->out[0]),
+                        values_get(&s->decoded, op->out[0]) != NULL);
         return true;
     }
     s->nop++;
@@ -165,7 +168,8 @@ static int kinds_of(const Stats *s, int at[OP_COUNT + 1])
     for (int i = 0; i <= OP_COUNT; i++) {
         if (!s->kind[i].count || i == OP_const) continue;
         int k = n++;
-        for (; k > 0 && strcmp(kind_name(at[k - 1]), kind_name(i)) > 0; k--) at[k] = at[k - 1];
+        for (; k > 0 && strcmp(kind_name(at[k - 1]), kind_name(i)) > 0; k--)
+            at[k] = at[k - 1];
         at[k] = i;
     }
     return n;
@@ -176,8 +180,8 @@ static int kinds_of(const Stats *s, int at[OP_COUNT + 1])
 /* 12,345,678 */
 static const char *number_text(Arena *a, double n)
 {
-    char *digits = arena_printf(a, "%.0f", n), *out = arena_alloc(a, 2 * strlen(digits) + 1),
-         *p = out;
+    char *digits = arena_printf(a, "%.0f", n),
+         *out = arena_alloc(a, 2 * strlen(digits) + 1), *p = out;
     for (size_t i = 0, len = strlen(digits); i < len; i++) {
         if (i && (len - i) % 3 == 0) *p++ = ',';
         *p++ = digits[i];
@@ -199,7 +203,8 @@ static void put_peak(Buf *out, Arena *a, const Peak *p)
 {
     buf_puts(out, "  values at once  ");
     if (p->open) {
-        buf_printf(out, "not known: %s is %s\n", p->open->name, type_text(a, p->open->type));
+        buf_printf(out, "not known: %s is %s\n", p->open->name,
+                   type_text(a, p->open->type));
         return;
     }
     put_bytes(out, a, p->bytes);
@@ -213,14 +218,15 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
 {
     int at[OP_COUNT + 1], n = kinds_of(s, at), width = 9;
     for (int i = 0; i < n; i++)
-        width = (int)strlen(kind_name(at[i])) > width ? (int)strlen(kind_name(at[i])) : width;
-    buf_printf(out, "func %s (%s)\n  %-*s  %7s  %18s\n", f->name, opset_text(f->opset), width,
-               "operation", "count", "multiply-adds");
+        width = (int)strlen(kind_name(at[i])) > width ? (int)strlen(kind_name(at[i]))
+                                                      : width;
+    buf_printf(out, "func %s (%s)\n  %-*s  %7s  %18s\n", f->name, opset_text(f->opset),
+               width, "operation", "count", "multiply-adds");
     for (int i = 0; i < n; i++) {
         const StatsKind *k = &s->kind[at[i]];
         bool counts = at[i] < OP_COUNT && ops[at[i]].macs;
-        buf_printf(out, "  %-*s  %7s  %18s", width, kind_name(at[i]), number_text(a, k->count),
-                   counts ? number_text(a, k->macs) : "");
+        buf_printf(out, "  %-*s  %7s  %18s", width, kind_name(at[i]),
+                   number_text(a, k->count), counts ? number_text(a, k->macs) : "");
         while (out->s[out->len - 1] == ' ') out->s[--out->len] = 0;
         buf_putc(out, '\n');
     }
@@ -228,7 +234,8 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
                number_text(a, s->macs));
     if (s->open)
         buf_printf(
-            out, "  not counted     the multiply-adds of %s, whose dimensions are not known\n",
+            out,
+            "  not counted     the multiply-adds of %s, whose dimensions are not known\n",
             s->open->nout ? s->open->out[0]->name : op_name(s->open));
     buf_printf(out, "  constants       %s\n", number_text(a, s->kind[OP_const].count));
     buf_printf(out, "  parameters      %s\n", number_text(a, s->elements));

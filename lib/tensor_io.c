@@ -19,8 +19,8 @@ static bool take_array(Tensor *t, Diag *d, const char *name, const NpyArray *n)
 {
     DType type = dtype_of_npy(n->descr);
     if (type == DT_NONE)
-        return diag_error(d, (Loc){ 0 }, "%s: elements of type %s are none of MIL's", name,
-                          n->descr);
+        return diag_error(d, (Loc){ 0 }, "%s: elements of type %s are none of MIL's",
+                          name, n->descr);
     const Shape s = shape_of(n->rank, n->shape);
     if (!tensor_alloc(t, d, type, &s)) return false;
     if (n->bytes) memcpy(t->data, n->data, n->bytes);
@@ -59,8 +59,8 @@ bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what)
         if (real) tensor_set_float(&r, i, tensor_float(t, i));
         else tensor_set_int(&r, i, tensor_int(t, i));
         if (!real && tensor_int(&r, i) != tensor_int(t, i)) {
-            diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", what, i,
-                       (long long)tensor_int(t, i), dtypes[to].name);
+            diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold",
+                       what, i, (long long)tensor_int(t, i), dtypes[to].name);
             tensor_free(&r);
             return false;
         }
@@ -124,10 +124,12 @@ static bool save_list(const Tensor *t, Diag *d, const char *path)
 {
     const Tensor *first = t->nitem ? t->item[0] : NULL;
     if (!first)
-        return diag_error(d, (Loc){ 0 }, "%s: a list that is empty cannot be written", path);
+        return diag_error(d, (Loc){ 0 }, "%s: a list that is empty cannot be written",
+                          path);
     Shape s = { .rank = first->shape.rank + 1 };
     if (s.rank > MAX_RANK)
-        return diag_error(d, (Loc){ 0 }, "%s: a list of rank %d", path, first->shape.rank);
+        return diag_error(d, (Loc){ 0 }, "%s: a list of rank %d", path,
+                          first->shape.rank);
     s.dim[0] = t->nitem;
     memcpy(s.dim + 1, first->shape.dim, (size_t)first->shape.rank * sizeof *s.dim);
     Tensor all;
@@ -137,7 +139,8 @@ static bool save_list(const Tensor *t, Diag *d, const char *path)
         const Tensor *e = t->item[i];
         ok = e && e->dtype == first->dtype && shape_equal(&e->shape, &first->shape)
           && e->dtype != DT_STRING && dtypes[e->dtype].bits >= 8;
-        if (ok && e->bytes) memcpy((char *)all.data + (size_t)i * e->bytes, e->data, e->bytes);
+        if (ok && e->bytes)
+            memcpy((char *)all.data + (size_t)i * e->bytes, e->data, e->bytes);
     }
     if (!ok)
         diag_error(d, (Loc){ 0 }, "%s: the elements of this list differ in shape or type",
@@ -171,8 +174,10 @@ bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dt
     enum { STEPS = 1024 };
     Arena scratch = { 0 };
     if (dtype == DT_STRING)
-        return diag_error(d, (Loc){ 0 }, "--random makes no strings: give %s with -i", name);
-    uint64_t key = rng_key(seed, arena_printf(&scratch, "%s%s", name, shape_text(&scratch, s)));
+        return diag_error(d, (Loc){ 0 }, "--random makes no strings: give %s with -i",
+                          name);
+    uint64_t key = rng_key(seed,
+                           arena_printf(&scratch, "%s%s", name, shape_text(&scratch, s)));
     arena_free(&scratch);
     if (!tensor_alloc(t, d, dtype, s)) return false;
     for (size_t i = 0; i < t->count; i++) {
@@ -251,7 +256,8 @@ static bool load_text(const char *name, const char *text, Tensor *out, Diag *d,
     const size_t n = strlen(text) + 1;
     Shape s;
     if (!one_element(want, &s))
-        return diag_error(d, (Loc){ 0 }, "%s holds more than one string; -i gives one", name);
+        return diag_error(d, (Loc){ 0 }, "%s holds more than one string; -i gives one",
+                          name);
     char **cell = mem_alloc(sizeof *cell + n);
     if (!cell) return diag_fail(d, "no memory to read %s", name);
     *cell = memcpy(cell + 1, text, n);
@@ -286,18 +292,20 @@ static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
             const double v = tensor_float(t, i);
             tensor_set_float(&r, 0, v);
             if (!isfinite(v) || isfinite(tensor_float(&r, 0))) continue;
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold",
-                              text, i, v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 },
+                              "%s: element %zu is %.9g, which %s cannot hold", text, i, v,
+                              dtypes[to].name);
         }
         const int64_t v = tensor_int(t, i);
         const bool large = t->dtype == DT_UINT64 && v < 0;
         tensor_set_int(&r, 0, v);
         if (tensor_int(&r, 0) == v && large == (to == DT_UINT64 && v < 0)) continue;
         if (large)
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold",
-                              text, i, (unsigned long long)v, dtypes[to].name);
-        return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", text,
-                          i, (long long)v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 },
+                              "%s: element %zu is %llu, which %s cannot hold", text, i,
+                              (unsigned long long)v, dtypes[to].name);
+        return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold",
+                          text, i, (long long)v, dtypes[to].name);
     }
     return true;
 }
@@ -307,7 +315,8 @@ static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
 static bool as_wanted(Tensor *t, Diag *d, const char *text, const Place *p)
 {
     const DType want = p->want->kind == TY_TENSOR ? p->want->dtype : t->dtype;
-    if (stands_for(t->dtype, p)) return want == t->dtype || tensor_convert(t, d, want, text);
+    if (stands_for(t->dtype, p))
+        return want == t->dtype || tensor_convert(t, d, want, text);
     const bool same = (dtype_is_float(t->dtype) && dtype_is_float(want))
                    || (dtype_is_int(t->dtype) && dtype_is_int(want));
     /* Where the shape is wrong too, the run says what the file holds. */
@@ -321,8 +330,9 @@ static bool load_png(Tensor *t, Diag *d, const char *text, const Place *p)
 {
     Picture picture;
     if (!p->described.pixels)
-        return diag_error(d, (Loc){ 0 }, "%s is a PNG, and %s is no image: give a .npy file",
-                          text, p->name);
+        return diag_error(d, (Loc){ 0 },
+                          "%s is a PNG, and %s is no image: give a .npy file", text,
+                          p->name);
     if (!picture_read(&picture, d, text, p->name, &p->described)) return false;
     const bool ok = picture_to_tensor(&picture, d, &p->described, p->want->dtype, t);
     mem_free(picture.data);
@@ -335,7 +345,8 @@ static bool take_pixels(Tensor *t, Diag *d, const char *text, const Place *p)
     Tensor r;
     const bool pixels = p->described.pixels && t->dtype == DT_UINT8 && t->shape.rank < 4;
     if (!pixels) return true;
-    if (!pixels_to_tensor(t, d, text, p->name, &p->described, p->want->dtype, &r)) return false;
+    if (!pixels_to_tensor(t, d, text, p->name, &p->described, p->want->dtype, &r))
+        return false;
     tensor_free(t);
     *t = r;
     return true;
@@ -358,10 +369,11 @@ bool tensor_given(Tensor *t, Diag *d, const char *text, const Place *p)
     const bool png = file_has_suffix(text, ".png") || file_has_suffix(text, ".PNG");
     const bool file = png || !strcmp(text, "-") || file_has_suffix(text, ".npy");
     *t = (Tensor){ 0 };
-    if (!file && p->want->dtype == DT_STRING) return load_text(p->name, text, t, d, p->want);
+    if (!file && p->want->dtype == DT_STRING)
+        return load_text(p->name, text, t, d, p->want);
     if (!file && given_number(text, &v, &whole))
         return load_number(p->name, text, t, d, p->want, v, whole);
     if (png) return load_png(t, d, text, p);
-    return tensor_load(t, d, text) && take_pixels(t, d, text, p) && check_size(t, d, text, p)
-        && as_wanted(t, d, text, p);
+    return tensor_load(t, d, text) && take_pixels(t, d, text, p)
+        && check_size(t, d, text, p) && as_wanted(t, d, text, p);
 }

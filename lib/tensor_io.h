@@ -56,13 +56,14 @@ bool picture_has_png(void);
 bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
                   const Described *want);
 /* Reports that the image may not have this size; always false. */
-bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
-                        const Described *want);
+bool picture_other_size(Diag *d, const char *path, const char *name,
+                        const int64_t size[2], const Described *want);
 /* Reads a PNG of 8 bits a sample, grey or RGB, as it is; others are errors. */
 bool picture_read_plain(Picture *p, Diag *d, const char *path);
 bool picture_write(const Picture *p, Diag *d, const char *path);
 /* Converts pixels to the tensor of an image, of element type `as`. */
-bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as, Tensor *out);
+bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as,
+                       Tensor *out);
 /* The same for an array [height, width] or [height, width, channels] of bytes, which
  * messages call `origin`. */
 bool pixels_to_tensor(const Tensor *pixels, Diag *d, const char *origin, const char *name,

@@ -91,14 +91,16 @@ anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t 
     return hand_over(&c, ok, &t, out);
 }
 
-anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error)
+anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out,
+                              anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 }, view = { 0 };
     GIVEN(out);
     *out = (anec_tensor){ 0 };
     GIVEN(step);
-    if (!anec_weight(step, i, NULL)) return say(error, ANEC_WRONG, "there is no such weight");
+    if (!anec_weight(step, i, NULL))
+        return say(error, ANEC_WRONG, "there is no such weight");
     if (step->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (call_start(&c, step->device->config, error)) return call_status(&c);
     bool ok = const_tensor(step->m.weights.at[i].value, &c.d, &view)
@@ -119,8 +121,8 @@ static bool load_pixels(Tensor *t, Diag *d, const char *path)
     return ok;
 }
 
-anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
-                             anec_error *error)
+anec_status anec_tensor_load(const anec_config *config, const char *path,
+                             anec_tensor *out, anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 };
@@ -189,15 +191,17 @@ char *anec_summary(const anec_tensor *tensor)
     return out.s;
 }
 
-static void tensor_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
-                           const Tolerance *tol, anec_difference *r)
+static void tensor_compare(const anec_tensor *a, const anec_tensor *b,
+                           const char *precision, const Tolerance *tol,
+                           anec_difference *r)
 {
     Tensor x, y;
     Buf line = { 0 };
     if (view_quietly(a, &x) && view_quietly(b, &y)) {
         const DType as = precision ? dtype_find(precision, strlen(precision)) : x.dtype;
         r->differs = !report_compare(&line, &x, &y, as, tol);
-        if (!x.is_list && !y.is_list) report_parting(tol, as, &x, &y, &r->overflow, &r->loss);
+        if (!x.is_list && !y.is_list)
+            report_parting(tol, as, &x, &y, &r->overflow, &r->loss);
     } else buf_puts(&line, "no tensor\n");
     line.s[line.len - 1] = 0; /* the end of the line */
     snprintf(r->text, sizeof r->text, "%s", line.s);

@@ -34,8 +34,8 @@ static bool model_give(anec_model *m, Diag *d, const anec_input *from, DslGiven 
     const char *path = arena_strdup(&m->m.arena, from->name);
     if (!view_tensor(d, path, from->tensor, false, &t)) return false;
     if (!dtype_is_float(t.dtype))
-        return diag_error(d, (Loc){ 0 }, "%s is given as %s: weights are given as floats", path,
-                          dtypes[t.dtype].name);
+        return diag_error(d, (Loc){ 0 }, "%s is given as %s: weights are given as floats",
+                          path, dtypes[t.dtype].name);
     void *data = arena_alloc(&m->m.arena, t.bytes + 1);
     if (t.bytes) memcpy(data, t.data, t.bytes);
     Const *c = const_data(&m->m.arena, type_tensor(&m->m.arena, t.dtype, t.shape), data);
@@ -58,7 +58,8 @@ anec_status anec_with_weights(anec_model *model, const anec_input *weights, int 
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
     if (!model->m.dsl)
-        return say(error, ANEC_WRONG, "weights are given to an .anedsl, where they have paths");
+        return say(error, ANEC_WRONG,
+                   "weights are given to an .anedsl, where they have paths");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
     anec_model *m = model_again(model);
     DslGiven *given = NEW_ARRAY(&m->m.arena, n + 1, DslGiven);

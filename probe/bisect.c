@@ -56,8 +56,9 @@ static bool run_program(Program *p, const Binding *in, int nin, uint64_t max_ste
 }
 
 /* The module stays as it is: a backend may rewrite the one that it is given. */
-static PartVerdict run_on(const BisectSearch *s, const Backend *b, Module *m, const Binding *in,
-                          int nin, BisectResults *out, char *said, size_t room)
+static PartVerdict run_on(const BisectSearch *s, const Backend *b, Module *m,
+                          const Binding *in, int nin, BisectResults *out, char *said,
+                          size_t room)
 {
     Diag aside = { .quiet = true };
     Module *own = func_extract(m->first);
@@ -65,7 +66,8 @@ static PartVerdict run_on(const BisectSearch *s, const Backend *b, Module *m, co
     const bool ok = p && run_program(p, in, nin, s->b->max_steps, out, &aside);
     const char *why = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
     if (!ok)
-        snprintf(said, room, "%.*s", why ? (int)strcspn(why + 7, "\n") : 0, why ? why + 7 : "");
+        snprintf(said, room, "%.*s", why ? (int)strcspn(why + 7, "\n") : 0,
+                 why ? why + 7 : "");
     const PartVerdict v = ok ? PART_RUNS : aside.fails && !p ? PART_FAILED : PART_REFUSED;
     program_free(p);
     module_free(own);
@@ -122,7 +124,8 @@ static PartVerdict try_module(BisectSearch *s, Module *m, const Binding *in, int
     PartVerdict v = run_on(s, s->b->engine, m, in, nin, &got, said, room);
     if (v == PART_REFUSED) leave_alone(s->b);
     if (v == PART_RUNS
-        && run_on(s, s->b->reference, m, in, nin, &want, aside, sizeof aside) != PART_RUNS)
+        && run_on(s, s->b->reference, m, in, nin, &want, aside, sizeof aside)
+               != PART_RUNS)
         v = PART_UNKNOWN;
     if (v == PART_RUNS && !bisect_same(s, m, &got, &want, said, room)) v = PART_WRONG;
     results_free(&got);
@@ -193,7 +196,8 @@ static bool cut_is_taken(BisectSearch *s, const Func *part)
     enum { FEW = 32 };
     const Block *whole = s->f->body, *b = part->body;
     const int most = whole->nparam + whole->nresult;
-    if ((!b->nparam && whole->nparam) || b->nparam + b->nresult > (most > FEW ? most : FEW))
+    if ((!b->nparam && whole->nparam)
+        || b->nparam + b->nresult > (most > FEW ? most : FEW))
         return false;
     for (int i = 0; i < b->nparam; i++)
         if (!is_own(whole->param, whole->nparam, b->param[i]->name)
@@ -295,7 +299,8 @@ static void bisect_minimize(BisectSearch *s, bool *in)
 static bool runs_as_printed(BisectSearch *s)
 {
     BisectResult *out = s->out;
-    if (s->whole != PART_REFUSED || mil_needs_weights(out->module, false) || bisect_spent(s))
+    if (s->whole != PART_REFUSED || mil_needs_weights(out->module, false)
+        || bisect_spent(s))
         return false;
     char said[256];
     Buf text = { 0 };
@@ -338,12 +343,14 @@ bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectRe
     BisectSearch s = { .b = b, .f = f, .in = in, .nin = nin, .out = out };
     out->record = NEW(&out->arena, Record);
     out->all = s.n = part_ops(f, &out->arena, &op);
-    if (!record_run(out->record, b->reference, f, in, nin, b->max_steps, b->diag)) return false;
+    if (!record_run(out->record, b->reference, f, in, nin, b->max_steps, b->diag))
+        return false;
     bool *kept = NEW_ARRAY(&out->arena, s.n + 1, bool);
     if (!look_at_whole(&s, kept)) return false;
     if (!out->module) return true;
     bisect_minimize(&s, kept);
-    out->nin = part_inputs(out->module->first, &out->arena, out->record, in, nin, &out->in);
+    out->nin = part_inputs(out->module->first, &out->arena, out->record, in, nin,
+                           &out->in);
     out->spelling = runs_as_printed(&s);
     return true;
 }

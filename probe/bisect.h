@@ -19,7 +19,7 @@ typedef enum {
     PART_REFUSED, /* it is refused when compiled, loaded or run */
     PART_WRONG,   /* it gives something else */
     PART_UNKNOWN, /* it cannot be tried: the reference does not run it, or no cut is possible */
-    PART_FAILED   /* something else failed, such as a full disk */
+    PART_FAILED /* something else failed, such as a full disk */
 } PartVerdict;
 
 typedef struct {
@@ -36,13 +36,14 @@ typedef struct {
 
 typedef struct {
     PartVerdict verdict; /* of the whole program */
-    Module *module;      /* the part, to be freed before the program; NULL: nothing fails */
-    Binding *in;         /* inputs of the part, in the arena; views of tensors in `record` */
+    Module *module; /* the part, to be freed before the program; NULL: nothing fails */
+    Binding *in;    /* inputs of the part, in the arena; views of tensors in `record` */
     int nin;
-    int nops, all;  /* ops of the part and of the whole, constants left out */
-    int compiles;   /* how many programs the engine has compiled */
-    int uncut;      /* how many parts were not tried because of a value at the cut */
-    bool spelling;  /* the program printed anew is taken: the fault is in the model's text */
+    int nops, all; /* ops of the part and of the whole, constants left out */
+    int compiles;  /* how many programs the engine has compiled */
+    int uncut;     /* how many parts were not tried because of a value at the cut */
+    bool
+        spelling; /* the program printed anew is taken: the fault is in the model's text */
     bool stopped;   /* `most` was reached, so a smaller part may fail too */
     char said[256]; /* the engine's message about the part, or the element that differs */
     Arena arena;
@@ -51,7 +52,8 @@ typedef struct {
 
 /* f has been verified, `in` are its inputs; both must outlive the result. False: an error was
  * reported. */
-bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectResult *out);
+bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin,
+            BisectResult *out);
 void bisect_free(BisectResult *r);
 
 /* ---- parts (part.c); for this folder alone ----------------------------------------------- */
@@ -65,9 +67,10 @@ typedef struct Record {
     int n, room;
 } Record;
 
-bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in, int nin,
-                uint64_t max_steps, Diag *d);
-const Tensor *record_find(const Record *r, const char *name); /* NULL: it was not recorded */
+bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in,
+                int nin, uint64_t max_steps, Diag *d);
+const Tensor *record_find(const Record *r,
+                          const char *name); /* NULL: it was not recorded */
 void record_free(Record *r);
 
 /* The ops of f's body that compute something at run time, in order, in the arena; returns the

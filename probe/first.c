@@ -33,7 +33,8 @@ static bool put_weights(FirstTrial *t)
     bool ok = true;
     for (int i = 0; ok && i < t->nweight; i++) {
         const EngineWeight *w = &t->weight[i];
-        const char *to = arena_printf(&t->arena, "%s/%s", t->dir, w->path + strlen(model_path));
+        const char *to = arena_printf(&t->arena, "%s/%s", t->dir,
+                                      w->path + strlen(model_path));
         ok = file_make_dirs(t->diag, file_dir(&t->arena, to))
           && file_write_all(t->diag, to, w->data, w->size);
     }
@@ -44,8 +45,8 @@ static bool first_make(FirstTrial *t, const char *text)
 {
     Trouble why;
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why) == FIRST_HOLDS;
-    t->model = engine_model_new(t->engine, &t->arena, text, strlen(text), t->weight, t->nweight,
-                                &why);
+    t->model = engine_model_new(t->engine, &t->arena, text, strlen(text), t->weight,
+                                t->nweight, &why);
     t->dir = t->model ? engine_model_dir(t->engine, &t->arena, t->model) : NULL;
     if (!t->dir) {
         first_say(t, FIRST_UNKNOWN, "no model is made of the text");
@@ -53,8 +54,8 @@ static bool first_make(FirstTrial *t, const char *text)
     }
     temp_tree_hold(t->dir); /* whoever ends this process has it removed */
     const char *path = arena_printf(&t->arena, "%s/model.mil", t->dir);
-    if (file_make_dirs(t->diag, t->dir) && file_write_all(t->diag, path, text, strlen(text))
-        && put_weights(t))
+    if (file_make_dirs(t->diag, t->dir)
+        && file_write_all(t->diag, path, text, strlen(text)) && put_weights(t))
         return true;
     first_say(t, FIRST_UNKNOWN, "the model's folder cannot be written");
     return false;
@@ -75,7 +76,8 @@ static bool first_loaded(FirstTrial *t)
     if (!first_compiled(t)) return false;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &why);
     if (!t->loaded)
-        first_say(t, FIRST_UNKNOWN, "it does not load: %s", trouble_text(&t->arena, &why));
+        first_say(t, FIRST_UNKNOWN, "it does not load: %s",
+                  trouble_text(&t->arena, &why));
     return t->loaded;
 }
 
@@ -83,8 +85,8 @@ bool first_layout(FirstTrial *t, Layout *l)
 {
     const char *why = NULL;
     if (!first_loaded(t)) return false;
-    if (engine_layout(t->engine, &t->arena, t->model, t->function ? t->function : "main", l,
-                      &why)
+    if (engine_layout(t->engine, &t->arena, t->model, t->function ? t->function : "main",
+                      l, &why)
         == LAYOUT_READ)
         return true;
     first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
@@ -116,13 +118,16 @@ bool first_weights(FirstTrial *t, const char *text, int n, const char *dir)
     t->nweight = 0;
     if (!strstr(text, model_path)) return true;
     const char *path = arena_printf(&t->arena, "%s/w.bin", dir);
-    if (!probe_record(t->diag, path, (uint64_t)n * 2, OFFSET) || !file_read(t->diag, path, &m))
+    if (!probe_record(t->diag, path, (uint64_t)n * 2, OFFSET)
+        || !file_read(t->diag, path, &m))
         return false;
     const void *data = memcpy(arena_alloc(&t->arena, m.size + 1), m.data, m.size);
-    for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL; s++)
-        t->weight[t->nweight++] = (EngineWeight){
-            .path = arena_strndup(&t->arena, s, strcspn(s, "\"")), .data = data, .size = m.size
-        };
+    for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL;
+         s++)
+        t->weight[t->nweight++] = (EngineWeight){ .path = arena_strndup(&t->arena, s,
+                                                                        strcspn(s, "\"")),
+                                                  .data = data,
+                                                  .size = m.size };
     file_unmap(&m);
     return true;
 }
@@ -131,9 +136,9 @@ bool first_weights(FirstTrial *t, const char *text, int n, const char *dir)
 
 static FirstVerdict try_classes(FirstTrial *t)
 {
-    return t->engine
-             ? first_say(t, FIRST_HOLDS, "system %s", t->engine->build ? t->engine->build : "?")
-             : first_say(t, FIRST_DIFFERS, "%s", t->why);
+    return t->engine ? first_say(t, FIRST_HOLDS, "system %s",
+                                 t->engine->build ? t->engine->build : "?")
+                     : first_say(t, FIRST_DIFFERS, "%s", t->why);
 }
 
 static FirstVerdict try_chip(FirstTrial *t)
@@ -155,7 +160,8 @@ static FirstVerdict try_keys(FirstTrial *t)
     int n = 0;
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
     for (size_t i = 0; i < COUNT(keys); i++) {
-        const char *got = string_text(t->engine->objc, &t->arena, t->engine->attribute[i]);
+        const char *got = string_text(t->engine->objc, &t->arena,
+                                      t->engine->attribute[i]);
         if (!keys[i].constant) continue;
         n++;
         if (!got || strcmp(got, keys[i].text) != 0)
@@ -172,15 +178,16 @@ static FirstVerdict compile_raw(FirstTrial *t, Flag want)
     Id options = dict_new(o, NULL, NULL, 0), error = NULL;
     Trouble why = { .text = "" };
     void *pool = objc_pool(o);
-    const Flag got = SEND(o, Flag, (unsigned, Id, Id *), t->model, SEL_compile, 21, options,
-                          &error);
+    const Flag got = SEND(o, Flag, (unsigned, Id, Id *), t->model, SEL_compile, 21,
+                          options, &error);
     if (error) trouble_read(o, &t->arena, error, &why);
     objc_pool_end(o, pool);
     objc_drop(o, &options);
     if (got != want) return first_say(t, FIRST_DIFFERS, "BOOL is %d: %s", got, why.text);
     if (!want && !why.code)
         return first_say(t, FIRST_DIFFERS, "BOOL is 0, and no code says why");
-    return first_say(t, FIRST_HOLDS, "BOOL is %d%s%s", got, *why.text ? ": " : "", why.text);
+    return first_say(t, FIRST_HOLDS, "BOOL is %d%s%s", got, *why.text ? ": " : "",
+                     why.text);
 }
 
 static FirstVerdict try_compile(FirstTrial *t)
@@ -198,8 +205,9 @@ static FirstVerdict try_files(FirstTrial *t)
     if (!first_compiled(t)) return FIRST_UNKNOWN;
     const bool plist = file_exists(arena_printf(&t->arena, "%s/net.plist", t->dir)),
                data = file_exists(arena_printf(&t->arena, "%s/data", t->dir));
-    return first_say(t, plist && data ? FIRST_HOLDS : FIRST_DIFFERS, "net.plist %s, data %s",
-                     plist ? "there" : "missing", data ? "there" : "missing");
+    return first_say(t, plist && data ? FIRST_HOLDS : FIRST_DIFFERS,
+                     "net.plist %s, data %s", plist ? "there" : "missing",
+                     data ? "there" : "missing");
 }
 
 static FirstVerdict try_layout(FirstTrial *t)
@@ -227,14 +235,16 @@ static FirstVerdict try_ports(FirstTrial *t)
 static Id first_port(Engine *e, Id attributes, int list)
 {
     Objc *o = e->objc;
-    Id network = array_at(o, dict_get(o, attributes, e->attribute[ATTRIBUTE_NETWORKS]), 0);
+    Id network = array_at(o, dict_get(o, attributes, e->attribute[ATTRIBUTE_NETWORKS]),
+                          0);
     return array_at(o, dict_get(o, network, e->attribute[list]), 0);
 }
 
 static const char *name_in(FirstTrial *t, Id port, int key)
 {
     Objc *o = t->engine->objc;
-    const char *name = string_text(o, &t->arena, dict_get(o, port, t->engine->attribute[key]));
+    const char *name = string_text(o, &t->arena,
+                                   dict_get(o, port, t->engine->attribute[key]));
     return name ? name : "nothing";
 }
 
@@ -252,8 +262,8 @@ static FirstVerdict try_suffix(FirstTrial *t)
                *symbol = name_in(t, out, ATTRIBUTE_SYMBOL),
                *name = name_in(t, out, ATTRIBUTE_NAME);
     objc_pool_end(o, pool);
-    const bool ok = (!strcmp(input, "a") || !strcmp(input, "b")) && !strcmp(symbol, "r@output")
-                 && !strcmp(name, "r@output");
+    const bool ok = (!strcmp(input, "a") || !strcmp(input, "b"))
+                 && !strcmp(symbol, "r@output") && !strcmp(name, "r@output");
     return first_say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS,
                      "the result is %s by symbol, %s by name", symbol, name);
 }
@@ -264,13 +274,13 @@ static FirstVerdict try_rows(FirstTrial *t)
     if (!first_layout(t, &l)) return FIRST_UNKNOWN;
     for (int i = 0; i < l.nin + l.nout; i++) {
         const Port *p = i < l.nin ? &l.in[i] : &l.out[i - l.nin];
-        const size_t row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW
-                         * ENGINE_ROW;
+        const size_t row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1)
+                         / ENGINE_ROW * ENGINE_ROW;
         if (p->row != row || p->plane != row * (size_t)p->height
             || p->batch_stride != p->plane * (size_t)p->channels)
             return first_say(t, FIRST_DIFFERS,
-                             "%s has rows of %zu bytes, planes of %zu, batches of %zu", p->name,
-                             p->row, p->plane, p->batch_stride);
+                             "%s has rows of %zu bytes, planes of %zu, batches of %zu",
+                             p->name, p->row, p->plane, p->batch_stride);
     }
     return first_say(t, FIRST_HOLDS, "rows of %zu bytes for 40 elements", l.in[0].row);
 }
@@ -303,7 +313,8 @@ static FirstVerdict try_reload(FirstTrial *t)
     size_t n = 0;
     if (!ok) return FIRST_UNKNOWN;
     for (; ok && n < COUNT(names); n++)
-        ok = file_read(t->diag, arena_printf(&t->arena, "%s/%s", t->dir, names[n]), &kept[n]);
+        ok = file_read(t->diag, arena_printf(&t->arena, "%s/%s", t->dir, names[n]),
+                       &kept[n]);
     if (!ok) n--;
     ok = ok && first_unload(t, &why) && file_make_dirs(t->diag, t->dir);
     for (size_t i = 0; i < n; i++) {
@@ -313,9 +324,9 @@ static FirstVerdict try_reload(FirstTrial *t)
     }
     if (!ok) return first_say(t, FIRST_UNKNOWN, "its files cannot be kept and put back");
     t->loaded = engine_load(t->engine, &t->arena, t->model, &why);
-    return t->loaded
-             ? first_say(t, FIRST_HOLDS, "it loads again")
-             : first_say(t, FIRST_DIFFERS, "it does not: %s", trouble_text(&t->arena, &why));
+    return t->loaded ? first_say(t, FIRST_HOLDS, "it loads again")
+                     : first_say(t, FIRST_DIFFERS, "it does not: %s",
+                                 trouble_text(&t->arena, &why));
 }
 
 static FirstVerdict try_unloading_twice(FirstTrial *t)
@@ -349,7 +360,8 @@ static FirstVerdict try_identity(FirstTrial *t)
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
     return t->engine->identity
              ? first_say(t, FIRST_HOLDS, "signed as %s", t->engine->identity)
-             : first_say(t, FIRST_DIFFERS, "no signature, or the system does not tell it");
+             : first_say(t, FIRST_DIFFERS,
+                         "no signature, or the system does not tell it");
 }
 
 /* ---- errors ------------------------------------------------------------------------------ */
@@ -357,15 +369,18 @@ static FirstVerdict try_identity(FirstTrial *t)
 static FirstVerdict try_codes(FirstTrial *t)
 {
     Trouble load, unloading;
-    if (!first_make(t, first_own_text(t)) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
+    if (!first_make(t, first_own_text(t)) || !file_remove_tree(t->dir))
+        return FIRST_UNKNOWN;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &load);
     if (t->loaded) return first_say(t, FIRST_DIFFERS, "it loads");
     if (engine_unload(t->engine, &t->arena, t->model, &unloading))
-        return first_say(t, FIRST_DIFFERS, "what is not loaded is unloaded without an error");
+        return first_say(t, FIRST_DIFFERS,
+                         "what is not loaded is unloaded without an error");
     const bool known = load.meaning && unloading.meaning;
     return first_say(t, known ? FIRST_HOLDS : FIRST_DIFFERS,
-                     "loading: code %lld, %s; unloading: code %lld, %s", (long long)load.code,
-                     load.meaning ? load.meaning : load.text, (long long)unloading.code,
+                     "loading: code %lld, %s; unloading: code %lld, %s",
+                     (long long)load.code, load.meaning ? load.meaning : load.text,
+                     (long long)unloading.code,
                      unloading.meaning ? unloading.meaning : unloading.text);
 }
 
@@ -376,18 +391,20 @@ static FirstVerdict try_exceptions(FirstTrial *t)
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
     Objc *o = t->engine->objc;
     Id class = o->objc_getClass("NSURL");
-    const bool may =
-        class && o->class_respondsToSelector(o->object_getClass(class), o->selector[SEL_url]);
+    const bool may = class
+                  && o->class_respondsToSelector(o->object_getClass(class),
+                                                 o->selector[SEL_url]);
     if (!may)
-        return first_say(t, FIRST_UNKNOWN, "there is no +[NSURL fileURLWithPath:isDirectory:]");
+        return first_say(t, FIRST_UNKNOWN,
+                         "there is no +[NSURL fileURLWithPath:isDirectory:]");
     void *pool = objc_pool(o);
     Id url = SEND(o, Id, (Id, Flag), class, SEL_url, NULL, 1);
     const char *raised = raise_text(o, &t->arena);
     objc_pool_end(o, pool);
     if (url || !raised) return first_say(t, FIRST_UNKNOWN, "nothing was raised");
-    return first_say(t,
-                     strstr(raised, "NSInvalidArgumentException") ? FIRST_HOLDS : FIRST_DIFFERS,
-                     "%s", raised);
+    return first_say(
+        t, strstr(raised, "NSInvalidArgumentException") ? FIRST_HOLDS : FIRST_DIFFERS,
+        "%s", raised);
 }
 
 /* ---- the list ---------------------------------------------------------------------------- */
@@ -396,7 +413,8 @@ static const struct {
     Assumption is;
     FirstVerdict (*try)(FirstTrial *);
 } rows[] = {
-#define ASSUMPTION(id, name, what, how, otherwise) { { name, what, how, otherwise }, try_##id },
+#define ASSUMPTION(id, name, what, how, otherwise) \
+    { { name, what, how, otherwise }, try_##id },
 #include "assumptions.def"
 };
 
@@ -437,7 +455,8 @@ static Ran run_last(FirstTrial *t, const char *text)
     Layout l;
     Trouble trouble;
     const char *why = NULL;
-    if (engine_layout(t->engine, &t->arena, t->model, last_function(&t->arena, text), &l, &why)
+    if (engine_layout(t->engine, &t->arena, t->model, last_function(&t->arena, text), &l,
+                      &why)
         != LAYOUT_READ) {
         first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
         return RAN_UNKNOWN;
@@ -449,7 +468,8 @@ static Ran run_last(FirstTrial *t, const char *text)
         ok = ok && all[i];
     }
     Id request = ok ? engine_request_new(t->engine, &l, all, all + l.nin) : NULL;
-    const bool ran = request && engine_run(t->engine, &t->arena, t->model, request, &trouble);
+    const bool ran = request
+                  && engine_run(t->engine, &t->arena, t->model, request, &trouble);
     if (ok && !ran)
         first_say(t, FIRST_UNKNOWN, "%s",
                   request ? trouble_text(&t->arena, &trouble)
@@ -483,7 +503,8 @@ Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room)
     *said = 0;
     t.engine = engine_open(&t.arena, &t.why);
     if (!t.engine) first_say(&t, FIRST_UNKNOWN, "%s", t.why);
-    for (const RulePrograms *k = rules[rule].programs; k->breaks && v != VERDICT_HOLDS; k++) {
+    for (const RulePrograms *k = rules[rule].programs; k->breaks && v != VERDICT_HOLDS;
+         k++) {
         if (run_text(&t, k->keeps, dir) != RAN_SAME) continue;
         *said = 0;
         const Ran ran = run_text(&t, k->breaks, dir);

@@ -38,20 +38,23 @@ static FirstVerdict first_ml_close(FirstMl *m, FirstVerdict v)
 }
 
 /* HOLDS: it is compiled. */
-static FirstVerdict first_ml_open(FirstMl *m, FirstTrial *t, const char *text, const char *func)
+static FirstVerdict first_ml_open(FirstMl *m, FirstTrial *t, const char *text,
+                                  const char *func)
 {
     const Source src = { .name = "t.mil", .text = text, .len = strlen(text) };
     *m = (FirstMl){ .trial = t, .diag = { .quiet = true } };
     m->dir = temp_folder(&t->arena, t->diag);
-    m->backend = m->dir
-                   ? backend_open("coreml", &(BackendOptions){ .cache_dir = m->dir }, &m->diag)
-                   : NULL;
+    m->backend = m->dir ? backend_open("coreml", &(BackendOptions){ .cache_dir = m->dir },
+                                       &m->diag)
+                        : NULL;
     if (!m->backend) return first_say(t, FIRST_UNKNOWN, "%s", first_ml_error(m));
     m->module = mil_read(&m->diag, &src, ".");
     if (!m->module || !module_verify(m->module, &m->diag, NULL))
         return first_say(t, FIRST_UNKNOWN, "%s", first_ml_error(m));
-    m->program = program_new(m->backend, m->module, module_func(m->module, func), &m->diag);
-    return m->program ? FIRST_HOLDS : first_say(t, FIRST_DIFFERS, "%s", first_ml_error(m));
+    m->program = program_new(m->backend, m->module, module_func(m->module, func),
+                             &m->diag);
+    return m->program ? FIRST_HOLDS
+                      : first_say(t, FIRST_DIFFERS, "%s", first_ml_error(m));
 }
 
 /* A run with x = 1, 2, 3, 4, whose result has to be `each` times that. */
@@ -68,8 +71,8 @@ static FirstVerdict first_ml_run(FirstMl *m, double each)
     for (int i = 0; i < ELEMENTS; i++) {
         const double got = tensor_float(&out[0].value, (size_t)i), want = each * (i + 1);
         if (got != want) /* small whole numbers: exact in fp16 */
-            return first_say(m->trial, FIRST_DIFFERS, "element %d is %g, and should be %g", i,
-                             got, want);
+            return first_say(m->trial, FIRST_DIFFERS,
+                             "element %d is %g, and should be %g", i, got, want);
     }
     return first_say(m->trial, FIRST_HOLDS, "%d elements are right", ELEMENTS);
 }
@@ -99,7 +102,8 @@ static const char counting[] =
     "        " VECTOR " old = read_state(input = kept)[name = string(\"old\")];\n"
     "        " VECTOR " now = add(x = old, y = x)[name = string(\"now\")];\n"
     "        write_state(data = now, input = kept)[name = string(\"w\")];\n"
-    "        " VECTOR " y = add(x = now, y = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    "        " VECTOR
+    " y = add(x = now, y = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
 
 static const char several[] =
     "program(1.3)\n{\n    func main<ios18>(" VECTOR " x) {\n"
@@ -146,9 +150,10 @@ static FirstVerdict first_ml_plan(FirstMl *m)
     if (!program_place(m->program, &t->arena, &m->diag, &plan))
         return first_say(t, FIRST_DIFFERS, "%s", first_ml_error(m));
     if (plan.n != 1 || strcmp(plan.at[0].op, "add") != 0)
-        return first_say(t, FIRST_DIFFERS, "%d operations, of which the first is %s", plan.n,
-                         plan.n ? plan.at[0].op : "none");
-    if (!plan.at[0].prefers) return first_say(t, FIRST_DIFFERS, "what add prefers is not said");
+        return first_say(t, FIRST_DIFFERS, "%d operations, of which the first is %s",
+                         plan.n, plan.n ? plan.at[0].op : "none");
+    if (!plan.at[0].prefers)
+        return first_say(t, FIRST_DIFFERS, "what add prefers is not said");
     return first_say(t, FIRST_HOLDS, "add prefers the %s", plan.at[0].prefers);
 }
 

@@ -20,8 +20,8 @@ static uint16_t *first_element(void *base, const Port *p, int i)
     const size_t w = (size_t)i % WIDTH, h = (size_t)i / WIDTH % LINES,
                  c = (size_t)i / (WIDTH * LINES) % CHANNELS,
                  n = (size_t)i / (WIDTH * LINES * CHANNELS);
-    return (uint16_t *)(void *)((char *)base + n * p->batch_stride + c * p->plane + h * p->row
-                                + w * 2);
+    return (uint16_t *)(void *)((char *)base + n * p->batch_stride + c * p->plane
+                                + h * p->row + w * 2);
 }
 
 static bool first_fits(const Port *p)
@@ -35,7 +35,8 @@ static bool first_fill(FirstTrial *t, Id surface, const Port *p)
 {
     void *base = surface && first_fits(p) ? engine_lock(t->engine, surface, 0) : NULL;
     for (int i = 0; base && i < ALL; i++)
-        *first_element(base, p, i) = f16_from_double(!strcmp(p->name, "a") ? 2.0 * i : i / 2.0);
+        *first_element(base, p,
+                       i) = f16_from_double(!strcmp(p->name, "a") ? 2.0 * i : i / 2.0);
     if (base) engine_unlock(t->engine, surface, 0);
     return base != NULL;
 }
@@ -48,9 +49,11 @@ static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p, double 
     if (!base) return first_say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
     FirstVerdict v = first_say(t, FIRST_HOLDS, "%d elements are right", ALL);
     for (int i = ALL - 1; i >= 0; i--) {
-        const double got = f16_to_double(*first_element(base, p, i)), want = each * i + more;
+        const double got = f16_to_double(*first_element(base, p, i)),
+                     want = each * i + more;
         if (!(fabs(got - want) <= 0.5))
-            v = first_say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got, want);
+            v = first_say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got,
+                          want);
     }
     engine_unlock(t->engine, surface, SURFACE_READ);
     return v;
@@ -87,7 +90,8 @@ static bool first_surfaces(FirstTrial *t, const Layout *l, FirstSurfaces *s)
 {
     for (int i = 0; i < 2; i++) s->in[i] = engine_surface_new(t->engine, &l->in[i]);
     s->out[0] = engine_surface_new(t->engine, &l->out[0]);
-    if (first_fill(t, s->in[0], &l->in[0]) && first_fill(t, s->in[1], &l->in[1]) && s->out[0])
+    if (first_fill(t, s->in[0], &l->in[0]) && first_fill(t, s->in[1], &l->in[1])
+        && s->out[0])
         return true;
     first_say(t, FIRST_UNKNOWN, "no surface, or it cannot be locked");
     return false;
@@ -199,7 +203,8 @@ static FirstVerdict hand_on(FirstTrial *t, FirstTrial *next)
     if (first_surfaces(next, &k, &u) && ok) {
         Id in[2] = { u.in[0], u.in[1] };
         in[place_of_a(&k)] = s.out[0];
-        v = first_run(t, &l, s.in, s.out) ? look_again(t, next, &k, in, u.out) : FIRST_DIFFERS;
+        v = first_run(t, &l, s.in, s.out) ? look_again(t, next, &k, in, u.out)
+                                          : FIRST_DIFFERS;
     }
     first_drop(t, &s);
     first_drop(t, &u);

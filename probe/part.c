@@ -30,8 +30,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct Recorded *)a)->name, ((const struct Recorded *)b)->name);
 }
 
-bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in, int nin,
-                uint64_t max_steps, Diag *d)
+bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in,
+                int nin, uint64_t max_steps, Diag *d)
 {
     Recording k = { .r = r, .d = d };
     Module *m = func_extract(f); /* one function alone */
@@ -54,9 +54,9 @@ bool record_run(Record *r, const Backend *reference, const Func *f, const Bindin
 const Tensor *record_find(const Record *r, const char *name)
 {
     const struct Recorded key = { .name = name };
-    const struct Recorded *found = r->n
-                                     ? bsearch(&key, r->at, (size_t)r->n, sizeof key, by_name)
-                                     : NULL;
+    const struct Recorded *found = r->n ? bsearch(&key, r->at, (size_t)r->n, sizeof key,
+                                                  by_name)
+                                        : NULL;
     return found ? &found->value : NULL;
 }
 
@@ -115,15 +115,18 @@ static void mark_uses(ValueTable *marks, const Op *op, uintptr_t how)
     }
 }
 
-static void mark_all(ValueTable *marks, const Func *g, Op *const *op, int n, const bool *in)
+static void mark_all(ValueTable *marks, const Func *g, Op *const *op, int n,
+                     const bool *in)
 {
-    for (int i = 0; i < n; i++) mark_uses(marks, op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
+    for (int i = 0; i < n; i++)
+        mark_uses(marks, op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
     for (int i = 0; i < g->body->nresult; i++)
         part_mark(marks, g->body->result[i], USED_OUTSIDE);
 }
 
 /* What others take; of an op that nobody takes anything of, all. */
-static bool make_results(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in)
+static bool make_results(const ValueTable *marks, Func *g, Op *const *op, int n,
+                         const bool *in)
 {
     func_drop_results(g, 0);
     for (int i = 0; i < n; i++) {
@@ -144,15 +147,15 @@ static bool make_parameter(Func *g, Value *v, const Record *r)
 {
     const Tensor *t = record_find(r, v->name);
     if (!t || v->type->kind != TY_TENSOR) return false;
-    Value *p = block_param(g->body, v->name, module_tensor(g->module, t->dtype, &t->shape),
-                           value_loc(v));
+    Value *p = block_param(g->body, v->name,
+                           module_tensor(g->module, t->dtype, &t->shape), value_loc(v));
     func_replace_uses(g, v, p);
     return true;
 }
 
 /* From the last to the first: who uses an op that goes has gone, or stays. */
-static bool drop_ops(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in,
-                     const Record *r)
+static bool drop_ops(const ValueTable *marks, Func *g, Op *const *op, int n,
+                     const bool *in, const Record *r)
 {
     bool ok = true;
     for (int i = n - 1; ok && i >= 0; i--) {
@@ -272,7 +275,8 @@ static const struct {
 Module *part_control(const Func *f, const Type *t, int i)
 {
     size_t row = 0;
-    while (row < COUNT(controls) && (controls[row].cls != dtypes[t->dtype].cls || i-- > 0))
+    while (row < COUNT(controls)
+           && (controls[row].cls != dtypes[t->dtype].cls || i-- > 0))
         row++;
     if (row == COUNT(controls)) return NULL;
     Module *m = func_extract(f);
@@ -280,8 +284,10 @@ Module *part_control(const Func *f, const Type *t, int i)
     func_drop_results(g, 0);
     while (g->body->last) op_unlink(g->body->last);
     g->body->nparam = 0;
-    Value *x = block_param(g->body, "x", module_tensor(m, t->dtype, &t->shape), (Loc){ 0 });
-    Op *op = op_new(m, g->body, NULL, module_name(m, ops[controls[row].op].name), (Loc){ 0 });
+    Value *x = block_param(g->body, "x", module_tensor(m, t->dtype, &t->shape),
+                           (Loc){ 0 });
+    Op *op = op_new(m, g->body, NULL, module_name(m, ops[controls[row].op].name),
+                    (Loc){ 0 });
     op_set_arg(m, op, P_x, x);
     if (controls[row].two) op_set_arg(m, op, P_y, x);
     Value *y = op_out(m, op, module_name(m, "y"), x->type, (Loc){ 0 });

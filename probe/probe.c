@@ -178,7 +178,8 @@ static bool probe_differ(double got, double want, double tolerance)
     return fabs(got - want) > (tolerance > 0 ? tolerance : tolerance_of(want));
 }
 
-static bool same_results(Prober *p, const Results *got, const Results *want, double tolerance)
+static bool same_results(Prober *p, const Results *got, const Results *want,
+                         double tolerance)
 {
     if (got->n != want->n) return false;
     for (int r = 0; r < got->n; r++) {
@@ -186,8 +187,8 @@ static bool same_results(Prober *p, const Results *got, const Results *want, dou
         for (size_t i = 0; i < got->t[r].count; i++) {
             double g = tensor_float(&got->t[r], i), w = tensor_float(&want->t[r], i);
             if (!probe_differ(g, w, tolerance)) continue;
-            snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g", i, g,
-                     w);
+            snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g",
+                     i, g, w);
             return false;
         }
     }
@@ -305,8 +306,9 @@ bool probe_has_rule(int rule)
 static bool probe_files(Prober *p)
 {
     Arena a = { 0 };
-    const bool ok = probe_record(p->diag, arena_printf(&a, "%s/sound.bin", p->dir), 128, 128)
-                 && probe_record(p->diag, arena_printf(&a, "%s/wrong.bin", p->dir), 0x80000, 0);
+    const bool ok =
+        probe_record(p->diag, arena_printf(&a, "%s/sound.bin", p->dir), 128, 128)
+        && probe_record(p->diag, arena_printf(&a, "%s/wrong.bin", p->dir), 0x80000, 0);
     arena_free(&a);
     return ok;
 }
@@ -337,7 +339,9 @@ const char *probe_op_name(int i) { return i < (int)COUNT(one_op) ? one_op[i].op 
 Verdict probe_op(Prober *p, int i)
 {
     /* tables are a rule of their own */
-    const Trial t = { .text = one_op[i].program, .fill = "a=0.5 b=0.5", .tolerance = 0.06 };
+    const Trial t = { .text = one_op[i].program,
+                      .fill = "a=0.5 b=0.5",
+                      .tolerance = 0.06 };
     switch (probe_trial(p, &t)) {
     case RAN_SAME:
         return VERDICT_ABSENT;

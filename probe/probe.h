@@ -45,7 +45,7 @@ Verdict probe_op(Prober *p, int i); /* VERDICT_HOLDS: the engine refuses it */
 typedef struct {
     int row; /* of the table in search.c */
     int64_t good,
-        bad;    /* a size that runs as on the reference, and one that does not; 0: none yet */
+        bad; /* a size that runs as on the reference, and one that does not; 0: none yet */
     bool stuck; /* something else failed, so nothing is known */
 } Search;
 
@@ -64,14 +64,16 @@ int search_trials(int row);
 typedef enum {
     FOUND_NOTHING, /* no size runs, or none can be tried */
     FOUND_EXACT,   /* the value is the limit */
-    FOUND_NO_EDGE  /* all sizes that were tried run: a limit, if any, is beyond the value */
+    FOUND_NO_EDGE /* all sizes that were tried run: a limit, if any, is beyond the value */
 } Found;
 /* The result of a search that is over; *value is in the limit's unit. */
 Found search_result(const Search *s, int64_t *value);
 
 /* ---- one program at one size (shared by probe.c and search.c) ---------------------------- */
 
-enum { PLACE = 77777 }; /* the number in a program's text and fill that the size replaces */
+enum {
+    PLACE = 77777
+}; /* the number in a program's text and fill that the size replaces */
 
 typedef struct {
     const char *text, *fill;

@@ -60,7 +60,8 @@ static bool stretch_dim(Func *f, int64_t n, Diag *d)
         Attr one;
         const Attrs attrs = op_attrs(op, &one);
         for (int i = 0; i < attrs.count; i++)
-            op_set_attr(f->module, op, attrs.at[i].name, sized_const(a, attrs.at[i].val, n));
+            op_set_attr(f->module, op, attrs.at[i].name,
+                        sized_const(a, attrs.at[i].val, n));
         for (int i = 0; i < op->narg; i++)
             for (int k = 0; k < arg_count(&op->arg[i]); k++)
                 size_value(a, op->arg[i].val[k], n);
@@ -75,7 +76,8 @@ static bool stretch_axes(Func *f, int64_t n, Diag *d)
     for (int i = 0; i < f->body->nparam; i++) {
         Value *v = f->body->param[i];
         const Shape *old = &v->type->shape;
-        if (n < old->rank || n > MAX_RANK) bug("%lld axes from %d", (long long)n, old->rank);
+        if (n < old->rank || n > MAX_RANK)
+            bug("%lld axes from %d", (long long)n, old->rank);
         Shape s = { .rank = (int)n };
         for (int k = 0; k < s.rank; k++) {
             const int from = k - (s.rank - old->rank);
@@ -91,7 +93,8 @@ static bool stretch_inputs(Func *f, int64_t n, Diag *d)
     (void)d;
     Value *first = f->body->param[0];
     for (int64_t i = 1; i < n; i++)
-        block_param(f->body, func_unique_name(f, first->name), first->type, value_loc(first));
+        block_param(f->body, func_unique_name(f, first->name), first->type,
+                    value_loc(first));
     return true;
 }
 
@@ -117,8 +120,11 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
 typedef enum { GROWS_SIZE, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
 
 static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
-    [GROWS_SIZE] = stretch_dim,    [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
-    [GROWS_FILES] = stretch_files, [GROWS_VALUE] = NULL, /* the fill alone */
+    [GROWS_SIZE] = stretch_dim,
+    [GROWS_AXES] = stretch_axes,
+    [GROWS_INPUTS] = stretch_inputs,
+    [GROWS_FILES] = stretch_files,
+    [GROWS_VALUE] = NULL, /* the fill alone */
 };
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -186,7 +192,8 @@ bool search_restore(Search *s, int row, int64_t good, int64_t bad)
 {
     search_begin(s, row);
     const bool swapped = table[row].side == SIDE_LARGEST ? good >= bad : good <= bad;
-    if (!in_range(row, good) || !in_range(row, bad) || (good && bad && swapped)) return false;
+    if (!in_range(row, good) || !in_range(row, bad) || (good && bad && swapped))
+        return false;
     s->good = good;
     s->bad = bad;
     return true;
@@ -246,7 +253,8 @@ static int search_halvings(int64_t n)
 int search_trials(int row)
 {
     const int64_t first = table[row].first;
-    const int up = search_halvings(table[row].most / first + 1), down = search_halvings(first);
+    const int up = search_halvings(table[row].most / first + 1),
+              down = search_halvings(first);
     return 2 + (up > down ? up : down) + search_halvings(table[row].most);
 }
 

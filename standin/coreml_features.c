@@ -17,8 +17,9 @@ static size_t element_size(const MultiArray *m) { return (size_t)(m->type & 0xff
 /* Those that MLMultiArrayDataType lists, int8 from macOS 26 on. */
 static bool known_type(long type)
 {
-    return type == (FLOAT_KIND | 16) || type == (FLOAT_KIND | 32) || type == (FLOAT_KIND | 64)
-        || type == (INT_KIND | 32) || (type == (INT_KIND | 8) && system_major() >= 26);
+    return type == (FLOAT_KIND | 16) || type == (FLOAT_KIND | 32)
+        || type == (FLOAT_KIND | 64) || type == (INT_KIND | 32)
+        || (type == (INT_KIND | 8) && system_major() >= 26);
 }
 
 static void feature_measure(MultiArray *m)
@@ -76,10 +77,12 @@ void multi_copy(MultiArray *m, void *packed, bool to_array)
 static int take_numbers(Id list, int64_t *v, Sel sel)
 {
     const Array *a = expect(list, &array_class, sel);
-    if (!a->count || a->count > ARRAY_RANK) standin_abort("%s: %zu dimensions", sel, a->count);
+    if (!a->count || a->count > ARRAY_RANK)
+        standin_abort("%s: %zu dimensions", sel, a->count);
     for (size_t i = 0; i < a->count; i++) {
         v[i] = ((StandinNumber *)expect(a->item[i], &number_class, sel))->value;
-        if (v[i] < 1) standin_abort("%s: a dimension or stride of %lld", sel, (long long)v[i]);
+        if (v[i] < 1)
+            standin_abort("%s: a dimension or stride of %lld", sel, (long long)v[i]);
     }
     return (int)a->count;
 }
@@ -126,8 +129,9 @@ static MultiArray *feature_ready(Id self, Sel sel)
 
 static long array_type(Id self, Sel sel)
 {
-    return fault("ml-kind") && feature_ready(self, sel)->owned ? FLOAT_KIND | 8
-                                                               : feature_ready(self, sel)->type;
+    return fault("ml-kind") && feature_ready(self, sel)->owned
+             ? FLOAT_KIND | 8
+             : feature_ready(self, sel)->type;
 }
 static Id array_shape(Id self, Sel sel)
 {
@@ -135,7 +139,8 @@ static Id array_shape(Id self, Sel sel)
 }
 static Id array_strides(Id self, Sel sel)
 {
-    return array_numbers(feature_ready(self, sel)->stride, feature_ready(self, sel)->rank);
+    return array_numbers(feature_ready(self, sel)->stride,
+                         feature_ready(self, sel)->rank);
 }
 
 static long told_bytes(const MultiArray *m)
@@ -143,7 +148,10 @@ static long told_bytes(const MultiArray *m)
     return (long)(fault("ml-short") ? m->bytes / 2 : m->bytes);
 }
 
-static void *bytes_of(const MultiArray *m) { return fault("ml-no-bytes") ? NULL : m->base; }
+static void *bytes_of(const MultiArray *m)
+{
+    return fault("ml-no-bytes") ? NULL : m->base;
+}
 
 static void array_bytes(Id self, Sel sel, BlockObject *handler)
 {
@@ -170,7 +178,8 @@ static const Method array_methods[] = {
     { NULL, NULL },
 };
 static const Method array_makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } };
-CLASS(ml_array_class, "MLMultiArray", MultiArray, destroy_multi, array_methods, array_makers);
+CLASS(ml_array_class, "MLMultiArray", MultiArray, destroy_multi, array_methods,
+      array_makers);
 
 /* ---- values ------------------------------------------------------------------------------ */
 
@@ -316,7 +325,8 @@ static Id process_system(Id self, Sel sel)
 {
     char text[80];
     (void)self, (void)sel;
-    snprintf(text, sizeof text, "Version %ld.0 (Build %s)", system_major(), machine().build);
+    snprintf(text, sizeof text, "Version %ld.0 (Build %s)", system_major(),
+             machine().build);
     return object_autorelease(standin_string(text));
 }
 
@@ -325,5 +335,6 @@ static const Method process_methods[] = {
     METHOD("operatingSystemVersionString", process_system),
     { NULL, NULL },
 };
-static const Method process_makers[] = { METHOD("processInfo", process_info), { NULL, NULL } };
+static const Method process_makers[] = { METHOD("processInfo", process_info),
+                                         { NULL, NULL } };
 CLASS(process_class, "NSProcessInfo", Object, NULL, process_methods, process_makers);

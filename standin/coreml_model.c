@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MARK "anesim.compiled"                  /* a file in what compileModelAtURL: made */
+#define MARK "anesim.compiled" /* a file in what compileModelAtURL: made */
 enum { GENERIC = 0, FEATURE_TYPE = 1, IO = 3 }; /* MLModelError */
 enum { CPU_AND_ENGINE = 3 };
 
@@ -60,8 +60,8 @@ static const Method configuration_methods[] = {
     { NULL, NULL },
 };
 static const Method makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } };
-CLASS(ml_configuration_class, "MLModelConfiguration", Configuration, destroy_configuration,
-      configuration_methods, makers);
+CLASS(ml_configuration_class, "MLModelConfiguration", Configuration,
+      destroy_configuration, configuration_methods, makers);
 
 /* ---- the description in the folder, against its program ---------------------------------- */
 
@@ -73,12 +73,14 @@ static const Value *find_value(Value *const *v, int n, const char *name)
 }
 
 /* Every value of the side is described once, and as what it is. */
-static bool side_agrees(const struct Features *described, const Func *f, int side, Buf *why)
+static bool side_agrees(const struct Features *described, const Func *f, int side,
+                        Buf *why)
 {
     Value *const *v = side == ABOUT_OUTPUT ? f->body->result : f->body->param;
     const int n = side == ABOUT_OUTPUT ? f->body->nresult : f->body->nparam;
     int here = 0;
-    for (int i = 0; i < n; i++) here += side == ABOUT_OUTPUT || about_side_of(v[i]) == side;
+    for (int i = 0; i < n; i++)
+        here += side == ABOUT_OUTPUT || about_side_of(v[i]) == side;
     for (int i = 0; i < described->count; i++) {
         const Feature *x = &described->at[i];
         const Value *value = find_value(v, n, x->name);
@@ -147,7 +149,8 @@ static bool read_folder(CoreModel *m, Arena *a, const char *path, Diag *d, Buf *
     if (!file_has_suffix(path, ".mlmodelc")) buf_puts(why, "the folder is no .mlmodelc");
     if (why->len) return false;
     m->module = container_read(d, path);
-    return m->module && module_verify(m->module, d, NULL) && description_agrees(m->module, why);
+    return m->module && module_verify(m->module, d, NULL)
+        && description_agrees(m->module, why);
 }
 
 static bool choose_func(CoreModel *m, const Configuration *c, Buf *why)
@@ -209,18 +212,21 @@ static bool standin_ml_compile(Arena *a, const char *from, const char *to, Diag 
 
 static Id model_compile(Id class, Sel sel, Id url, Id *error)
 {
-    const char *path = ((Url *)expect(url, &url_class, sel))->path, *temp = getenv("TMPDIR");
+    const char *path = ((Url *)expect(url, &url_class, sel))->path,
+               *temp = getenv("TMPDIR");
     Arena a = { 0 };
     Buf why = { 0 };
     Diag d = { .quiet = true };
     Url *made = NULL;
     (void)class;
-    if (!file_has_suffix(path, ".mlpackage")) standin_abort("%s: %s is no package", sel, path);
+    if (!file_has_suffix(path, ".mlpackage"))
+        standin_abort("%s: %s is no package", sel, path);
     char *to = arena_printf(&a, "%s/anesim-XXXXXX", temp && *temp ? temp : "/tmp");
     if (fault("ml-compile")) buf_puts(&why, "Failed to compile the package");
     /* A folder that is named as Core ML names one, in no folder of its own: whoever removes it
      * leaves nothing. */
-    const char *folder = why.len || !mkdtemp(to) ? NULL : arena_printf(&a, "%s.mlmodelc", to);
+    const char *folder = why.len || !mkdtemp(to) ? NULL
+                                                 : arena_printf(&a, "%s.mlmodelc", to);
     if (folder && !rename(to, folder) && standin_ml_compile(&a, path, folder, &d)) {
         made = object_new(&url_class);
         made->path = strdup(folder);
@@ -327,8 +333,8 @@ static bool bind_one(Prediction *p, const Value *v, Id *error)
     Shape shape = { .rank = m->rank };
     for (int i = 0; i < m->rank; i++) shape.dim[i] = m->dim[i];
     if (m->type != number_of(v->type->dtype))
-        return ml_refuse(error, FEATURE_TYPE, "MultiArray for %s has another type of data",
-                         v->name);
+        return ml_refuse(error, FEATURE_TYPE,
+                         "MultiArray for %s has another type of data", v->name);
     *b = (Binding){ .name = v->name };
     if (!tensor_alloc(&b->value, &p->d, v->type->dtype, &shape))
         standin_abort("no memory for %s", v->name);
@@ -343,7 +349,8 @@ static bool bind_all(Prediction *p, Id *error)
     p->bind = calloc((size_t)b->nparam + 1, sizeof *p->bind);
     if (!p->bind) standin_abort("no memory for inputs");
     for (int i = 0; i < b->nparam; i++)
-        if (!param_is_state(b->param[i]) && !bind_one(p, b->param[i], error)) return false;
+        if (!param_is_state(b->param[i]) && !bind_one(p, b->param[i], error))
+            return false;
     if (p->in->count == (size_t)p->n) return true;
     return ml_refuse(error, FEATURE_TYPE, "%zu features are given, and the model has %d",
                      p->in->count, p->n);
@@ -375,7 +382,8 @@ static MultiArray *standin_ml_deliver(Prediction *p, const Binding *r, Id *error
                     || fault("ml-kind") || fault("ml-short");
     MultiArray *m = p->backing ? (MultiArray *)dict_find(p->backing, r->name) : NULL;
     if (m && !backing_fits(m, t)) {
-        ml_refuse(error, FEATURE_TYPE, "the output backing of %s does not fit it", r->name);
+        ml_refuse(error, FEATURE_TYPE, "the output backing of %s does not fit it",
+                  r->name);
         return NULL;
     }
     if (other) m = NULL;
@@ -393,7 +401,8 @@ static MultiArray *standin_ml_deliver(Prediction *p, const Binding *r, Id *error
 static Id standin_ml_collect(Prediction *p, Id *error)
 {
     const Binding *r;
-    const int n = program_results(p->model->program, &r), first = fault("ml-missing") ? 1 : 0;
+    const int n = program_results(p->model->program, &r),
+              first = fault("ml-missing") ? 1 : 0;
     const char *name[256];
     Id value[256];
     if (n > (int)COUNT(name)) standin_abort("more than %zu results", COUNT(name));
@@ -427,7 +436,8 @@ static Id standin_ml_predict(Prediction *p, Id *error)
         return ml_refuse(error, GENERIC, "Unable to compute the prediction"), NULL;
     if (states && !p->state)
         return ml_refuse(error, GENERIC, "The model has states, and none is given"), NULL;
-    if (p->state && p->state->model != p->model) standin_abort("a state of another model");
+    if (p->state && p->state->model != p->model)
+        standin_abort("a state of another model");
     if (bind_all(p, error)) {
         if (p->state) move_states(p, true);
         if (program_run(p->model->program, &p->d, p->bind, p->n,
@@ -466,7 +476,8 @@ static Id model_predict(Id self, Sel sel, Id features, Id options, Id *error)
     return predict_with(self, sel, features, NULL, options, error);
 }
 
-static Id model_predict_state(Id self, Sel sel, Id features, Id state, Id options, Id *error)
+static Id model_predict_state(Id self, Sel sel, Id features, Id state, Id options,
+                              Id *error)
 {
     expect(state, &ml_state_class, sel);
     return predict_with(self, sel, features, state, options, error);

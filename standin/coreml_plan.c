@@ -36,8 +36,8 @@ typedef struct {
     double weight;
 } Cost;
 extern Class plan_class, plan_structure_class, plan_program_class, plan_function_class,
-    plan_block_class, plan_operation_class, plan_value_class, plan_usage_class, plan_cost_class,
-    plan_engine_class, plan_gpu_class, plan_cpu_class;
+    plan_block_class, plan_operation_class, plan_value_class, plan_usage_class,
+    plan_cost_class, plan_engine_class, plan_gpu_class, plan_cpu_class;
 
 /* ---- structure --------------------------------------------------------------------------- */
 
@@ -119,7 +119,8 @@ static Id operation_name(Id self, Sel sel)
     const Op *op = ((Piece *)self)->of;
     char name[200];
     (void)sel;
-    snprintf(name, sizeof name, "%s.%s", opset_text(op->parent->func->opset), op_name(op));
+    snprintf(name, sizeof name, "%s.%s", opset_text(op->parent->func->opset),
+             op_name(op));
     return object_autorelease(standin_string(is_const(op) ? op_name(op) : name));
 }
 
@@ -141,7 +142,8 @@ static Id operation_blocks(Id self, Sel sel)
     const Op *op = p->of;
     Id item[8];
     (void)sel;
-    if (op_nblock(op) > (int)COUNT(item)) standin_abort("more than %zu blocks", COUNT(item));
+    if (op_nblock(op) > (int)COUNT(item))
+        standin_abort("more than %zu blocks", COUNT(item));
     for (int i = 0; i < op_nblock(op); i++)
         item[i] = standin_plan_piece(&plan_block_class, p->plan, op_block(op, i));
     return object_autorelease(standin_array((size_t)op_nblock(op), item));
@@ -160,7 +162,8 @@ static double elements_of(const Op *op)
     double all = 0;
     size_t n;
     for (int i = 0; i < op->nout && !is_const(op); i++)
-        if (op->out[i]->type->kind == TY_TENSOR && shape_count(&op->out[i]->type->shape, &n))
+        if (op->out[i]->type->kind == TY_TENSOR
+            && shape_count(&op->out[i]->type->shape, &n))
             all += (double)n;
     return all;
 }
@@ -181,7 +184,8 @@ static bool for_engine(const ComputePlan *plan, const Op *op)
 static const Op *operation_of(Id self, Sel sel, Id operation)
 {
     const Piece *p = expect(operation, &plan_operation_class, sel);
-    if (p->plan != (ComputePlan *)self) standin_abort("%s: an operation of another plan", sel);
+    if (p->plan != (ComputePlan *)self)
+        standin_abort("%s: an operation of another plan", sel);
     return p->of;
 }
 
@@ -305,7 +309,8 @@ static void plan_load(Id class, Sel sel, Id url, Id configuration, BlockObject *
     (void)class;
     expect(configuration, &ml_configuration_class, sel);
     block_function(handler, sel);
-    if (!m || !(m->path = strdup(path)) || !(m->handler = malloc(handler->descriptor->size)))
+    if (!m || !(m->path = strdup(path))
+        || !(m->handler = malloc(handler->descriptor->size)))
         standin_abort("no memory for a plan");
     memcpy(m->handler, handler, handler->descriptor->size);
     standin_join();
@@ -353,18 +358,20 @@ static const Method cost_methods[] = { METHOD("weight", cost_weight), END };
 static const Method none[] = { END };
 
 CLASS(plan_class, "MLComputePlan", ComputePlan, destroy_plan, plan_methods, plan_makers);
-CLASS(plan_structure_class, "MLModelStructure", Piece, destroy_piece, structure_methods, NULL);
-CLASS(plan_program_class, "MLModelStructureProgram", Piece, destroy_piece, program_methods,
+CLASS(plan_structure_class, "MLModelStructure", Piece, destroy_piece, structure_methods,
       NULL);
+CLASS(plan_program_class, "MLModelStructureProgram", Piece, destroy_piece,
+      program_methods, NULL);
 CLASS(plan_function_class, "MLModelStructureProgramFunction", Piece, destroy_piece,
       function_methods, NULL);
-CLASS(plan_block_class, "MLModelStructureProgramBlock", Piece, destroy_piece, block_methods,
-      NULL);
+CLASS(plan_block_class, "MLModelStructureProgramBlock", Piece, destroy_piece,
+      block_methods, NULL);
 CLASS(plan_operation_class, "MLModelStructureProgramOperation", Piece, destroy_piece,
       operation_methods, NULL);
 CLASS(plan_value_class, "MLModelStructureProgramNamedValueType", Piece, destroy_piece,
       value_methods, NULL);
-CLASS(plan_usage_class, "MLComputePlanDeviceUsage", Usage, destroy_usage, usage_methods, NULL);
+CLASS(plan_usage_class, "MLComputePlanDeviceUsage", Usage, destroy_usage, usage_methods,
+      NULL);
 CLASS(plan_cost_class, "MLComputePlanCost", Cost, NULL, cost_methods, NULL);
 CLASS(plan_engine_class, "MLNeuralEngineComputeDevice", Object, NULL, none, NULL);
 CLASS(plan_gpu_class, "MLGPUComputeDevice", Object, NULL, none, NULL);

@@ -27,8 +27,8 @@ static Id exception_reason(Id self, Sel sel)
 {
     (void)sel;
     Arena a = { 0 };
-    Id s = standin_string(
-        arena_printf(&a, "*** %s: %s", ((Exception *)self)->by, ((Exception *)self)->why));
+    Id s = standin_string(arena_printf(&a, "*** %s: %s", ((Exception *)self)->by,
+                                       ((Exception *)self)->why));
     arena_free(&a);
     return object_autorelease(s);
 }

@@ -136,8 +136,8 @@ static Id info_made(String *domain)
     }
     if (fault("error-under")) {
         key[n] = "NSUnderlyingError";
-        value[n++] = &error_new(&engine_domain, fault("error-under"), "what lies under it",
-                                standin_dict(0, NULL, NULL))
+        value[n++] = &error_new(&engine_domain, fault("error-under"),
+                                "what lies under it", standin_dict(0, NULL, NULL))
                           ->object;
     }
     return standin_dict(n, key, value);
@@ -324,13 +324,14 @@ EXPORTED(Id, CFArrayGetValueAtIndex, (Id a, long i))
 {
     may_raise(__func__);
     const Array *array = expect(a, &array_class, "CFArrayGetValueAtIndex");
-    if (i < 0 || (size_t)i >= array->count) standin_abort("index %ld beyond an array's end", i);
+    if (i < 0 || (size_t)i >= array->count)
+        standin_abort("index %ld beyond an array's end", i);
     return gives_nil("CFArrayGetValueAtIndex") ? NULL : array->item[i];
 }
 
 EXPORTED(Id, CFDictionaryCreate,
-         (Id allocator, const void **key, const void **value, long n, const void *key_calls,
-          const void *value_calls))
+         (Id allocator, const void **key, const void **value, long n,
+          const void *key_calls, const void *value_calls))
 {
     may_raise(__func__);
     if (allocator || n < 0 || key_calls != kCFTypeDictionaryKeyCallBacks
@@ -342,7 +343,8 @@ EXPORTED(Id, CFDictionaryCreate,
     d->key = standin_copy(key, (size_t)n * sizeof *d->key);
     d->value = standin_copy(value, (size_t)n * sizeof *d->value);
     for (long i = 0; i < n; i++) {
-        if (!d->key[i] || !d->value[i]) standin_abort("CFDictionaryCreate: nil at %ld", i);
+        if (!d->key[i] || !d->value[i])
+            standin_abort("CFDictionaryCreate: nil at %ld", i);
         object_retain(d->key[i]);
         object_retain(d->value[i]);
     }
@@ -388,7 +390,8 @@ EXPORTED(Id, CFErrorCopyDescription, (Id e))
 {
     may_raise(__func__);
     if (gives_nil("CFErrorCopyDescription")) return NULL;
-    return standin_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
+    return standin_string(
+        ((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
 }
 
 /* Where the framework looks; TMPDIR is where its users work, which is the same on most Macs. */

@@ -10,7 +10,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void destroy_surface(Id o)
 {
     Surface *s = (Surface *)o;
-    if (s->readers || s->writers) standin_abort("a surface is released while it is locked");
+    if (s->readers || s->writers)
+        standin_abort("a surface is released while it is locked");
     munmap(s->base, s->mapped);
 }
 
@@ -45,8 +46,10 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
 {
     may_raise(__func__);
     const Dict *d = expect(description, &dict_class, "IOSurfaceCreate");
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = size_of(d, "kIOSurfaceAllocSize");
-    size_t row = size_of(d, "kIOSurfaceBytesPerRow"), height = size_of(d, "kIOSurfaceHeight");
+    size_t page = (size_t)sysconf(_SC_PAGESIZE),
+           bytes = size_of(d, "kIOSurfaceAllocSize");
+    size_t row = size_of(d, "kIOSurfaceBytesPerRow"),
+           height = size_of(d, "kIOSurfaceHeight");
     size_t line = size_of(d, "kIOSurfaceWidth") * size_of(d, "kIOSurfaceBytesPerElement");
     if (!bytes || fault("no-surface") || gives_nil("IOSurfaceCreate") || row < line
         || bytes < (height - 1) * row + line)
@@ -56,7 +59,8 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
     s->row = row;
     s->mapped = (bytes + page - 1) / page * page;
     s->base = mmap(NULL, s->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (s->base == MAP_FAILED) standin_abort("no memory for a surface of %zu bytes", bytes);
+    if (s->base == MAP_FAILED)
+        standin_abort("no memory for a surface of %zu bytes", bytes);
     return &s->object;
 }
 

@@ -15,8 +15,8 @@
 #endif
 #endif
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) \
-    && !defined(SANITIZED)
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) \
+    && !defined(__SANITIZE_THREAD__) && !defined(SANITIZED)
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

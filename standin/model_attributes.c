@@ -57,7 +57,8 @@ static const char *read_word(Dump *d)
 {
     dump_skip(d);
     const char *start = d->at;
-    while (d->at < d->end && (isalnum((unsigned char)*d->at) || strchr("$._", *d->at))) d->at++;
+    while (d->at < d->end && (isalnum((unsigned char)*d->at) || strchr("$._", *d->at)))
+        d->at++;
     if (d->at == start)
         standin_abort("attributes.dump: a word is missing before `%.20s`", d->at);
     return arena_strndup(&d->arena, start, (size_t)(d->at - start));
@@ -167,9 +168,11 @@ static Id fact_made(const Fact *f, Of of, const char *field)
     if (!strcmp(field, "id")) return standin_number(f->id);
     if (!p) standin_abort("attributes.dump: a procedure has no %s", field);
     if (!strcmp(field, "listed")) return name_of(f, of, true);
-    if (!strcmp(field, "symbol")) return fault("names-only") ? NULL : name_of(f, of, true);
+    if (!strcmp(field, "symbol"))
+        return fault("names-only") ? NULL : name_of(f, of, true);
     if (!strcmp(field, "type")) return standin_string(type_of(p));
-    if (!strcmp(field, "format")) return fault("image") ? standin_number(875704438) : NULL;
+    if (!strcmp(field, "format"))
+        return fault("image") ? standin_number(875704438) : NULL;
     const struct {
         const char *field;
         int64_t value;
@@ -195,7 +198,8 @@ static Id fact_made(const Fact *f, Of of, const char *field)
 static const char *field_of(const char *word, Of of)
 {
     const size_t n = strlen(of_names[of]);
-    if (!word || *word != '$' || strncmp(word + 1, of_names[of], n) != 0 || word[n + 1] != '.')
+    if (!word || *word != '$' || strncmp(word + 1, of_names[of], n) != 0
+        || word[n + 1] != '.')
         return NULL;
     return word + n + 2;
 }

@@ -49,8 +49,8 @@ static const Method descriptor_makers[] = {
     METHOD("modelWithMILText:weights:optionsPlist:", descriptor_make),
     { NULL, NULL },
 };
-CLASS(descriptor_class, "_ANEInMemoryModelDescriptor", Descriptor, destroy_descriptor, NULL,
-      descriptor_makers);
+CLASS(descriptor_class, "_ANEInMemoryModelDescriptor", Descriptor, destroy_descriptor,
+      NULL, descriptor_makers);
 
 /* ---- models ------------------------------------------------------------------------------ */
 
@@ -171,7 +171,8 @@ static Flag model_exists(Id self, Sel sel)
 {
     const NeuralModel *m = (NeuralModel *)self;
     (void)sel;
-    return !m->purged && !(fault("purge") && !m->fresh) && (m->fresh || vault_has(m->name));
+    return !m->purged && !(fault("purge") && !m->fresh)
+        && (m->fresh || vault_has(m->name));
 }
 
 static char *neural_folder(const NeuralModel *m, Arena *a)
@@ -194,9 +195,10 @@ static bool leave_files(const NeuralModel *m, Arena *a, const char *dir)
         key = name;
         last = (Data *)dict_find((Dict *)w->value[i], "data");
     }
-    bool ok = file_write_all(&d, arena_printf(a, "%s/net.plist", dir), text->bytes, text->size)
-           && file_write_all(&d, arena_printf(a, "%s/data", dir), last ? last->bytes : NULL,
-                             last ? last->size : 0);
+    bool ok = file_write_all(&d, arena_printf(a, "%s/net.plist", dir), text->bytes,
+                             text->size)
+           && file_write_all(&d, arena_printf(a, "%s/data", dir),
+                             last ? last->bytes : NULL, last ? last->size : 0);
     diag_free(&d);
     if (ok) vault_put(m->name);
     return ok;
@@ -248,9 +250,10 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     m->fresh = ok;
     m->purged &= !ok;
     pthread_mutex_unlock(&m->lock);
-    const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler")
-                                                    ? ""
-                                                    : "_ANECompiler : ANECCompile() FAILED: ";
+    const char *text = why.s ? why.s : "",
+               *own = strstr(text, "_ANECompiler")
+                        ? ""
+                        : "_ANECompiler : ANECCompile() FAILED: ";
     if (!ok) compiler_refuse(error, 1, "%s%s", own, text);
     buf_free(&why);
     arena_free(&a);
@@ -282,7 +285,8 @@ typedef struct {
 
 static Id constant_made(Constant *c, const char *value)
 {
-    snprintf(c->text, sizeof c->text, "%s%s", fault("other-keys") ? "renamed " : "", value);
+    snprintf(c->text, sizeof c->text, "%s%s", fault("other-keys") ? "renamed " : "",
+             value);
     c->object = (String){ .object = { .isa = &string_class, .count = 1 << 30 },
                           .text = c->text };
     return fault("no-constants") ? NULL : &c->object.object;
@@ -307,14 +311,17 @@ static Id neural_describe(const Compiled *c)
 
 static Flag take_slot(Id *error)
 {
-    const long asked = fault("slots"), most = asked < 0 ? 0 : asked ? asked : ENGINE_PLACES;
+    const long asked = fault("slots"), most = asked < 0 ? 0
+                                            : asked     ? asked
+                                                        : ENGINE_PLACES;
     pthread_mutex_lock(&counts);
     bool busy = busy_loads < fault("load-busy"), full = slots_taken >= most;
     if (busy) busy_loads++;
     else if (!full) slots_taken++;
     pthread_mutex_unlock(&counts);
     if (busy)
-        return refuse(error, NEURAL_LOAD, "Program load failure: status=0x5: no ANE resources");
+        return refuse(error, NEURAL_LOAD,
+                      "Program load failure: status=0x5: no ANE resources");
     if (full) return refuse(error, NEURAL_LOAD, "Program load failure (0x50004)");
     return 1;
 }
@@ -328,7 +335,8 @@ static Flag find_compiled(NeuralModel *m, Arena *a, const char *dir, Id *error)
     if (!file_exists(arena_printf(a, "%s/model.mil", dir)))
         return refuse(error, NEURAL_NOT_FOUND, "Program load failure: it is not there");
     if (!may_compile())
-        return refuse(error, NEURAL_LOAD, "Program load failure: must re-compile (0x20004)");
+        return refuse(error, NEURAL_LOAD,
+                      "Program load failure: must re-compile (0x20004)");
     usleep((useconds_t)fault("slow") * 1000);
     if (!fault("uncompiled")) vault_put(m->name);
     return 1;
@@ -348,13 +356,15 @@ static Flag neural_load(NeuralModel *m, Id *error)
     if (ok && fault("load-error"))
         ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && fault("load-never"))
-        ok = refuse(error, NEURAL_LOAD, "Program load failure: must re-compile (0x20004)");
+        ok = refuse(error, NEURAL_LOAD,
+                    "Program load failure: must re-compile (0x20004)");
     if (ok) ok = find_compiled(m, &a, dir, error);
     if (ok) ok = take_slot(error);
     m->fresh &= !ok;
     if (ok)
-        m->loaded = file_exists(arena_printf(&a, "%s/model.mil", dir)) ? compiled_new(dir, &why)
-                                                                       : m->kept;
+        m->loaded = file_exists(arena_printf(&a, "%s/model.mil", dir))
+                      ? compiled_new(dir, &why)
+                      : m->kept;
     if (m->loaded && m->loaded == m->kept) m->kept = NULL;
     if (ok && !m->loaded) {
         pthread_mutex_lock(&counts);
@@ -407,7 +417,8 @@ static Id model_inner(Id self, Sel sel)
 
 /* ---- the class --------------------------------------------------------------------------- */
 
-static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request, Id *error)
+static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request,
+                           Id *error)
 {
     NeuralModel *m = (NeuralModel *)self;
     expect_quality(qos, sel);
@@ -446,7 +457,8 @@ static Flag device_has(Id class, Sel sel)
 static Id device_type(Id class, Sel sel)
 {
     (void)class, (void)sel;
-    return object_autorelease(standin_string(fault("unknown-arch") ? "h99x" : machine().arch));
+    return object_autorelease(
+        standin_string(fault("unknown-arch") ? "h99x" : machine().arch));
 }
 
 static Id device_build(Id class, Sel sel)

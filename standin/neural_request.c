@@ -31,7 +31,8 @@ static Id wrapper_make(Id class, Sel sel, Id surface)
 
 static const Method wrapper_makers[] = { METHOD("objectWithIOSurface:", wrapper_make),
                                          { NULL, NULL } };
-CLASS(wrapper_class, "_ANEIOSurfaceObject", Wrapper, destroy_wrapper, NULL, wrapper_makers);
+CLASS(wrapper_class, "_ANEIOSurfaceObject", Wrapper, destroy_wrapper, NULL,
+      wrapper_makers);
 
 static void destroy_request(Id o)
 {
@@ -49,8 +50,8 @@ static Array *take_array(Id array, const Class *of, Sel sel)
     return (Array *)object_retain(array);
 }
 
-static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_index, Id weights,
-                       Id statistics, Id procedure)
+static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_index,
+                       Id weights, Id statistics, Id procedure)
 {
     (void)class;
     if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
@@ -97,7 +98,8 @@ static const Method request_makers[] = {
         request_make),
     { NULL, NULL },
 };
-CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, request_makers);
+CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods,
+      request_makers);
 
 /* ---- evaluating -------------------------------------------------------------------------- */
 
@@ -110,8 +112,8 @@ static Flag processing_failed(Id *error, unsigned status)
 }
 
 /* The surface of each place, by its symbol's index. */
-static Flag neural_match(const Array *wrapper, const Array *index, const StandinPlace *place,
-                         int n, Surface **out, Id *error)
+static Flag neural_match(const Array *wrapper, const Array *index,
+                         const StandinPlace *place, int n, Surface **out, Id *error)
 {
     if (wrapper->count != (size_t)n) return processing_failed(error, 0x2);
     for (int i = 0; i < n; i++) {
@@ -130,7 +132,8 @@ static void take_all(Surface *const *s, int n, bool take)
 {
     for (int i = 0; i < n; i++) {
         if (!take) surface_give(s[i]);
-        else if (!surface_take(s[i])) standin_abort("evaluation while a surface is locked");
+        else if (!surface_take(s[i]))
+            standin_abort("evaluation while a surface is locked");
     }
 }
 
@@ -157,7 +160,8 @@ Flag request_run(Id request, Compiled *loaded, Id *error)
     Surface *in[256], *out[256];
     Buf why = { 0 };
     if (!loaded) return refuse(error, NEURAL_NOT_FOUND, "the model is not loaded");
-    if (!request_fits(r)) return refuse(error, NEURAL_BAD_ARGUMENT, "the request is not valid");
+    if (!request_fits(r))
+        return refuse(error, NEURAL_BAD_ARGUMENT, "the request is not valid");
     if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
     p += r->procedure;
     const unsigned status = status_of_fault();
@@ -166,14 +170,17 @@ Flag request_run(Id request, Compiled *loaded, Id *error)
         || !neural_match(r->out, r->out_index, p->out, p->nout, out, error))
         return 0;
     for (int i = 0; i < p->nin; i++)
-        if (in[i]->was_result && fault("result-kept")) return processing_failed(error, 0x1d);
+        if (in[i]->was_result && fault("result-kept"))
+            return processing_failed(error, 0x1d);
     for (int i = 0; i < p->nout; i++) out[i]->was_result = true;
     take_all(in, p->nin, true);
     take_all(out, p->nout, true);
     bool ok = compiled_run(loaded, (int)r->procedure, in, out, &why);
     take_all(in, p->nin, false);
     take_all(out, p->nout, false);
-    if (!ok) refuse(error, NEURAL_INFERENCE, "Program Inference error: %s", why.s ? why.s : "");
+    if (!ok)
+        refuse(error, NEURAL_INFERENCE, "Program Inference error: %s",
+               why.s ? why.s : "");
     buf_free(&why);
     return ok;
 }

@@ -41,10 +41,12 @@ static void standin_program_place(StandinPlace *p, const Value *v, bool result)
                          .height = of_last[1],
                          .width = of_last[0],
                          .element = dtypes[t->dtype].bits / 8 };
-    p->row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
+    p->row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW
+           * ENGINE_ROW;
     if (result && fault("result-rows")) p->row += ENGINE_ROW;
     p->plane = p->row * (size_t)p->height;
-    p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
+    p->batch_stride = p->plane * (size_t)p->channels
+                    + (fault("batch-stride") ? 2 * p->row : 0);
     p->bytes = p->batch_stride * (size_t)batch;
 }
 
@@ -63,11 +65,13 @@ static bool standin_program_placeable(const Value *v, Buf *why)
 {
     const Type *t = v->type;
     size_t n;
-    bool ok = t->kind == TY_TENSOR && shape_known(&t->shape) && shape_count(&t->shape, &n) && n
+    bool ok = t->kind == TY_TENSOR && shape_known(&t->shape) && shape_count(&t->shape, &n)
+           && n
            && (t->dtype == DT_FP16 || t->dtype == DT_FP32 || t->dtype == DT_INT8
                || t->dtype == DT_UINT8);
     if (!ok)
-        buf_printf(why, "Unsupported function input or output dtype or shape: %s", v->name);
+        buf_printf(why, "Unsupported function input or output dtype or shape: %s",
+                   v->name);
     return ok;
 }
 
@@ -99,7 +103,8 @@ static bool has_boundary(const Func *f, DType t)
 {
     bool has = false;
     for (int i = 0; i < f->body->nparam; i++) has |= f->body->param[i]->type->dtype == t;
-    for (int i = 0; i < f->body->nresult; i++) has |= f->body->result[i]->type->dtype == t;
+    for (int i = 0; i < f->body->nresult; i++)
+        has |= f->body->result[i]->type->dtype == t;
     return has;
 }
 
@@ -149,7 +154,8 @@ static bool standin_program_compile(Compiled *c, const char *dir, Diag *d, Buf *
         if (standin_program_refused(c->module, f, why)
             || !place_all(c, &c->procedure[c->n], f, first, why))
             return false;
-        c->program[c->n] = program_new_as_given(standin_program_engine(), c->module, f, d);
+        c->program[c->n] = program_new_as_given(standin_program_engine(), c->module, f,
+                                                d);
         if (!c->program[c->n]) return false;
     }
     return n > 0;
@@ -219,19 +225,22 @@ static void make_infinite(const StandinPlace *p, unsigned char *surface)
     if (p->element == 4) memcpy(surface, &single, sizeof single);
 }
 
-static bool standin_program_run(Compiled *c, int k, Binding *in, Surface *const *out, Diag *d)
+static bool standin_program_run(Compiled *c, int k, Binding *in, Surface *const *out,
+                                Diag *d)
 {
     const Procedure *p = &c->procedure[k];
     const Binding *result;
-    const int64_t rows = fault("silent-zeros") ? 0 : fault("half-written") ? 1 : INT64_MAX;
+    const int64_t rows = fault("silent-zeros") ? 0
+                       : fault("half-written") ? 1
+                                               : INT64_MAX;
     if (!program_run(c->program[k], d, in, p->nin, &(RunOptions){ .max_steps = 1000000 }))
         return false;
     const int n = program_results(c->program[k], &result);
     for (int i = 0; i < p->nout; i++)
         for (int r = 0; r < n; r++)
             if (!strcmp(result[r].name, p->out[i].name))
-                standin_program_move(&p->out[i], out[i]->base, result[r].value.data, false,
-                                     rows);
+                standin_program_move(&p->out[i], out[i]->base, result[r].value.data,
+                                     false, rows);
     if (p->nout) make_infinite(&p->out[p->nout - 1], out[p->nout - 1]->base);
     return true;
 }
@@ -248,7 +257,8 @@ bool compiled_run(Compiled *c, int k, Surface *const *in, Surface *const *out, B
         bind[i].name = v->name;
         ok = tensor_alloc(&bind[i].value, &d, v->type->dtype, &v->type->shape);
         if (ok)
-            standin_program_move(&p->in[i], in[i]->base, bind[i].value.data, true, INT64_MAX);
+            standin_program_move(&p->in[i], in[i]->base, bind[i].value.data, true,
+                                 INT64_MAX);
     }
     ok = ok && standin_program_run(c, k, bind, out, &d);
     if (!ok) buf_puts(why, d.text.s ? d.text.s : "no memory");

@@ -130,7 +130,8 @@ static bool is_younger(Sel sel)
         { "getMultiArrayForStateNamed:handler:", 15 },
     };
     for (size_t i = 0; i < COUNT(added); i++)
-        if (system_major() < added[i].since && !strcmp(sel, added[i].selector)) return true;
+        if (system_major() < added[i].since && !strcmp(sel, added[i].selector))
+            return true;
     return false;
 }
 
@@ -247,7 +248,8 @@ void *object_new(Class *c)
 Id object_retain(Id o)
 {
     if (!o) return NULL;
-    if (o->isa == &released || o->count <= 0) standin_abort("retain of a released object");
+    if (o->isa == &released || o->count <= 0)
+        standin_abort("retain of a released object");
     if (o->isa->meta) o->count++; /* classes are not counted */
     return o;
 }
@@ -356,7 +358,8 @@ void *pool_push(void)
 
 void pool_pop(void *token)
 {
-    if (!pool || token != pool) standin_abort("a pool is closed that is not the innermost");
+    if (!pool || token != pool)
+        standin_abort("a pool is closed that is not the innermost");
     ReleasePool *p = pool;
     while (p->count) object_release(p->item[--p->count]);
     pool = p->outer;

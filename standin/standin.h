@@ -118,9 +118,10 @@ extern Class string_class, number_class, data_class, array_class, dict_class, er
 /* These return retained objects, which the caller releases. */
 Id standin_string(const char *s);
 Id standin_number(int64_t v);
-Id standin_array(size_t n, const Id *item);                         /* takes the items over */
-Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
-Id standin_dict_of(size_t n, const Id *key, const Id *value);       /* takes both over */
+Id standin_array(size_t n, const Id *item); /* takes the items over */
+Id standin_dict(size_t n, const char *const *key,
+                const Id *value);                             /* takes the values over */
+Id standin_dict_of(size_t n, const Id *key, const Id *value); /* takes both over */
 Id dict_find(const Dict *d, const char *key);
 /* Set *error, unless error is NULL, to an autoreleased NSError of the engine's domain, the
  * compiler's or Core ML's, and return NO. */
@@ -137,7 +138,8 @@ typedef struct {
         unsigned long reserved, size;
     } * descriptor;
 } BlockObject;
-Imp *block_function(const BlockObject *b, const char *where); /* aborts unless it is one */
+Imp *block_function(const BlockObject *b,
+                    const char *where); /* aborts unless it is one */
 
 /* ---- surfaces ---------------------------------------------------------------------------- */
 
@@ -210,7 +212,8 @@ typedef struct {
     Object object;
     char *path;
 } Url;
-extern Class ml_array_class, ml_provider_class, ml_options_class, ml_value_class, url_class;
+extern Class ml_array_class, ml_provider_class, ml_options_class, ml_value_class,
+    url_class;
 
 Id object_alloc(Class *c, Sel sel); /* +alloc */
 Id object_init(Id self, Sel sel);   /* an -init that does nothing */

@@ -31,8 +31,8 @@ const char *vault_identity(Arena *a)
 static const char *entry_path(Arena *a, const char *name)
 {
     const char *identity = vault_identity(a);
-    return arena_printf(a, "%s/%s_%s_%s_%s", vault_folder(a), machine().build, machine().chip,
-                        identity ? identity : "nobody", name);
+    return arena_printf(a, "%s/%s_%s_%s_%s", vault_folder(a), machine().build,
+                        machine().chip, identity ? identity : "nobody", name);
 }
 
 bool vault_has(const char *name)

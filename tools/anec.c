@@ -21,7 +21,8 @@ static const Example examples[] = {
       "compile for that chip: model.mil and weights/weight.bin" },
     { "anec --target CHIP,generic -o out/{target}.mil model.anedsl",
       "for several targets at once, a file each" },
-    { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
+    { "anec --set layers=2 model.anedsl",
+      "compile with another parameter, text to stdout" },
     { "anec --target CHIP -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
     { "anec --plan --target CHIP --report plan.html model.mlpackage",
@@ -30,7 +31,8 @@ static const Example examples[] = {
       "say what that chip would refuse or get wrong, and the fix" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --format -o model.anedsl model.anedsl", "lay a source out as all are" },
-    { "anec --export-weights numpy model.anedsl", "its weights as .npy files, for Python" },
+    { "anec --export-weights numpy model.anedsl",
+      "its weights as .npy files, for Python" },
     { "anec --compress 'size<100000=none, *=int4(block=32)' --compress-report -o small.mlpackage model.mlpackage",
       "weights in fewer bits, and how far off each is" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
@@ -78,7 +80,8 @@ static int put_rules(CompilerJob *j)
     if (!explain->count || rules_explain(&j->out, rs, explain->text, compiler_json(j)))
         return EXIT_DONE;
     const char *near = rules_nearest(explain->text);
-    if (near) usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
+    if (near)
+        usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
     else usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
     return EXIT_USAGE;
 }
@@ -86,7 +89,8 @@ static int put_rules(CompilerJob *j)
 static bool lists_passes(const CompilerJob *j)
 {
     const OptValue *some = compiler_opt(j, ANEC_passes);
-    return compiler_given(j, ANEC_list_passes) || (some->count && !strcmp(some->text, "list"));
+    return compiler_given(j, ANEC_list_passes)
+        || (some->count && !strcmp(some->text, "list"));
 }
 
 static bool lists_forms(const CompilerJob *j)
@@ -114,12 +118,14 @@ static bool check_pass(const char *name, size_t len, const char *option)
     bool found = false;
     for (int i = 0; i < pass_count && n < COUNT(known); i++) {
         known[n++] = passes[i].name;
-        found = found || (strlen(passes[i].name) == len && !memcmp(passes[i].name, name, len));
+        found = found
+             || (strlen(passes[i].name) == len && !memcmp(passes[i].name, name, len));
     }
-    const char *near = found ? NULL : name_nearest(arena_strndup(&a, name, len), known, n);
+    const char *near = found ? NULL
+                             : name_nearest(arena_strndup(&a, name, len), known, n);
     if (!found && near)
-        usage_error(&tool, "%s: there is no pass '%.*s'; did you mean %s?", option, (int)len,
-                    name, near);
+        usage_error(&tool, "%s: there is no pass '%.*s'; did you mean %s?", option,
+                    (int)len, name, near);
     else if (!found)
         usage_error(&tool, "%s: there is no pass '%.*s'; --list-passes shows all", option,
                     (int)len, name);
@@ -145,13 +151,13 @@ static bool check_output(const CompilerJob *j)
     const bool program = container_writes(o->text);
     if (j->mode == MODE_FORMAT)
         return file_has_suffix(o->text, ".anedsl")
-            || usage_error(&tool,
-                           "-o %s: --format writes a source; the name must end in .anedsl",
-                           o->text);
+            || usage_error(
+                   &tool, "-o %s: --format writes a source; the name must end in .anedsl",
+                   o->text);
     if (mode_is_view(j->mode))
         return !program
-            || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
-                           compiler_opt(j, ANEC_emit)->text);
+            || usage_error(&tool, "-o %s: %s is no program; another ending is needed",
+                           o->text, compiler_opt(j, ANEC_emit)->text);
     if (!program) {
         Arena a = { 0 };
         usage_error(&tool, "-o %s: the name must end in %s", o->text,
@@ -197,9 +203,12 @@ static bool asks_tables(CompilerJob *j)
 static bool choose_mode(CompilerJob *j)
 {
     if (asks_tables(j)) return true;
-    const bool emit = compiler_given(j, ANEC_emit), dump = compiler_given(j, ANEC_dump_after),
-               check = compiler_given(j, ANEC_check), stats = compiler_given(j, ANEC_stats),
-               format = compiler_given(j, ANEC_format), plan = compiler_given(j, ANEC_plan);
+    const bool emit = compiler_given(j, ANEC_emit),
+               dump = compiler_given(j, ANEC_dump_after),
+               check = compiler_given(j, ANEC_check),
+               stats = compiler_given(j, ANEC_stats),
+               format = compiler_given(j, ANEC_format),
+               plan = compiler_given(j, ANEC_plan);
     if (plan && (emit || dump || check || stats || format))
         return usage_error(
             &tool,
@@ -209,12 +218,14 @@ static bool choose_mode(CompilerJob *j)
                            "--format goes neither with --emit, --dump-after nor --stats");
     if (check && (emit || dump))
         return usage_error(
-            &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
+            &tool,
+            "--check prints nothing: it goes neither with --emit nor with --dump-after");
     if (emit && dump)
         return usage_error(
             &tool, "--emit and --dump-after: one of them can go to the standard output");
     if (stats && (emit || dump || check))
-        return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
+        return usage_error(&tool,
+                           "--stats goes neither with --emit, --dump-after nor --check");
     if (format) j->mode = MODE_FORMAT;
     else if (check) j->mode = MODE_CHECK;
     else if (stats) j->mode = MODE_STATS;
@@ -306,15 +317,17 @@ static bool check_several(const ToolArgs *args)
     const char *output = compiler_opt(&j, ANEC_output)->text;
     if (!choose_mode(&j)) return false;
     if (args->operand && !strcmp(args->operand, "-"))
-        return usage_error(&tool,
-                           "the standard input is read once: several targets need a file");
+        return usage_error(
+            &tool, "the standard input is read once: several targets need a file");
     if (j.mode == MODE_CHECK) return true;
     if (j.mode != MODE_MIL && j.mode != MODE_IR && !mode_is_view(j.mode))
-        return usage_error(&tool, "several targets go with -o or --check alone; name one");
+        return usage_error(&tool,
+                           "several targets go with -o or --check alone; name one");
     return (output && path_has_target(output))
-        || usage_error(&tool,
-                       "several targets need a file each: -o NAME with {target} in it, as in "
-                       "-o out/{target}.mil");
+        || usage_error(
+               &tool,
+               "several targets need a file each: -o NAME with {target} in it, as in "
+               "-o out/{target}.mil");
 }
 
 /* Each target on its own, as if it had been named alone; a file that cannot be read or written

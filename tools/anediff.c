@@ -16,7 +16,8 @@ static const Option options[] = {
 
 static const Example examples[] = {
     { "anediff old.mil new.mil", "the first op that differs, with both places" },
-    { "anediff --ignore names old.mil new.mil", "whether they are one program up to renaming" },
+    { "anediff --ignore names old.mil new.mil",
+      "whether they are one program up to renaming" },
     { "anediff --rtol 1e-2 --atol 1e-3 --model model.mil cpu-dump ane-dump",
       "the first value that two runs (anerun --dump) computed differently" },
 };
@@ -43,7 +44,10 @@ typedef struct {
     Buf out;
 } DiffJob;
 
-static const OptValue *anediff_opt(const DiffJob *j, int id) { return &j->args->value[id]; }
+static const OptValue *anediff_opt(const DiffJob *j, int id)
+{
+    return &j->args->value[id];
+}
 
 /* A model is a file, or a folder that its name tells apart. */
 static bool is_folder(const char *path)
@@ -58,9 +62,9 @@ static bool check_usage(const DiffJob *j, bool folders)
     if (!a) return usage_error(&tool, "no models and no folders are given");
     if (!b) return usage_error(&tool, "%s alone is given; two are compared", a);
     if (is_folder(a) != is_folder(b))
-        return usage_error(&tool,
-                           "%s is a folder and %s is none: give two models or two folders",
-                           is_folder(a) ? a : b, is_folder(a) ? b : a);
+        return usage_error(
+            &tool, "%s is a folder and %s is none: give two models or two folders",
+            is_folder(a) ? a : b, is_folder(a) ? b : a);
     if (!strcmp(a, "-") && !strcmp(b, "-"))
         return usage_error(&tool, "the standard input can be one of the two, not both");
     if (folders && anediff_opt(j, DIFF_ignore)->count)
@@ -69,7 +73,8 @@ static bool check_usage(const DiffJob *j, bool folders)
         && (anediff_opt(j, DIFF_rtol)->count || anediff_opt(j, DIFF_atol)->count
             || anediff_opt(j, DIFF_model)->count))
         return usage_error(
-            &tool, "--rtol, --atol and --model are for folders; %s and %s are models", a, b);
+            &tool, "--rtol, --atol and --model are for folders; %s and %s are models", a,
+            b);
     return true;
 }
 
@@ -100,8 +105,8 @@ static int compare_folders(DiffJob *j)
                             .atol = anediff_opt(j, DIFF_atol)->real };
     int code = model->count ? read_model(j, &j->a, model->text) : EXIT_DONE;
     if (code) return code;
-    return anediff_verdict(j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second,
-                                           j->a.module, &tol));
+    return anediff_verdict(j, diff_folders(&j->out, j->diag, j->args->operand,
+                                           j->args->second, j->a.module, &tol));
 }
 
 static int compare_models(DiffJob *j)
@@ -112,7 +117,8 @@ static int compare_models(DiffJob *j)
     const DiffSide a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
     const DiffVerdict v = diff_models(&j->out, j->diag, &a, &b,
                                       anediff_opt(j, DIFF_ignore)->count > 0);
-    const bool stayed = module_stayed(a.module, j->diag) && module_stayed(b.module, j->diag);
+    const bool stayed = module_stayed(a.module, j->diag)
+                     && module_stayed(b.module, j->diag);
     return stayed ? anediff_verdict(j, v) : EXIT_WORLD;
 }
 

@@ -50,7 +50,8 @@ static uint64_t anegen_count(const ToolArgs *a, int id, uint64_t otherwise)
 /* Notes and warnings of a model that a run has are nothing new. */
 static void anegen_message(void *ctx, anec_severity severity, const char *text)
 {
-    if (severity == ANEC_ERROR || severity == ANEC_FAILURE) tool_message(ctx, severity, text);
+    if (severity == ANEC_ERROR || severity == ANEC_FAILURE)
+        tool_message(ctx, severity, text);
 }
 
 static void anegen_put(void *ctx, const char *text, size_t n)
@@ -108,7 +109,8 @@ static int anegen_run(ToolArgs *a, Diag *d, Progress *p)
                             .tokens = anegen_count(a, GEN_tokens, 256),
                             .block = anegen_count(a, GEN_block, 16),
                             .threads = (int)anegen_count(a, GEN_threads, 0),
-                            .sampling = { .temperature = anegen_real(a, GEN_temperature, .8),
+                            .sampling = { .temperature = anegen_real(a, GEN_temperature,
+                                                                     .8),
                                           .top_p = anegen_real(a, GEN_top_p, .9),
                                           .min_p = anegen_real(a, GEN_min_p, 0),
                                           .top_k = anegen_count(a, GEN_top_k, 0),

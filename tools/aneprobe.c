@@ -50,12 +50,15 @@ typedef struct {
     const Target *chip;
     Buf profile;        /* as it stands */
     const char *trying; /* of a profile that ends in the middle: what was being tried */
-    Search cut;         /* and the search that was cut short, at good and bad; row -1: none */
-    int64_t fatal;      /* the size of it that the process did not come back from; 0: none */
+    Search cut;    /* and the search that was cut short, at good and bad; row -1: none */
+    int64_t fatal; /* the size of it that the process did not come back from; 0: none */
     int holds, absent, unknown, surprises, found;
 } ProbeJob;
 
-static const OptValue *aneprobe_opt(const ProbeJob *j, int id) { return &j->args->value[id]; }
+static const OptValue *aneprobe_opt(const ProbeJob *j, int id)
+{
+    return &j->args->value[id];
+}
 
 /* ---- the profile ------------------------------------------------------------------------- */
 
@@ -104,8 +107,9 @@ static bool done_already(const ProbeJob *j, const char *kind, const char *name)
 /* Where a search stands: "limit NAME SIZE GOOD BAD", SIZE being tried or 0. */
 static const char *search_text(ProbeJob *j, const Search *s, int64_t size)
 {
-    return arena_printf(&j->arena, "limit %s %lld %lld %lld", limits[search_limit(s->row)].name,
-                        (long long)size, (long long)s->good, (long long)s->bad);
+    return arena_printf(&j->arena, "limit %s %lld %lld %lld",
+                        limits[search_limit(s->row)].name, (long long)size,
+                        (long long)s->good, (long long)s->bad);
 }
 
 /* The size during which the process died is one that does not run. */
@@ -113,7 +117,8 @@ static void search_resume(ProbeJob *j)
 {
     char name[64];
     long long size, good, bad;
-    if (sscanf(j->trying, "limit %63s %lld %lld %lld", name, &size, &good, &bad) != 4) return;
+    if (sscanf(j->trying, "limit %63s %lld %lld %lld", name, &size, &good, &bad) != 4)
+        return;
     for (int i = 0; search_limit(i) >= 0; i++)
         if (!strcmp(limits[search_limit(i)].name, name)
             && search_restore(&j->cut, i, good, size ? size : bad)) {
@@ -135,8 +140,9 @@ static bool aneprobe_resume(ProbeJob *j)
     buf_add(&j->profile, map.data, map.size);
     file_unmap(&map);
     static const char mark[] = "\n# trying ";
-    char *at = j->profile.len ? memmem(j->profile.s, j->profile.len, mark, sizeof mark - 1)
-                              : NULL;
+    char *at = j->profile.len
+                 ? memmem(j->profile.s, j->profile.len, mark, sizeof mark - 1)
+                 : NULL;
     if (!at) return true;
     const char *name = at + sizeof mark - 1;
     j->trying = arena_strndup(&j->arena, name, strcspn(name, "\n"));
@@ -150,10 +156,12 @@ static bool aneprobe_resume(ProbeJob *j)
 /* A compiler service that failed restarts; bursts stall every compilation of the machine. */
 static void aneprobe_pace(ProbeJob *j, int before)
 {
-    const double seconds = j->prober.failures > before ? probe_pause(j->args, j->prober.engine)
-                                                       : 0;
+    const double seconds = j->prober.failures > before
+                             ? probe_pause(j->args, j->prober.engine)
+                             : 0;
     const struct timespec t = { .tv_sec = (time_t)seconds,
-                                .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
+                                .tv_nsec = (long)((seconds - (double)(time_t)seconds)
+                                                  * 1e9) };
     if (seconds > 0) nanosleep(&t, NULL);
 }
 
@@ -177,8 +185,8 @@ static void aneprobe_report(ProbeJob *j, const char *kind, const char *name, Ver
                j->prober.said[0] ? " # " : "", j->prober.said);
     progress_clear(j->progress);
     printf("%-4s %-30s %-8s table: %-20s%s%s%s\n", kind, name, words[v][op],
-           standing_names[table], surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "",
-           j->prober.said);
+           standing_names[table], surprise ? " DIFFERS" : "",
+           j->prober.said[0] ? "  " : "", j->prober.said);
 }
 
 /* False: this process has compiled enough. What is measured is saved. */
@@ -342,14 +350,16 @@ static bool check_only(const ProbeJob *j)
                  || (probe_has_rule(i) && strlen(rules[i].name) == n
                      && !memcmp(rules[i].name, s, n));
         for (int i = 0; probe_op_name(i); i++)
-            known = known || (strlen(probe_op_name(i)) == n && !memcmp(probe_op_name(i), s, n));
+            known = known
+                 || (strlen(probe_op_name(i)) == n && !memcmp(probe_op_name(i), s, n));
         bool number = false;
         for (int i = 0; search_limit(i) >= 0; i++)
             number = number
                   || (strlen(limits[search_limit(i)].name) == n
                       && !memcmp(limits[search_limit(i)].name, s, n));
         if (number && !known && !aneprobe_opt(j, PROBE_limits)->count)
-            return usage_error(&tool, "--only: %.*s is a number, which --limits searches for",
+            return usage_error(&tool,
+                               "--only: %.*s is a number, which --limits searches for",
                                (int)n, s);
         if (!known && !number)
             return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
@@ -396,7 +406,8 @@ static int aneprobe_prepare(ProbeJob *j)
         usage_error(&tool, "--resume goes with -o PROFILE");
         return EXIT_USAGE;
     }
-    if (aneprobe_opt(j, PROBE_resume)->count && !aneprobe_resume(j)) return diag_exit(j->diag);
+    if (aneprobe_opt(j, PROBE_resume)->count && !aneprobe_resume(j))
+        return diag_exit(j->diag);
     if (!j->profile.len) begin_profile(j);
     return EXIT_DONE;
 }
@@ -408,13 +419,15 @@ static int run_job(ProbeJob *j)
     int code = aneprobe_prepare(j);
     if (code) return code;
     if (!mkdtemp(dir)) {
-        diag_fail(j->diag, "cannot make the folder %s for the weights of micro-programs", dir);
+        diag_fail(j->diag, "cannot make the folder %s for the weights of micro-programs",
+                  dir);
         return EXIT_WORLD;
     }
     j->prober.dir = dir;
     j->prober.diag = j->diag;
-    printf("aneprobe: %s as %s; rules and operations, what was seen, what the table says\n",
-           j->prober.engine->name, j->chip->name);
+    printf(
+        "aneprobe: %s as %s; rules and operations, what was seen, what the table says\n",
+        j->prober.engine->name, j->chip->name);
     if (measure_all(j)) {
         printf("%d hold or are refused, %d do not, ", j->holds, j->absent);
         if (aneprobe_opt(j, PROBE_limits)->count) printf("%d numbers found, ", j->found);
@@ -427,7 +440,9 @@ static int run_job(ProbeJob *j)
 
 static int aneprobe_run(ToolArgs *args, Diag *d, Progress *progress)
 {
-    ProbeJob job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
+    ProbeJob job = {
+        .args = args, .diag = d, .progress = progress, .cut = { .row = -1 }
+    };
     tool_warnings(d, args);
     if (probe_opt(args, PROBE_bisect)->count) return probe_bisect(args, d, progress);
     if (probe_opt(args, PROBE_first_run)->count) return probe_first(args, d, progress);

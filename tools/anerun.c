@@ -102,8 +102,8 @@ static bool has_function(RunJob *j)
     const char *path = !strcmp(j->args->operand, "-") ? "<stdin>" : j->args->operand;
     const char *near = name->count ? name_nearest(name->text, known, n) : NULL;
     if (near)
-        return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?", path,
-                          name->text, near);
+        return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?",
+                          path, name->text, near);
     return diag_error(j->diag, (Loc){ 0 },
                       "%s has no function %s; --describe shows what it has", path,
                       name->count ? name->text : "at all");
@@ -128,7 +128,8 @@ static bool open_backend(RunJob *j, const char *name, anec_device **out, int *co
 
 static int open_backends(RunJob *j)
 {
-    const OptValue *backend = anerun_opt(j, RUN_backend), *compare = anerun_opt(j, RUN_compare);
+    const OptValue *backend = anerun_opt(j, RUN_backend),
+                   *compare = anerun_opt(j, RUN_compare);
     int code;
     if (open_backend(j, backend->count ? backend->text : "auto", &j->device, &code)
         && compare->count)
@@ -157,8 +158,9 @@ static int answer_cache(RunJob *j)
     anec_error e;
     if (!anerun_good(j, anec_cache(j->args->config, clear, &c, &e), &e))
         return diag_exit(j->diag);
-    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder, c.programs,
-           (double)c.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
+    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder,
+           c.programs, (double)c.bytes * 1e-6, clear ? "removed" : "used",
+           (double)c.limit * 1e-6);
     if (c.busy) printf("%d programs are in use and stay\n", c.busy);
     if (c.hits || c.misses)
         printf(
@@ -188,14 +190,17 @@ static bool check_usage(RunJob *j)
     if (anerun_opt(j, RUN_feed)->count && j->iterations < 2)
         return usage_error(&tool, "--feed goes with --iterations, from 2 on");
     if (bench->count && (n->count || anerun_opt(j, RUN_compare)->count))
-        return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
+        return usage_error(&tool,
+                           "--bench goes neither with --iterations nor with --compare");
     if (anerun_opt(j, RUN_json)->count && !anerun_opt(j, RUN_describe)->count
         && !anerun_opt(j, RUN_plan)->count)
         return usage_error(&tool, "--json goes with --describe or --plan");
     if (anerun_opt(j, RUN_plan)->count && !anerun_opt(j, RUN_backend)->count)
         return usage_error(&tool, "--plan goes with --backend coreml or cpu");
-    if (anerun_opt(j, RUN_trace)->count && (bench->count || anerun_opt(j, RUN_describe)->count))
-        return usage_error(&tool, "--trace goes neither with --bench nor with --describe");
+    if (anerun_opt(j, RUN_trace)->count
+        && (bench->count || anerun_opt(j, RUN_describe)->count))
+        return usage_error(&tool,
+                           "--trace goes neither with --bench nor with --describe");
     if (!anerun_opt(j, RUN_compare)->count
         && (anerun_opt(j, RUN_rtol)->count || anerun_opt(j, RUN_atol)->count))
         return usage_error(&tool, "--rtol and --atol go with --compare");
@@ -212,8 +217,8 @@ static int threads_of(const OptValue *v)
 {
     const long here = sysconf(_SC_NPROCESSORS_ONLN), most = here < 1 ? 1 : here;
     if (!v->count || (v->number && v->number <= (uint64_t)most)) return (int)v->number;
-    fprintf(stderr, "anerun: --threads %llu: it runs with %ld\n", (unsigned long long)v->number,
-            v->number ? most : 1);
+    fprintf(stderr, "anerun: --threads %llu: it runs with %ld\n",
+            (unsigned long long)v->number, v->number ? most : 1);
     return v->number ? (int)most : 1;
 }
 
@@ -247,8 +252,9 @@ static int anerun_describe(RunJob *j)
     char *text;
     anec_error e;
     if (anerun_good(j,
-                    anec_describe(j->model, anerun_opt(j, RUN_json)->count ? "json" : "text",
-                                  &text, &e),
+                    anec_describe(j->model,
+                                  anerun_opt(j, RUN_json)->count ? "json" : "text", &text,
+                                  &e),
                     &e))
         fputs(text, stdout);
     anec_text_free(text);
@@ -261,10 +267,11 @@ static int anerun_plan(RunJob *j)
     char *text = NULL;
     anec_error e;
     if (anerun_start(j, j->device, &j->kernel)
-        && anerun_good(
-            j,
-            anec_plan(j->kernel, anerun_opt(j, RUN_json)->count ? "json" : "text", &text, &e),
-            &e))
+        && anerun_good(j,
+                       anec_plan(j->kernel,
+                                 anerun_opt(j, RUN_json)->count ? "json" : "text", &text,
+                                 &e),
+                       &e))
         fputs(text, stdout);
     anec_text_free(text);
     return diag_exit(j->diag);
@@ -276,7 +283,8 @@ static int anerun_load(RunJob *j)
     anec_error e;
     if (!j->args->operand) usage_error(&tool, "no %s is given", tool.operand);
     if (!j->args->operand) return EXIT_USAGE;
-    if (trace->count && !trace_open(&j->trace, j->diag, trace->text)) return diag_exit(j->diag);
+    if (trace->count && !trace_open(&j->trace, j->diag, trace->text))
+        return diag_exit(j->diag);
     const anec_status s = anec_load(j->device, j->args->operand, &j->model, &e);
     return anerun_good(j, s, &e) ? EXIT_DONE
          : s == ANEC_USAGE       ? EXIT_USAGE
@@ -285,7 +293,8 @@ static int anerun_load(RunJob *j)
 
 static int run_job(RunJob *j, ToolArgs *a)
 {
-    if (!check_usage(j) || !given_parse(&j->given, a, anerun_opt(j, RUN_input), j->iterations)
+    if (!check_usage(j)
+        || !given_parse(&j->given, a, anerun_opt(j, RUN_input), j->iterations)
         || !feed_parse(&j->feed, a, anerun_opt(j, RUN_feed)))
         return EXIT_USAGE;
     if (anerun_opt(j, RUN_cache)->count) return answer_cache(j);
@@ -322,7 +331,8 @@ static int anerun_run(ToolArgs *args, Diag *d, Progress *progress)
     RunJob job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
     job.helper[0] = args->program;
     job.helper[1] = "--compile-only";
-    if (args->value[RUN_strict].count) anec_config_set(args->config, "strict", NULL, NULL);
+    if (args->value[RUN_strict].count)
+        anec_config_set(args->config, "strict", NULL, NULL);
     anec_config_helper(args->config, job.helper);
     anec_config_messages(args->config, tool_message, d);
     anec_config_written(args->config, take_written, &job);

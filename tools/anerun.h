@@ -45,8 +45,8 @@ bool feed_parse(FeedList *f, ToolArgs *a, const OptValue *list);
 bool feed_has(const FeedList *f, const char *input);
 /* Wires the inputs before iteration k; a tensor that is given for this iteration takes
  * precedence. */
-anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel, uint64_t k,
-                      anec_error *e);
+anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel,
+                      uint64_t k, anec_error *e);
 
 /* ---- how long runs took (trace.c) -------------------------------------------------------- */
 

@@ -122,7 +122,8 @@ static bool take_options(ToolArgs *a, TrainJob *job)
             if (!name || strcmp(name, kept[k]) != 0) continue;
             for (int at = 0; at < v->count; at++) {
                 const char *text = v->all ? v->all[at] : v->text;
-                job->option[job->noption++] = arena_printf(&a->arena, "%s=%s", name, text);
+                job->option[job->noption++] = arena_printf(&a->arena, "%s=%s", name,
+                                                           text);
                 if (!k
                     && (anec_config_set(job->host, "set", text, &e)
                         || anec_config_set(job->rest, "set", text, &e)))
@@ -140,8 +141,9 @@ static bool check_command(const ToolArgs *a)
         return usage_error(&tool, "no MODEL.anedsl is given, and no --resume RUN");
     if (anetrain_opt(a, TRAIN_anew)->count && anetrain_opt(a, TRAIN_resume)->count
         && !anetrain_opt(a, TRAIN_output)->count)
-        return usage_error(&tool, "--anew begins a run and --resume goes on with one: they go "
-                                  "together with -o, another folder that has a run");
+        return usage_error(&tool,
+                           "--anew begins a run and --resume goes on with one: they go "
+                           "together with -o, another folder that has a run");
     if (a->operand && !file_has_suffix(a->operand, ".anedsl"))
         return usage_error(&tool,
                            "%s is no .anedsl: weights of a program of the language are "
@@ -153,13 +155,15 @@ static bool check_command(const ToolArgs *a)
     const OptValue *bench = anetrain_opt(a, TRAIN_bench);
     if (bench->count
         && (!bench->number || bench->number > 1 << 30 || anetrain_opt(a, TRAIN_dry)->count
-            || anetrain_opt(a, TRAIN_export)->count || anetrain_opt(a, TRAIN_serve)->count))
-        return usage_error(&tool, "--bench N times 1 to 2^30 steps, and keeps nothing: it goes "
-                                  "without --dry-run, --export and --serve");
-    if (anetrain_opt(a, TRAIN_init)->count && anetrain_opt(a, TRAIN_resume)->count)
+            || anetrain_opt(a, TRAIN_export)->count
+            || anetrain_opt(a, TRAIN_serve)->count))
         return usage_error(&tool,
-                           "--init and --resume do not go together: a run that is resumed "
-                           "has its weights");
+                           "--bench N times 1 to 2^30 steps, and keeps nothing: it goes "
+                           "without --dry-run, --export and --serve");
+    if (anetrain_opt(a, TRAIN_init)->count && anetrain_opt(a, TRAIN_resume)->count)
+        return usage_error(
+            &tool, "--init and --resume do not go together: a run that is resumed "
+                   "has its weights");
     return true;
 }
 

@@ -41,8 +41,9 @@ static int promote_weights(CompilerJob *j)
     if (!names->count) return EXIT_DONE;
     if (j->model.dsl && j->model.weights.count) return EXIT_DONE;
     if (j->model.dsl)
-        diag_error(j->diag, (Loc){ 0 }, "%s declares no weight of floats%s%s", j->model.path,
-                   names->text ? " that is called like " : "", names->text ? names->text : "");
+        diag_error(j->diag, (Loc){ 0 }, "%s declares no weight of floats%s%s",
+                   j->model.path, names->text ? " that is called like " : "",
+                   names->text ? names->text : "");
     if (!diag_ok(j->diag)) return diag_exit(j->diag);
     const int code = model_check(&j->model, j->diag);
     if (!code) promote_module(j->model.module, names->text, j->diag);
@@ -94,19 +95,21 @@ static const char *passes_alone(const CompilerJob *j)
 static int run_passes(CompilerJob *j)
 {
     PassOptions *o = &j->pipeline.pass;
-    const bool wants = model_wants_passes(&j->model, j->args) || compiler_given(j, ANEC_passes)
-                    || compiler_given(j, ANEC_compress);
+    const bool wants = model_wants_passes(&j->model, j->args)
+                    || compiler_given(j, ANEC_passes) || compiler_given(j, ANEC_compress);
     if (!wants && j->mode != MODE_DUMP) return EXIT_DONE;
     if (!j->model.dsl && !wants) {
-        usage_error(j->args->tool,
-                    "--dump-after: no pass runs on a .mil without --target, --io, --opset or "
-                    "--passes");
+        usage_error(
+            j->args->tool,
+            "--dump-after: no pass runs on a .mil without --target, --io, --opset or "
+            "--passes");
         return EXIT_USAGE;
     }
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code || checks_as_given(j)) return code;
     if (passes_alone(j)) o->only = passes_alone(j);
-    if (compiler_given(j, ANEC_compress) || j->compress.measures) o->compress = &j->compress;
+    if (compiler_given(j, ANEC_compress) || j->compress.measures)
+        o->compress = &j->compress;
     if (j->mode == MODE_DUMP) o->dump = compiler_opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;

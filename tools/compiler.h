@@ -51,7 +51,10 @@ static inline bool compiler_given(const CompilerJob *j, int id)
     return compiler_opt(j, id)->count > 0;
 }
 
-static inline bool compiler_json(const CompilerJob *j) { return compiler_given(j, ANEC_json); }
+static inline bool compiler_json(const CompilerJob *j)
+{
+    return compiler_given(j, ANEC_json);
+}
 
 static inline bool mode_is_front(Mode m)
 {

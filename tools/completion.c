@@ -47,7 +47,8 @@ static void follow_chip(Follows *f) { follow_chips(f, ""); }
 static void follow_backends(Follows *f)
 {
     const char *name;
-    for (int i = 0; (name = anec_backend(i, NULL)); i++) follow_word(f, name, strlen(name));
+    for (int i = 0; (name = anec_backend(i, NULL)); i++)
+        follow_word(f, name, strlen(name));
 }
 
 static void follow_warnings(Follows *f)
@@ -71,9 +72,11 @@ static const struct {
     const char *arg;
     void (*follow)(Follows *f);
 } kinds[] = {
-    { "FILE", follow_files },  { "PROFILE", follow_files },    { "RUN", follow_files },
-    { "DIR", follow_folders }, { "MODEL", follow_models },     { "CHIP[,OS]", follow_targets },
-    { "CHIP", follow_chip },   { "BACKEND", follow_backends }, { "[no-]NAME", follow_warnings },
+    { "FILE", follow_files },         { "PROFILE", follow_files },
+    { "RUN", follow_files },          { "DIR", follow_folders },
+    { "MODEL", follow_models },       { "CHIP[,OS]", follow_targets },
+    { "CHIP", follow_chip },          { "BACKEND", follow_backends },
+    { "[no-]NAME", follow_warnings },
 };
 
 /* A word of an argument's name, n bytes: a kind, a file of an ending (FILE.npy), a choice. */
@@ -187,7 +190,8 @@ static const char bash_end[] =
 static void bash_follows(Buf *out, const Follows *f)
 {
     if (f->words.len) buf_printf(out, " words='%s'", f->words.s);
-    if (f->files == OF_FILES) buf_printf(out, " files='%s'", f->endings ? f->endings : "any");
+    if (f->files == OF_FILES)
+        buf_printf(out, " files='%s'", f->endings ? f->endings : "any");
     if (f->files == OF_FOLDERS) buf_puts(out, " folders=1");
     if (f->list) buf_puts(out, " list=1");
     if (f->named) buf_puts(out, " named=1");
@@ -223,8 +227,8 @@ static void bash_function(const Tool *t, Buf *out)
     }
     buf_printf(out, "'\n%s", bash_begin);
     if (t->sub)
-        buf_printf(out, "    [ \"${before[1]}\" = %s ] && { _%s; return; }\n", sub_word(t),
-                   shell_name(&a, t->sub));
+        buf_printf(out, "    [ \"${before[1]}\" = %s ] && { _%s; return; }\n",
+                   sub_word(t), shell_name(&a, t->sub));
     buf_puts(out, "    case $option in\n");
     for (int i = 0; i < t->noption; i++) {
         const Option *o = &t->option[i];
@@ -241,7 +245,8 @@ static void bash_function(const Tool *t, Buf *out)
     buf_puts(out, "    *) [ -n \"$words\" ] ||");
     if (f.files || f.words.len) bash_follows(out, &f);
     else buf_puts(out, " :");
-    if (t->sub) buf_printf(out, "; [ ${#before[@]} -gt 1 ] || words=${words:-%s}", sub_word(t));
+    if (t->sub)
+        buf_printf(out, "; [ ${#before[@]} -gt 1 ] || words=${words:-%s}", sub_word(t));
     buf_printf(out, " ;;\n    esac\n%s", bash_end);
     follows_free(&f);
     arena_free(&a);
@@ -327,7 +332,8 @@ static void zsh_arguments(const Tool *t, Buf *out)
     Follows f = follows_operand(t);
     buf_puts(out, "    '*");
     if (t->sub) {
-        buf_printf(out, ":%s:{ (( CURRENT == 2 )) && compadd - %s; ", t->operand, sub_word(t));
+        buf_printf(out, ":%s:{ (( CURRENT == 2 )) && compadd - %s; ", t->operand,
+                   sub_word(t));
         zsh_glob(out, f.endings);
         buf_puts(out, " }");
     } else if (t->operand) {
@@ -357,8 +363,10 @@ static void zsh_script(const Tool *t, Buf *out)
 static void fish_follows(Buf *out, const Follows *f)
 {
     if (f->list) buf_printf(out, " -x -a '(__fish_append , %s)'", f->words.s);
-    else if (f->words.len) buf_printf(out, " -%c -a '%s'", f->files ? 'r' : 'x', f->words.s);
-    else if (f->files == OF_FOLDERS) buf_puts(out, " -x -a '(__fish_complete_directories)'");
+    else if (f->words.len)
+        buf_printf(out, " -%c -a '%s'", f->files ? 'r' : 'x', f->words.s);
+    else if (f->files == OF_FOLDERS)
+        buf_puts(out, " -x -a '(__fish_complete_directories)'");
     else if (f->files && f->endings && !strchr(f->endings, ' ') && !f->named)
         buf_printf(out, " -x -k -a '(__fish_complete_suffix %s)'", f->endings);
     else if (f->files) buf_puts(out, " -r -F");
@@ -404,9 +412,11 @@ static void fish_script(const Tool *t, Buf *out)
     Arena a = { 0 };
     const char *head = arena_printf(&a, "complete -c %s", t->name);
     if (t->sub) {
-        const char *when = arena_printf(&a, "__fish_seen_subcommand_from %s", sub_word(t));
+        const char *when = arena_printf(&a, "__fish_seen_subcommand_from %s",
+                                        sub_word(t));
         fish_rows(t->sub, arena_printf(&a, "%s -n '%s'", head, when), out);
-        buf_printf(out, "%s -n 'test (count (commandline -opc)) -eq 1' -f -a %s -d '%s'\n",
+        buf_printf(out,
+                   "%s -n 'test (count (commandline -opc)) -eq 1' -f -a %s -d '%s'\n",
                    head, sub_word(t), t->sub->summary);
         head = arena_printf(&a, "%s -n 'not %s'", head, when);
     }

@@ -92,7 +92,10 @@ static double decibels(const CompressNote *n)
     return n->rms == 0 ? -INFINITY : 20 * log10(n->rms / n->rms_error);
 }
 
-static double ratio(double before, double after) { return after > 0 ? before / after : 0; }
+static double ratio(double before, double after)
+{
+    return after > 0 ? before / after : 0;
+}
 
 /* ---- a table ----------------------------------------------------------------------------- */
 
@@ -105,8 +108,8 @@ static void put_row(Buf *out, Arena *a, const CompressNote *n, bool func)
         return;
     }
     buf_printf(out, "%-22s %12.0f %12.0f %6.2f %10.3g %10.3g %7.1f%s\n", n->as, n->before,
-               n->after, ratio(n->before, n->after), n->max_error, n->rms_error, decibels(n),
-               n->shared ? "  (shared)" : "");
+               n->after, ratio(n->before, n->after), n->max_error, n->rms_error,
+               decibels(n), n->shared ? "  (shared)" : "");
     if (n->why) buf_printf(out, "    %s\n", n->why);
 }
 
@@ -115,7 +118,8 @@ void compressed_text(Buf *out, const CompressPlan *p)
     Arena a = { 0 };
     const Sums s = sums_of(p);
     bool func = false;
-    for (size_t i = 1; i < p->nnote; i++) func = func || p->note[i].func != p->note[0].func;
+    for (size_t i = 1; i < p->nnote; i++)
+        func = func || p->note[i].func != p->note[0].func;
     buf_printf(out, "%-32s %-18s %-22s %12s %12s %6s %10s %10s %7s\n", "weight", "shape",
                "form", "bytes", "becomes", "ratio", "max error", "rms error", "SNR dB");
     for (size_t i = 0; i < p->nnote; i++) put_row(out, &a, &p->note[i], func);

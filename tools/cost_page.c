@@ -59,7 +59,8 @@ static void page_picture(Buf *out, const Placement *at)
     const int height = PAGE_ROW * at->npart + 10;
     const double scale = at->us > 0 ? (PAGE_WIDTH - 260) / at->us : 0;
     double x = 0;
-    buf_printf(out, "<svg width=\"%d\" height=\"%d\" role=\"img\">\n", PAGE_WIDTH, height);
+    buf_printf(out, "<svg width=\"%d\" height=\"%d\" role=\"img\">\n", PAGE_WIDTH,
+               height);
     for (int i = 0; i < at->npart; i++) {
         const PlacedPart *p = &at->part[i];
         int ops_of = 0;
@@ -105,14 +106,16 @@ void page_func(Buf *out, const Func *f, const Placement *at)
 {
     buf_puts(out, "<h2>");
     page_put(out, f->name);
-    buf_printf(out,
-               "</h2>\n<p>%d part%s, %d of them the engine's; about %.0f us, on the processor "
-               "alone %.0f us.</p>\n",
-               at->npart, at->npart == 1 ? "" : "s", at->engines, at->us, at->alone);
+    buf_printf(
+        out,
+        "</h2>\n<p>%d part%s, %d of them the engine's; about %.0f us, on the processor "
+        "alone %.0f us.</p>\n",
+        at->npart, at->npart == 1 ? "" : "s", at->engines, at->us, at->alone);
     page_picture(out, at);
-    buf_puts(out, "<table><tr><th class=\"n\">part</th><th>on</th><th>op</th><th>value</th>"
-                  "<th class=\"n\">multiply-adds</th><th class=\"n\">bytes</th>"
-                  "<th class=\"n\">us</th><th>what keeps it from the engine</th></tr>\n");
+    buf_puts(out,
+             "<table><tr><th class=\"n\">part</th><th>on</th><th>op</th><th>value</th>"
+             "<th class=\"n\">multiply-adds</th><th class=\"n\">bytes</th>"
+             "<th class=\"n\">us</th><th>what keeps it from the engine</th></tr>\n");
     for (int i = 0; i < at->npart; i++)
         for (int k = at->part[i].from; k < at->part[i].to; k++)
             if (!at->op[k].free) page_op(out, &at->op[k], i + 1, at->part[i].engine);
@@ -136,7 +139,8 @@ static void page_weights(Buf *out, const Module *m)
     for (const Func *f = m->first; f; f = f->next)
         for (const Op *op = f->body->first; op; op = op->next) {
             if (op->nout != 1 || !value_is_const(op->out[0])) continue;
-            if (op->out[0]->type->kind != TY_TENSOR || !op->out[0]->type->shape.rank) continue;
+            if (op->out[0]->type->kind != TY_TENSOR || !op->out[0]->type->shape.rank)
+                continue;
             ARENA_ROOM(&a, all, n, room);
             all[n++] = op->out[0];
         }

@@ -9,7 +9,10 @@
 
 const char *placed_side(bool engine) { return engine ? "engine" : "processor"; }
 
-const char *placed_value(const PlacedOp *o) { return o->op->nout ? o->op->out[0]->name : ""; }
+const char *placed_value(const PlacedOp *o)
+{
+    return o->op->nout ? o->op->out[0]->name : "";
+}
 
 /* ---- text -------------------------------------------------------------------------------- */
 
@@ -34,11 +37,12 @@ static void placed_op(Buf *out, const PlacedOp *o, bool engine)
 
 static void placed_func(Buf *out, const Func *f, const Placement *at, const Target *t)
 {
-    buf_printf(out,
-               "func %s for %s: %d part%s, %d of them the engine's; about %.0f us, on the "
-               "processor alone %.0f us\n",
-               f->name, t->name, at->npart, at->npart == 1 ? "" : "s", at->engines, at->us,
-               at->alone);
+    buf_printf(
+        out,
+        "func %s for %s: %d part%s, %d of them the engine's; about %.0f us, on the "
+        "processor alone %.0f us\n",
+        f->name, t->name, at->npart, at->npart == 1 ? "" : "s", at->engines, at->us,
+        at->alone);
     for (int i = 0; i < at->npart; i++) {
         const PlacedPart *p = &at->part[i];
         buf_printf(out, "part %d on the %s: about %.0f us", i + 1, placed_side(p->engine),
@@ -108,7 +112,8 @@ static cJSON *json_placed(const Func *f, const Placement *at)
 /* ---- all functions ----------------------------------------------------------------------- */
 
 /* One that cannot be cut is the engine's whole, or the processor's. */
-static void place_whole(const Func *f, const RuleSet *rs, Arena *a, Diag *d, Placement *at)
+static void place_whole(const Func *f, const RuleSet *rs, Arena *a, Diag *d,
+                        Placement *at)
 {
     if (func_place(f, rs, a, d, at)) return;
     bool engine = true;

@@ -92,9 +92,9 @@ static bool add_results(void *ctx, Op *op)
 
 static const DiffFile *place_of(const Order *o, const char *name)
 {
-    return o->known.count
-             ? bsearch(name, o->known.file, o->known.count, sizeof *o->known.file, find_name)
-             : NULL;
+    return o->known.count ? bsearch(name, o->known.file, o->known.count,
+                                    sizeof *o->known.file, find_name)
+                          : NULL;
 }
 
 static void put_in_order(DiffFiles *f, const Module *m)
@@ -164,8 +164,8 @@ static DiffVerdict compare_all(Buf *out, Diag *d, const char *a, const char *b,
     return v == DIFF_FAILED ? v : others ? DIFF_OTHER : DIFF_SAME;
 }
 
-DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
-                         const Tolerance *tol)
+DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b,
+                         const Module *order, const Tolerance *tol)
 {
     DiffFiles f = { 0 };
     DiffVerdict v = DIFF_FAILED;

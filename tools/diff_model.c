@@ -69,7 +69,8 @@ static bool same_element(const Tensor *a, const Tensor *b, size_t i)
 {
     const size_t size = (size_t)dtypes[a->dtype].bits / 8;
     if (!size) return tensor_int(a, i) == tensor_int(b, i);
-    return !memcmp((const char *)a->data + i * size, (const char *)b->data + i * size, size);
+    return !memcmp((const char *)a->data + i * size, (const char *)b->data + i * size,
+                   size);
 }
 
 static void put_exact(Buf *out, const Tensor *t, size_t i)
@@ -88,14 +89,15 @@ static bool differ_in(Diff *d, const At *at, const Tensor *a, const Tensor *b, s
     put_exact(&text, b, i);
     if (count == 1) diff_model_differ(d, at->a, at->b, "%s: %s", at->what, text.s);
     else
-        diff_model_differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what, at_all,
-                          count, text.s);
+        diff_model_differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what,
+                          at_all, count, text.s);
     buf_free(&text);
     return false;
 }
 
 /* Runs of elements of both, so that memory does not grow with weights. Types are equal. */
-static bool same_elements(Diff *d, const At *at, const Const *a, const Const *b, size_t count)
+static bool same_elements(Diff *d, const At *at, const Const *a, const Const *b,
+                          size_t count)
 {
     enum { RUN = 1 << 16 }; /* elements; a whole number of bytes in every type */
     const DType t = a->type->dtype;
@@ -114,13 +116,15 @@ static bool same_elements(Diff *d, const At *at, const Const *a, const Const *b,
         const Shape s = shape_of(1, (int64_t[]){ (int64_t)n });
         const Tensor tx = tensor_view(t, &s, x), ty = tensor_view(t, &s, y);
         for (size_t k = 0; same && k < n; k++)
-            if (!same_element(&tx, &ty, k)) same = differ_in(d, at, &tx, &ty, k, i + k, count);
+            if (!same_element(&tx, &ty, k))
+                same = differ_in(d, at, &tx, &ty, k, i + k, count);
     }
     mem_free(x);
     return same;
 }
 
-static bool same_strings(Diff *d, const At *at, const Const *a, const Const *b, size_t count)
+static bool same_strings(Diff *d, const At *at, const Const *a, const Const *b,
+                         size_t count)
 {
     const char *const *x = a->data, *const *y = b->data;
     for (size_t i = 0; i < count; i++) {
@@ -141,7 +145,8 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
     size_t count;
     if (!type_equal(a->type, b->type))
         return diff_model_differ(d, at->a, at->b, "%s: %s against %s", at->what,
-                                 type_text(&d->arena, a->type), type_text(&d->arena, b->type));
+                                 type_text(&d->arena, a->type),
+                                 type_text(&d->arena, b->type));
     if (a->kind == CONST_GROUP || b->kind == CONST_GROUP) {
         if (a->kind != b->kind || a->nelem != b->nelem)
             return diff_model_differ(d, at->a, at->b, "%s: %lld against %lld elements",
@@ -153,11 +158,12 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
     if (diff_model_absent(a) || diff_model_absent(b)) {
         if (a->kind == b->kind && a->offset == b->offset && same_text(a->path, b->path))
             return true;
-        return diff_model_differ(d, at->a, at->b,
-                                 "%s: the weight file is absent, and the references differ",
-                                 at->what);
+        return diff_model_differ(
+            d, at->a, at->b, "%s: the weight file is absent, and the references differ",
+            at->what);
     }
-    if (same_rule(a, b) || a->type->kind != TY_TENSOR || !shape_count(&a->type->shape, &count))
+    if (same_rule(a, b) || a->type->kind != TY_TENSOR
+        || !shape_count(&a->type->shape, &count))
         return true;
     if (a->type->dtype == DT_STRING) return same_strings(d, at, a, b, count);
     return same_elements(d, at, a, b, count);
@@ -165,12 +171,13 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
 
 /* ---- attributes -------------------------------------------------------------------------- */
 
-static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, const Attrs *b,
-                       bool skip_name)
+static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a,
+                       const Attrs *b, bool skip_name)
 {
     for (int i = 0; i < a->count; i++) {
         const Const *other = attr_get(b, a->at[i].name);
-        const char *what = arena_printf(&d->arena, "attribute %s of %s", a->at[i].name, of);
+        const char *what = arena_printf(&d->arena, "attribute %s of %s", a->at[i].name,
+                                        of);
         if (skip_name && !strcmp(a->at[i].name, "name")) continue;
         if (!other) return diff_model_differ(d, la, lb, "%s: the second lacks it", what);
         if (!same_const(d, &(At){ la, lb, what }, a->at[i].val, other)) return false;
@@ -201,16 +208,17 @@ static bool diff_model_pair(Diff *d, const char *what, const Value *a, Value *b)
 {
     values_set(&d->pairs, a, b);
     if (!d->ignore_names && !same_text(a->name, b->name))
-        return diff_model_differ(d, value_loc(a), value_loc(b), "%s is called %s against %s",
-                                 what, a->name, b->name);
+        return diff_model_differ(d, value_loc(a), value_loc(b),
+                                 "%s is called %s against %s", what, a->name, b->name);
     if (!type_equal(a->type, b->type))
-        return diff_model_differ(d, value_loc(a), value_loc(b), "%s %s is %s against %s", what,
-                                 a->name, type_text(&d->arena, a->type),
+        return diff_model_differ(d, value_loc(a), value_loc(b), "%s %s is %s against %s",
+                                 what, a->name, type_text(&d->arena, a->type),
                                  type_text(&d->arena, b->type));
     return true;
 }
 
-static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, const Value *b)
+static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a,
+                     const Value *b)
 {
     if (!a->name != !b->name)
         return diff_model_differ(d, la, lb, "%s: %s against %s", what,
@@ -234,12 +242,14 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
         const char *what = arena_printf(&d->arena, "argument %s of %s", arg_name(x),
                                         label_of(d, a));
         if (!y)
-            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: the second lacks it", what);
+            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: the second lacks it",
+                                     what);
         if (arg_count(x) != arg_count(y))
-            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: %d against %d values", what,
-                                     arg_count(x), arg_count(y));
+            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: %d against %d values",
+                                     what, arg_count(x), arg_count(y));
         for (int k = 0; k < arg_count(x); k++)
-            if (!same_use(d, op_loc(a), op_loc(b), what, x->val[k], y->val[k])) return false;
+            if (!same_use(d, op_loc(a), op_loc(b), what, x->val[k], y->val[k]))
+                return false;
     }
     for (int i = 0; i < b->narg; i++)
         if (!op_same_arg(a, &b->arg[i]))
@@ -251,13 +261,15 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
 
 /* ---- ops -------------------------------------------------------------------------- */
 
-static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b);
+static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a,
+                       const Block *b);
 
 static bool same_op(Diff *d, Op *a, Op *b)
 {
     const char *of = label_of(d, a);
     if (strcmp(op_name(a), op_name(b)) != 0)
-        return diff_model_differ(d, op_loc(a), op_loc(b), "%s against %s", of, label_of(d, b));
+        return diff_model_differ(d, op_loc(a), op_loc(b), "%s against %s", of,
+                                 label_of(d, b));
     if (a->opset != b->opset)
         return diff_model_differ(d, op_loc(a), op_loc(b), "%s: another opset", of);
     if (a->nout != b->nout)
@@ -271,7 +283,8 @@ static bool same_op(Diff *d, Op *a, Op *b)
                        value_lit(b->out[0])))
         return false;
     const Attrs one = all_attrs(d, a), other = all_attrs(d, b);
-    if (!same_attrs(d, op_loc(a), op_loc(b), of, &one, &other, d->ignore_names)) return false;
+    if (!same_attrs(d, op_loc(a), op_loc(b), of, &one, &other, d->ignore_names))
+        return false;
     if (op_nblock(a) != op_nblock(b))
         bug("%s has %d blocks and %d", op_name(a), op_nblock(a), op_nblock(b));
     for (int i = 0; i < op_nblock(a); i++)
@@ -282,11 +295,13 @@ static bool same_op(Diff *d, Op *a, Op *b)
     return true;
 }
 
-static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b)
+static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a,
+                       const Block *b)
 {
     if (!d->ignore_names && !same_text(a->name, b->name))
         return diff_model_differ(d, la, lb, "%s is called %s against %s", of,
-                                 a->name ? a->name : "nothing", b->name ? b->name : "nothing");
+                                 a->name ? a->name : "nothing",
+                                 b->name ? b->name : "nothing");
     if (a->nparam != b->nparam)
         return diff_model_differ(d, la, lb, "%s: %d against %d parameters", of, a->nparam,
                                  b->nparam);
@@ -313,7 +328,8 @@ static bool same_func(Diff *d, const Func *a, const Func *b)
 {
     const char *of = arena_printf(&d->arena, "function %s", a->name);
     if (strcmp(a->name, b->name) != 0)
-        return diff_model_differ(d, a->loc, b->loc, "function %s against %s", a->name, b->name);
+        return diff_model_differ(d, a->loc, b->loc, "function %s against %s", a->name,
+                                 b->name);
     if (a->opset != b->opset || !same_text(a->opset_name, b->opset_name))
         return diff_model_differ(d, a->loc, b->loc, "%s: %s against %s", of,
                                  opset_text(a->opset), opset_text(b->opset));
@@ -325,9 +341,10 @@ static bool same_module(Diff *d, const Module *a, const Module *b)
 {
     const Loc none = { 0 };
     if (!same_text(a->version, b->version))
-        return diff_model_differ(d, none, none, "program(%s) against program(%s)", a->version,
-                                 b->version);
-    if (!same_attrs(d, none, none, "the program", &a->attrs, &b->attrs, false)) return false;
+        return diff_model_differ(d, none, none, "program(%s) against program(%s)",
+                                 a->version, b->version);
+    if (!same_attrs(d, none, none, "the program", &a->attrs, &b->attrs, false))
+        return false;
     const Func *f = a->first, *g = b->first;
     for (; f && g; f = f->next, g = g->next)
         if (!same_func(d, f, g)) return false;

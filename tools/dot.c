@@ -101,7 +101,10 @@ static int weight_node(Dot *d, Value *v)
     return node_of(d, v);
 }
 
-static bool is_small(const Value *v) { return value_lit(v) && literal_is_small(value_lit(v)); }
+static bool is_small(const Value *v)
+{
+    return value_lit(v) && literal_is_small(value_lit(v));
+}
 
 /* The op's kind, its result, and those of its arguments that are small literals. */
 static const char *op_label(Dot *d, const Op *op)
@@ -160,7 +163,8 @@ static void put_op(Dot *d, Op *op)
             if (is_small(v)) continue;
             int from = value_lit(v) ? weight_node(d, v) : node_of(d, v);
             put_edge(d, from, node,
-                     value_lit(v) ? arg_name(&op->arg[i]) : short_type(&d->arena, v->type));
+                     value_lit(v) ? arg_name(&op->arg[i])
+                                  : short_type(&d->arena, v->type));
         }
     put_inner(d, op, node);
 }
@@ -204,8 +208,9 @@ void graph_dot(Buf *out, const char *path, const Module *m)
     Dot d = { .out = out, .next = 1 };
     buf_puts(out, "digraph \"");
     put_label(out, path);
-    buf_puts(out, "\" {\n  node [fontname=\"Helvetica\"];\n  edge [fontname=\"Helvetica\", "
-                  "fontsize=9];\n");
+    buf_puts(out,
+             "\" {\n  node [fontname=\"Helvetica\"];\n  edge [fontname=\"Helvetica\", "
+             "fontsize=9];\n");
     for (const Func *f = m->first; f; f = f->next) put_func(&d, f);
     buf_puts(out, "}\n");
     values_free(&d.nodes);

@@ -10,8 +10,8 @@
 
 typedef struct {
     const char *name; /* of its file, without .npy */
-    const char
-        *func; /* of a constant: the function that it stands in; NULL: a declared weight */
+    const char *
+        func; /* of a constant: the function that it stands in; NULL: a declared weight */
     const Const *c;
     size_t order;
 } Exported;
@@ -67,8 +67,8 @@ static bool visit_const(void *ctx, const Op *op)
     Export *e = ctx;
     const Func *f = op->parent->func;
     const Const *c = op->kind == OP_const ? value_lit(op->out[0]) : NULL;
-    if (c && c->type->kind == TY_TENSOR && c->type->dtype != DT_STRING && const_in_file(f, c)
-        && !is_declared(e, op->out[0]->name, c))
+    if (c && c->type->kind == TY_TENSOR && c->type->dtype != DT_STRING
+        && const_in_file(f, c) && !is_declared(e, op->out[0]->name, c))
         add_exported(e, op->out[0]->name, f->name, c);
     return true;
 }
@@ -105,7 +105,8 @@ static bool name_apart(Export *e, Diag *d)
     }
     e->n = n;
     for (size_t i = n; i-- > 1;) {
-        size_t k = 0; /* so many before it are called so; names before it are as they were */
+        size_t k =
+            0; /* so many before it are called so; names before it are as they were */
         while (k < i && !strcasecmp(e->at[i - k - 1].name, e->at[i].name)) k++;
         if (k) e->at[i].name = apart(e, &e->at[i], k + 1);
     }
@@ -188,7 +189,8 @@ static bool write_all(Export *e, Diag *d, const Module *m, const char *dir)
         || !stage_open(&s, d, dir))
         return false;
     bool ok = true;
-    temp_tree_hold(s.at); /* there may be more files than there are places for temporaries */
+    temp_tree_hold(
+        s.at); /* there may be more files than there are places for temporaries */
     for (size_t i = 0; ok && i < e->n; i++)
         ok = write_one(d, arena_printf(&e->arena, "%s/%s.npy", s.at, e->at[i].name),
                        e->at[i].c);

@@ -8,24 +8,26 @@ static bool parse_one(Given *g, ToolArgs *a, const char *s, uint64_t iterations)
 {
     size_t n = strcspn(s, "=");
     if (!n || !s[n] || !s[n + 1])
-        return usage_error(a->tool, "-i takes NAME=FILE.npy, NAME=NUMBER or NAME=-, not '%s'",
-                           s);
+        return usage_error(a->tool,
+                           "-i takes NAME=FILE.npy, NAME=NUMBER or NAME=-, not '%s'", s);
     char *name = arena_strndup(&a->arena, s, n);
     char *at = strchr(name, '@');
     *g = (Given){ .name = name, .text = s + n + 1, .each = at != NULL };
     if (!at) return true;
     *at = 0;
     if (!*name || !option_count(at + 1, &g->iteration))
-        return usage_error(a->tool, "-i NAME@k takes the number of an iteration, not '%s'", s);
+        return usage_error(a->tool,
+                           "-i NAME@k takes the number of an iteration, not '%s'", s);
     if (g->iteration < iterations) return true;
-    return usage_error(a->tool,
-                       "-i %s: there is no iteration %llu; --iterations %llu counts from 0", s,
-                       (unsigned long long)g->iteration, (unsigned long long)iterations);
+    return usage_error(
+        a->tool, "-i %s: there is no iteration %llu; --iterations %llu counts from 0", s,
+        (unsigned long long)g->iteration, (unsigned long long)iterations);
 }
 
 static bool same_place(const Given *a, const Given *b)
 {
-    return !strcmp(a->name, b->name) && a->each == b->each && a->iteration == b->iteration;
+    return !strcmp(a->name, b->name) && a->each == b->each
+        && a->iteration == b->iteration;
 }
 
 bool given_parse(GivenList *g, ToolArgs *a, const OptValue *list, uint64_t iterations)
@@ -109,8 +111,8 @@ static bool has_own(const GivenList *g, const char *input, uint64_t k)
     return it && it->each;
 }
 
-anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel, uint64_t k,
-                      anec_error *e)
+anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel,
+                      uint64_t k, anec_error *e)
 {
     anec_status s = ANEC_OK;
     for (int i = 0; !s && i < f->count; i++) {

@@ -12,7 +12,8 @@ typedef struct {
 
 static cJSON *json_element(const Tensor *t, size_t i)
 {
-    if (t->dtype == DT_STRING) return cJSON_CreateString(((const char *const *)t->data)[i]);
+    if (t->dtype == DT_STRING)
+        return cJSON_CreateString(((const char *const *)t->data)[i]);
     if (t->dtype == DT_BOOL) return cJSON_CreateBool(tensor_int(t, i) != 0);
     if (dtype_is_float(t->dtype)) return json_real(tensor_float(t, i));
     if (t->dtype == DT_UINT64) return json_uint((uint64_t)tensor_int(t, i));
@@ -43,11 +44,13 @@ static cJSON *json_const(GraphJob *j, const Const *c)
         json_item(o, "made", json_init(c));
     } else if (c->kind == CONST_GROUP) {
         cJSON *list = json_item(o, "elements", cJSON_CreateArray());
-        for (int64_t i = 0; i < c->nelem; i++) json_item(list, NULL, json_const(j, c->elem[i]));
+        for (int64_t i = 0; i < c->nelem; i++)
+            json_item(list, NULL, json_const(j, c->elem[i]));
     } else if (literal_is_small(c)) {
         const Tensor t = tensor_view(c->type->dtype, &c->type->shape, c->data);
         cJSON *list = t.shape.rank ? json_item(o, "data", cJSON_CreateArray()) : NULL;
-        for (size_t i = 0; list && i < t.count; i++) json_item(list, NULL, json_element(&t, i));
+        for (size_t i = 0; list && i < t.count; i++)
+            json_item(list, NULL, json_element(&t, i));
         if (!list) json_item(o, "data", json_element(&t, 0));
     }
     return o;
@@ -58,7 +61,9 @@ static void json_attrs(GraphJob *j, cJSON *o, const Attrs *attrs, const char *na
 {
     cJSON *list = attrs->count || name ? json_item(o, "attributes", cJSON_CreateObject())
                                        : NULL;
-    const Const said = { .type = type_scalar(DT_STRING), .kind = CONST_DATA, .data = &name };
+    const Const said = { .type = type_scalar(DT_STRING),
+                         .kind = CONST_DATA,
+                         .data = &name };
     bool left = name != NULL;
     for (int i = 0; i < attrs->count || left; i++) {
         if (left && (i == attrs->count || strcmp(attrs->at[i].name, "name") > 0)) {
@@ -92,7 +97,8 @@ static void json_args(GraphJob *j, cJSON *o, const Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             json_item(list, NULL,
-                      v->name ? cJSON_CreateString(v->name) : json_const(j, value_lit(v)));
+                      v->name ? cJSON_CreateString(v->name)
+                              : json_const(j, value_lit(v)));
         }
     }
 }

@@ -137,7 +137,9 @@ void tool_man(const Tool *t, Buf *out)
 {
     buf_puts(out, ".TH ");
     for (const char *s = t->name; *s; s++)
-        buf_putc(out, (char)(*s == ' ' ? '-' : *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
+        buf_putc(out, (char)(*s == ' '                ? '-'
+                             : *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A'
+                                                      : *s));
     // The page's own name is one word, by which man finds it.
     buf_puts(out, " 1\n.SH NAME\n");
     for (const char *s = t->name; *s; s++) buf_putc(out, *s == ' ' ? '-' : *s);

@@ -55,8 +55,9 @@ static bool lint_same_text(const char *a, const char *b)
 static bool lint_same(const Finding *a, const Finding *b)
 {
     return a->level == b->level && a->line == b->line && a->column == b->column
-        && !strcmp(a->id, b->id) && !strcmp(a->message, b->message) && !strcmp(a->file, b->file)
-        && lint_same_text(a->func, b->func) && lint_same_text(a->value, b->value);
+        && !strcmp(a->id, b->id) && !strcmp(a->message, b->message)
+        && !strcmp(a->file, b->file) && lint_same_text(a->func, b->func)
+        && lint_same_text(a->value, b->value);
 }
 
 void lint_add(Findings *all, const Finding *f, const char *target)
@@ -88,7 +89,9 @@ static void lint_place(LintJob *j, Finding *f, Loc loc)
 
 static LintLevel lint_level(DiagKind kind)
 {
-    return kind == DIAG_NOTE ? LINT_NOTE : kind == DIAG_WARNING ? LINT_WARNING : LINT_ERROR;
+    return kind == DIAG_NOTE    ? LINT_NOTE
+         : kind == DIAG_WARNING ? LINT_WARNING
+                                : LINT_ERROR;
 }
 
 static void lint_hear(void *ctx, const CheckFinding *found)
@@ -129,7 +132,8 @@ static int lint_model(LintJob *j, const char *path, const char *target)
     j->target = target;
     j->last = NULL;
     if (anec_config_set(j->args->config, "target", target, NULL)) mem_out(1);
-    const anec_status s = check_model(&m, j->args->config, path, compiled, &d, lint_hear, j);
+    const anec_status s = check_model(&m, j->args->config, path, compiled, &d, lint_hear,
+                                      j);
     if (s == ANEC_USAGE) usage_error(&lint_tool, "%s", m.usage);
     diag_end(&d);
     read_free(&m);

@@ -27,7 +27,7 @@ typedef struct {
     int rule;       /* row of rules.def, or -1 */
     const char *id; /* the rule's or warning's name, "invalid" or "unreadable" */
     const char *message, *file;
-    int line, column, length;      /* line 0: the file is no text; length in code points */
+    int line, column, length; /* line 0: the file is no text; length in code points */
     const char *func, *value, *op; /* or NULL */
     const char *notes;             /* lines, or NULL */
     const char *left;              /* why no pass applies the fix, or NULL */

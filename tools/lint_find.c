@@ -47,8 +47,10 @@ static bool find_below(Paths *out, Arena *a, Diag *d, const char *dir, int depth
         const Container *c = container_find(path);
         const bool folder = S_ISDIR(st.st_mode);
         if (folder && !(c && c->folder)) {
-            if (depth < LINT_DEPTH && !find_below(out, a, d, path, depth + 1)) return false;
-        } else if ((c && c->folder == folder) || (is_language(path) && !is_library(path))) {
+            if (depth < LINT_DEPTH && !find_below(out, a, d, path, depth + 1))
+                return false;
+        } else if ((c && c->folder == folder)
+                   || (is_language(path) && !is_library(path))) {
             paths_add(out, a, path);
         }
     }
@@ -59,7 +61,8 @@ bool lint_find(Paths *out, Arena *a, Diag *d, const char *path)
 {
     const size_t before = out->count;
     const Container *c = container_find(path);
-    if (!file_exists(path)) return diag_fail(d, "%s: there is no such file or folder", path);
+    if (!file_exists(path))
+        return diag_fail(d, "%s: there is no such file or folder", path);
     if (!file_is_dir(path) || (c && c->folder)) {
         if (!c && !is_language(path))
             return diag_error(d, (Loc){ 0 }, "%s is no .anedsl, %s by its name", path,
@@ -71,6 +74,6 @@ bool lint_find(Paths *out, Arena *a, Diag *d, const char *path)
     return out->count > before
         || diag_error(
                d, (Loc){ 0 },
-               "there is no model below %s: files that end in .anedsl, %s are looked for", path,
-               container_endings(a, false));
+               "there is no model below %s: files that end in .anedsl, %s are looked for",
+               path, container_endings(a, false));
 }

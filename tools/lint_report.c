@@ -97,7 +97,8 @@ void lint_json(Buf *out, const Findings *all)
         json_item(models, NULL, json_path(all->models->item[i]));
     add_targets(o, all->target, all->ntarget);
     for (int level = LINT_ERROR; level >= LINT_NOTE; level--) {
-        const char *const key[LINT_LEVELS] = { "note_count", "warning_count", "error_count" };
+        const char *const key[LINT_LEVELS] = { "note_count", "warning_count",
+                                               "error_count" };
         add_number(o, key[level], all->levels[level]);
     }
     cJSON *list = json_item(o, "findings", cJSON_CreateArray());

@@ -150,7 +150,8 @@ static cJSON *lsp_initialize(Lsp *s, const cJSON *params)
     s->bytes = lsp_takes_bytes(params);
     s->ready = true;
     json_item(can, "positionEncoding", cJSON_CreateString(s->bytes ? "utf-8" : "utf-16"));
-    json_item(can, "textDocumentSync", cJSON_CreateNumber(1)); /* the whole text each time */
+    json_item(can, "textDocumentSync",
+              cJSON_CreateNumber(1)); /* the whole text each time */
     static const char *const provides[] = { "hoverProvider", "definitionProvider",
                                             "documentSymbolProvider",
                                             "documentFormattingProvider" };
@@ -175,7 +176,8 @@ static void lsp_did_open(Lsp *s, const cJSON *params)
 
 static Document *lsp_named(const Lsp *s, const cJSON *params)
 {
-    const char *uri = cJSON_GetStringValue(lsp_get(lsp_get(params, "textDocument"), "uri"));
+    const char *uri = cJSON_GetStringValue(
+        lsp_get(lsp_get(params, "textDocument"), "uri"));
     return uri ? lsp_document(s, uri) : NULL;
 }
 
@@ -234,7 +236,8 @@ static const struct {
 static void lsp_take(Lsp *s, const char *method, const cJSON *params)
 {
     for (size_t i = 0; i < COUNT(lsp_notifications); i++)
-        if (!strcmp(method, lsp_notifications[i].method)) lsp_notifications[i].take(s, params);
+        if (!strcmp(method, lsp_notifications[i].method))
+            lsp_notifications[i].take(s, params);
 }
 
 static void lsp_answer(Lsp *s, const cJSON *id, const char *method, const cJSON *params)
@@ -259,7 +262,8 @@ static void lsp_answer(Lsp *s, const cJSON *id, const char *method, const cJSON 
         else lsp_error(id, LSP_INVALID_PARAMS, "this text is not open");
         return;
     }
-    lsp_error(id, LSP_NO_METHOD, arena_printf(&s->arena, "there is no method %s", method));
+    lsp_error(id, LSP_NO_METHOD,
+              arena_printf(&s->arena, "there is no method %s", method));
 }
 
 /* False: the session ends. */
@@ -300,13 +304,15 @@ int lsp_run(ToolArgs *args)
     size_t len;
     int code = EXIT_DONE;
     for (bool goes_on = true; goes_on;) {
-        const Input in = lsp_receive(&s, lsp_has_unchecked(&s) ? LSP_QUIET : -1, &body, &len);
+        const Input in = lsp_receive(&s, lsp_has_unchecked(&s) ? LSP_QUIET : -1, &body,
+                                     &len);
         if (in == INPUT_MESSAGE) goes_on = lsp_message(&s, body, len);
         else if (in == INPUT_QUIET) lsp_check_all(&s);
         else goes_on = false;
         if (in == INPUT_BROKEN) {
-            fprintf(stderr, "anec: --lsp is for editors, which send messages with a header "
-                            "Content-Length; this is none\n");
+            fprintf(stderr,
+                    "anec: --lsp is for editors, which send messages with a header "
+                    "Content-Length; this is none\n");
             code = EXIT_WRONG;
         }
     }

@@ -12,7 +12,8 @@
 typedef struct {
     Loc loc;
     const char *name;
-    const char *of; /* the word before a dot that it stands behind, "mil" of mil.add; or NULL */
+    const char
+        *of; /* the word before a dot that it stands behind, "mil" of mil.add; or NULL */
 } AskedWord;
 
 static bool word_letter(char c)
@@ -33,9 +34,9 @@ static AskedWord word_at(Lsp *s, const Document *d, size_t at)
     const char *text = d->src.text, *from = text + at, *to = text + at;
     while (from > text && word_letter(from[-1])) from--;
     while (to < text + d->src.len && word_letter(*to)) to++;
-    AskedWord w = {
-        .loc = { .src = &d->src, .at = (uint32_t)(from - text), .len = (uint32_t)(to - from) }
-    };
+    AskedWord w = { .loc = { .src = &d->src,
+                             .at = (uint32_t)(from - text),
+                             .len = (uint32_t)(to - from) } };
     w.name = arena_strndup(&s->arena, from, (size_t)(to - from));
     if (from > text && from[-1] == '.') w.of = word_before(s, text, from - 1);
     return w;
@@ -180,8 +181,9 @@ cJSON *lsp_definition(Lsp *s, Document *d, const cJSON *params)
     if (!find_defined(s, d, &w, &f) || f.library) return NULL;
     const Source *src = f.outline.src;
     cJSON *r = json_root(cJSON_CreateObject());
-    json_item(r, "uri",
-              cJSON_CreateString(src == &d->src ? d->uri : lsp_uri(&s->arena, src->name)));
+    json_item(
+        r, "uri",
+        cJSON_CreateString(src == &d->src ? d->uri : lsp_uri(&s->arena, src->name)));
     json_item(r, "range", lsp_range(s, f.name->loc));
     return r;
 }
@@ -248,7 +250,8 @@ static void complete_file(Lsp *s, const Document *d, cJSON *all, const char *fil
     if (import_outline(s, d, file, &o)) complete_items(all, &o);
 }
 
-static void complete_names(Lsp *s, const Document *d, cJSON *all, const Outline *o, uint32_t at)
+static void complete_names(Lsp *s, const Document *d, cJSON *all, const Outline *o,
+                           uint32_t at)
 {
     for (int i = 0; i < o->count; i++) {
         const OutlineName *n = &o->at[i];

@@ -46,7 +46,8 @@ static void lsp_bound(void *ctx, Loc name, const char *what)
  * no more than a hint. */
 static int lsp_severity(const DiagItem *item)
 {
-    if (item->warning && !strcmp(item->warning, warning_names[WARN_CONTRADICTED])) return 4;
+    if (item->warning && !strcmp(item->warning, warning_names[WARN_CONTRADICTED]))
+        return 4;
     return item->kind == DIAG_WARNING ? 2 : item->kind == DIAG_NOTE ? 3 : 1;
 }
 
@@ -60,8 +61,8 @@ static Loc lsp_place(Checked *c, const DiagItem *item, const char **message)
     if (item->loc.src->text == c->d->src.text)
         return (Loc){ .src = &c->d->src, .at = item->loc.at, .len = item->loc.len };
     loc_line_col(item->loc, &line, &column);
-    *message = arena_printf(&c->s->arena, "%s:%d:%d: %s", item->loc.src->name, line, column,
-                            item->message);
+    *message = arena_printf(&c->s->arena, "%s:%d:%d: %s", item->loc.src->name, line,
+                            column, item->message);
     return here;
 }
 

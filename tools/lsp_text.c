@@ -118,7 +118,8 @@ static size_t place_number(const cJSON *o, const char *name)
 
 size_t lsp_offset(const Lsp *s, const Source *src, const cJSON *position)
 {
-    size_t line = place_number(position, "line"), left = place_number(position, "character");
+    size_t line = place_number(position, "line"),
+           left = place_number(position, "character");
     size_t at = 0;
     for (; line && at < src->len; at++) line -= src->text[at] == '\n';
     if (line) return src->len;
@@ -126,7 +127,8 @@ size_t lsp_offset(const Lsp *s, const Source *src, const cJSON *position)
         const size_t n = place_columns(s, (unsigned char)src->text[at++]);
         left -= n < left ? n : left;
     }
-    while (!s->bytes && at < src->len && ((unsigned char)src->text[at] & 0xC0) == 0x80) at++;
+    while (!s->bytes && at < src->len && ((unsigned char)src->text[at] & 0xC0) == 0x80)
+        at++;
     return at;
 }
 

@@ -51,7 +51,8 @@ void progress_file(void *progress, const char *path, uint64_t written)
     if (!is_due(p)) return;
     Buf name = { 0 };
     buf_escape(&name, path, strlen(path));
-    fprintf(stderr, "\r\033[Kwriting %s: %.1f MB", name.s ? name.s : "", (double)written / 1e6);
+    fprintf(stderr, "\r\033[Kwriting %s: %.1f MB", name.s ? name.s : "",
+            (double)written / 1e6);
     buf_free(&name);
     p->drawn = true;
 }
@@ -95,7 +96,8 @@ static void catch_signals(void)
     for (size_t i = 0; i < COUNT(ends); i++) {
         struct sigaction old, mine = { .sa_handler = on_end };
         sigfillset(&mine.sa_mask);
-        if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup stays */
+        if (!sigaction(ends[i], NULL, &old)
+            && old.sa_handler != SIG_IGN) /* nohup stays */
             sigaction(ends[i], &mine, NULL);
     }
     /* a file over the limit is a write that fails, which is reported */
@@ -137,8 +139,10 @@ static void put_version(const Tool *t, Buf *out)
     buf_printf(out, "%s %s\n", t->name, anec_version());
     for (size_t i = 0; i < COUNT(parts); i++)
         buf_printf(out, "  %-38s %s\n", parts[i].name, parts[i].state);
-    buf_printf(out, "  %-38s %s\n", "PNG (libpng)", anec_has_png() ? "present" : "absent");
-    if (t->part) buf_printf(out, "  %-38s %s\n", t->part, t->has_part() ? "present" : "absent");
+    buf_printf(out, "  %-38s %s\n", "PNG (libpng)",
+               anec_has_png() ? "present" : "absent");
+    if (t->part)
+        buf_printf(out, "  %-38s %s\n", t->part, t->has_part() ? "present" : "absent");
 }
 
 static bool tool_answers(const ToolArgs *a)
@@ -208,16 +212,17 @@ static void tool_emit_colored(DiagKind kind, const char *message)
         [DIAG_ERROR] = { "error: ", "\033[31m" },
         [DIAG_FAIL] = { "error: ", "\033[31m" },
     };
-    const char *const bold = "\033[1m", *const none = "\033[0m", *color = kinds[kind].color;
+    const char *const bold = "\033[1m", *const none = "\033[0m",
+                      *color = kinds[kind].color;
     const size_t len = strcspn(message, "\n"), word_len = strlen(kinds[kind].word);
     const char *word = strstr(message, kinds[kind].word);
     if (!word || word + word_len > message + len) {
         fputs(message, stderr);
         return;
     }
-    fprintf(stderr, "%s%.*s%s%s%.*s%s%s%.*s%s\n", bold, (int)(word - message), message, color,
-            bold, (int)word_len, word, none, bold, (int)(message + len - word - (long)word_len),
-            word + word_len, none);
+    fprintf(stderr, "%s%.*s%s%s%.*s%s%s%.*s%s\n", bold, (int)(word - message), message,
+            color, bold, (int)word_len, word, none, bold,
+            (int)(message + len - word - (long)word_len), word + word_len, none);
     if (!message[len]) return;
     const char *source = message + len + 1, *caret = strchr(source, '\n');
     if (caret && caret[1])
@@ -263,7 +268,8 @@ static int tool_guarded(const Tool *t, int argc, char **argv,
     return code;
 }
 
-int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *))
+int tool_main(const Tool *t, int argc, char **argv,
+              int (*run)(ToolArgs *, Diag *, Progress *))
 {
     Guard guard;
     if (guard_begin(&guard)) {

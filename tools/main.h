@@ -100,15 +100,19 @@ typedef struct {
 } Progress;
 
 void progress_start(Progress *p, bool quiet);
-void progress_count(Progress *p, const char *what, uint64_t done, uint64_t all); /* a bar */
-void progress_file(void *progress, const char *path, uint64_t written); /* for Diag.progress */
-void progress_clear(Progress *p); /* to be called before anything else is written to stderr */
+void progress_count(Progress *p, const char *what, uint64_t done,
+                    uint64_t all); /* a bar */
+void progress_file(void *progress, const char *path,
+                   uint64_t written); /* for Diag.progress */
+void progress_clear(
+    Progress *p); /* to be called before anything else is written to stderr */
 
 /* The main function of every tool: parses the command line, answers --help and the like,
  * puts options of the library into args.config, and calls run, with messages going to
  * stderr. run does the work, clears the progress before it prints, and returns the exit
  * code. Output that cannot be written is exit code 3 in any case. */
-int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *));
+int tool_main(const Tool *t, int argc, char **argv,
+              int (*run)(ToolArgs *, Diag *, Progress *));
 /* An anec_message whose ctx is the tool's Diag: counts messages of the library for the exit
  * code. */
 void tool_message(void *ctx, anec_severity severity, const char *text);

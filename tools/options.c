@@ -23,8 +23,8 @@ static bool unknown_option(ToolArgs *a, const char *name, size_t len)
     const Tool *t = a->tool;
     const char *near = option_nearest(&a->arena, t->option, t->noption, name, len);
     if (near)
-        return usage_error(t, "there is no option --%.*s; did you mean --%s?", (int)len, name,
-                           near);
+        return usage_error(t, "there is no option --%.*s; did you mean --%s?", (int)len,
+                           name, near);
     return usage_error(t, "there is no option --%.*s", (int)len, name);
 }
 
@@ -105,8 +105,8 @@ static bool parse_operand(ToolArgs *a, const char *s)
         return true;
     }
     if (a->operand)
-        return usage_error(a->tool, "one %s at a time: '%s' and '%s' are two", a->tool->operand,
-                           a->operand, s);
+        return usage_error(a->tool, "one %s at a time: '%s' and '%s' are two",
+                           a->tool->operand, a->operand, s);
     a->operand = s;
     return true;
 }

@@ -43,10 +43,12 @@ static int read_model(BisectJob *j)
     j->model.target = j->engine->target;
     if (!code) code = model_parse(&j->model, j->args, j->diag);
     if (!code && !j->model.dsl) code = model_check(&j->model, j->diag);
-    if (code == ANEC_USAGE && j->model.usage) usage_error(j->args->tool, "%s", j->model.usage);
+    if (code == ANEC_USAGE && j->model.usage)
+        usage_error(j->args->tool, "%s", j->model.usage);
     if (code || !model_wants_passes(&j->model, j->args)) return code;
     code = model_pipeline(&j->model, j->args, j->diag, &p);
-    if (!code && !passes_run(j->model.module, &p.pass, j->diag)) code = diag_exit(j->diag);
+    if (!code && !passes_run(j->model.module, &p.pass, j->diag))
+        code = diag_exit(j->diag);
     return code;
 }
 
@@ -54,7 +56,8 @@ static int find_function(BisectJob *j)
 {
     const OptValue *o = probe_bisect_opt(j, PROBE_function);
     carried_forget(j->model.module); /* it is offered as it stands */
-    j->func = o->count ? module_func(j->model.module, o->text) : module_main(j->model.module);
+    j->func = o->count ? module_func(j->model.module, o->text)
+                       : module_main(j->model.module);
     if (j->func) return EXIT_DONE;
     usage_error(j->args->tool, "%s has no function %s", j->model.path,
                 o->count ? o->text : "main");
@@ -83,8 +86,9 @@ static bool make_input(BisectJob *j, int p)
     Shape s = v->type->shape;
     *b = (Binding){ .name = v->name };
     if (v->type->kind != TY_TENSOR)
-        return diag_error(j->diag, value_loc(v), "input %s is a %s; only tensors can be given",
-                          v->name, type_text(&j->arena, v->type));
+        return diag_error(j->diag, value_loc(v),
+                          "input %s is a %s; only tensors can be given", v->name,
+                          type_text(&j->arena, v->type));
     if (text)
         return tensor_given(&b->value, j->diag, text,
                             &(Place){ .name = v->name, .want = v->type });
@@ -92,8 +96,8 @@ static bool make_input(BisectJob *j, int p)
         && (!flex_read(j->func, j->diag, &j->arena, &flex)
             || !flex_default(j->func, &flex, p, &s)))
         return diag_error(j->diag, value_loc(v),
-                          "input %s has no default shape for %s: give it with -i", v->name,
-                          type_text(&j->arena, v->type));
+                          "input %s has no default shape for %s: give it with -i",
+                          v->name, type_text(&j->arena, v->type));
     return tensor_random(&b->value, j->diag, seed->count ? seed->number : 1, v->name,
                          v->type->dtype, &s);
 }
@@ -106,8 +110,8 @@ static int make_inputs(BisectJob *j)
         const char *name = arena_strndup(&j->arena, o->all[i], strcspn(o->all[i], "="));
         int at = 0;
         if (param_find(j->func, name, &at) < 0 || !strchr(o->all[i], '=')) {
-            usage_error(j->args->tool, "-i NAME=FILE.npy: %s has no input %s", j->func->name,
-                        name);
+            usage_error(j->args->tool, "-i NAME=FILE.npy: %s has no input %s",
+                        j->func->name, name);
             return EXIT_USAGE;
         }
     }
@@ -134,8 +138,8 @@ static bool save_part(BisectJob *j)
            && container_save(j->found.module, j->diag, path);
     for (int i = 0; ok && i < j->found.nin; i++)
         ok = tensor_save(&j->found.in[i].value, j->diag,
-                         arena_printf(&j->arena, "%.*s-%s.npy", (int)(mil ? n - 4 : n), path,
-                                      j->found.in[i].name));
+                         arena_printf(&j->arena, "%.*s-%s.npy", (int)(mil ? n - 4 : n),
+                                      path, j->found.in[i].name));
     return ok;
 }
 
@@ -146,7 +150,8 @@ static void put_ops(BisectJob *j, cJSON *to)
     for (int i = 0; i < n; i++) {
         cJSON *one = json_item(to, NULL, cJSON_CreateObject());
         json_item(one, "op", cJSON_CreateString(op_name(op[i])));
-        json_item(one, "name", cJSON_CreateString(op[i]->nout ? op[i]->out[0]->name : ""));
+        json_item(one, "name",
+                  cJSON_CreateString(op[i]->nout ? op[i]->out[0]->name : ""));
     }
 }
 
@@ -168,7 +173,8 @@ static void print_json(BisectJob *j)
         put_ops(j, json_item(root, "part", cJSON_CreateArray()));
         if (o->count) json_item(root, "file", json_path(o->text));
         Buf text = { 0 };
-        if (!o->count && !mil_needs_weights(r->module, false)) mil_print(r->module, &text);
+        if (!o->count && !mil_needs_weights(r->module, false))
+            mil_print(r->module, &text);
         if (text.len) json_item(root, "mil", cJSON_CreateString(text.s));
         buf_free(&text);
     }
@@ -185,8 +191,9 @@ static void print_part(BisectJob *j)
     fprintf(stderr, "aneprobe: %s %s %d of %d op%s: %s\n", j->engine->name, what, r->nops,
             r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
     if (r->spelling)
-        fprintf(stderr, "aneprobe: as it is printed it runs: what is refused is how the model "
-                        "writes its text\n");
+        fprintf(stderr,
+                "aneprobe: as it is printed it runs: what is refused is how the model "
+                "writes its text\n");
     if (r->stopped)
         fprintf(
             stderr,
@@ -217,8 +224,9 @@ static int probe_bisect_report(BisectJob *j)
     if (json) return EXIT_WRONG;
     print_part(j);
     if (!out && mil_needs_weights(r->module, false)) {
-        usage_error(j->args->tool,
-                    "the part has weights, which a text alone cannot hold: give -o PART.mil");
+        usage_error(
+            j->args->tool,
+            "the part has weights, which a text alone cannot hold: give -o PART.mil");
         return EXIT_USAGE;
     }
     if (!out) {
@@ -256,10 +264,11 @@ static int probe_bisect_find(BisectJob *j)
     if (!bisect(&b, j->func, j->in, j->nin, &j->found)) return diag_exit(j->diag);
     progress_clear(j->progress);
     if (j->found.verdict == PART_UNKNOWN) {
-        diag_error(j->diag, (Loc){ 0 },
-                   "the reference does not run %s, so that nothing can be compared; anerun "
-                   "--backend ref says why",
-                   j->model.path);
+        diag_error(
+            j->diag, (Loc){ 0 },
+            "the reference does not run %s, so that nothing can be compared; anerun "
+            "--backend ref says why",
+            j->model.path);
         return diag_exit(j->diag);
     }
     return probe_bisect_report(j);

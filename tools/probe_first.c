@@ -57,7 +57,8 @@ static void let_stops(void)
 
 /* What was measured against what the table says of this chip. A rule that holds on some
  * releases alone is claimed of the one that --os names. */
-static FirstVerdict against_table(const ToolArgs *a, const Target *chip, int rule, Verdict v)
+static FirstVerdict against_table(const ToolArgs *a, const Target *chip, int rule,
+                                  Verdict v)
 {
     RuleSet table;
     const OptValue *os = probe_opt(a, PROBE_os);
@@ -70,12 +71,14 @@ static FirstVerdict against_table(const ToolArgs *a, const Target *chip, int rul
     return (s != STAND_NOT) == (v == VERDICT_HOLDS) ? FIRST_HOLDS : FIRST_DIFFERS;
 }
 
-static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said, size_t room)
+static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said,
+                             size_t room)
 {
     int code = 0;
     Prober p = { .diag = d, .reference = backend_find("ref"), .dir = getenv("TMPDIR") };
     p.engine = probe_backend(a, d, &code);
-    const bool raw = p.engine && p.dir && rules[rule].raw && !backend_find(p.engine->name);
+    const bool raw = p.engine && p.dir && rules[rule].raw
+                  && !backend_find(p.engine->name);
     if (!p.engine || !p.dir || (!raw && !probe_start(&p))) {
         snprintf(said, room, "the engine runs nothing");
         backend_close(p.engine);
@@ -84,7 +87,8 @@ static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said, s
     const Verdict v = raw ? first_rule(rule, d, p.dir, p.said, sizeof p.said)
                           : probe_rule(&p, rule);
     const FirstVerdict as = against_table(a, p.engine->target, rule, v);
-    const char *seen = v == VERDICT_HOLDS ? "the engine has it" : "the engine does not have it";
+    const char *seen = v == VERDICT_HOLDS ? "the engine has it"
+                                          : "the engine does not have it";
     if (v == VERDICT_UNKNOWN) snprintf(said, room, "%s", p.said);
     else snprintf(said, room, "%s%s%s", seen, p.said[0] ? ": " : "", p.said);
     backend_close(p.engine);
@@ -122,7 +126,8 @@ int probe_trial_one(const ToolArgs *a, Diag *d)
 
 static void be_trial(FirstJob *j, const char *name, int out)
 {
-    const OptValue *b = probe_opt(j->args, PROBE_backend), *os = probe_opt(j->args, PROBE_os);
+    const OptValue *b = probe_opt(j->args, PROBE_backend),
+                   *os = probe_opt(j->args, PROBE_os);
     const char *argv[8] = { j->args->program, "--trial", name };
     int n = 3;
     if (b->count) argv[n++] = "--backend", argv[n++] = b->text;
@@ -258,7 +263,8 @@ static void try_and_note(FirstJob *j, cJSON *list, const char *name, const char 
     json_item(one, "assumed", cJSON_CreateString(assumed));
     json_item(one, "verdict", cJSON_CreateString(verdicts[v]));
     json_item(one, "seen", cJSON_CreateString(seen));
-    if (v == FIRST_DIFFERS && otherwise) json_item(one, "then", cJSON_CreateString(otherwise));
+    if (v == FIRST_DIFFERS && otherwise)
+        json_item(one, "then", cJSON_CreateString(otherwise));
     j->count[v]++;
     progress_clear(j->progress);
     printf("%-9s %-20s %s\n", verdicts[v], name, seen);
@@ -285,7 +291,8 @@ static void try_all(FirstJob *j)
 {
     cJSON *list = json_item(j->root, "assumptions", cJSON_CreateArray());
     for (int i = 0; first_at(i); i++)
-        try_and_note(j, list, first_at(i)->name, first_at(i)->what, first_at(i)->otherwise);
+        try_and_note(j, list, first_at(i)->name, first_at(i)->what,
+                     first_at(i)->otherwise);
     list = json_item(j->root, "rules", cJSON_CreateArray());
     for (int i = 0; i < RULE_COUNT; i++)
         if (trial_rule(rules[i].name) >= 0) {
@@ -299,10 +306,12 @@ static int finish_report(FirstJob *j)
 {
     const OptValue *o = probe_opt(j->args, PROBE_output);
     char *text = json_text(j->root, true);
-    printf("%d as assumed, %d otherwise, %d unclaimed, %d unknown\n", j->count[FIRST_HOLDS],
-           j->count[FIRST_DIFFERS], j->count[FIRST_UNCLAIMED], j->count[FIRST_UNKNOWN]);
+    printf("%d as assumed, %d otherwise, %d unclaimed, %d unknown\n",
+           j->count[FIRST_HOLDS], j->count[FIRST_DIFFERS], j->count[FIRST_UNCLAIMED],
+           j->count[FIRST_UNKNOWN]);
     if (o->count && file_write_all(j->diag, o->text, text, strlen(text)))
-        printf("the report is %s: please attach it to an issue of the project\n", o->text);
+        printf("the report is %s: please attach it to an issue of the project\n",
+               o->text);
     json_text_free(text);
     json_free(j->root);
     if (j->stopped)

@@ -25,7 +25,8 @@ const Backend *probe_backend(const ToolArgs *a, Diag *d, int *code)
             a->tool,
             "there is no backend %s; ane is this machine's engine, sim:CHIP a simulated one",
             b->text);
-    diag_note(d, (Loc){ 0 }, "--backend sim:%s measures a simulated engine, on any machine",
+    diag_note(d, (Loc){ 0 },
+              "--backend sim:%s measures a simulated engine, on any machine",
               chip_at(0)->name);
     *code = diag_ok(d) ? EXIT_USAGE : diag_exit(d);
     return NULL;

@@ -10,7 +10,10 @@ enum {
 #include "aneprobe.def"
 };
 
-static inline const OptValue *probe_opt(const ToolArgs *a, int id) { return &a->value[id]; }
+static inline const OptValue *probe_opt(const ToolArgs *a, int id)
+{
+    return &a->value[id];
+}
 
 /* The backend that --backend names, or the engine. NULL: an error was reported, and *code is
  * the exit code. */

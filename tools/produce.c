@@ -17,9 +17,10 @@ static int check_copy(CompilerJob *j)
     if (!compiler_given(j, ANEC_force)) return model_check(&j->model, j->diag);
     Diag found = { .quiet = true };
     if (!module_verify(j->model.module, &found, NULL))
-        diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
-                  "%s is not valid, and is written as it is; anec --check says what is wrong",
-                  j->model.path);
+        diag_warn(
+            j->diag, WARN_FORCED, (Loc){ .src = NULL },
+            "%s is not valid, and is written as it is; anec --check says what is wrong",
+            j->model.path);
     diag_free(&found);
     return diag_exit(j->diag);
 }
@@ -93,10 +94,11 @@ static void check_layout(CompilerJob *j)
     while (at < src->len && at < j->out.len && src->text[at] == laid[at])
         if (src->text[at++] == '\n') line = at;
     if (at == src->len && at == j->out.len) return;
-    diag_error(j->diag, (Loc){ .src = src, .at = (uint32_t)line, .len = 1 },
-               "from this line on it is not laid out as all are; anec --format -o %s %s writes "
-               "it so",
-               src->name, src->name);
+    diag_error(
+        j->diag, (Loc){ .src = src, .at = (uint32_t)line, .len = 1 },
+        "from this line on it is not laid out as all are; anec --format -o %s %s writes "
+        "it so",
+        src->name, src->name);
 }
 
 /* The source laid out: to -o or to stdout. */
@@ -273,7 +275,8 @@ int compiler_produce(CompilerJob *j)
         return code ? code : check_rules(j, true);
     }
     if (j->mode == MODE_PLAN) return put_plan(j);
-    if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes)) code = check_rules(j, false);
+    if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes))
+        code = check_rules(j, false);
     if (code) return code;
     if (mode_is_view(j->mode)) return put_view(j);
     if (j->mode == MODE_STATS) return put_stats(j);

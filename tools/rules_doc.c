@@ -75,9 +75,10 @@ static void put_targets(Buf *out)
 
 static void put_pass(Buf *out, const Rule *r)
 {
-    static const char *const mark[] = {
-        [FIXES_NEVER] = "", [FIXES_HOLDS] = "", [FIXES_DOUBT] = " *", [FIXES_PROFILE] = " **"
-    };
+    static const char *const mark[] = { [FIXES_NEVER] = "",
+                                        [FIXES_HOLDS] = "",
+                                        [FIXES_DOUBT] = " *",
+                                        [FIXES_PROFILE] = " **" };
     Buf cell = { 0 };
     buf_puts(&cell, r->fix);
     if (r->pass) buf_printf(&cell, " (`%s`%s)", r->pass, mark[r->fixes]);
@@ -88,9 +89,10 @@ static void put_pass(Buf *out, const Rule *r)
 
 static void put_rules(Buf *out, bool checked)
 {
-    buf_puts(out,
-             "| rule | says | happens | chips, macOS | fix | evidence | against | findings |\n"
-             "|---|---|---|---|---|---|---|---|\n");
+    buf_puts(
+        out,
+        "| rule | says | happens | chips, macOS | fix | evidence | against | findings |\n"
+        "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         if ((r->on != ON_RUN) != checked) continue;

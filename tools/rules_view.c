@@ -33,8 +33,8 @@ static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
         rules_letters(out, &r->facts);
         buf_puts(out, "  ");
     }
-    buf_printf(out, "%s%s%s%s\n", r->says, r->finding ? " (" : "", r->finding ? r->finding : "",
-               r->finding ? ")" : "");
+    buf_printf(out, "%s%s%s%s\n", r->says, r->finding ? " (" : "",
+               r->finding ? r->finding : "", r->finding ? ")" : "");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -77,9 +77,10 @@ void rules_list(Buf *out, const RuleSet *rs, bool json)
     Arena a = { 0 };
     cJSON *all = json ? json_root(cJSON_CreateArray()) : NULL;
     if (!json)
-        buf_puts(out, "Reported by others, not verified on a device by this project; anec "
-                      "--explain RULE has the "
-                      "evidence.\n");
+        buf_puts(out,
+                 "Reported by others, not verified on a device by this project; anec "
+                 "--explain RULE has the "
+                 "evidence.\n");
     if (!json && !rs)
         buf_printf(
             out,
@@ -118,7 +119,8 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
     if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, fixed[r->fixes]);
     if (rs) {
         const int i = (int)(r - rules);
-        buf_printf(out, "  %-12s %s", rs->target->name, standing_names[rule_stands(rs, i)]);
+        buf_printf(out, "  %-12s %s", rs->target->name,
+                   standing_names[rule_stands(rs, i)]);
         if (rs->profiled[i]) buf_puts(out, " (by the profile)");
         else if (!rule_on_release(i, rs->os)) buf_printf(out, " on macOS %s", rs->os);
         buf_putc(out, '\n');

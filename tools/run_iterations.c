@@ -8,7 +8,8 @@
 /* ---- input ------------------------------------------------------------------------------- */
 
 /* The inputs of an iteration. Those of --random are its own: `made` has them. */
-static bool bind_inputs(RunJob *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
+static bool bind_inputs(RunJob *j, uint64_t k, anec_input *in, int *nin,
+                        anec_tensor *made)
 {
     const char *name;
     anec_tensor t;
@@ -149,7 +150,8 @@ void run_put_backend(Buf *out, const anec_kernel *k)
 }
 
 /* How long the runs took, where they ran, and what that makes a second. */
-static void put_times(const RunJob *j, double *seconds, size_t n, const anec_input *in, int nin)
+static void put_times(const RunJob *j, double *seconds, size_t n, const anec_input *in,
+                      int nin)
 {
     anec_macs_info macs = { .size = sizeof macs };
     Buf out = { 0 };

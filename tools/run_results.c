@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static bool anerun_save(RunJob *j, const char *dir, const char *name, const anec_tensor *t)
+static bool anerun_save(RunJob *j, const char *dir, const char *name,
+                        const anec_tensor *t)
 {
     Buf path = { 0 };
     anec_error e;
@@ -75,7 +76,8 @@ static bool put_values(RunJob *j, anec_kind kind)
                                                  : anec_result(j->kernel, name, &t, &e);
         ok = anerun_good(j, s, &e);
         if (ok && dir->count) {
-            ok = anerun_save(j, dir->text, name, &t) && save_more(j, dir->text, name, kind, i);
+            ok = anerun_save(j, dir->text, name, &t)
+              && save_more(j, dir->text, name, kind, i);
         } else if (ok) {
             char *line = anec_summary(&t);
             if (!line) mem_out(1);

@@ -15,11 +15,11 @@ static const char *release_of_last(Arena *a, const Targets *t)
     if (!os || t->count == 1) return NULL;
     for (int i = 0; i + 1 < t->count; i++)
         if (strchr(t->item[i], ',')) return NULL;
-    return arena_printf(a,
-                        "macOS %s is of %.*s alone; %s is for the newest that is known, %s, "
-                        "unless a release stands behind it too: %s,%s",
-                        os + 1, (int)(os - last), last, t->item[0], release_newest(),
-                        t->item[0], os + 1);
+    return arena_printf(
+        a,
+        "macOS %s is of %.*s alone; %s is for the newest that is known, %s, "
+        "unless a release stands behind it too: %s,%s",
+        os + 1, (int)(os - last), last, t->item[0], release_newest(), t->item[0], os + 1);
 }
 
 static const char *said_twice(Arena *a, const Targets *t)
@@ -37,10 +37,11 @@ static const char *word_wrong(Arena *a, const char *word, const Targets *before)
     const char *wrong = target_wrong(a, word);
     if (!wrong || !before->count) return wrong;
     const char *last = before->item[before->count - 1];
-    return arena_printf(a,
-                        "%s (behind a comma stands a target, or a release of macOS, as in "
-                        "%.*s,%s)",
-                        wrong, (int)strcspn(last, ","), last, release_newest());
+    return arena_printf(
+        a,
+        "%s (behind a comma stands a target, or a release of macOS, as in "
+        "%.*s,%s)",
+        wrong, (int)strcspn(last, ","), last, release_newest());
 }
 
 Targets targets_split(Arena *a, const char *text)
@@ -76,7 +77,8 @@ const char *path_of_target(Arena *a, const char *path, const char *target)
     Buf out = { 0 };
     for (const char *s; (s = strstr(path, place)); path = s + strlen(place)) {
         buf_add(&out, path, (size_t)(s - path));
-        for (const char *c = target; *c; c++) buf_putc(&out, (char)(*c == ',' ? '-' : *c));
+        for (const char *c = target; *c; c++)
+            buf_putc(&out, (char)(*c == ',' ? '-' : *c));
     }
     buf_puts(&out, path);
     const char *copy = arena_strdup(a, out.s);

@@ -39,9 +39,10 @@ void report_times(Buf *out, double *seconds, size_t n)
 void report_rate(Buf *out, const anec_macs_info *macs, double seconds)
 {
     if (macs->count > 0)
-        buf_printf(out,
-                   "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
-                   macs->count, seconds > 0 ? 2e-9 * macs->count / seconds : 0);
+        buf_printf(
+            out,
+            "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
+            macs->count, seconds > 0 ? 2e-9 * macs->count / seconds : 0);
     else buf_puts(out, "no multiply-adds are counted");
     if (macs->blocks)
         buf_puts(out, "; loop bodies and both branches of conds are counted once");
@@ -69,8 +70,8 @@ bool trace_open(Trace *t, Diag *d, const char *path)
 }
 
 /* Phases are thread 0, ops thread 1: each has a row of its own. */
-static void put_event(Trace *t, const char *name, const char *kind, int thread, double from,
-                      double to, cJSON *args)
+static void put_event(Trace *t, const char *name, const char *kind, int thread,
+                      double from, double to, cJSON *args)
 {
     cJSON *o = json_root(cJSON_CreateObject());
     json_item(o, "name", cJSON_CreateString(name));

@@ -88,7 +88,7 @@ DiffVerdict diff_models(Buf *out, Diag *d, const DiffSide *a, const DiffSide *b,
 
 /* Compares the .npy files of two folders and describes the first that differs, in the order
  * in which the program `order` computes the values (NULL: in alphabetical order). */
-DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
-                         const Tolerance *tol);
+DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b,
+                         const Module *order, const Tolerance *tol);
 
 #endif

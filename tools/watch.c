@@ -72,7 +72,8 @@ static void put_parting(Buf *out, const char *prefix, const char *what, const Pa
     const anec_value *v = p->value;
     char where[512];
     if (!v) return;
-    if (*prefix) buf_printf(out, "%.*s: ", (int)strcspn(prefix, "_"), prefix); /* "it3_" */
+    if (*prefix)
+        buf_printf(out, "%.*s: ", (int)strcspn(prefix, "_"), prefix); /* "it3_" */
     buf_printf(out, "%s: %s = %s", what, anec_value_name(v),
                anec_value_op(v) ? anec_value_op(v) : "?");
     anec_value_where(v, where, sizeof where);
@@ -81,12 +82,14 @@ static void put_parting(Buf *out, const char *prefix, const char *what, const Pa
                second);
 }
 
-void watch_report(Watch *w, Buf *out, const char *prefix, const char *first, const char *second)
+void watch_report(Watch *w, Buf *out, const char *prefix, const char *first,
+                  const char *second)
 {
     put_parting(out, prefix, "first overflow", &w->overflow, first, second);
     put_parting(out, prefix, "first loss of accuracy", &w->loss, first, second);
     if (w->passed)
-        buf_printf(out, "%s%zu values were not compared: those of %s are kept up to 1 GiB\n",
+        buf_printf(out,
+                   "%s%zu values were not compared: those of %s are kept up to 1 GiB\n",
                    prefix, w->passed, first);
     watch_free(w);
 }

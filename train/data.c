@@ -48,7 +48,8 @@ static const char *shape_of_port(Arena *a, int rank, const int64_t *shape)
 {
     Buf b = { 0 };
     buf_putc(&b, '[');
-    for (int i = 0; i < rank; i++) buf_printf(&b, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    for (int i = 0; i < rank; i++)
+        buf_printf(&b, "%s%lld", i ? ", " : "", (long long)shape[i]);
     buf_putc(&b, ']');
     const char *s = arena_strdup(a, b.s);
     buf_free(&b);
@@ -67,16 +68,18 @@ static bool data_fit(TrainData *t, TrainColumn *c, const anec_tensor *port)
     const bool rows = port->rank && rank == port->rank - 1
                    && !memcmp(rest, port->shape + 1, (size_t)rank * dims);
     if (!c->whole && !rows)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "%s is %s: for the input %s %s it must be [samples, ..] with the "
-                          "input's dimensions, or with those behind its first",
-                          c->file, shape_of_port(&t->arena, a->rank, a->shape), c->input,
-                          shape_of_port(&t->arena, port->rank, port->shape));
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "%s is %s: for the input %s %s it must be [samples, ..] with the "
+            "input's dimensions, or with those behind its first",
+            c->file, shape_of_port(&t->arena, a->rank, a->shape), c->input,
+            shape_of_port(&t->arena, port->rank, port->shape));
     c->sample = a->shape[0] ? a->count / (size_t)a->shape[0] : 0;
     const size_t batch = c->whole ? 1 : (size_t)port->shape[0];
     if (t->batch && t->batch != batch)
-        return diag_error(t->diag, (Loc){ 0 }, "%s is read by %zu samples a step, %s by %zu",
-                          c->file, batch, t->column[0].file, t->batch);
+        return diag_error(t->diag, (Loc){ 0 },
+                          "%s is read by %zu samples a step, %s by %zu", c->file, batch,
+                          t->column[0].file, t->batch);
     t->batch = batch;
     return true;
 }
@@ -87,14 +90,15 @@ static bool room_of(TrainData *t, TrainColumn *c, const anec_tensor *port)
     const bool real = !strncmp(port->dtype, "fp", 2);
     const char of = c->array.descr[1];
     if (!real && of == 'f')
-        return diag_error(t->diag, (Loc){ 0 }, "%s has floats, the input %s takes %s", c->file,
-                          c->input, port->dtype);
+        return diag_error(t->diag, (Loc){ 0 }, "%s has floats, the input %s takes %s",
+                          c->file, c->input, port->dtype);
     c->tensor = *port;
     c->tensor.dtype = real ? "fp32" : port->dtype;
     if (!real && strcmp(port->dtype, "int32") != 0)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "the input %s is of %s: what is learned from are floats and int32",
-                          c->input, port->dtype);
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "the input %s is of %s: what is learned from are floats and int32", c->input,
+            port->dtype);
     const size_t n = c->sample * (c->whole ? 1 : t->batch);
     c->room = arena_array(&t->arena, n + 1, 4);
     c->tensor.data = c->room;
@@ -108,8 +112,8 @@ static bool open_column(TrainData *t, TrainColumn *c, const anec_tensor *port)
     if (pictures ? !pictures_open(t, c, port) : !npy_open(t->diag, c->file, &c->array))
         return false;
     if (!c->array.rank)
-        return diag_error(t->diag, (Loc){ 0 }, "%s is a scalar: its first axis counts samples",
-                          c->file);
+        return diag_error(t->diag, (Loc){ 0 },
+                          "%s is a scalar: its first axis counts samples", c->file);
     if (!data_fit(t, c, port) || !room_of(t, c, port)) return false;
     const size_t n = (size_t)c->array.shape[0];
     if (c != t->column && n != t->samples)
@@ -136,8 +140,9 @@ static void tiny_column(TrainColumn *c, const anec_tensor *port)
 static bool open_tiny(TrainData *t, TrainColumn *c, const anec_tensor *port)
 {
     if (strncmp(port->dtype, "fp", 2) != 0)
-        return diag_error(t->diag, (Loc){ 0 }, "built-in:tiny is of floats, the input %s of %s",
-                          c->input, port->dtype);
+        return diag_error(t->diag, (Loc){ 0 },
+                          "built-in:tiny is of floats, the input %s of %s", c->input,
+                          port->dtype);
     c->file = t->text;
     c->whole = true;
     c->sample = 1;
@@ -164,8 +169,8 @@ static bool name_column(TrainData *t, const char *part, int at, const anec_kerne
                                 .file = part[equal] ? part + equal + 1 : part };
             for (int k = 0; k < t->ncolumn; k++)
                 if (!strcmp(t->column[k].input, name))
-                    return diag_error(t->diag, (Loc){ 0 }, "--data gives the input %s twice",
-                                      name);
+                    return diag_error(t->diag, (Loc){ 0 },
+                                      "--data gives the input %s twice", name);
             t->ncolumn++;
             return open_column(t, c, &port);
         }
@@ -180,7 +185,8 @@ static bool all_given(TrainData *t, const anec_kernel *kernel, const anec_model 
     bool ok = true;
     for (int i = 0; (name = data_input(kernel, step, i, &port)); i++) {
         bool there = false;
-        for (int k = 0; k < t->ncolumn; k++) there = there || !strcmp(t->column[k].input, name);
+        for (int k = 0; k < t->ncolumn; k++)
+            there = there || !strcmp(t->column[k].input, name);
         if (!there)
             ok = diag_error(t->diag, (Loc){ 0 }, "--data %s has nothing for the input %s",
                             t->text, name);
@@ -262,8 +268,10 @@ void data_first_weights(const TrainData *t, TrainParam *p, int n)
     if (strcmp(t->text, "built-in:tiny") != 0 || n != 2 || strcmp(p[0].path, "w1") != 0
         || strcmp(p[1].path, "w2") != 0)
         return;
-    for (size_t i = 0; i < p[0].count; i++) p[0].master[i] = .01f * sinf((float)i * 1.3f + .7f);
-    for (size_t i = 0; i < p[1].count; i++) p[1].master[i] = .01f * cosf((float)i * .9f + 1.1f);
+    for (size_t i = 0; i < p[0].count; i++)
+        p[0].master[i] = .01f * sinf((float)i * 1.3f + .7f);
+    for (size_t i = 0; i < p[1].count; i++)
+        p[1].master[i] = .01f * cosf((float)i * .9f + 1.1f);
 }
 
 void data_close(TrainData *t)
@@ -298,7 +306,8 @@ static void data_take(const TrainColumn *c, size_t from, size_t n, size_t to)
             uint64_t u = 0;
             memcpy(&u, p, size);
             const uint64_t sign = 1ull << (8 * size - 1);
-            v = of == 'i' && u & sign ? (double)(int64_t)(u | ~(sign * 2 - 1)) : (double)u;
+            v = of == 'i' && u & sign ? (double)(int64_t)(u | ~(sign * 2 - 1))
+                                      : (double)u;
         }
         if (real) f[i] = (float)v;
         else whole[i] = (int32_t)fmax(fmin(v, INT32_MAX), INT32_MIN);
@@ -340,10 +349,11 @@ static bool data_counts(TrainData *t, const TrainColumn *c)
     const int32_t *v = c->room;
     for (size_t k = 0; k < c->tensor.bytes / 4; k++)
         if (v[k] < 0)
-            return diag_error(t->diag, (Loc){ 0 },
-                              "%s has %d (sample %zu of the batch): whole numbers are classes "
-                              "and tokens, which are counted from 0",
-                              c->file, (int)v[k], c->sample ? k / c->sample : 0);
+            return diag_error(
+                t->diag, (Loc){ 0 },
+                "%s has %d (sample %zu of the batch): whole numbers are classes "
+                "and tokens, which are counted from 0",
+                c->file, (int)v[k], c->sample ? k / c->sample : 0);
     return true;
 }
 

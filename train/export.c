@@ -12,14 +12,16 @@ static bool put_safetensors(OutFile *o, const TrainParam *p, int n)
     Buf head = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
     for (int i = 0; i < n; i++)
-        safetensors_entry(root, p[i].path, "F32", p[i].rank, p[i].shape, p[i].count * 4, &at);
+        safetensors_entry(root, p[i].path, "F32", p[i].rank, p[i].shape, p[i].count * 4,
+                          &at);
     char *text = json_text(root, false);
     buf_add(&head, "\0\0\0\0\0\0\0\0", 8);
     buf_puts(&head, text);
     json_text_free(text);
     json_free(root);
     while (head.len % 64) buf_putc(&head, ' ');
-    for (int i = 0; i < 8; i++) head.s[i] = (char)((uint64_t)(head.len - 8) >> 8 * i & 255);
+    for (int i = 0; i < 8; i++)
+        head.s[i] = (char)((uint64_t)(head.len - 8) >> 8 * i & 255);
     bool ok = out_write(o, head.s, head.len);
     for (int i = 0; ok && i < n; i++) ok = out_write(o, p[i].master, p[i].count * 4);
     buf_free(&head);
@@ -72,7 +74,8 @@ static void put_int(Buf *b, int64_t v)
 /* All weights that a Llama has, by the names of the examples, and of its shapes. */
 static bool export_check(Llama *l)
 {
-    static const char *const parts[] = { "wq", "wk", "wv", "wo", "w1", "w2", "w3", "g1", "g2" };
+    static const char *const parts[] = { "wq", "wk", "wv", "wo", "w1",
+                                         "w2", "w3", "g1", "g2" };
     const char *missing = !export_find(l, "embedding") ? "embedding"
                         : !export_find(l, "g")         ? "g"
                                                        : NULL;
@@ -86,7 +89,8 @@ static bool export_check(Llama *l)
         l->diag, (Loc){ 0 },
         "--export %s: llama2.c has the weights embedding, g, blocks.N.wq, wk, wv, "
         "wo, w1, w2, w3, g1, g2 and perhaps classifier; %s%s",
-        l->path, missing ? "there is no " : "the model has others", missing ? missing : "");
+        l->path, missing ? "there is no " : "the model has others",
+        missing ? missing : "");
 }
 
 static void put_shapes(Llama *l, const TrainExport *o, int64_t vocabulary)
@@ -115,7 +119,8 @@ static bool put_llama(Llama *l, const TrainExport *o)
     while (l->head.len < 256) buf_putc(&l->head, 0);
     bool ok = out_write(l->out, l->head.s, l->head.len);
     for (size_t i = 0; ok && i < COUNT(first); i++) ok = put_kind(l, first[i]);
-    ok = ok && put_weight(l, export_find(l, "g")) && put_weight(l, export_find(l, "embedding"));
+    ok = ok && put_weight(l, export_find(l, "g"))
+      && put_weight(l, export_find(l, "embedding"));
     for (size_t i = 0; ok && i < COUNT(rest); i++) ok = put_kind(l, rest[i]);
     return ok && (!own || put_weight(l, own));
 }
@@ -128,7 +133,8 @@ bool export_is_program(const char *path)
     return false;
 }
 
-bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n)
+bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p,
+                  int n)
 {
     OutFile out;
     Llama l = { .diag = d, .path = path, .param = p, .n = n, .out = &out };
@@ -141,10 +147,11 @@ bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainPa
             path);
     if (llama && !export_check(&l)) return false;
     if (llama && (o->heads < 1 || o->positions < 1))
-        return diag_error(d, (Loc){ 0 },
-                          "--export %s: llama2.c has the number of heads and places in its "
-                          "header: the program needs the parameters heads and positions",
-                          path);
+        return diag_error(
+            d, (Loc){ 0 },
+            "--export %s: llama2.c has the number of heads and places in its "
+            "header: the program needs the parameters heads and positions",
+            path);
     if (!out_open(&out, d, path)) return false;
     const bool ok = llama ? put_llama(&l, o) : put_safetensors(&out, p, n);
     buf_free(&l.head);

@@ -8,8 +8,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static const char head[] = "step,tokens,loss,lr,grad_norm,scale,skipped,ms,ms_data,ms_forward,"
-                           "ms_backward,ms_update,eval_loss,eval_metric\n";
+static const char head[] =
+    "step,tokens,loss,lr,grad_norm,scale,skipped,ms,ms_data,ms_forward,"
+    "ms_backward,ms_update,eval_loss,eval_metric\n";
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
@@ -139,7 +140,8 @@ static bool train_folder_named(TrainFolder *f, const char *file, uint64_t *step)
     const char *path = arena_printf(&f->arena, "%s/%s", f->path, file);
     if (!file_exists(path) || !file_read(f->diag, path, &text)) return false;
     const char *name = arena_strndup(&f->arena, (const char *)text.data,
-                                     text.size ? strcspn((const char *)text.data, "\n") : 0);
+                                     text.size ? strcspn((const char *)text.data, "\n")
+                                               : 0);
     file_unmap(&text);
     return step_of(name, step);
 }
@@ -147,14 +149,15 @@ static bool train_folder_named(TrainFolder *f, const char *file, uint64_t *step)
 static bool put_name(TrainFolder *f, const char *file, uint64_t step)
 {
     const char *path = arena_printf(&f->arena, "%s/%s", f->path, file);
-    const char *text = arena_printf(&f->arena, "%s\n", file_base(folder_checkpoint(f, step)));
+    const char *text = arena_printf(&f->arena, "%s\n",
+                                    file_base(folder_checkpoint(f, step)));
     return file_write_all(f->diag, path, text, strlen(text));
 }
 
 /* A name is on disk after what it names, and before older checkpoints go: a machine that loses
  * power finds one. */
-bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n, uint64_t keep,
-                 bool best)
+bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n,
+                 uint64_t keep, bool best)
 {
     uint64_t *step, kept;
     if (!checkpoint_write(f->diag, folder_checkpoint(f, s->step), s, p, n)
@@ -201,7 +204,8 @@ bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
     const size_t n = steps_there(f, &step);
     bool found = false;
     for (size_t i = 0; i < n && !found; i++) {
-        if (any && step[i] > last) continue; /* its writer was stopped before it was the last */
+        if (any && step[i] > last)
+            continue; /* its writer was stopped before it was the last */
         const char *path = folder_checkpoint(f, step[i]);
         Diag quiet = { .quiet = true };
         found = checkpoint_open(c, &quiet, path);

@@ -76,7 +76,9 @@ static bool generate_load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions
 {
     anec_error e;
     char block[40];
-    const anec_step_options step = { .size = sizeof step, .function = "next", .forward = 1 };
+    const anec_step_options step = { .size = sizeof step,
+                                     .function = "next",
+                                     .forward = 1 };
     snprintf(block, sizeof block, "block=%zu", h->block);
     h->config = anec_config_new();
     if (!h->config) mem_out(1);
@@ -86,10 +88,12 @@ static bool generate_load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions
         ok = generate_said(w, anec_config_set(h->config, "set", o->option[i], &e), &e);
     if (ok && h->block > 1)
         ok = generate_said(w, anec_config_set(h->config, "set", block, &e), &e);
-    return ok && generate_said(w, anec_open_with(o->backend, h->config, &h->device, &e), &e)
-        && generate_said(
-               w, anec_load_text(h->device, o->text, strlen(o->text), o->folder, &h->model, &e),
-               &e)
+    return ok
+        && generate_said(w, anec_open_with(o->backend, h->config, &h->device, &e), &e)
+        && generate_said(w,
+                         anec_load_text(h->device, o->text, strlen(o->text), o->folder,
+                                        &h->model, &e),
+                         &e)
         && generate_said(w, anec_step(h->model, &step, &h->step, &e), &e)
         && generate_said(w, anec_compile(h->step, "next", &h->kernel, &e), &e);
 }
@@ -103,22 +107,24 @@ static const SafeTensor *weight_of(TrainWriter *w, const SafeTensors *s, const c
     for (size_t i = 0; i < s->count && !t; i++)
         if (!strcmp(s->tensor[i].name, path)) t = &s->tensor[i];
     if (!t) {
-        diag_error(w->diag, (Loc){ 0 }, "%s has no weight %s, which `next` needs", s->path,
-                   path);
+        diag_error(w->diag, (Loc){ 0 }, "%s has no weight %s, which `next` needs",
+                   s->path, path);
         return NULL;
     }
     if (t->rank == port->rank
         && !memcmp(t->shape, port->shape, (size_t)t->rank * sizeof *t->shape)
         && !strcmp(t->dtype, "F32") && !strcmp(port->dtype, "fp32"))
         return t;
-    diag_error(w->diag, (Loc){ 0 },
-               "%s: the weight %s has %zu bytes of %s there, and is %s of other dimensions or "
-               "type in `next`",
-               s->path, path, t->bytes, t->dtype, port->dtype);
+    diag_error(
+        w->diag, (Loc){ 0 },
+        "%s: the weight %s has %zu bytes of %s there, and is %s of other dimensions or "
+        "type in `next`",
+        s->path, path, t->bytes, t->dtype, port->dtype);
     return NULL;
 }
 
-static bool port_of(const anec_kernel *k, anec_kind kind, const char *name, anec_tensor *out)
+static bool port_of(const anec_kernel *k, anec_kind kind, const char *name,
+                    anec_tensor *out)
 {
     const char *other;
     for (int i = 0; (other = anec_port(k, kind, i, out)); i++)
@@ -158,7 +164,8 @@ static bool same_type(const anec_tensor *a, const anec_tensor *b)
         && !memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape);
 }
 
-static bool add_kept(TrainWriter *w, const TrainHalf *h, const char *name, const anec_tensor *t)
+static bool add_kept(TrainWriter *w, const TrainHalf *h, const char *name,
+                     const anec_tensor *t)
 {
     anec_tensor result;
     TrainKept *k = &w->kept[w->nkept++];
@@ -166,10 +173,11 @@ static bool add_kept(TrainWriter *w, const TrainHalf *h, const char *name, const
     *k = (TrainKept){ name, arena_printf(&w->arena, "new_%s", name), *t };
     if (strcmp(t->dtype, "fp32") != 0 || !t->rank
         || !port_of(h->kernel, ANEC_RESULT, k->result, &result) || !same_type(t, &result))
-        return diag_error(w->diag, (Loc){ 0 },
-                          "the input %s of `next` is handed on from run to run: a result %s of "
-                          "its type is needed, fp32 [.., places]",
-                          name, k->result);
+        return diag_error(
+            w->diag, (Loc){ 0 },
+            "the input %s of `next` is handed on from run to run: a result %s of "
+            "its type is needed, fp32 [.., places]",
+            name, k->result);
     for (int i = 0; i < t->rank; i++) bytes *= (size_t)t->shape[i];
     k->zero.data = arena_alloc(&w->arena, bytes);
     memset(k->zero.data, 0, bytes);
@@ -214,7 +222,8 @@ static bool check_ports(TrainWriter *w, const TrainHalf *h)
                       h->block, h->block, h->block);
 }
 
-bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o, const SafeTensors *s)
+bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o,
+                 const SafeTensors *s)
 {
     *w = (TrainWriter){ .diag = d, .last = -1 };
     w->half[0] = (TrainHalf){ .block = 1, .wired = -2 };
@@ -255,7 +264,8 @@ static bool generate_wire(TrainWriter *w, int to)
                                        first ? NULL : w->half[w->last].kernel,
                                        first ? NULL : k->result, &e),
                            &e)
-            || (first && !generate_said(w, anec_bind(h->kernel, k->input, &k->zero, &e), &e)))
+            || (first
+                && !generate_said(w, anec_bind(h->kernel, k->input, &k->zero, &e), &e)))
             return false;
     }
     h->wired = w->last;
@@ -270,7 +280,8 @@ static bool generate_run(TrainWriter *w, int which, const uint16_t *token)
     int32_t tokens[512], at[512];
     const anec_tensor t = { "int32", 2, { 1, (int64_t)n }, tokens, 4 * n };
     const anec_tensor p = { "int32", 1, { (int64_t)n }, at, 4 * n };
-    const anec_input in[] = { { "tokens", "the tokens", &t }, { "at", "their places", &p } };
+    const anec_input in[] = { { "tokens", "the tokens", &t },
+                              { "at", "their places", &p } };
     anec_run_options o = { .size = sizeof o, .threads = w->threads };
     for (size_t i = 0; i < n; i++) {
         tokens[i] = token[i];

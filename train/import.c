@@ -20,7 +20,8 @@ typedef struct {
 static int32_t int_at(const Import *in, size_t at)
 {
     const unsigned char *p = in->data + at;
-    return (int32_t)(p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+    return (int32_t)(p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16
+                     | (uint32_t)p[3] << 24);
 }
 
 /* All of it has been taken, or is it cut off or another's? */
@@ -28,16 +29,17 @@ static bool import_whole(const Import *in, const char *what)
 {
     if (in->at == in->size) return true;
     return diag_error(in->diag, (Loc){ 0 },
-                      "%s is cut off, or no %s: it has %zu bytes, by its header %zu", in->path,
-                      what, in->size, in->at);
+                      "%s is cut off, or no %s: it has %zu bytes, by its header %zu",
+                      in->path, what, in->size, in->at);
 }
 
 static bool import_unknown(const Import *in)
 {
-    return diag_error(in->diag, (Loc){ 0 },
-                      "%s is no file of weights that is understood: .safetensors, and .bin of "
-                      "llama2.c, tiny_train and BLZT are",
-                      in->path);
+    return diag_error(
+        in->diag, (Loc){ 0 },
+        "%s is no file of weights that is understood: .safetensors, and .bin of "
+        "llama2.c, tiny_train and BLZT are",
+        in->path);
 }
 
 /* ---- tensors ----------------------------------------------------------------------------- */
@@ -151,7 +153,8 @@ static bool read_blzt(Import *in)
     in->at = BLZT_HEADER;
     for (int i = 0; i < s.layers; i++)
         for (int round = 0; round < 3; round++)
-            for (int part = 0; part < PARTS; part++) take_part(in, &s, i, part, round > 0);
+            for (int part = 0; part < PARTS; part++)
+                take_part(in, &s, i, part, round > 0);
     for (int round = 0; round < 3; round++) import_take(in, round ? NULL : "g", s.dim, 0);
     for (int round = 0; round < 3; round++)
         import_take(in, round ? NULL : "embedding", s.vocabulary, s.dim);
@@ -187,7 +190,8 @@ static bool read_llama(Import *in)
     static const int order[] = { G1, WQ, WK, WV, WO, G2, W1, W2, W3 };
     Shapes s = llama_shapes(in, 0);
     s.shared = s.vocabulary > 0;
-    s.vocabulary = s.vocabulary < 0 && s.vocabulary > INT32_MIN ? -s.vocabulary : s.vocabulary;
+    s.vocabulary = s.vocabulary < 0 && s.vocabulary > INT32_MIN ? -s.vocabulary
+                                                                : s.vocabulary;
     if (!import_sane(&s)) return import_unknown(in);
     in->at = OLD_HEADER;
     import_take(in, "embedding", s.vocabulary, s.dim);
@@ -223,12 +227,16 @@ static bool read_ak42(Import *in)
 
 bool import_named(const char *path) { return file_has_suffix(path, ".bin"); }
 
-bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out)
+bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
+                  SafeTensors *out)
 {
     *out = (SafeTensors){ .path = path };
-    Import in = {
-        .diag = d, .arena = a, .path = path, .data = file->data, .size = file->size, .out = out
-    };
+    Import in = { .diag = d,
+                  .arena = a,
+                  .path = path,
+                  .data = file->data,
+                  .size = file->size,
+                  .out = out };
     if (in.size < OLD_HEADER) return import_unknown(&in);
     if (in.size >= BLZT_HEADER && int_at(&in, 0) == BLZT_MAGIC) return read_blzt(&in);
     if (in.size >= AK42_HEADER && int_at(&in, 0) == AK42) return read_ak42(&in);

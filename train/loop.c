@@ -29,10 +29,11 @@ static bool loop_update(TrainRun *r, double factor)
         if (!rule_update(&r->rule, p, &h)) return false;
         for (size_t k = 0; k < p->count; k++)
             if (!isfinite(p->master[k]))
-                return diag_error(r->diag, (Loc){ 0 },
-                                  "step %llu: the weight %s has an element that is no finite "
-                                  "number after the update",
-                                  (unsigned long long)r->state.step, p->path);
+                return diag_error(
+                    r->diag, (Loc){ 0 },
+                    "step %llu: the weight %s has an element that is no finite "
+                    "number after the update",
+                    (unsigned long long)r->state.step, p->path);
     }
     r->state.updates++;
     return true;
@@ -70,10 +71,11 @@ static bool make_step(TrainRun *r)
     const bool small = r->scale.dynamic && !bad
                     && scale_small(r->programs.param, r->programs.nparam);
     if (!scale_after(&r->scale, !bad, small))
-        return diag_error(r->diag, (Loc){ 0 },
-                          "step %llu: the gradient of %s was not finite 20 steps in a row, and "
-                          "the loss scale is down to %g",
-                          (unsigned long long)step, bad->path, r->scale.value);
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "step %llu: the gradient of %s was not finite 20 steps in a row, and "
+            "the loss scale is down to %g",
+            (unsigned long long)step, bad->path, r->scale.value);
     const double clip = run_set(r, SET_clip)->real, start = run_now();
     const double less = clip > 0 && r->norm > clip ? clip / r->norm : 1;
     several_lock(r);
@@ -163,8 +165,8 @@ bool run_save(TrainRun *r, bool best)
     if (!r->leads) return true;
     several_lock(r);
     run_describe(r);
-    const bool ok = folder_save(&r->folder, &r->state, r->programs.param, r->programs.nparam,
-                                run_set(r, SET_keep)->count, best);
+    const bool ok = folder_save(&r->folder, &r->state, r->programs.param,
+                                r->programs.nparam, run_set(r, SET_keep)->count, best);
     several_unlock(r);
     return ok;
 }

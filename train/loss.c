@@ -37,8 +37,8 @@ static bool loss_type(Loss *l, const cJSON *port, const char *dtype, int less)
         const cJSON *dim = cJSON_GetArrayItem(shape, i);
         if (!cJSON_IsNumber(dim))
             return diag_error(l->programs->diag, (Loc){ 0 },
-                              "--loss %s: %s of %s has dimensions that are not fixed", l->loss,
-                              loss_string(port, "name"), l->name);
+                              "--loss %s: %s of %s has dimensions that are not fixed",
+                              l->loss, loss_string(port, "name"), l->name);
         if (i == less) continue;
         buf_printf(&l->text, "%s%d", first ? "" : ", ", dim->valueint);
         first = false;
@@ -54,9 +54,10 @@ static bool loss_inputs(Loss *l)
         const cJSON *port = cJSON_GetArrayItem(inputs, i);
         const char *name = loss_string(port, "name");
         if (!strcmp(name, "target"))
-            return diag_error(l->programs->diag, (Loc){ 0 },
-                              "--loss %s adds an input `target`, and %s has one of this name",
-                              l->loss, l->name);
+            return diag_error(
+                l->programs->diag, (Loc){ 0 },
+                "--loss %s adds an input `target`, and %s has one of this name", l->loss,
+                l->name);
         buf_printf(&l->text, "%s: ", name);
         buf_printf(&l->given, "%s%s", i ? ", " : "", name);
         if (!loss_type(l, port, loss_string(port, "dtype"), -1)) return false;
@@ -73,27 +74,29 @@ static bool loss_write(Loss *l)
               rank = cJSON_GetArraySize(loss_list(result, "shape"));
     if (n != 1)
         return diag_error(l->programs->diag, (Loc){ 0 },
-                          "--loss %s is taken of one result, and %s has %d", l->loss, l->name,
-                          n);
+                          "--loss %s is taken of one result, and %s has %d", l->loss,
+                          l->name, n);
     const char *dtype = loss_string(result, "dtype");
     if (strncmp(dtype, "fp", 2) != 0 || (classes && !rank))
         return diag_error(l->programs->diag, (Loc){ 0 },
-                          "--loss %s: %s of %s is %s of rank %d: it takes floats%s", l->loss,
-                          loss_string(result, "name"), l->name, dtype, rank,
+                          "--loss %s: %s of %s is %s of rank %d: it takes floats%s",
+                          l->loss, loss_string(result, "name"), l->name, dtype, rank,
                           classes ? ", one for each class" : "");
     buf_puts(&l->text, "\nimport \"std\"\nmodel " LOSS_FUNCTION "(");
     if (!loss_inputs(l)) return false;
     buf_puts(&l->text, "target: ");
     if (!loss_type(l, result, classes ? "int32" : dtype, classes ? loss_axis(rank) : -1))
         return false;
-    buf_printf(&l->text, ") -> loss = %s(%s(%s), target)\n", l->loss, l->name, l->given.s);
+    buf_printf(&l->text, ") -> loss = %s(%s(%s), target)\n", l->loss, l->name,
+               l->given.s);
     return true;
 }
 
 static const cJSON *loss_function(const cJSON *root, const char *name)
 {
     const cJSON *f = loss_list(root, "functions");
-    for (f = f ? f->child : NULL; f && strcmp(loss_string(f, "name"), name) != 0;) f = f->next;
+    for (f = f ? f->child : NULL; f && strcmp(loss_string(f, "name"), name) != 0;)
+        f = f->next;
     return f;
 }
 
@@ -117,7 +120,8 @@ bool loss_add(TrainPrograms *e, const anec_model *model, Buf *program)
     Loss l = { .programs = e,
                .loss = e->job->set.at[SET_loss].text,
                .name = anec_main_function(model) };
-    if (!programs_said(e, anec_describe(model, "json", &told, &error), &error)) return false;
+    if (!programs_said(e, anec_describe(model, "json", &told, &error), &error))
+        return false;
     cJSON *root = json_parse(told, strlen(told));
     l.function = loss_function(root, l.name);
     if (!l.function) bug("%s is not described", l.name);

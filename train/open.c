@@ -13,7 +13,8 @@ const char *run_settings_json(TrainRun *r)
     cJSON *root = json_root(cJSON_CreateObject());
     for (int i = 0; i < SET_COUNT; i++)
         if (run_set(r, i)->text)
-            json_item(root, train_setting_names[i], cJSON_CreateString(run_set(r, i)->text));
+            json_item(root, train_setting_names[i],
+                      cJSON_CreateString(run_set(r, i)->text));
     char *text = json_text(root, false);
     const char *s = arena_strdup(&r->arena, text);
     json_text_free(text);
@@ -80,7 +81,8 @@ static bool take_settings(TrainRun *r)
     }
     json_free(root);
     return ok
-        || diag_error(r->diag, (Loc){ 0 }, "%s: its settings are not understood", r->from.path);
+        || diag_error(r->diag, (Loc){ 0 }, "%s: its settings are not understood",
+                      r->from.path);
 }
 
 const char *run_machine(TrainRun *r)
@@ -110,7 +112,8 @@ static bool take_options(TrainRun *r)
     bool ok = cJSON_IsArray(root);
     for (int i = 0; ok && i < n; i++) {
         const cJSON *v = cJSON_GetArrayItem(root, i);
-        const char *option = cJSON_IsString(v) ? arena_strdup(&r->arena, v->valuestring) : "";
+        const char *option = cJSON_IsString(v) ? arena_strdup(&r->arena, v->valuestring)
+                                               : "";
         bool again = false;
         const size_t name = strcspn(option, "=");
         const bool many = !strncmp(option, "set=", 4);
@@ -124,7 +127,8 @@ static bool take_options(TrainRun *r)
             job->backend = option + name + 1;
             continue;
         }
-        if (!strcmp(key, "io") && !strcmp(r->from.state.backend, "ane") && same_machine(r)) {
+        if (!strcmp(key, "io") && !strcmp(r->from.state.backend, "ane")
+            && same_machine(r)) {
             ok = !anec_config_set(job->config, key, r->from.state.io, &e);
             continue; /* what a chip refused once is not asked of it again */
         }
@@ -137,7 +141,8 @@ static bool take_options(TrainRun *r)
     job->option = all;
     job->noption = count;
     return ok
-        || diag_error(r->diag, (Loc){ 0 }, "%s: its options are not understood", r->from.path);
+        || diag_error(r->diag, (Loc){ 0 }, "%s: its options are not understood",
+                      r->from.path);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -216,10 +221,11 @@ static bool use_batch(TrainRun *r)
     r->job->batches = program_has_param(r->state.model, "batch");
     if (!b->text) return true;
     if (!r->job->batches)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "--batch %s: the program has no parameter `batch` that says how many "
-                          "samples a step takes",
-                          b->text);
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "--batch %s: the program has no parameter `batch` that says how many "
+            "samples a step takes",
+            b->text);
     const char *value = arena_printf(&r->arena, "batch=%s", b->text);
     return !anec_config_set(r->job->config, "set", value, &e)
         && !anec_config_set(r->job->host, "set", value, &e);
@@ -268,9 +274,10 @@ static bool open_init(TrainRun *r)
                       run_set(r, SET_train)->text != NULL, &left))
         return false;
     if (left)
-        diag_note(r->diag, (Loc){ 0 },
-                  "%s has none of %d weights that are learned: they begin as the program says",
-                  r->job->init, left);
+        diag_note(
+            r->diag, (Loc){ 0 },
+            "%s has none of %d weights that are learned: they begin as the program says",
+            r->job->init, left);
     return true;
 }
 
@@ -280,13 +287,14 @@ static bool train_open_restore(TrainRun *r)
     const TrainState *s = &r->from.state;
     for (int i = 0; i < e->nparam; i++)
         for (int k = 0; k < r->rule.states && !e->param[i].frozen; k++)
-            e->param[i].state[k] = arena_array(&r->arena, e->param[i].count + 1, sizeof(float));
+            e->param[i].state[k] = arena_array(&r->arena, e->param[i].count + 1,
+                                               sizeof(float));
     if (!r->resumed) data_first_weights(&r->data, e->param, e->nparam);
     if (!r->resumed) return !r->job->init || open_init(r);
     if (s->states != r->rule.states)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "%s has %d states a weight, the optimizer %s has %d", r->from.path,
-                          s->states, run_set(r, SET_optimizer)->text, r->rule.states);
+        return diag_error(
+            r->diag, (Loc){ 0 }, "%s has %d states a weight, the optimizer %s has %d",
+            r->from.path, s->states, run_set(r, SET_optimizer)->text, r->rule.states);
     if (!checkpoint_fill(&r->from, r->diag, e->param, e->nparam, r->state.model_sha256))
         return false;
     const TrainState mine = r->state;
@@ -296,7 +304,8 @@ static bool train_open_restore(TrainRun *r)
     r->state.model_sha256 = mine.model_sha256;
     r->state.vocab = mine.vocab;
     r->scale.skipped = s->skipped;
-    if (r->scale.dynamic && s->scale > 1) r->scale.value = s->scale, r->scale.good = s->good;
+    if (r->scale.dynamic && s->scale > 1)
+        r->scale.value = s->scale, r->scale.good = s->good;
     return true;
 }
 
@@ -327,8 +336,8 @@ static bool open_data(TrainRun *r)
     r->has_data = true;
     const bool same = r->resumed && *r->from.state.vocab && !run_set(r, SET_vocab)->given;
     r->data.vocab_name = r->eval.vocab_name = run_set(r, SET_vocab)->text;
-    if (!data_open(&r->data, r->diag, text, programs_takes(&r->programs), r->programs.step,
-                   same ? r->from.state.vocab : NULL))
+    if (!data_open(&r->data, r->diag, text, programs_takes(&r->programs),
+                   r->programs.step, same ? r->from.state.vocab : NULL))
         return false;
     if (!check_tokens(r, &r->data)) return false;
     r->state.vocab = vocab_save(&r->data.vocab, &r->arena);

@@ -40,7 +40,8 @@ static double page_field(const char *line, int column)
 
 static void take_line(Curves *c, const char *line)
 {
-    const double step = page_field(line, COLUMN_STEP), loss = page_field(line, COLUMN_LOSS);
+    const double step = page_field(line, COLUMN_STEP),
+                 loss = page_field(line, COLUMN_LOSS);
     const double eval = page_field(line, COLUMN_EVAL);
     if (!isfinite(step)) return;
     c->last = fmax(c->last, step);
@@ -77,7 +78,10 @@ typedef struct {
     double low, high, last;
 } Axes;
 
-static double page_scaled(const Axes *a, double loss) { return a->log ? log10(loss) : loss; }
+static double page_scaled(const Axes *a, double loss)
+{
+    return a->log ? log10(loss) : loss;
+}
 
 static double x_of(const Axes *a, double step)
 {
@@ -103,8 +107,8 @@ static Axes axes_of(const Curves *c, Buf *out)
 
 static void put_text(Buf *b, double x, double y, const char *anchor, const char *text)
 {
-    buf_printf(b, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor,
-               text);
+    buf_printf(b, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y,
+               anchor, text);
 }
 
 static void put_grid(const Axes *a)
@@ -140,7 +144,8 @@ static void put_curve(const Axes *a, const Curve *c, const char *kind)
             if (c->loss[end] > c->loss[high]) high = end;
         }
         const size_t first = low < high ? low : high, second = low < high ? high : low;
-        buf_printf(a->out, "%.1f,%.1f ", x_of(a, c->step[first]), y_of(a, c->loss[first]));
+        buf_printf(a->out, "%.1f,%.1f ", x_of(a, c->step[first]),
+                   y_of(a, c->loss[first]));
         if (second != first)
             buf_printf(a->out, "%.1f,%.1f ", x_of(a, c->step[second]),
                        y_of(a, c->loss[second]));
@@ -239,12 +244,14 @@ static void put_facts(TrainRun *r, Buf *b)
     put_row(b, "why", run_fact(r, "why"));
     put_row(b, "steps", page_number(r, "", (double)s->step));
     put_row(b, "loss", page_number(r, "g", s->loss));
-    if (isfinite(s->best_loss)) put_row(b, "best loss", page_number(r, "g", s->best_loss));
+    if (isfinite(s->best_loss))
+        put_row(b, "best loss", page_number(r, "g", s->best_loss));
     put_row(b, "at step", page_number(r, "", (double)s->best_step));
     put_row(b, "skipped", page_number(r, "", (double)r->scale.skipped));
     put_times(r, b);
     buf_puts(b, "</table>\n<h2>Settings</h2>\n<table>\n");
-    for (int i = 0; i < SET_COUNT; i++) put_row(b, train_setting_names[i], run_set(r, i)->text);
+    for (int i = 0; i < SET_COUNT; i++)
+        put_row(b, train_setting_names[i], run_set(r, i)->text);
     buf_puts(b, "</table>\n");
 }
 
@@ -259,7 +266,8 @@ static void put_page(TrainRun *r, const Curves *c, const char *log, Buf *b)
         "svg{max-width:100%;height:auto}pre{overflow:auto;max-height:20em;background:#f6f6f6;"
         "padding:1em}</style>\n<h1>");
     put_escaped(b, file_base(r->state.model_path));
-    buf_puts(b, "</h1>\n<p>The loss of each step (blue), and of evaluations (red).</p>\n");
+    buf_puts(b,
+             "</h1>\n<p>The loss of each step (blue), and of evaluations (red).</p>\n");
     put_drawing(c, b);
     put_facts(r, b);
     buf_puts(b, "<h2>Program</h2>\n<pre>");
@@ -285,15 +293,18 @@ bool run_put_pages(TrainRun *r, bool whole)
     const char *folder = r->folder.path;
     if (!r->leads) return true;
     if (!file_read(r->diag, arena_printf(&a, "%s/log.csv", folder), &log)) return false;
-    const char *text = arena_strndup(&a, log.data ? (const char *)log.data : "", log.size);
+    const char *text = arena_strndup(&a, log.data ? (const char *)log.data : "",
+                                     log.size);
     file_unmap(&log);
     read_log(&c, &a, text);
     put_drawing(&c, &b);
-    bool ok = file_write_all(r->diag, arena_printf(&a, "%s/loss.svg", folder), b.s, b.len);
+    bool ok = file_write_all(r->diag, arena_printf(&a, "%s/loss.svg", folder), b.s,
+                             b.len);
     if (ok && whole) {
         b.len = 0;
         put_page(r, &c, text, &b);
-        ok = file_write_all(r->diag, arena_printf(&a, "%s/report.html", folder), b.s, b.len);
+        ok = file_write_all(r->diag, arena_printf(&a, "%s/report.html", folder), b.s,
+                            b.len);
     }
     buf_free(&b);
     arena_free(&a);

@@ -37,11 +37,13 @@ static bool same_names(TrainData *t, const TrainColumn *a, const TrainColumn *b)
     size_t i = 0;
     while (i < a->names && i < b->names && !strcmp(a->name[i], b->name[i])) i++;
     if (i == a->names && i == b->names) return true;
-    const bool lacks = i == a->names || (i < b->names && strcmp(b->name[i], a->name[i]) < 0);
+    const bool lacks = i == a->names
+                    || (i < b->names && strcmp(b->name[i], a->name[i]) < 0);
     const TrainColumn *has = lacks ? b : a, *other = lacks ? a : b;
-    return diag_error(t->diag, (Loc){ 0 },
-                      "%s has no %s, as %s has: pictures that belong together have one name",
-                      other->file, has->name[i], has->file);
+    return diag_error(
+        t->diag, (Loc){ 0 },
+        "%s has no %s, as %s has: pictures that belong together have one name",
+        other->file, has->name[i], has->file);
 }
 
 /* ---- pixels ------------------------------------------------------------------------------ */
@@ -52,24 +54,27 @@ static void lay_pixels(const anec_tensor *t, size_t channels, unsigned char *to)
     const size_t of = (size_t)t->shape[2], plane = t->bytes / of;
     const unsigned char *from = t->data;
     for (size_t c = 0; c < channels; c++)
-        for (size_t i = 0; i < plane; i++) to[c * plane + i] = from[i * of + (of == 1 ? 0 : c)];
+        for (size_t i = 0; i < plane; i++)
+            to[c * plane + i] = from[i * of + (of == 1 ? 0 : c)];
 }
 
 static bool picture_fits(TrainData *t, const TrainColumn *c, const char *path,
                          const anec_tensor *got)
 {
     const NpyArray *a = &c->array;
-    const int64_t *side = a->shape + a->rank - 2, channels = a->rank == 4 ? a->shape[1] : 1;
+    const int64_t *side = a->shape + a->rank - 2,
+                  channels = a->rank == 4 ? a->shape[1] : 1;
     if (got->shape[0] != side[0] || got->shape[1] != side[1])
         return diag_error(t->diag, (Loc){ 0 },
                           "%s is %lld x %lld pixels (width x height), the input %s takes "
                           "%lld x %lld",
-                          path, (long long)got->shape[1], (long long)got->shape[0], c->input,
-                          (long long)side[1], (long long)side[0]);
+                          path, (long long)got->shape[1], (long long)got->shape[0],
+                          c->input, (long long)side[1], (long long)side[0]);
     if (channels == 1 && got->shape[2] != 1)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "%s has colours, and the input %s one channel: make it grey first",
-                          path, c->input);
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "%s has colours, and the input %s one channel: make it grey first", path,
+            c->input);
     return true;
 }
 
@@ -98,10 +103,11 @@ static bool picture_array(TrainData *t, TrainColumn *c, const anec_tensor *port)
     NpyArray *a = &c->array;
     const bool colours = port->rank == 4 && (port->shape[1] == 1 || port->shape[1] == 3);
     if (port->rank != 3 && !colours)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "%s: the input %s has no pictures: those are [samples, height, "
-                          "width], or [samples, channels, height, width] of 1 or 3 channels",
-                          c->file, c->input);
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "%s: the input %s has no pictures: those are [samples, height, "
+            "width], or [samples, channels, height, width] of 1 or 3 channels",
+            c->file, c->input);
     a->descr = "|u1";
     a->rank = port->rank;
     a->shape[0] = (int64_t)c->names;

@@ -23,10 +23,11 @@ static bool load_program(TrainPrograms *e, anec_device *device, anec_model **out
 {
     anec_error error;
     const char *text = e->text, *path = e->path, *folder = file_dir(&e->arena, path);
-    return programs_said(e,
-                         text ? anec_load_text(device, text, strlen(text), folder, out, &error)
-                              : anec_load(device, path, out, &error),
-                         &error);
+    return programs_said(
+        e,
+        text ? anec_load_text(device, text, strlen(text), folder, out, &error)
+             : anec_load(device, path, out, &error),
+        &error);
 }
 
 /* The program with a loss of std behind it. */
@@ -57,15 +58,16 @@ static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
     if (!loss_known(e->function)) return load_program(e, device, out);
     anec_device *host = device == e->device ? e->host : device;
     if (!load_program(e, host, &plain)) return false;
-    const bool ok = loss_has_model(plain, e->function) ? load_program(e, device, out)
-                                                       : load_with_loss(e, device, plain, out);
+    const bool ok = loss_has_model(plain, e->function)
+                      ? load_program(e, device, out)
+                      : load_with_loss(e, device, plain, out);
     anec_model_free(plain);
     return ok;
 }
 
 /* A step of the model, compiled. */
-static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_model **step,
-                      anec_kernel **kernel)
+static bool make_step(TrainPrograms *e, anec_model *model, bool forward,
+                      anec_model **step, anec_kernel **kernel)
 {
     anec_error error;
     const anec_step_options o = { .size = sizeof o,
@@ -97,7 +99,8 @@ static bool weight_value(TrainPrograms *e, int i, TrainParam *p)
     double some[AT_ONCE];
     anec_tensor t;
     anec_error error;
-    if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error)) return false;
+    if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error))
+        return false;
     bool ok = true;
     for (size_t k = 0, n; ok && k < p->count; k += n) {
         n = p->count - k < AT_ONCE ? p->count - k : AT_ONCE;
@@ -124,7 +127,8 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
     for (int k = 0; k < p->rank; k++) p->count *= (size_t)p->shape[k];
     p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
     p->frozen = !programs_result(e, p->gradient);
-    if (!p->frozen) p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
+    if (!p->frozen)
+        p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
     e->numbers += p->count;
     e->learned += p->frozen ? 0 : p->count;
     return e->job->dry || weight_value(e, i, p);
@@ -167,7 +171,8 @@ static bool open_gradients(TrainPrograms *e)
     if (!cut || !engine) {
         if (!load_model(e, e->device, &e->model)) return false;
         if (cut && !segments_open(e, e->model)) return false;
-    } else if (!load_model(e, e->host, &e->host_model) || !segments_open(e, e->host_model))
+    } else if (!load_model(e, e->host, &e->host_model)
+               || !segments_open(e, e->host_model))
         return false;
     if (e->segments.parts) return true;
     return (e->model || load_model(e, e->device, &e->model))
@@ -194,18 +199,21 @@ bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *t
     anec_error error;
     *e = (TrainPrograms){ .diag = d, .job = job, .text = text, .path = path };
     const char *backend = job->backend ? job->backend : "auto";
-    if (!programs_said(e, anec_open_with(backend, job->config, &e->device, &error), &error)
+    if (!programs_said(e, anec_open_with(backend, job->config, &e->device, &error),
+                       &error)
         || !programs_said(e, anec_open_with(host_of(e->job), job->host, &e->host, &error),
                           &error)
-        || !programs_said(e, anec_open_with(host_of(e->job), job->plain, &e->plain, &error),
-                          &error)
+        || !programs_said(
+            e, anec_open_with(host_of(e->job), job->plain, &e->plain, &error), &error)
         || !open_gradients(e))
         return false;
     const char *precision = anec_fact(programs_tells(e), "precision");
     e->half = precision && !strcmp(precision, "fp16");
     if (!e->model && !e->host_model) bug("no model was read");
-    if (e->half && !e->host_model && !load_model(e, e->host, &e->host_model)) return false;
-    if (!make_step(e, e->host_model ? e->host_model : e->model, true, &e->forward, &e->look))
+    if (e->half && !e->host_model && !load_model(e, e->host, &e->host_model))
+        return false;
+    if (!make_step(e, e->host_model ? e->host_model : e->model, true, &e->forward,
+                   &e->look))
         return false;
     find_results(e);
     return read_weights(e);
@@ -231,9 +239,10 @@ void programs_close(TrainPrograms *e)
 
 anec_tensor weight_tensor(const TrainParam *p)
 {
-    anec_tensor t = {
-        .dtype = "fp32", .rank = p->rank, .data = p->master, .bytes = p->count * sizeof(float)
-    };
+    anec_tensor t = { .dtype = "fp32",
+                      .rank = p->rank,
+                      .data = p->master,
+                      .bytes = p->count * sizeof(float) };
     memcpy(t.shape, p->shape, sizeof t.shape);
     return t;
 }
@@ -253,7 +262,8 @@ bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port)
     return false;
 }
 
-void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t)
+void inputs_give(TrainInputs *in, const char *name, const char *origin,
+                 const anec_tensor *t)
 {
     anec_tensor port, *to = &in->tensor[in->n];
     *to = *t;
@@ -348,12 +358,14 @@ static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData 
         inputs_give(&in, e->param[i].input, "a weight", &v);
     }
     if (scale) inputs_give_scale(&in, "loss_scale", scale);
-    const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error), &error);
+    const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error),
+                                  &error);
     arena_free(&in.arena);
     return ok;
 }
 
-static bool one_result(TrainPrograms *e, anec_kernel *kernel, const char *name, double *out)
+static bool one_result(TrainPrograms *e, anec_kernel *kernel, const char *name,
+                       double *out)
 {
     anec_tensor t;
     anec_error error;
@@ -367,8 +379,9 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
     anec_tensor t;
     anec_error error;
     if (p->frozen) return true;
-    if (e->kernel ? !programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error)
-                  : !segments_result(e, p->gradient, &t))
+    if (e->kernel
+            ? !programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error)
+            : !segments_result(e, p->gradient, &t))
         return false;
     p->grad = p->room;
     if (!strcmp(t.dtype, "fp16") && t.bytes == 2 * p->count)
@@ -416,7 +429,8 @@ static bool open_rest(TrainPrograms *e, size_t batch)
     snprintf(set, sizeof set, "batch=%zu", batch);
     anec_config *c = e->job->rest;
     return programs_said(e, anec_config_set(c, "set", set, &error), &error)
-        && programs_said(e, anec_open_with(host_of(e->job), c, &e->rest_device, &error), &error)
+        && programs_said(e, anec_open_with(host_of(e->job), c, &e->rest_device, &error),
+                         &error)
         && load_model(e, e->rest_device, &e->rest_model)
         && make_step(e, e->rest_model, true, &e->rest, &e->rest_look);
 }
@@ -437,7 +451,8 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
         double a = 0, b = 0;
         data_range(t, n, rest);
         if (!e->rest_look && !open_rest(e, rest)) return false;
-        if (!data_sound(t) || !programs_look(e, e->rest_look, t, rest, &a, &b)) return false;
+        if (!data_sound(t) || !programs_look(e, e->rest_look, t, rest, &a, &b))
+            return false;
         sum += a * (double)rest;
         sum_metric += b * (double)rest;
         n += rest;
@@ -476,7 +491,8 @@ bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_
     buf_printf(&b, "%s\nmodel told__(x: fp32[]) -> n = x + %s * 1.0\n", text, name);
     const bool ok = programs_said(e,
                                   anec_load_text(e->host, b.s, b.len,
-                                                 file_dir(&e->arena, e->path), &m, &error),
+                                                 file_dir(&e->arena, e->path), &m,
+                                                 &error),
                                   &error)
                  && programs_said(e, anec_compile(m, "told__", &k, &error), &error)
                  && programs_said(e, anec_bind(k, "x", &in, &error), &error)

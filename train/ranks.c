@@ -15,7 +15,8 @@
 #define BEAT 0.1     /* seconds between two signs of life */
 #define PATIENCE 6.0 /* without one, until a process counts as gone */
 #define HURRY 0.35   /* the same when the run is asked to end: who asked may not wait */
-#define WOKEN 0.7    /* and for a while after a SIGCONT, with which mpirun begins to end all */
+#define WOKEN \
+    0.7 /* and for a while after a SIGCONT, with which mpirun begins to end all */
 #define AWAKE 2.0    /* so long */
 #define FAREWELL 2.0 /* for the word that this process has failed; in a hurry BRIEF */
 #define BRIEF 0.05
@@ -166,10 +167,11 @@ static void beat_in(TrainRanks *r, int i, double now)
         if (p->state != ALIVE) return;
     }
     if (!p->waits && p->state != FAILED) {
-        p->waits = !r->mpi.MPI_Irecv(&p->heard, sizeof p->heard, r->mpi.bytes, i, TAG_BEAT,
-                                     r->mpi.world, &p->getting);
+        p->waits = !r->mpi.MPI_Irecv(&p->heard, sizeof p->heard, r->mpi.bytes, i,
+                                     TAG_BEAT, r->mpi.world, &p->getting);
     }
-    if (now - p->last > ranks_patience(r, now)) ranks_lose(r, i, "does not answer any more");
+    if (now - p->last > ranks_patience(r, now))
+        ranks_lose(r, i, "does not answer any more");
 }
 
 /* ---- posts ------------------------------------------------------------------------------- */
@@ -177,10 +179,10 @@ static void beat_in(TrainRanks *r, int i, double now)
 static void ranks_start(TrainRanks *r, RanksPost *p)
 {
     const Mpi *m = &r->mpi;
-    const int wrong = p->sends ? m->MPI_Isend(p->from, p->bytes, m->bytes, p->peer, p->tag,
-                                              m->world, &p->request)
-                               : m->MPI_Irecv(p->data, p->bytes, m->bytes, p->peer, p->tag,
-                                              m->world, &p->request);
+    const int wrong = p->sends ? m->MPI_Isend(p->from, p->bytes, m->bytes, p->peer,
+                                              p->tag, m->world, &p->request)
+                               : m->MPI_Irecv(p->data, p->bytes, m->bytes, p->peer,
+                                              p->tag, m->world, &p->request);
     if (wrong) ranks_lose(r, p->peer, "cannot be reached");
     p->next = r->active;
     r->active = p;
@@ -389,14 +391,14 @@ static RanksPost *ranks_post(TrainRanks *r, const RanksPost *what)
 RanksPost *ranks_send(TrainRanks *r, int to, int tag, const void *p, size_t bytes)
 {
     return ranks_post(
-        r,
-        &(RanksPost){ .from = p, .peer = to, .tag = tag, .bytes = (int)bytes, .sends = true });
+        r, &(RanksPost){
+               .from = p, .peer = to, .tag = tag, .bytes = (int)bytes, .sends = true });
 }
 
 RanksPost *ranks_get(TrainRanks *r, int from, int tag, void *p, size_t bytes)
 {
-    return ranks_post(r,
-                      &(RanksPost){ .data = p, .peer = from, .tag = tag, .bytes = (int)bytes });
+    return ranks_post(
+        r, &(RanksPost){ .data = p, .peer = from, .tag = tag, .bytes = (int)bytes });
 }
 
 bool ranks_wait(TrainRanks *r, RanksPost *post)

@@ -22,7 +22,8 @@ static const char *text_of(Restore *r, const char *name)
 {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(r->meta, name);
     if (cJSON_IsString(v)) return arena_strdup(&r->to->arena, v->valuestring);
-    WRONG(r, "%s: its metadata has no %s: it is no checkpoint of anetrain", r->path, name);
+    WRONG(r, "%s: its metadata has no %s: it is no checkpoint of anetrain", r->path,
+          name);
     return NULL;
 }
 
@@ -34,8 +35,8 @@ static bool count_of(Restore *r, const char *name, uint64_t *out)
     errno = 0;
     *out = strtoull(text, &end, 10);
     if (*text >= '0' && *text <= '9' && !*end && !errno) return true;
-    return WRONG(r, "%s: %s is %s in its metadata: a whole number is needed", r->path, name,
-                 text);
+    return WRONG(r, "%s: %s is %s in its metadata: a whole number is needed", r->path,
+                 name, text);
 }
 
 static bool real_of(Restore *r, const char *name, double *out)
@@ -45,7 +46,8 @@ static bool real_of(Restore *r, const char *name, double *out)
     if (!text) return false;
     *out = strtod(text, &end);
     if (end != text && !*end) return true;
-    return WRONG(r, "%s: %s is %s in its metadata: a number is needed", r->path, name, text);
+    return WRONG(r, "%s: %s is %s in its metadata: a number is needed", r->path, name,
+                 text);
 }
 
 static bool read_state(Restore *r)
@@ -90,11 +92,13 @@ static bool check_header(Restore *r, uint64_t *length)
     const size_t start = strlen(CHECKPOINT_START), least = CHECKPOINT_LENGTH + start + 8;
     char want[9] = { 0 }, is[9];
     *length = 0;
-    if (f->size < least || memcmp(f->data + CHECKPOINT_LENGTH, CHECKPOINT_START, start) != 0)
+    if (f->size < least
+        || memcmp(f->data + CHECKPOINT_LENGTH, CHECKPOINT_START, start) != 0)
         return WRONG(r, "%s is no checkpoint of anetrain", r->path);
     for (int i = CHECKPOINT_LENGTH; i-- > 0;) *length = *length << 8 | f->data[i];
     if (*length > f->size - CHECKPOINT_LENGTH || *length < least - CHECKPOINT_LENGTH)
-        return WRONG(r, "%s: cut off, or changed: its header has %llu bytes, the file %zu",
+        return WRONG(r,
+                     "%s: cut off, or changed: its header has %llu bytes, the file %zu",
                      r->path, (unsigned long long)*length, f->size);
     memcpy(want, f->data + CHECKPOINT_LENGTH + start, 8);
     uint32_t crc = crc32c(0, f->data, CHECKPOINT_LENGTH + start);
@@ -102,8 +106,8 @@ static bool check_header(Restore *r, uint64_t *length)
     crc = crc32c(crc, f->data + least, CHECKPOINT_LENGTH + (size_t)*length - least);
     snprintf(is, sizeof is, "%08x", crc);
     if (!memcmp(want, is, 8)) return true;
-    return WRONG(r, "%s: its header has the sum %s and says %s: it was changed", r->path, is,
-                 want);
+    return WRONG(r, "%s: its header has the sum %s and says %s: it was changed", r->path,
+                 is, want);
 }
 
 /* Each tensor begins where the one before ends, and the last ends with the file. */
@@ -126,8 +130,8 @@ static bool check_data(Restore *r, uint64_t length)
     if (!want) return false;
     snprintf(is, sizeof is, "%08x", crc32c(0, start, (size_t)(at - start)));
     if (!strcmp(want, is)) return true;
-    return WRONG(r, "%s: its data has the sum %s, the header says %s: it was changed", r->path,
-                 is, want);
+    return WRONG(r, "%s: its data has the sum %s, the header says %s: it was changed",
+                 r->path, is, want);
 }
 
 static bool read_all(Restore *r)
@@ -135,16 +139,20 @@ static bool read_all(Restore *r)
     uint64_t length;
     TrainCheckpoint *c = r->to;
     if (!check_header(r, &length)
-        || !safetensors_parse(&c->arena, r->diag, (Loc){ 0 }, r->path, &c->file, &c->tensors))
+        || !safetensors_parse(&c->arena, r->diag, (Loc){ 0 }, r->path, &c->file,
+                              &c->tensors))
         return false;
-    cJSON *root = json_parse((const char *)c->file.data + CHECKPOINT_LENGTH, (size_t)length);
+    cJSON *root = json_parse((const char *)c->file.data + CHECKPOINT_LENGTH,
+                             (size_t)length);
     r->meta = cJSON_GetObjectItemCaseSensitive(root, "__metadata__");
-    const char *format = text_of(r, "format"), *version = format ? text_of(r, "version") : NULL;
+    const char *format = text_of(r, "format"),
+               *version = format ? text_of(r, "version") : NULL;
     bool ok = version != NULL;
     if (ok
-        && (strcmp(format, CHECKPOINT_FORMAT) != 0 || strcmp(version, CHECKPOINT_VERSION) != 0))
-        ok = WRONG(r, "%s is %s of version %s, this anetrain reads %s of version %s", r->path,
-                   format, version, CHECKPOINT_FORMAT, CHECKPOINT_VERSION);
+        && (strcmp(format, CHECKPOINT_FORMAT) != 0
+            || strcmp(version, CHECKPOINT_VERSION) != 0))
+        ok = WRONG(r, "%s is %s of version %s, this anetrain reads %s of version %s",
+                   r->path, format, version, CHECKPOINT_FORMAT, CHECKPOINT_VERSION);
     ok = ok && read_state(r) && check_data(r, length);
     json_free(root);
     return ok;
@@ -194,7 +202,8 @@ static const SafeTensor *restore_find(const SafeTensors *s, const char *name)
 static const char *restore_unlike(Arena *a, const SafeTensor *t, const TrainParam *p)
 {
     if (!t) return "is not there";
-    if (t->rank == p->rank && !memcmp(t->shape, p->shape, (size_t)p->rank * sizeof *p->shape)) {
+    if (t->rank == p->rank
+        && !memcmp(t->shape, p->shape, (size_t)p->rank * sizeof *p->shape)) {
         if (!strcmp(t->dtype, "F32") || !strcmp(t->dtype, "F16")) return NULL;
         return arena_printf(a, "is of %s", t->dtype);
     }
@@ -249,24 +258,29 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
             if (!checkpoint_part(&p[i], k) || (k && !t)) continue;
             const char *why = restore_unlike(&a, t, &p[i]);
             if (why)
-                ok = diag_error(d, (Loc){ 0 },
-                                "%s is of another model (sha256 %.12s, here %.12s): %s %s, "
-                                "here it is %s",
-                                c->path, c->state.model_sha256, model_sha256, name, why,
-                                shape_of_tensor(&a, p[i].rank, p[i].shape));
-            else restore_copy(t, (float *)(uintptr_t)checkpoint_part(&p[i], k), p[i].count);
+                ok = diag_error(
+                    d, (Loc){ 0 },
+                    "%s is of another model (sha256 %.12s, here %.12s): %s %s, "
+                    "here it is %s",
+                    c->path, c->state.model_sha256, model_sha256, name, why,
+                    shape_of_tensor(&a, p[i].rank, p[i].shape));
+            else
+                restore_copy(t, (float *)(uintptr_t)checkpoint_part(&p[i], k),
+                             p[i].count);
         }
     arena_free(&a);
     return ok && file_stayed(d, &c->file);
 }
 
-bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out)
+bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
+                   SafeTensors *out)
 {
     return import_named(path) ? import_parse(a, d, path, file, out)
                               : safetensors_parse(a, d, (Loc){ 0 }, path, file, out);
 }
 
-bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left)
+bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial,
+                  int *left)
 {
     Arena a = { 0 };
     Mapped file = { 0 };

@@ -17,7 +17,8 @@ static const struct {
     { "sgd", 0, false, false, "r = [sgd(w, g * scale, lr)]" },
     { "momentum", 1, false, false, "r = momentum(w, g * scale, s0, lr, %m)" },
     { "adam", 2, false, true, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2)" },
-    { "adamw", 2, true, true, "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2, %d)" },
+    { "adamw", 2, true, true,
+      "r = adam(w, g * scale, s0, s1, lr, %1, %2, %e, c1, c2, %d)" },
     { "lion", 1, true, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
 };
 
@@ -105,11 +106,12 @@ static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static bool optimizer_load(TrainRule *r, const Buf *text, const char *folder, anec_model **m,
-                           anec_kernel **k)
+static bool optimizer_load(TrainRule *r, const Buf *text, const char *folder,
+                           anec_model **m, anec_kernel **k)
 {
     anec_error e;
-    return optimizer_said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e), &e)
+    return optimizer_said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e),
+                          &e)
         && optimizer_said(r, anec_compile(*m, NULL, k, &e), &e);
 }
 
@@ -124,9 +126,10 @@ static bool count_states(TrainRule *r)
     double n = -1;
     Buf b = { 0 };
     const anec_tensor in = { .dtype = "fp32", .data = &zero, .bytes = 4 };
-    buf_printf(&b,
-               "import \"%s\" as user\nmodel main(x: fp32[]) -> n = x + user.%s_states * 1.0\n",
-               r->file, r->function);
+    buf_printf(
+        &b,
+        "import \"%s\" as user\nmodel main(x: fp32[]) -> n = x + user.%s_states * 1.0\n",
+        r->file, r->function);
     const bool ok = optimizer_load(r, &b, r->name, &m, &k)
                  && optimizer_said(r, anec_bind(k, "x", &in, &e), &e)
                  && optimizer_said(r, anec_run(k, &e), &e)
@@ -140,8 +143,9 @@ static bool count_states(TrainRule *r)
         r->states = (int)n;
         return true;
     }
-    return diag_error(r->diag, (Loc){ 0 }, "%s_states of %s is %g: a rule has 0 to %d states",
-                      r->function, r->file, n, MAX_STATES);
+    return diag_error(r->diag, (Loc){ 0 },
+                      "%s_states of %s is %g: a rule has 0 to %d states", r->function,
+                      r->file, n, MAX_STATES);
 }
 
 /* Of a user's own it is not known. */
@@ -164,10 +168,11 @@ bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s)
             return true;
         }
     if (!colon || !colon[1])
-        return diag_error(d, (Loc){ 0 },
-                          "there is no optimizer %s: sgd, momentum, adam, adamw and lion are, "
-                          "or FILE.anedsl:rule",
-                          text);
+        return diag_error(
+            d, (Loc){ 0 },
+            "there is no optimizer %s: sgd, momentum, adam, adamw and lion are, "
+            "or FILE.anedsl:rule",
+            text);
     const char *path = arena_strndup(&r->arena, text, (size_t)(colon - text));
     r->file = file_base(path);
     r->function = colon + 1;
@@ -186,7 +191,9 @@ void rule_close(TrainRule *r)
 
 static anec_tensor rule_tensor(const TrainParam *p, float *data)
 {
-    anec_tensor t = { .dtype = "fp32", .rank = p->rank, .data = data, .bytes = p->count * 4 };
+    anec_tensor t = {
+        .dtype = "fp32", .rank = p->rank, .data = data, .bytes = p->count * 4
+    };
     memcpy(t.shape, p->shape, sizeof t.shape);
     return t;
 }
@@ -213,7 +220,8 @@ static bool wire_part(TrainRule *r, TrainParam *p, int state)
     rule_names(state, in, out);
     const char *name;
     for (int i = 0; (name = anec_port(p->own, ANEC_RESULT, i, &made)); i++)
-        if (!strcmp(name, out) && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
+        if (!strcmp(name, out)
+            && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
             return diag_error(
                 r->diag, (Loc){ 0 },
                 "the optimizer %s makes %s of the weight %s, which is not its shape",
@@ -234,7 +242,8 @@ static bool wire_all(TrainRule *r, TrainParam *p)
     return ok;
 }
 
-static bool rule_compile(TrainRule *r, const TrainParam *p, bool decays, TrainUpdate **out)
+static bool rule_compile(TrainRule *r, const TrainParam *p, bool decays,
+                         TrainUpdate **out)
 {
     TrainUpdate *u = *out = NEW(&r->arena, TrainUpdate);
     *u = (TrainUpdate){ .next = r->first, .rank = p->rank, .decays = decays };
@@ -243,7 +252,8 @@ static bool rule_compile(TrainRule *r, const TrainParam *p, bool decays, TrainUp
     r->programs++;
     Buf b = { 0 };
     put_program(r, u, &b);
-    const bool ok = optimizer_load(r, &b, r->file ? r->name : NULL, &u->model, &u->kernel);
+    const bool ok = optimizer_load(r, &b, r->file ? r->name : NULL, &u->model,
+                                   &u->kernel);
     buf_free(&b);
     return ok;
 }
@@ -284,7 +294,8 @@ TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor)
  * made. */
 bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
 {
-    const float now[RULE_NUMBERS] = { h->lr, h->correct1, h->correct2, h->factor, h->step };
+    const float now[RULE_NUMBERS] = { h->lr, h->correct1, h->correct2, h->factor,
+                                      h->step };
     const anec_tensor g = rule_tensor(p, p->grad);
     const anec_input in = { .name = "g", .tensor = &g };
     const anec_run_options o = { .size = sizeof o };

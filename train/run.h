@@ -59,7 +59,8 @@ typedef struct {
     const char **option;
     int noption;
     uint16_t *token;
-    size_t n, read, room; /* tokens so far, those that the model has read, tokens in the end */
+    size_t n, read,
+        room; /* tokens so far, those that the model has read, tokens in the end */
     Buf text;
     size_t prompt, given; /* bytes of the prompt, and bytes handed to `put` */
     bool open, moved;

@@ -18,10 +18,11 @@ bool samples_check(TrainRun *r)
     if (!run_set(r, SET_sample_every)->text || !run_set(r, SET_sample_every)->count)
         return true;
     if (!r->data.token || r->data.vocab.kind == VOCAB_NONE)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "--sample-every writes text, and %s has none: a .txt, or tokens with "
-                          "the --vocab that they are of",
-                          r->data.text);
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "--sample-every writes text, and %s has none: a .txt, or tokens with "
+            "the --vocab that they are of",
+            r->data.text);
     for (int i = 0; (name = anec_function(r->programs.model, i)); i++)
         if (!strcmp(name, "next")) return true;
     return diag_error(r->diag, (Loc){ 0 },

@@ -93,7 +93,8 @@ double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps)
     const double least = s->at[SET_min_lr].text ? s->at[SET_min_lr].real : top * .1;
     const double at = (double)step, all = (double)steps - warm;
     const char *rule = s->at[SET_optimizer].text, *how = s->at[SET_schedule].text;
-    if (!how) how = !strcmp(rule, "sgd") || !strcmp(rule, "momentum") ? "constant" : "cosine";
+    if (!how)
+        how = !strcmp(rule, "sgd") || !strcmp(rule, "momentum") ? "constant" : "cosine";
     if (at < warm) return top * (at + 1) / warm;
     const double part = all > 0 ? fmin((at - warm) / all, 1) : 1;
     if (!strcmp(how, "constant")) return top;
@@ -117,11 +118,13 @@ bool scale_open(TrainScale *s, Diag *d, const char *text, bool half)
     s->dynamic = !strcmp(text, "dynamic");
     s->value = START;
     if (s->dynamic) return true;
-    if (option_number(text, &s->value) && s->value >= 1 && s->value <= END_OF_HALF) return true;
-    return diag_error(d, (Loc){ 0 },
-                      "--loss-scale takes dynamic, off, or a number from 1 to %d, where fp16 "
-                      "ends, not '%s'",
-                      END_OF_HALF, text);
+    if (option_number(text, &s->value) && s->value >= 1 && s->value <= END_OF_HALF)
+        return true;
+    return diag_error(
+        d, (Loc){ 0 },
+        "--loss-scale takes dynamic, off, or a number from 1 to %d, where fp16 "
+        "ends, not '%s'",
+        END_OF_HALF, text);
 }
 
 bool scale_after(TrainScale *s, bool finite, bool small)
@@ -147,7 +150,8 @@ double scale_norm(const TrainParam *p, int n, const TrainParam **bad)
     for (int i = 0; i < n; i++) {
         double sum = 0;
         if (p[i].frozen) continue;
-        for (size_t k = 0; k < p[i].count; k++) sum += (double)p[i].grad[k] * p[i].grad[k];
+        for (size_t k = 0; k < p[i].count; k++)
+            sum += (double)p[i].grad[k] * p[i].grad[k];
         if (!isfinite(sum) && !*bad) *bad = &p[i];
         all += sum;
     }
@@ -167,7 +171,8 @@ bool scale_small(const TrainParam *p, int n)
     for (int i = 0; i < n; i++) {
         double sum = 0;
         if (p[i].frozen) continue;
-        for (size_t k = 0; k < p[i].count; k++) sum += (double)p[i].grad[k] * p[i].grad[k];
+        for (size_t k = 0; k < p[i].count; k++)
+            sum += (double)p[i].grad[k] * p[i].grad[k];
         if (sum > 0 && sum < SMALL * SMALL * (double)p[i].count) return true;
     }
     return false;

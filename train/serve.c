@@ -73,8 +73,8 @@ static void serve_add(ServeClient *c, const void *p, size_t n)
     c->len += n;
 }
 
-static void serve_answer(ServeClient *c, const char *status, const char *type, const void *body,
-                         size_t n, bool whole)
+static void serve_answer(ServeClient *c, const char *status, const char *type,
+                         const void *body, size_t n, bool whole)
 {
     char head[640];
     const int len = snprintf(
@@ -97,16 +97,17 @@ static void serve_refuse(ServeClient *c, const char *status)
 
 static void serve_follow(ServeClient *c)
 {
-    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                               "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                               "Connection: close\r\n\r\n: hello\n\n";
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n: hello\n\n";
     serve_add(c, head, sizeof head - 1);
     c->told = true;
 }
 
 /* A file of the run's folder, its end where it is large: from the beginning of a line on. */
-static void serve_file(const TrainServe *s, ServeClient *c, const char *name, const char *type,
-                       bool whole)
+static void serve_file(const TrainServe *s, ServeClient *c, const char *name,
+                       const char *type, bool whole)
 {
     char path[4096];
     struct stat st;
@@ -295,7 +296,8 @@ static bool serve_is_behind(const TrainServe *s)
 {
     for (int i = 0; i < CLIENTS; i++) {
         const ServeClient *c = &s->client[i];
-        if (c->fd >= 0 && (c->at < c->len || (c->told && c->seen < s->events))) return true;
+        if (c->fd >= 0 && (c->at < c->len || (c->told && c->seen < s->events)))
+            return true;
     }
     return false;
 }
@@ -346,7 +348,8 @@ static void serve_free(TrainServe *s)
     mem_free(s);
 }
 
-bool serve_open(TrainServe **out, Diag *d, unsigned port, const char *folder, const char *about)
+bool serve_open(TrainServe **out, Diag *d, unsigned port, const char *folder,
+                const char *about)
 {
     TrainServe *s = mem_zero(1, sizeof *s);
     if (!s) mem_out(sizeof *s);

@@ -56,7 +56,8 @@ bool several_begin(TrainRun *r, bool ok)
     if (!met) return ok && diag_fail(r->diag, "%s", ranks_lost(r->ranks));
     v->holds = !first; /* one of them says it */
     if (ok && failed[0] > 0)
-        diag_fail(r->diag, "%g of %d processes cannot begin", failed[0], ranks_count(r->ranks));
+        diag_fail(r->diag, "%g of %d processes cannot begin", failed[0],
+                  ranks_count(r->ranks));
     v->holds = false;
     return ok && failed[0] == 0;
 }
@@ -101,7 +102,8 @@ static void keeper_write(TrainKeeper *k, Diag *quiet)
     const bool free = r->folder.lock >= 0 || folder_open(&f, quiet, run_folder(r));
     const bool done = free && folder_has(&f, &newest) && newest >= k->state.step;
     if (free && !done
-        && folder_save(&f, &k->state, e->param, e->nparam, run_set(r, SET_keep)->count, false))
+        && folder_save(&f, &k->state, e->param, e->nparam, run_set(r, SET_keep)->count,
+                       false))
         k->wrote = k->state.step;
     folder_close(&f);
 }
@@ -170,7 +172,8 @@ void several_listen(TrainRun *r)
     const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
     const long share = here ? strtol(here, NULL, 10) : 0;
     const long all = sysconf(_SC_NPROCESSORS_ONLN);
-    *v = (TrainVoice){ .emit = d->emit, .ctx = d->ctx, .arena = &r->arena, .holds = true };
+    *v =
+        (TrainVoice){ .emit = d->emit, .ctx = d->ctx, .arena = &r->arena, .holds = true };
     /* those of one machine share its processors */
     if (r->ranks && share > 0 && !r->job->threads)
         r->job->threads = all > share ? (uint64_t)(all / share) : 1;

@@ -62,8 +62,8 @@ static bool segments_hand(TrainPrograms *e, TrainPart *p)
             || !segments_port(from->kernel, ANEC_RESULT, w->result, &out)
             || !segments_alike(&in, &out))
             continue;
-        ok = programs_said(e, anec_rewire(p->kernel, w->port, from->kernel, w->result, &error),
-                           &error);
+        ok = programs_said(
+            e, anec_rewire(p->kernel, w->port, from->kernel, w->result, &error), &error);
         w->handed = ok;
         e->segments.handed += ok;
     }
@@ -82,7 +82,8 @@ bool segments_open(TrainPrograms *e, anec_model *model)
                                   .scaled = 1 };
     if (!programs_said(e,
                        anec_step_parts(model, e->device, e->host, &o,
-                                       e->job->set.at[SET_memory].count, &s->parts, &error),
+                                       e->job->set.at[SET_memory].count, &s->parts,
+                                       &error),
                        &error))
         return false;
     if (!s->parts) return true;
@@ -164,7 +165,8 @@ static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainDa
         } else if (!segments_given(t, &in, w) && !segments_weight(e, &in, w))
             inputs_give_scale(&in, w->port, scale);
     }
-    ok = ok && programs_said(e, anec_run_with(p->kernel, in.at, in.n, &o, &error), &error);
+    ok = ok
+      && programs_said(e, anec_run_with(p->kernel, in.at, in.n, &o, &error), &error);
     arena_free(&in.arena);
     return ok;
 }
@@ -182,7 +184,8 @@ const char *segments_refused(const TrainSegments *s, Arena *a)
     const char *all = "";
     for (int program = 0, i = 0; i < s->n; i++) {
         if (s->part[i].info.program != program) continue;
-        if (s->part[i].info.why) all = arena_printf(a, "%s%s%d", all, *all ? "," : "", program);
+        if (s->part[i].info.why)
+            all = arena_printf(a, "%s%s%d", all, *all ? "," : "", program);
         program++;
     }
     return all;

@@ -66,7 +66,8 @@ static void sums_move(TrainRun *r, float *row, size_t from, size_t n, SumsMove h
     for (int i = 0; n && i < r->programs.nparam; i++) {
         TrainParam *p = &r->programs.param[i];
         const size_t count = p->frozen ? 0 : p->count;
-        const size_t skip = from > at ? from - at : 0, left = skip < count ? count - skip : 0;
+        const size_t skip = from > at ? from - at : 0,
+                     left = skip < count ? count - skip : 0;
         const size_t some = left < n ? left : n;
         float *g = some ? p->grad + skip : NULL, *to = row + at + skip;
         if (some && how == SUMS_OUT) memcpy(to, g, some * sizeof *g);
@@ -92,7 +93,10 @@ static size_t sums_bucket(const TrainRun *r, size_t i)
 
 /* ---- from one process to another --------------------------------------------------------- */
 
-static int sums_tag(int level, size_t bucket) { return TAG_TREE + (int)bucket * 64 + level; }
+static int sums_tag(int level, size_t bucket)
+{
+    return TAG_TREE + (int)bucket * 64 + level;
+}
 
 static void sums_expect(TrainRun *r, Posts *posts, int from, int level, float *row)
 {
@@ -170,7 +174,8 @@ static bool sums_receive(TrainRun *r)
 static bool sums_leaf(TrainRun *r, uint64_t at)
 {
     double start = run_now();
-    data_batch(&r->data, run_set(r, SET_seed)->count, r->sums->step * r->sums->batches + at);
+    data_batch(&r->data, run_set(r, SET_seed)->count,
+               r->sums->step * r->sums->batches + at);
     r->ms_data += 1000 * (run_now() - start);
     start = run_now();
     const bool ok = data_sound(&r->data)
@@ -220,7 +225,8 @@ bool sums_make(TrainRun *r, double *loss)
     s->told[n] = *r->job->stop ? 1 : 0;
     ok = ok && (!several || !ranks_index(r->ranks) || sums_receive(r));
     ok = ok && (!several || (sums_sent(r) && ranks_sum(r->ranks, s->told, n + 1)));
-    if (!ok && ranks_lost(r->ranks)) return diag_fail(r->diag, "%s", ranks_lost(r->ranks));
+    if (!ok && ranks_lost(r->ranks))
+        return diag_fail(r->diag, "%s", ranks_lost(r->ranks));
     for (size_t i = 0; ok && i < n; i++) *loss += s->told[i];
     r->stopping = s->told[n] > 0;
     return ok;
@@ -235,10 +241,11 @@ bool sums_open(TrainRun *r)
     const int n = ranks_count(r->ranks);
     s->batches = run_set(r, SET_accum)->count;
     if (s->batches < (uint64_t)n)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "%d processes train together, and a step is of %llu batch%s: each of "
-                          "them takes one at least, --accum %d",
-                          n, (unsigned long long)s->batches, s->batches == 1 ? "" : "es", n);
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "%d processes train together, and a step is of %llu batch%s: each of "
+            "them takes one at least, --accum %d",
+            n, (unsigned long long)s->batches, s->batches == 1 ? "" : "es", n);
     for (uint64_t k = s->batches; k > 1; k = (k + 1) / 2) s->levels++;
     s->level = NEW_ARRAY(&r->arena, s->levels + 1, float *);
     s->coming = NEW_ARRAY(&r->arena, s->levels + 1, Posts);

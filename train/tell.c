@@ -60,7 +60,8 @@ static const char *segments_text(TrainRun *r)
     if (!s->parts) return "1 segment, 1 program";
     return arena_printf(
         &r->arena, "%d segments, %d programs%s", s->n, s->programs,
-        host && s->engine ? arena_printf(&r->arena, ", %d of them the processor's", host) : "");
+        host && s->engine ? arena_printf(&r->arena, ", %d of them the processor's", host)
+                          : "");
 }
 
 static int port_count(const anec_kernel *k, anec_kind kind)
@@ -93,12 +94,14 @@ static void say_program(TrainRun *r, int program, const TrainPart *p)
     int count;
     const char *layers = say_layers(r, program, &count), *why = p->info.why;
     if (!why) why = anec_fact(p->kernel, "why");
-    const int in = port_count(p->kernel, ANEC_INPUT), out = port_count(p->kernel, ANEC_RESULT);
-    run_line(r, false,
-             "program %d: %d segment%s, %s%s; buffers %d in, %d out; backend=%s io=%s%s%s%s",
-             program + 1, count, count == 1 ? "" : "s", layers,
-             p->info.again ? ", forward again" : "", in, out, anec_fact(p->kernel, "backend"),
-             anec_fact(p->kernel, "io"), why ? " (" : "", why ? why : "", why ? ")" : "");
+    const int in = port_count(p->kernel, ANEC_INPUT),
+              out = port_count(p->kernel, ANEC_RESULT);
+    run_line(
+        r, false,
+        "program %d: %d segment%s, %s%s; buffers %d in, %d out; backend=%s io=%s%s%s%s",
+        program + 1, count, count == 1 ? "" : "s", layers,
+        p->info.again ? ", forward again" : "", in, out, anec_fact(p->kernel, "backend"),
+        anec_fact(p->kernel, "io"), why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
 /* What runs where: each program, and the order. */
@@ -114,11 +117,12 @@ static void say_programs(TrainRun *r)
         buf_printf(&order, n > 1 ? " %dx%d" : " %d", program + 1, n);
     }
     if (s->parts)
-        run_line(r, false,
-                 "order:%s; %s bytes go from segment to segment, %d of %d inputs read them "
-                 "where the device left them",
-                 order.s, with_commas(r, (size_t)anec_parts_bytes(s->parts)), s->handed,
-                 s->wires);
+        run_line(
+            r, false,
+            "order:%s; %s bytes go from segment to segment, %d of %d inputs read them "
+            "where the device left them",
+            order.s, with_commas(r, (size_t)anec_parts_bytes(s->parts)), s->handed,
+            s->wires);
     buf_free(&order);
 }
 
@@ -144,11 +148,12 @@ void run_say_start(TrainRun *r)
              "anetrain: %.*s: %d weight%s, %s parameters%s; %s; backend=%s io=%s"
              "%s%s%s; data %zu sample%s; %s",
              stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
-             e->learned == e->numbers
-                 ? ""
-                 : arena_printf(&r->arena, ", %s of them learned", with_commas(r, e->learned)),
-             segments_text(r), run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why,
-             *why ? ")" : "", r->data.samples, r->data.samples == 1 ? "" : "s",
+             e->learned == e->numbers ? ""
+                                      : arena_printf(&r->arena, ", %s of them learned",
+                                                     with_commas(r, e->learned)),
+             segments_text(r), run_fact(r, "backend"), run_fact(r, "io"),
+             *why ? " (" : "", why, *why ? ")" : "", r->data.samples,
+             r->data.samples == 1 ? "" : "s",
              r->job->bench ? "no checkpoints (--bench)" : kept);
     if (r->job->dry) say_programs(r);
     if (r->serve)
@@ -191,7 +196,8 @@ void run_say_step(TrainRun *r, uint64_t step, double ms)
     Arena before = r->arena;
     r->arena = (Arena){ 0 };
     const double left = (double)(r->steps - step) * ms / 1000;
-    run_line(r, !logs, "step %llu  loss=%s  lr=%.2e  %.1fms/step%s  |g|=%.3g  scale=%s%s%s%s",
+    run_line(r, !logs,
+             "step %llu  loss=%s  lr=%.2e  %.1fms/step%s  |g|=%.3g  scale=%s%s%s%s",
              (unsigned long long)step, run_loss_text(r, r->state.loss), r->lr, ms,
              rate_text(r, ms), r->norm,
              r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off",
@@ -210,8 +216,9 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms)
     const unsigned long long so_far = r->state.samples * tell_window(r);
     if (r->data.token) snprintf(tokens, sizeof tokens, "%llu", so_far);
     snprintf(text, sizeof text, "%llu,%s,%.9g,%.9g,%.9g,%.9g,%llu,%.3f,%.3f,,%.3f,%.3f,",
-             (unsigned long long)step, tokens, r->state.loss, r->lr, r->norm, r->scale.value,
-             (unsigned long long)r->scale.skipped, ms, r->ms_data, r->ms_run, r->ms_update);
+             (unsigned long long)step, tokens, r->state.loss, r->lr, r->norm,
+             r->scale.value, (unsigned long long)r->scale.skipped, ms, r->ms_data,
+             r->ms_run, r->ms_update);
     buf_puts(&b, text);
     if (r->evaluated) {
         snprintf(text, sizeof text, "%.9g,", r->eval_loss);
@@ -234,14 +241,15 @@ void run_say_bench(TrainRun *r)
 {
     const TrainTimes *t = &r->times;
     const double part = 100 / t->all, ms = t->all / (double)t->steps;
-    const char *speed = run_tokens(r) > 0
-                          ? arena_printf(&r->arena, "  TFLOP/s=%.3g", run_teraflops(r, ms))
-                          : "";
-    run_line(r, false,
-             "bench: %llu steps, %.2fms/step (least %.2f): data %.1f %%, gradients %.1f %%, "
-             "updates %.1f %%%s%s",
-             (unsigned long long)t->steps, ms, t->least, part * t->data, part * t->run,
-             part * t->update, rate_text(r, ms), speed);
+    const char *speed = run_tokens(r) > 0 ? arena_printf(&r->arena, "  TFLOP/s=%.3g",
+                                                         run_teraflops(r, ms))
+                                          : "";
+    run_line(
+        r, false,
+        "bench: %llu steps, %.2fms/step (least %.2f): data %.1f %%, gradients %.1f %%, "
+        "updates %.1f %%%s%s",
+        (unsigned long long)t->steps, ms, t->least, part * t->data, part * t->run,
+        part * t->update, rate_text(r, ms), speed);
 }
 
 void run_say_end(TrainRun *r)

@@ -23,13 +23,15 @@ static bool read_bin(TrainData *t, const Mapped *m)
         if (magic == LLMC_MAGIC) start = LLMC_HEADER;
     }
     if (m->size % 2)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "%s has %zu bytes: tokens are two bytes each, so that one is left",
-                          t->text, m->size);
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "%s has %zu bytes: tokens are two bytes each, so that one is left", t->text,
+            m->size);
     t->tokens = (m->size - start) / 2;
     t->token = NEW_ARRAY(&t->arena, t->tokens + 1, uint16_t);
     for (size_t i = 0; i < t->tokens; i++)
-        t->token[i] = (uint16_t)(m->data[start + 2 * i] | m->data[start + 2 * i + 1] << 8);
+        t->token[i] = (uint16_t)(m->data[start + 2 * i]
+                                 | m->data[start + 2 * i + 1] << 8);
     return true;
 }
 
@@ -70,14 +72,16 @@ static bool check_ports(TrainData *t)
     bool ok = t->ncolumn == 1 || t->ncolumn == 2;
     for (int i = 0; ok && i < t->ncolumn; i++) {
         const anec_tensor *p = &t->column[i].tensor;
-        ok = p->rank == 2 && !strcmp(p->dtype, "int32") && p->shape[0] > 0 && p->shape[1] > 0;
+        ok = p->rank == 2 && !strcmp(p->dtype, "int32") && p->shape[0] > 0
+          && p->shape[1] > 0;
     }
     ok = ok && x->shape[0] == y->shape[0] && x->shape[1] == y->shape[1];
     if (ok) return true;
-    return diag_error(t->diag, (Loc){ 0 },
-                      "%s is tokens: the model needs an input int32 [samples, window], or two, "
-                      "tokens and those behind them",
-                      t->text);
+    return diag_error(
+        t->diag, (Loc){ 0 },
+        "%s is tokens: the model needs an input int32 [samples, window], or two, "
+        "tokens and those behind them",
+        t->text);
 }
 
 bool tokens_open(TrainData *t, const char *saved)
@@ -100,8 +104,8 @@ bool tokens_open(TrainData *t, const char *saved)
     t->batch = (size_t)t->column[0].tensor.shape[0];
     t->window = wide + (size_t)(t->ncolumn == 2);
     if (t->tokens < t->window)
-        return diag_error(t->diag, (Loc){ 0 }, "%s has %zu tokens, a window takes %zu", t->text,
-                          t->tokens, t->window);
+        return diag_error(t->diag, (Loc){ 0 }, "%s has %zu tokens, a window takes %zu",
+                          t->text, t->tokens, t->window);
     t->samples = t->window > 1 ? (t->tokens - 1) / (t->window - 1) : t->tokens;
     for (int i = 0; i < t->ncolumn; i++) {
         TrainColumn *c = &t->column[i];

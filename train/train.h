@@ -83,8 +83,8 @@ typedef struct {
     /* the weight in fp32, its gradient, and its states (moments). At first in memory of the
      * run's, after an update they are results of `own` */
     float *master, *grad, *state[MAX_STATES];
-    bool frozen;      /* it is not trained, and has neither gradient nor states */
-    float *room;      /* memory for a gradient that is no result in fp32, or has to be kept */
+    bool frozen; /* it is not trained, and has neither gradient nor states */
+    float *room; /* memory for a gradient that is no result in fp32, or has to be kept */
     anec_kernel *own; /* an instance of the program that updates weights of its shape */
 } TrainParam;
 
@@ -122,7 +122,8 @@ bool vocab_encode(const TrainVocab *v, Diag *d, const char *what, const unsigned
 /* The text of a token, which may be a part of a character. room is one byte of memory that
  * the text may be in. */
 const char *vocab_text(const TrainVocab *v, int token, size_t *len, unsigned char *room);
-int vocab_begin(const TrainVocab *v); /* the token that texts begin with; -1: there is none */
+int vocab_begin(
+    const TrainVocab *v); /* the token that texts begin with; -1: there is none */
 bool vocab_ends(const TrainVocab *v, int token); /* whether texts end with this token */
 /* The vocabulary as a text for a checkpoint, and back. */
 const char *vocab_save(const TrainVocab *v, Arena *a);
@@ -206,7 +207,8 @@ typedef struct {
     Arena arena;
     anec_device *host;
     const TrainSettings *set;
-    const char *name, *file, *function; /* file, function: where the user has written it */
+    const char *name, *file,
+        *function; /* file, function: where the user has written it */
     int states, kind;
     TrainUpdate *first;
     int programs;
@@ -267,7 +269,7 @@ typedef struct {
     const char *settings, *options; /* JSON: TrainSettings, and options of the library */
     const char *data_sha256;
     const char *backend, *io, *chip, *why, *anec_version; /* how it ran */
-    const char *machine;                                  /* processor and system, or "" */
+    const char *machine; /* processor and system, or "" */
     const char *refused; /* programs of the step that the engine refused: "2,4", or "" */
     const char *model_path, *model_sha256, *model; /* model: the text of the program */
     const char *vocab;                             /* vocab_save, or "" */
@@ -298,20 +300,24 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
                      const char *model_sha256);
 /* The tensors of a mapped file, which must outlive them: a .safetensors, or a file that
  * import.c reads. */
-bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
+bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
+                   SafeTensors *out);
 bool import_named(const char *path);
-bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
+bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
+                  SafeTensors *out);
 /* Writes the weights as FILE.safetensors, or as FILE.bin for llama2.c. */
 typedef struct {
     int64_t heads, positions; /* of the program; 0: it does not tell */
 } TrainExport;
 /* Whether the ending is that of a container, which the library writes with the program. */
 bool export_is_program(const char *path);
-bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n);
+bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p,
+                  int n);
 /* Reads weights from a checkpoint, any .safetensors that names them by their paths, or a
  * file that import.c reads. partial: weights that are trained may be missing, and stay;
  * *left counts them. */
-bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left);
+bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial,
+                  int *left);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
 /* The format of a checkpoint, for its writer and its reader. */
@@ -351,9 +357,10 @@ bool folder_has(TrainFolder *f, uint64_t *newest);
 bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
 /* Writes a checkpoint and removes those older than the last `keep`; `best`: it is the best so
  * far. */
-bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n, uint64_t keep,
-                 bool best);
-const char *folder_checkpoint(TrainFolder *f, uint64_t step); /* the path of a checkpoint */
+bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n,
+                 uint64_t keep, bool best);
+const char *folder_checkpoint(TrainFolder *f,
+                              uint64_t step); /* the path of a checkpoint */
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
@@ -380,7 +387,7 @@ typedef struct {
     anec_parts *parts; /* NULL: it is one program */
     TrainPart *part;
     int n, programs, engine; /* parts, programs, and programs on the device */
-    int wires, handed;       /* inputs of parts that are results of others, and those wired */
+    int wires, handed; /* inputs of parts that are results of others, and those wired */
 } TrainSegments;
 
 typedef struct {
@@ -394,12 +401,13 @@ typedef struct {
     TrainSegments segments;
     anec_model *host_model, *forward; /* the loss without gradients, in fp32 */
     anec_kernel *look;
-    anec_model *rest_model, *rest; /* the same with a smaller batch, for the last samples */
+    anec_model *rest_model,
+        *rest; /* the same with a smaller batch, for the last samples */
     anec_kernel *rest_look;
     TrainParam *param;
     int nparam;
-    size_t numbers, learned;   /* elements of all weights, and of those that are trained */
-    const char *function;      /* of the step: that of --loss, or what loss.c adds */
+    size_t numbers, learned; /* elements of all weights, and of those that are trained */
+    const char *function;    /* of the step: that of --loss, or what loss.c adds */
     const char *loss, *metric; /* names of results; metric may be NULL */
     bool half;                 /* the gradients are computed in fp16 */
 } TrainPrograms;
@@ -447,7 +455,8 @@ void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most);
 /* The type and shape of an input by name; false: there is none. */
 bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port);
 /* Adds an input; floats are converted to the type of the program, which may be fp16. */
-void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t);
+void inputs_give(TrainInputs *in, const char *name, const char *origin,
+                 const anec_tensor *t);
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);
 anec_tensor weight_tensor(const TrainParam *p); /* a view of the master */
 
@@ -474,15 +483,16 @@ struct TrainJob {
     bool shown;          /* serves a page that follows the run */
     uint64_t port;       /* of the page, at 127.0.0.1; 0: one that is free */
     bool dry;            /* tells what would run, and ends */
-    uint64_t bench;      /* so many steps are timed, and nothing is written; 0: it trains */
-    bool bake;           /* weights are constants, so each step compiles a program */
-    uint64_t threads;    /* of the processor; 0: as many as it has */
+    uint64_t bench;   /* so many steps are timed, and nothing is written; 0: it trains */
+    bool bake;        /* weights are constants, so each step compiles a program */
+    uint64_t threads; /* of the processor; 0: as many as it has */
     anec_config *config; /* of the device */
     anec_config *host;   /* of the programs on the processor */
     anec_config *rest;   /* of those with another batch */
     anec_config *plain;  /* of the optimizer's programs */
     bool batches;        /* the program has a parameter `batch` */
-    const char *refused; /* numbers of programs that the engine has refused before, or NULL */
+    const char
+        *refused; /* numbers of programs that the engine has refused before, or NULL */
     const char **option; /* NAME=VALUE: options of `config` and `host`, */
     int noption;         /* which a checkpoint keeps */
     TrainSettings set;
@@ -548,7 +558,8 @@ typedef struct {
 } TrainWriter;
 
 /* The tensors must outlive the writer, which is to be closed after an error too. */
-bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o, const SafeTensors *s);
+bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o,
+                 const SafeTensors *s);
 void writer_close(TrainWriter *w);
 void writer_restart(TrainWriter *w); /* forgets all tokens */
 /* Appends n tokens, for which there must be places. *logits, of the token behind them, are
@@ -556,7 +567,8 @@ void writer_restart(TrainWriter *w); /* forgets all tokens */
 bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **logits);
 
 typedef struct {
-    const char *from;    /* the folder of a run, or a checkpoint; with `model` a weight file */
+    const char
+        *from; /* the folder of a run, or a checkpoint; with `model` a weight file */
     const char *model;   /* NULL: that of the checkpoint */
     const char *vocab;   /* with `model`: bytes, or the file of a tokenizer */
     const char **option; /* with `model`: NAME=VALUE of its parameters */

@@ -127,10 +127,11 @@ bool vocab_parse(TrainVocab *v, Diag *d, const char *path, const unsigned char *
         sort_pieces(v);
         return true;
     }
-    diag_error(d, (Loc){ 0 },
-               "%s is no tokenizer as llama2.c writes it: behind piece %d, at byte %zu of %zu, "
-               "none begins",
-               path, v->n, at < size ? at : size, size);
+    diag_error(
+        d, (Loc){ 0 },
+        "%s is no tokenizer as llama2.c writes it: behind piece %d, at byte %zu of %zu, "
+        "none begins",
+        path, v->n, at < size ? at : size, size);
     vocab_free(v);
     return false;
 }
@@ -167,7 +168,8 @@ static bool add_character(const TrainVocab *v, Line *l, const unsigned char *s, 
         return true;
     }
     for (size_t i = 0; i < n; i++) {
-        if (FIRST_BYTE + s[i] >= v->n || !is_byte(v, FIRST_BYTE + s[i], &same)) return false;
+        if (FIRST_BYTE + s[i] >= v->n || !is_byte(v, FIRST_BYTE + s[i], &same))
+            return false;
         l->token[l->n++] = FIRST_BYTE + s[i];
     }
     return true;
@@ -197,7 +199,8 @@ static void vocab_join(const TrainVocab *v, Line *l)
         if (best < 0) return;
         l->token[at] = best;
         l->n--;
-        memmove(&l->token[at + 1], &l->token[at + 2], (size_t)(l->n - at - 1) * sizeof(int));
+        memmove(&l->token[at + 1], &l->token[at + 2],
+                (size_t)(l->n - at - 1) * sizeof(int));
     }
 }
 
@@ -215,10 +218,11 @@ static size_t line_end(const unsigned char *s, size_t n)
 
 static bool no_token(Diag *d, const char *what, const unsigned char *s, size_t at)
 {
-    return diag_error(d, (Loc){ 0 },
-                      "%s has the byte 0x%02x at %zu, which the text that is learned from does "
-                      "not have",
-                      what, s[at], at);
+    return diag_error(
+        d, (Loc){ 0 },
+        "%s has the byte 0x%02x at %zu, which the text that is learned from does "
+        "not have",
+        what, s[at], at);
 }
 
 static bool encode_pieces(const TrainVocab *v, Diag *d, const char *what,

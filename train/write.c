@@ -20,7 +20,8 @@ static bool take_options(TrainWriting *t)
     }
     json_free(root);
     return ok
-        || diag_error(t->diag, (Loc){ 0 }, "%s: its options are not understood", t->from.path);
+        || diag_error(t->diag, (Loc){ 0 }, "%s: its options are not understood",
+                      t->from.path);
 }
 
 static bool open_checkpoint(TrainWriting *t, const char *what)
@@ -36,11 +37,13 @@ static bool open_checkpoint(TrainWriting *t, const char *what)
 }
 
 /* Weights of others, and the program that they are for. */
-static bool open_with_model(TrainWriting *t, const TrainWritingJob *job, TrainWriterOptions *o)
+static bool open_with_model(TrainWriting *t, const TrainWritingJob *job,
+                            TrainWriterOptions *o)
 {
     Mapped text, vocab;
     if (!file_read(t->diag, job->model, &text)) return false;
-    o->text = arena_strndup(&t->arena, text.data ? (const char *)text.data : "", text.size);
+    o->text = arena_strndup(&t->arena, text.data ? (const char *)text.data : "",
+                            text.size);
     o->folder = file_dir(&t->arena, job->model);
     o->option = job->option;
     o->noption = job->noption;
@@ -48,7 +51,8 @@ static bool open_with_model(TrainWriting *t, const TrainWritingJob *job, TrainWr
     if (!job->vocab || !strcmp(job->vocab, "bytes")) vocab_bytes(&t->vocab);
     else {
         if (!file_read(t->diag, job->vocab, &vocab)) return false;
-        const bool ok = vocab_parse(&t->vocab, t->diag, job->vocab, vocab.data, vocab.size);
+        const bool ok = vocab_parse(&t->vocab, t->diag, job->vocab, vocab.data,
+                                    vocab.size);
         file_unmap(&vocab);
         if (!ok) return false;
     }
@@ -61,10 +65,11 @@ static bool open_run(TrainWriting *t, const TrainWritingJob *job, TrainWriterOpt
     if (!open_checkpoint(t, job->from)) return false;
     const TrainState *s = &t->from.state;
     if (!*s->vocab)
-        return diag_error(t->diag, (Loc){ 0 },
-                          "%s is of a run over arrays: what is written is text, which a run "
-                          "over a text or tokens learns",
-                          t->from.path);
+        return diag_error(
+            t->diag, (Loc){ 0 },
+            "%s is of a run over arrays: what is written is text, which a run "
+            "over a text or tokens learns",
+            t->from.path);
     if (!vocab_load(&t->vocab, t->diag, t->from.path, s->vocab) || !take_options(t))
         return false;
     o->text = s->model;
@@ -149,7 +154,8 @@ static bool write_encode(TrainWriting *t, const char *prompt)
         return false;
     t->n += count;
     return t->n > 0
-        || diag_error(t->diag, (Loc){ 0 }, "the prompt has no token: --prompt TEXT begins it");
+        || diag_error(t->diag, (Loc){ 0 },
+                      "the prompt has no token: --prompt TEXT begins it");
 }
 
 /* All tokens that were not read yet; where there are no places left, the last half of the
@@ -160,10 +166,11 @@ static bool read_on(TrainWriting *t, const float **logits)
     const size_t left = t->n - t->read, half = w->places / 2 ? w->places / 2 : 1;
     if (w->at + left > w->places) {
         if (!t->moved)
-            diag_note(t->diag, (Loc){ 0 },
-                      "the model sees %zu tokens: from here on what is older than the last "
-                      "%zu to %zu is out of its sight",
-                      w->places, half, w->places);
+            diag_note(
+                t->diag, (Loc){ 0 },
+                "the model sees %zu tokens: from here on what is older than the last "
+                "%zu to %zu is out of its sight",
+                w->places, half, w->places);
         t->moved = true;
         t->read = t->n > half ? t->n - half : 0;
         writer_restart(w);

@@ -27,8 +27,8 @@ struct AneProgram {
     AneSlot *in, *out; /* by parameter and by result of the function */
     Id request;        /* NULL: to be made */
     Binding *result;
-    bool checked;   /* the first run has shown that results are written */
-    bool ahead;     /* surfaces of results have not changed places since they were written */
+    bool checked; /* the first run has shown that results are written */
+    bool ahead; /* surfaces of results have not changed places since they were written */
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 };
 
@@ -51,8 +51,10 @@ static bool check_value(const Value *v, Diag *d)
 static bool check_func(const Func *f, Diag *d)
 {
     bool ok = true;
-    for (int i = 0; i < f->body->nparam; i++) ok = check_value(f->body->param[i], d) && ok;
-    for (int i = 0; i < f->body->nresult; i++) ok = check_value(f->body->result[i], d) && ok;
+    for (int i = 0; i < f->body->nparam; i++)
+        ok = check_value(f->body->param[i], d) && ok;
+    for (int i = 0; i < f->body->nresult; i++)
+        ok = check_value(f->body->result[i], d) && ok;
     return ok;
 }
 
@@ -83,15 +85,17 @@ static bool guess_layout(AneProgram *p, const Func *f, const char *why, Diag *d)
     const Module *m = ane_module(p->model);
     if (m->first->next)
         return diag_fail(
-            d, "%s, and the program has several functions: where %s is bound cannot be guessed",
+            d,
+            "%s, and the program has several functions: where %s is bound cannot be guessed",
             why, f->name);
     *l = (Layout){ .nin = f->body->nparam, .nout = f->body->nresult, .guessed = true };
     guess_ports(p, f->body->param, l->nin, &l->in);
     guess_ports(p, f->body->result, l->nout, &l->out);
-    const char *said = arena_printf(&p->arena,
-                                    "%s: rows of 64 bytes and names in order are assumed", why);
-    p->base.as.why = p->base.as.why ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said)
-                                    : said;
+    const char *said = arena_printf(
+        &p->arena, "%s: rows of 64 bytes and names in order are assumed", why);
+    p->base.as.why = p->base.as.why
+                       ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said)
+                       : said;
     diag_warn(d, WARN_LAYOUT, f->loc, "%s", said);
     return true;
 }
@@ -109,8 +113,8 @@ static bool find_layout(AneProgram *p, const Func *f, Diag *d)
 {
     const char *why = NULL;
     Layout *l = &p->layout;
-    LayoutFound found = engine_layout(ane_open_engine(p), &p->arena, p->model->id, f->name, l,
-                                      &why);
+    LayoutFound found = engine_layout(ane_open_engine(p), &p->arena, p->model->id,
+                                      f->name, l, &why);
     if (found == LAYOUT_REFUSED)
         return diag_fail(d, "the compiled program cannot be bound: %s", why);
     if (found == LAYOUT_READ
@@ -132,14 +136,16 @@ static bool make_slots(AneProgram *p, Value *const *v, int n, const Port *port, 
         s->port = *port_find(port, nport, v[i]->name);
         if (!port_fit(&s->port, v[i]->type))
             return diag_fail(
-                d, "the compiled program's port %s does not have the elements of the tensor",
+                d,
+                "the compiled program's port %s does not have the elements of the tensor",
                 v[i]->name);
         s->surface = engine_surface_new(ane_open_engine(p), &s->port);
         if (!s->surface)
             return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name,
                              s->port.bytes);
         if (engine_surface_size(ane_open_engine(p), s->surface) < s->port.bytes)
-            return diag_fail(d, "the surface of %s is smaller than its layout", v[i]->name);
+            return diag_fail(d, "the surface of %s is smaller than its layout",
+                             v[i]->name);
     }
     return true;
 }
@@ -177,7 +183,10 @@ bool ane_was_outside(const Backend *ane)
     return ane_failed_outside((Ane *)(uintptr_t)ane->row);
 }
 
-void ane_tell(const Backend *ane, Diag *d) { ane_tell_cache((Ane *)(uintptr_t)ane->row, d); }
+void ane_tell(const Backend *ane, Diag *d)
+{
+    ane_tell_cache((Ane *)(uintptr_t)ane->row, d);
+}
 
 static void model_lost(void *model) { ane_model_free(model); }
 static void program_lost(void *program) { ane_program_free(program); }
@@ -193,13 +202,16 @@ static Program *ane_compile(const Backend *self, const Module *m, const Func *f,
     AneProgram *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
     guard_task_end(&lost);
-    *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as },
-                       .model = model };
+    *p = (AneProgram){
+        .base = { .backend = self, .module = m, .func = f, .as = model->as },
+        .model = model
+    };
     guard_task(&p->lost, program_lost, p);
     phase_begin(ane_phase(s), "bind");
     bool ok = find_layout(p, f, d)
            && make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
-           && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
+           && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out,
+                         d)
            && make_results(p, f, d);
     phase_end(ane_phase(s), "bind");
     if (ok) return &p->base;
@@ -216,7 +228,8 @@ static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
         for (int k = 0; k < nin; k++) {
             if (strcmp(in[k].name, b->param[i]->name) != 0 || !in[k].value.data) continue;
             void *base = engine_lock(ane_open_engine(p), p->in[i].surface, 0);
-            if (!base) return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
+            if (!base)
+                return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
             surface_write(base, &p->in[i].port, &in[k].value);
             engine_unlock(ane_open_engine(p), p->in[i].surface, 0);
         }
@@ -227,7 +240,8 @@ static bool poison_results(AneProgram *p, Diag *d)
 {
     for (int i = 0; i < p->base.func->body->nresult; i++) {
         void *base = engine_lock(ane_open_engine(p), p->out[i].surface, 0);
-        if (!base) return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
+        if (!base)
+            return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
         surface_poison(base, &p->out[i].port);
         engine_unlock(ane_open_engine(p), p->out[i].surface, 0);
     }
@@ -239,8 +253,10 @@ static bool check_written(AneProgram *p, Diag *d)
     bool ok = true;
     for (int i = 0; i < p->base.func->body->nresult; i++) {
         const Port *port = &p->out[i].port;
-        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
-        if (!base) return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
+        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface,
+                                       SURFACE_READ);
+        if (!base)
+            return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
         const int64_t n = surface_untouched(base, port),
                       all = port->batch * port->channels * port->height;
         engine_unlock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
@@ -258,13 +274,15 @@ static bool make_request(AneProgram *p, Diag *d)
 {
     const Block *b = p->base.func->body;
     Arena a = { 0 };
-    Id *in = NEW_ARRAY(&a, p->layout.nin + 1, Id), *out = NEW_ARRAY(&a, p->layout.nout + 1, Id);
+    Id *in = NEW_ARRAY(&a, p->layout.nin + 1, Id),
+       *out = NEW_ARRAY(&a, p->layout.nout + 1, Id);
     for (int k = 0; k < p->layout.nin; k++)
         for (int i = 0; i < b->nparam; i++)
             if (p->in[i].port.symbol == p->layout.in[k].symbol) in[k] = p->in[i].surface;
     for (int k = 0; k < p->layout.nout; k++)
         for (int i = 0; i < b->nresult; i++)
-            if (p->out[i].port.symbol == p->layout.out[k].symbol) out[k] = p->out[i].surface;
+            if (p->out[i].port.symbol == p->layout.out[k].symbol)
+                out[k] = p->out[i].surface;
     p->request = engine_request_new(ane_open_engine(p), &p->layout, in, out);
     mem_follow(p, p->request);
     const char *why = p->request ? NULL : raise_text(ane_open_engine(p)->objc, &a);
@@ -306,7 +324,8 @@ static bool ane_evaluate(AneProgram *p, Diag *d)
     Arena a = { 0 };
     Trouble why;
     bool ok = ane_model_run(p->model, &a, p->request, &why);
-    if (!ok) diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
+    if (!ok)
+        diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
     arena_free(&a);
     return ok;
 }
@@ -350,7 +369,8 @@ static int ane_results(Program *program, const Binding **out)
     const int n = p->base.func->body->nresult;
     for (int i = 0; i < n; i++) {
         if (!p->out[i].stale || (p->base.unread && p->base.unread[i])) continue;
-        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
+        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface,
+                                       SURFACE_READ);
         /* it was locked when the run ended: the system has no room for it now */
         if (!base) mem_out(p->out[i].port.bytes);
         surface_read(base, &p->out[i].port, &p->result[i].value);
@@ -371,7 +391,8 @@ static bool report_results(AneProgram *p, const RunOptions *opt)
     phase_end(&opt->phase, "copy out");
     for (int i = 0; opt->each && i < n; i++) {
         if (p->base.unread && p->base.unread[i]) continue;
-        if (!opt->each(opt->ctx, p->base.func->body->result[i], &result[i].value)) return false;
+        if (!opt->each(opt->ctx, p->base.func->body->result[i], &result[i].value))
+            return false;
     }
     return true;
 }
@@ -390,8 +411,8 @@ static void ane_reset(Program *p) { (void)p; }
 static bool same_place(const Port *a, const Port *b)
 {
     return a->element == b->element && a->row == b->row && a->plane == b->plane
-        && a->bytes == b->bytes && a->batch_stride == b->batch_stride && a->width == b->width
-        && a->height == b->height;
+        && a->bytes == b->bytes && a->batch_stride == b->batch_stride
+        && a->width == b->width && a->height == b->height;
 }
 
 static bool ane_wire(Program *to, int param, Program *from, int result)
@@ -399,7 +420,8 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
     AneProgram *p = (AneProgram *)to, *q = (AneProgram *)from;
     AneSlot *in = &p->in[param];
     if (q && !same_place(&in->port, &q->out[result].port)) return false;
-    for (int i = 0; q == p && i < to->func->body->nparam; i++) /* it has one to change with */
+    for (int i = 0; q == p && i < to->func->body->nparam;
+         i++) /* it has one to change with */
         if (p->in[i].source == p && p->in[i].result == result) return false;
     if (!q && in->source && in->source != p) {
         objc_drop(ane_open_engine(p)->objc, &in->surface);
@@ -486,8 +508,8 @@ bool ane_compile_folder(const char *dir, Buf *answer)
     Id model = e ? ane_folder_model(e, &a, dir, w, &why) : NULL;
     const char *expected = model ? engine_model_dir(e, &a, model) : NULL;
     if (expected && strcmp(expected, dir) != 0)
-        why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s", dir,
-                                              expected) };
+        why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s",
+                                              dir, expected) };
     else if (expected && engine_compile(e, &a, model, &why)) why.text = NULL;
     if (why.text) buf_printf(answer, "refused: %s\n", trouble_text(&a, &why));
     else buf_puts(answer, "compiled\n");

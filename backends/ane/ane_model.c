@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA "anec ane 2" /* of what is cached: changes when older entries are of no use */
+#define SCHEMA \
+    "anec ane 2" /* of what is cached: changes when older entries are of no use */
 
 Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
 
@@ -131,7 +132,8 @@ static bool add_weight(void *ctx, const char *rel)
     if (w->n == (int)COUNT(w->map)) return false;
     if (!file_map(&w->diag, arena_printf(w->arena, "%s/%s", w->dir, rel), &w->map[w->n]))
         return false;
-    w->weight[w->n] = (EngineWeight){ .path = arena_printf(w->arena, "@model_path/%s", rel),
+    w->weight[w->n] = (EngineWeight){ .path = arena_printf(w->arena, "@model_path/%s",
+                                                           rel),
                                       .data = w->map[w->n].data,
                                       .size = w->map[w->n].size };
     w->n++;
@@ -153,7 +155,8 @@ Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *w
            && file_walk(dir, add_weight, w);
     *why = (Trouble){ .text = "its files cannot be read, or are too many" };
     if (ok)
-        id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n, why);
+        id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n,
+                              why);
     file_unmap(&text);
     if (!id) ane_weights_free(w);
     diag_free(&w->diag);
@@ -169,7 +172,8 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     if (!m->weights) m->weights = NEW(&m->arena, Weights);
     m->id = ane_folder_model(e, t->arena, dir, m->weights, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
-    if (m->id && !m->dir) *why = (Trouble){ .text = "the framework names no folder for it" };
+    if (m->id && !m->dir)
+        *why = (Trouble){ .text = "the framework names no folder for it" };
     if (!m->dir) return false;
     Buf aside = { 0 };
     temp_name(&aside, m->dir, (size_t)(file_base(m->dir) - m->dir), 0);
@@ -178,7 +182,8 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     temp_tree_hold(m->aside);
     if (file_remove_tree(m->dir)) temp_tree_hold(m->dir);
     if (ane_move(t->arena, dir, m->dir)) return true;
-    *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
+    *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made",
+                                           m->dir) };
     t->outside = true;
     return false;
 }
@@ -238,9 +243,9 @@ enum { MAX_PACE_MS = 15000 }; /* a failed compilation restarts the system's comp
 /* After failures in a row the compiler is given time to come back. */
 static void ane_model_pace(const Ane *s)
 {
-    int64_t wait = s->failures < 2
-                     ? 0
-                     : (int64_t)FIRST_WAIT_MS << (s->failures < 12 ? s->failures - 2 : 10);
+    int64_t wait = s->failures < 2 ? 0
+                                   : (int64_t)FIRST_WAIT_MS
+                                         << (s->failures < 12 ? s->failures - 2 : 10);
     if (wait) ane_wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
 }
 
@@ -322,13 +327,15 @@ static bool try_form(Attempt *t, const Form *f)
      * names. */
     const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir,
                                  f->scattered ? "scattered" : NULL };
-    m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
+    m->slot = cache_slot(&t->ane->cache, &m->arena,
+                         digest_of(t->arena, part, COUNT(part)));
     /* it is this process that has it already */
     for (const AneModel *k = t->ane->first; k; k = k->next)
         if (k->slot.kept && m->slot.key && !strcmp(k->slot.key, m->slot.key))
             m->slot.kept = true;
-    m->as =
-        (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
+    m->as = (RunsAs){ .io = f->io,
+                      .dialect = arena_strdup(&m->arena, f->dialect),
+                      .cache = "hit" };
     if (from_cache(t) || (!t->world && from_scratch(t, f))) return true;
     close_folder(m);
     cache_leave(&m->slot);

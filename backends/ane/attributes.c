@@ -83,7 +83,8 @@ static bool read_element(AttributesReading *r, Id d, Port *p)
         p->element = types[i].bytes;
         return true;
     }
-    return attributes_refuse(r, p, arena_printf(r->arena, "has elements of type %s", type));
+    return attributes_refuse(r, p,
+                             arena_printf(r->arena, "has elements of type %s", type));
 }
 
 /* Images, volumes and interleaved channels lie in another order than the tensors that go
@@ -132,7 +133,8 @@ static bool read_dims(AttributesReading *r, Id d, Port *p)
     p->plane = (size_t)plane;
     size_t least;
     if (!size_mul(p->plane, (size_t)p->channels, &least)) return false;
-    const int64_t told = p->batch > 1 ? attributes_number(e, d, ATTRIBUTE_BATCH_STRIDE, 0) : 0;
+    const int64_t told = p->batch > 1 ? attributes_number(e, d, ATTRIBUTE_BATCH_STRIDE, 0)
+                                      : 0;
     if (told < 0 || (told && (size_t)told < least) || told % row) return false;
     p->batch_stride = told ? (size_t)told : least;
     return size_mul(p->batch_stride, (size_t)(p->batch ? p->batch : 1), &p->bytes);
@@ -151,7 +153,8 @@ static bool read_ports(AttributesReading *r, Id list, Port *port, int *n)
 {
     const long count = array_count(r->engine->objc, list);
     for (long i = 0; i < count; i++)
-        if (!read_port(r, array_at(r->engine->objc, list, i), &port[(*n)++])) return false;
+        if (!read_port(r, array_at(r->engine->objc, list, i), &port[(*n)++]))
+            return false;
     return true;
 }
 
@@ -195,14 +198,16 @@ static long find_procedure(Engine *e, Id procedures, int64_t id)
 {
     const long n = array_count(e->objc, procedures);
     for (long i = 0; i < n; i++)
-        if (attributes_number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID, -1)
+        if (attributes_number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID,
+                              -1)
             == id)
             return i;
     return -1;
 }
 
 /* The status of a procedure's network: the one of its name, else the one at its position. */
-static Id find_network(Engine *e, Arena *a, Id networks, const char *function, long position)
+static Id find_network(Engine *e, Arena *a, Id networks, const char *function,
+                       long position)
 {
     const long n = array_count(e->objc, networks);
     for (long i = 0; i < n; i++) {
@@ -221,12 +226,14 @@ static int64_t procedure_of(Engine *e, Id about, const char *function)
     objc_drop(e->objc, &name);
     Id procedures = attributes_get(e, about, ATTRIBUTE_PROCEDURES);
     if (id || array_count(e->objc, procedures) != 1) return number_value(e->objc, id, -1);
-    return attributes_number(e, array_at(e->objc, procedures, 0), ATTRIBUTE_PROCEDURE_ID, -1);
+    return attributes_number(e, array_at(e->objc, procedures, 0), ATTRIBUTE_PROCEDURE_ID,
+                             -1);
 }
 
 static Port *ports_for(Engine *e, Arena *a, Id first, Id second)
 {
-    return NEW_ARRAY(a, array_count(e->objc, first) + array_count(e->objc, second) + 1, Port);
+    return NEW_ARRAY(a, array_count(e->objc, first) + array_count(e->objc, second) + 1,
+                     Port);
 }
 
 static bool read_network(AttributesReading *r, Id network, Layout *out)
@@ -258,7 +265,8 @@ static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *f
     AttributesReading r = { .engine = e, .arena = a };
     Id about = attributes_get(e, attributes, ATTRIBUTE_DESCRIPTION);
     *out = (Layout){ .procedure = -1 };
-    if (!about) return attributes_untold(why, "the compiled model does not describe itself");
+    if (!about)
+        return attributes_untold(why, "the compiled model does not describe itself");
     const int64_t id = procedure_of(e, about, function);
     Id procedures = attributes_get(e, about, ATTRIBUTE_PROCEDURES);
     const long position = find_procedure(e, procedures, id);
@@ -267,8 +275,8 @@ static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *f
             why, arena_printf(a, "the compiled model names no procedure %s", function));
     out->procedure = (int)id;
     Id procedure = array_at(e->objc, procedures, position);
-    Id network = find_network(e, a, attributes_get(e, attributes, ATTRIBUTE_NETWORKS), function,
-                              position);
+    Id network = find_network(e, a, attributes_get(e, attributes, ATTRIBUTE_NETWORKS),
+                              function, position);
     if (!read_network(&r, network, out)) {
         *why = r.why;
         return r.why ? LAYOUT_REFUSED
@@ -282,13 +290,13 @@ static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *f
         || !read_symbols(&r, attributes_get(e, about, ATTRIBUTE_OUTPUT_SYMBOLS),
                          attributes_get(e, procedure, ATTRIBUTE_OUTPUT_INDICES), out->out,
                          out->nout))
-        return attributes_untold(why,
-                                 "the compiled model's symbols are not those of its ports");
+        return attributes_untold(
+            why, "the compiled model's symbols are not those of its ports");
     return LAYOUT_READ;
 }
 
-LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out,
-                          const char **why)
+LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function,
+                          Layout *out, const char **why)
 {
     void *pool = objc_pool(e->objc);
     const bool asked = e->objc->may[SEL_innerModel] && e->objc->may[SEL_attributes];

@@ -28,9 +28,11 @@ static const char *why_not(Arena *a, const char *path, bool folder)
     if (S_ISLNK(st.st_mode)) return arena_printf(a, "%s is a link", path);
     if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
         return arena_printf(a, "%s is no %s", path, folder ? "folder" : "regular file");
-    if (st.st_uid != geteuid()) return arena_printf(a, "%s belongs to another user", path);
+    if (st.st_uid != geteuid())
+        return arena_printf(a, "%s belongs to another user", path);
     if (st.st_mode & 022)
-        return arena_printf(a, "others may write to %s; chmod go-w makes it yours alone", path);
+        return arena_printf(a, "others may write to %s; chmod go-w makes it yours alone",
+                            path);
     return NULL;
 }
 
@@ -53,7 +55,9 @@ void cache_open(Cache *c, Arena *a, const char *dir)
     const char *limit = getenv("ANEC_CACHE_LIMIT");
     Diag d = { 0 };
     if (!dir) dir = file_cache_dir(a);
-    *c = (Cache){ .top = dir ? dir : "", .limit = (uint64_t)CACHE_LIMIT_GB << 30, .arena = a };
+    *c = (Cache){ .top = dir ? dir : "",
+                  .limit = (uint64_t)CACHE_LIMIT_GB << 30,
+                  .arena = a };
     if (limit && *limit) c->limit = strtoull(limit, NULL, 10);
     if (!dir || !*dir) {
         c->off = "no folder is named for it";
@@ -268,8 +272,8 @@ static void remember_sums(CacheCopy *c, const CacheSlot *s)
         const char *name = strchr(at + 65, ' ') + 1;
         if (strtoull(at + 65, NULL, 10) < SUM_LARGE) continue;
         FileId id;
-        const char *path = arena_printf(&c->arena, "%s/%.*s", entry, (int)strcspn(name, "\n"),
-                                        name);
+        const char *path = arena_printf(&c->arena, "%s/%.*s", entry,
+                                        (int)strcspn(name, "\n"), name);
         if (file_id(path, &id))
             sum_remember(c->cache, path, &id, true, arena_strndup(&c->arena, at, 64));
     }
@@ -293,7 +297,8 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     copy.to = temp;
     buf_puts(&copy.manifest, head_of(&copy.arena, s));
     temp_tree_hold(temp);
-    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700) && file_walk(from, copy_file, &copy);
+    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700)
+           && file_walk(from, copy_file, &copy);
     buf_puts(&copy.manifest, "end\n");
     ok = ok
       && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
@@ -318,14 +323,16 @@ static bool get_files(CacheCopy *c, const char *head, const char *text)
         if (at[line] != '\n') return false;
         if (line == 3 && !memcmp(at, "end", 3)) {
             buf_puts(&c->manifest, "end\n");
-            return !at[4] && !strcmp(c->manifest.s, text); /* copying made the same lines */
+            return !at[4]
+                && !strcmp(c->manifest.s, text); /* copying made the same lines */
         }
         const char *digest_end = memchr(at, ' ', line);
-        const char *name = digest_end
-                             ? memchr(digest_end + 1, ' ', line - (size_t)(digest_end + 1 - at))
-                             : NULL;
+        const char *name = digest_end ? memchr(digest_end + 1, ' ',
+                                               line - (size_t)(digest_end + 1 - at))
+                                      : NULL;
         if (!name) return false;
-        const char *rel = arena_strndup(&c->arena, name + 1, line - (size_t)(name + 1 - at));
+        const char *rel = arena_strndup(&c->arena, name + 1,
+                                        line - (size_t)(name + 1 - at));
         const char *stored = stored_as(c, at, (size_t)(name + 1 - at), rel);
         if (!strcmp(rel, "MANIFEST")
             || !file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel)
@@ -340,7 +347,9 @@ static bool is_own(Cache *c, CacheCopy *copy, const char *entry)
 {
     struct stat st;
     const char *why = why_not(c->arena, entry, true);
-    if (why) c->refused = arena_printf(c->arena, "an entry of the cache is made anew: %s", why);
+    if (why)
+        c->refused = arena_printf(c->arena, "an entry of the cache is made anew: %s",
+                                  why);
     copy->closed = !why && !lstat(entry, &st) && !(st.st_mode & 077);
     return !why;
 }

@@ -17,7 +17,8 @@ char *cache_note(const Cache *c, Arena *a, const char *key)
     Mapped m = { 0 };
     char *text = NULL;
     const char *path = c->off ? NULL : arena_printf(a, "%s/%s.note", c->dir, key);
-    if (path && file_map(&d, path, &m) && m.size > 4 && !memcmp(m.data + m.size - 4, "end\n", 4)
+    if (path && file_map(&d, path, &m) && m.size > 4
+        && !memcmp(m.data + m.size - 4, "end\n", 4)
         && strlen((const char *)m.data) == m.size)
         text = arena_strndup(a, (const char *)m.data, m.size - 4);
     file_unmap(&m);
@@ -81,7 +82,8 @@ static CacheEntry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
             *notes += file_has_suffix(it.name, ".note");
             continue;
         }
-        if (!stat(arena_printf(a, "%s/MANIFEST", it.path), &st)) it.used = last_change(&st);
+        if (!stat(arena_printf(a, "%s/MANIFEST", it.path), &st))
+            it.used = last_change(&st);
         file_walk(it.path, add_size, &it);
         if (*n == room) {
             CacheEntry *more = NEW_ARRAY(a, room *= 2, CacheEntry);
@@ -96,7 +98,8 @@ static CacheEntry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
 
 static int by_use(const void *a, const void *b)
 {
-    const struct timespec x = ((const CacheEntry *)a)->used, y = ((const CacheEntry *)b)->used;
+    const struct timespec x = ((const CacheEntry *)a)->used,
+                          y = ((const CacheEntry *)b)->used;
     return x.tv_sec != y.tv_sec ? (x.tv_sec < y.tv_sec ? -1 : 1)
                                 : (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
 }

@@ -32,14 +32,16 @@ static bool check_need(const CoreMl *c, CoremlNeed need, Diag *d)
 
 /* What no container says: types that are younger than the system or the function's opset,
  * scalars. */
-static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool input, Diag *d)
+static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool input,
+                        Diag *d)
 {
     const Type *t = param_type(v);
     const int since = t->kind == TY_TENSOR ? ml_type_since(t->dtype) : 0;
     if (!since) return true; /* the container's writer refuses it */
     if (!ml_system(c->ml, since))
         return diag_fail(
-            d, "Core ML has arrays of %s from macOS %d on, and this system is older: %s is one",
+            d,
+            "Core ML has arrays of %s from macOS %d on, and this system is older: %s is one",
             dtypes[t->dtype].name, since, v->name);
     if (t->dtype == DT_FP16 && f->opset == OPSET_IOS15)
         return diag_error(
@@ -69,11 +71,12 @@ static bool check_size(const CoreMl *c, const Func *f, Diag *d)
     const double bytes = func_weight_bytes(f);
     const int64_t most = rule_limit(&rs, LIMIT_coreml_weights);
     if (most < 0 || bytes <= (double)most) return true;
-    return diag_error(d, f->loc,
-                      "function %s has %.0f bytes of weights; above %lld Core ML on macOS %d "
-                      "runs all of a model on the processor without a word: smaller weights "
-                      "or several models, or --backend cpu",
-                      f->name, bytes, (long long)most, major);
+    return diag_error(
+        d, f->loc,
+        "function %s has %.0f bytes of weights; above %lld Core ML on macOS %d "
+        "runs all of a model on the processor without a word: smaller weights "
+        "or several models, or --backend cpu",
+        f->name, bytes, (long long)most, major);
 }
 
 static bool check_func(const CoreMl *c, const Func *f, Diag *d)
@@ -84,7 +87,8 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
         states |= param_is_state(b->param[i]);
         ok = check_value(c, f, b->param[i], true, d) && ok;
     }
-    for (int i = 0; i < b->nresult; i++) ok = check_value(c, f, b->result[i], false, d) && ok;
+    for (int i = 0; i < b->nresult; i++)
+        ok = check_value(c, f, b->result[i], false, d) && ok;
     if (states) ok = check_need(c, NEED_STATES, d) && ok;
     if (f != module_main(f->module)) ok = check_need(c, NEED_FUNCTIONS, d) && ok;
     return check_size(c, f, d) && ok;
@@ -115,7 +119,8 @@ static void ml_program_free(Program *program)
 
 static void program_lost(void *program) { ml_program_free(program); }
 
-static Program *ml_compile_program(const Backend *self, const Module *m, const Func *f, Diag *d)
+static Program *ml_compile_program(const Backend *self, const Module *m, const Func *f,
+                                   Diag *d)
 {
     CoreMl *c = (CoreMl *)(uintptr_t)self->row;
     if (!check_func(c, f, d)) return NULL;
@@ -125,7 +130,8 @@ static Program *ml_compile_program(const Backend *self, const Module *m, const F
     guard_task(&p->lost, program_lost, p);
     p->result = NEW_ARRAY(&p->arena, f->body->nresult + 1, Binding);
     p->backing = NEW_ARRAY(&p->arena, f->body->nresult + 1, Id);
-    for (int i = 0; i < f->body->nresult; i++) p->result[i].name = f->body->result[i]->name;
+    for (int i = 0; i < f->body->nresult; i++)
+        p->result[i].name = f->body->result[i]->name;
     GuardTask lost;
     guard_lock(&lost, &c->lock);
     p->folder = coreml_folder(c, m, d);
@@ -156,7 +162,8 @@ static bool report_results(MlProgram *p, const RunOptions *opt)
     return true;
 }
 
-static bool ml_run(Program *program, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool ml_run(Program *program, Diag *d, const Binding *in, int nin,
+                   const RunOptions *opt)
 {
     MlProgram *p = (MlProgram *)program;
     Objc *o = p->c->ml->objc;
@@ -212,15 +219,18 @@ static void ml_reset(Program *program)
 {
     MlProgram *p = (MlProgram *)program;
     objc_drop(p->c->ml->objc, &p->state);
-    for (int i = 0; i < p->nkept; i++) memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
+    for (int i = 0; i < p->nkept; i++)
+        memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
 }
 
 static bool ml_place(Program *program, Arena *a, Diag *d, Placings *out)
 {
     MlProgram *p = (MlProgram *)program;
     Trouble why;
-    if (ml_plan(p->c->ml, a, p->folder->path, program->func->name, out, &why)) return true;
-    return diag_fail(d, "Core ML does not say where operations run: %s", trouble_text(a, &why));
+    if (ml_plan(p->c->ml, a, p->folder->path, program->func->name, out, &why))
+        return true;
+    return diag_fail(d, "Core ML does not say where operations run: %s",
+                     trouble_text(a, &why));
 }
 
 /* ---- the backend ------------------------------------------------------------------------- */
@@ -252,18 +262,19 @@ const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
     if (o) c->phase = o->phase;
     cache_open(&c->cache, &c->arena, o ? o->cache_dir : NULL);
     pthread_mutex_init(&c->lock, NULL);
-    *b = (Backend){ .name = "coreml",
-                    .doc = "Core ML, on the processor and the Neural Engine as it chooses",
-                    .row = c,
-                    .engine = true,
-                    .compile = ml_compile_program,
-                    .run = ml_run,
-                    .results = ml_results,
-                    .states = ml_states,
-                    .reset = ml_reset,
-                    .free = ml_program_free,
-                    .take = ml_take,
-                    .place = ml_place,
-                    .close = coreml_close };
+    *b =
+        (Backend){ .name = "coreml",
+                   .doc = "Core ML, on the processor and the Neural Engine as it chooses",
+                   .row = c,
+                   .engine = true,
+                   .compile = ml_compile_program,
+                   .run = ml_run,
+                   .results = ml_results,
+                   .states = ml_states,
+                   .reset = ml_reset,
+                   .free = ml_program_free,
+                   .take = ml_take,
+                   .place = ml_place,
+                   .close = coreml_close };
     return b;
 }

@@ -47,7 +47,7 @@ typedef struct {
     Binding *result, *kept; /* kept: the states as the caller sees them */
     Id *backing;            /* by result: its memory as an array; NULL: none */
     int nkept;
-    bool seen;      /* the caller has the states' tensors: they are copied around each run */
+    bool seen; /* the caller has the states' tensors: they are copied around each run */
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 } MlProgram;
 

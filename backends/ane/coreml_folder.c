@@ -124,8 +124,9 @@ bool coreml_load(MlProgram *p, Diag *d)
     Arena *a = &p->arena;
     Trouble why, other;
     Folder *f = p->folder;
-    const char *function = p->base.func == module_main(p->base.module) ? NULL
-                                                                       : p->base.func->name;
+    const char *function = p->base.func == module_main(p->base.module)
+                             ? NULL
+                             : p->base.func->name;
     p->model = ml_model_new(p->c->ml, a, f->path, function, &why);
     if (p->model) return true;
     const char *first = trouble_text(a, &why);
@@ -133,7 +134,8 @@ bool coreml_load(MlProgram *p, Diag *d)
     bool ok = compile_package(p->c, f, p->base.module, &why, &other);
     if (ok) p->model = ml_model_new(p->c->ml, a, f->path, function, &other);
     return p->model
-        || diag_fail(d, "Core ML does not load the program: %s; nor %s a package of it: %s",
+        || diag_fail(d,
+                     "Core ML does not load the program: %s; nor %s a package of it: %s",
                      first, ok ? "what it compiles from" : "does it compile",
                      trouble_text(a, &other));
 }

@@ -22,9 +22,10 @@ Id coreml_inputs(MlProgram *p, Arena *a, const Binding *in, int nin, Diag *d)
             if (param_is_state(b->param[i]) || strcmp(in[k].name, b->param[i]->name) != 0)
                 continue;
             if (!in[k].value.count) {
-                ok = diag_error(d, (Loc){ 0 },
-                                "Core ML takes no input without elements, and %s has none",
-                                in[k].name);
+                ok = diag_error(
+                    d, (Loc){ 0 },
+                    "Core ML takes no input without elements, and %s has none",
+                    in[k].name);
                 continue;
             }
             f[n] = (MlFeature){ .name = in[k].name,
@@ -84,7 +85,8 @@ static bool coreml_fits(const MlLayout *l, const Type *t)
 {
     const Type got = { .kind = TY_TENSOR, .dtype = l->dtype, .shape = l->shape };
     size_t n;
-    if (!t->shape.rank) return l->dtype == t->dtype && shape_count(&l->shape, &n) && n == 1;
+    if (!t->shape.rank)
+        return l->dtype == t->dtype && shape_count(&l->shape, &n) && n == 1;
     return type_fits(&got, t);
 }
 
@@ -98,16 +100,16 @@ static bool read_result(MlProgram *p, int i, Id array, Arena *a, Diag *d)
         return diag_fail(d, "Core ML gave an array for %s that no tensor can be", name);
     if (!coreml_fits(&l, t)) {
         const Type got = { .kind = TY_TENSOR, .dtype = l.dtype, .shape = l.shape };
-        return diag_fail(d, "Core ML gave %s for %s, which is %s", type_text(a, &got), name,
-                         type_text(a, t));
+        return diag_fail(d, "Core ML gave %s for %s, which is %s", type_text(a, &got),
+                         name, type_text(a, t));
     }
     if (!shape_known(&t->shape)) {
         tensor_free(to);
         if (!alloc_result(p, to, d, l.dtype, &l.shape)) return false;
     }
     if (!to->count || ml_array_read(p->c->ml, array, to->data)) return true;
-    return diag_fail(d, "the array that Core ML gave for %s is smaller than its strides say",
-                     name);
+    return diag_fail(
+        d, "the array that Core ML gave for %s is smaller than its strides say", name);
 }
 
 bool coreml_read_results(MlProgram *p, Id results, Arena *a, Diag *d)
@@ -116,7 +118,8 @@ bool coreml_read_results(MlProgram *p, Id results, Arena *a, Diag *d)
     for (int i = 0; ok && i < p->base.func->body->nresult; i++) {
         Id array = ml_feature_new(p->c->ml, results, p->result[i].name);
         if (!array)
-            ok = diag_fail(d, "Core ML gave no array for the result %s", p->result[i].name);
+            ok = diag_fail(d, "Core ML gave no array for the result %s",
+                           p->result[i].name);
         else if (array != p->backing[i]) ok = read_result(p, i, array, a, d);
         objc_drop(p->c->ml->objc, &array);
     }

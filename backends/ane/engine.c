@@ -42,7 +42,8 @@ static void read_identity(Engine *e, Arena *a)
 static bool has_engine(Engine *e)
 {
     Id info = e->objc->objc_getClass("_ANEDeviceInfo");
-    return !info || !e->objc->may[SEL_hasEngine] || SEND0(e->objc, Flag, info, SEL_hasEngine);
+    return !info || !e->objc->may[SEL_hasEngine]
+        || SEND0(e->objc, Flag, info, SEL_hasEngine);
 }
 
 Engine *engine_open(Arena *a, const char **why)
@@ -108,8 +109,8 @@ static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
     return all;
 }
 
-Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w,
-                    int nw, Trouble *why)
+Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len,
+                    const EngineWeight *w, int nw, Trouble *why)
 {
     Objc *o = e->objc;
     Id mil = data_new(o, text, len), weights = weights_new(o, a, w, nw), model = NULL;
@@ -134,13 +135,14 @@ char *engine_model_dir(Engine *e, Arena *a, Id model)
 {
     Objc *o = e->objc;
     void *pool = objc_pool(o);
-    char *dir = o->may[SEL_localPath] ? string_text(o, a, SEND0(o, Id, model, SEL_localPath))
-                                      : NULL;
+    char *dir = o->may[SEL_localPath]
+                  ? string_text(o, a, SEND0(o, Id, model, SEL_localPath))
+                  : NULL;
     char *hex = string_text(o, a, SEND0(o, Id, model, SEL_hexName));
     char *temp = string_text(o, a, o->NSTemporaryDirectory());
     if (!dir && hex && *hex && temp)
-        dir = arena_printf(a, "%s%s%s", temp, *temp && temp[strlen(temp) - 1] == '/' ? "" : "/",
-                           hex);
+        dir = arena_printf(a, "%s%s%s", temp,
+                           *temp && temp[strlen(temp) - 1] == '/' ? "" : "/", hex);
     objc_pool_end(o, pool);
     return dir;
 }
@@ -244,7 +246,8 @@ static bool bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id
     Id *object = NEW_ARRAY(&scratch, n + 1, Id), *index = NEW_ARRAY(&scratch, n + 1, Id);
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        object[i] = surface[i] ? SEND(o, Id, (Id), e->surface, SEL_surface, surface[i]) : NULL;
+        object[i] = surface[i] ? SEND(o, Id, (Id), e->surface, SEL_surface, surface[i])
+                               : NULL;
         index[i] = number_new(o, port[i].symbol);
         ok = ok && object[i];
     }
@@ -264,8 +267,8 @@ Id engine_request_new(Engine *e, const Layout *l, const Id *in, const Id *out)
     const bool bound = bind_ports(e, l->in, in, l->nin, ins)
                     && bind_ports(e, l->out, out, l->nout, outs);
     if (bound)
-        request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request, SEL_request, ins[0],
-                       ins[1], outs[0], outs[1], NULL, NULL, procedure);
+        request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request, SEL_request,
+                       ins[0], ins[1], outs[0], outs[1], NULL, NULL, procedure);
     bool ok = request && (!o->may[SEL_validate] || SEND0(o, Flag, request, SEL_validate));
     if (ok) objc_keep(o, request);
     objc_pool_end(o, pool);

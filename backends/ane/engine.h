@@ -39,8 +39,8 @@ typedef struct {
 } EngineWeight;
 
 /* A model from MIL text and weights, whose bytes must outlive it; NULL: refused. */
-Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w,
-                    int nw, Trouble *why);
+Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len,
+                    const EngineWeight *w, int nw, Trouble *why);
 /* The folder where the engine's compiler looks for model.mil and weights; NULL: the model
  * has no name. */
 char *engine_model_dir(Engine *e, Arena *a, Id model);
@@ -70,19 +70,20 @@ typedef struct {
     Port *in, *out;
     int nin, nout;
     int procedure;
-    bool guessed; /* the model does not tell: rows are padded to 64 bytes, names in order */
+    bool
+        guessed; /* the model does not tell: rows are padded to 64 bytes, names in order */
 } Layout;
 
 typedef enum {
-    LAYOUT_READ,    /* the compiled model tells the whole layout */
-    LAYOUT_UNTOLD,  /* it does not; *why tells what is missing, and a layout may be guessed */
+    LAYOUT_READ, /* the compiled model tells the whole layout */
+    LAYOUT_UNTOLD, /* it does not; *why tells what is missing, and a layout may be guessed */
     LAYOUT_REFUSED, /* the layout is one that cannot be read or written; *why names the port */
 } LayoutFound;
 
 /* Reads the layout of a function from the attributes of the compiled and loaded model, in which
  * functions are procedures. */
-LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out,
-                          const char **why);
+LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function,
+                          Layout *out, const char **why);
 /* The port for a value of the program, found by symbol or else by name; NULL: there is none. */
 const Port *port_find(const Port *port, int n, const char *name);
 
@@ -93,7 +94,7 @@ void attributes_close(Engine *e);
 /* ---- running ----------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p); /* NULL: not enough memory */
-enum { SURFACE_READ = 1 };                       /* `how`: to read; 0: to read and write */
+enum { SURFACE_READ = 1 }; /* `how`: to read; 0: to read and write */
 void *engine_lock(Engine *e, Id surface, int how);
 void engine_unlock(Engine *e, Id surface, int how);
 size_t engine_surface_size(Engine *e, Id surface);

@@ -35,8 +35,8 @@ static char **helper_environment(const char *identity, Arena *a)
 }
 
 /* The process, whose standard output is `out`; false: errno. Its input is empty. */
-static bool helper_start(const char *const *argv, const char *dir, char *const *env, Arena *a,
-                         int out, pid_t *child)
+static bool helper_start(const char *const *argv, const char *dir, char *const *env,
+                         Arena *a, int out, pid_t *child)
 {
     posix_spawn_file_actions_t act;
     size_t n = 0;
@@ -71,16 +71,17 @@ static char *helper_hear(int in, pid_t child, Arena *a)
     return said;
 }
 
-bool helper_compile(const char *const *argv, const char *dir, const char *identity, Arena *a,
-                    const char **other, Trouble *why)
+bool helper_compile(const char *const *argv, const char *dir, const char *identity,
+                    Arena *a, const char **other, Trouble *why)
 {
     int ends[2];
     pid_t child;
     if (pipe(ends))
-        return helper_trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
+        return helper_trouble(
+            why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
     for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    const bool started = helper_start(argv, dir, helper_environment(identity, a), a, ends[1],
-                                      &child);
+    const bool started = helper_start(argv, dir, helper_environment(identity, a), a,
+                                      ends[1], &child);
     const int error = errno;
     close(ends[1]);
     if (!started) close(ends[0]);

@@ -34,19 +34,22 @@ static const char *key_of(Arena *a, const char *path)
 }
 
 /* A note: a line of what the file is, and the sum. */
-static bool sums_known(const Cache *c, Arena *a, const char *path, const char *is, char hex[65])
+static bool sums_known(const Cache *c, Arena *a, const char *path, const char *is,
+                       char hex[65])
 {
     const char *note = cache_note(c, a, key_of(a, path)),
                *sum = note ? strchr(note, '\n') : NULL;
     if (!sum || (size_t)(sum - note) != strlen(is) || strncmp(note, is, strlen(is)) != 0)
         return false;
-    if (strspn(++sum, "0123456789abcdef") != 64 || strcmp(sum + 64, "\n") != 0) return false;
+    if (strspn(++sum, "0123456789abcdef") != 64 || strcmp(sum + 64, "\n") != 0)
+        return false;
     memcpy(hex, sum, 64);
     hex[64] = 0;
     return true;
 }
 
-void sum_remember(const Cache *c, const char *path, const FileId *id, bool own, const char *hex)
+void sum_remember(const Cache *c, const char *path, const FileId *id, bool own,
+                  const char *hex)
 {
     Arena a = { 0 };
     const char *is = sums_identity(&a, id, own);
@@ -94,7 +97,8 @@ static void add_file(Key *k, const WeightFile *w)
 static void add_const(Key *k, const Const *c)
 {
     if (c->kind == CONST_BLOB) add_file(k, c->file);
-    for (int64_t i = 0; c->kind == CONST_GROUP && i < c->nelem; i++) add_const(k, c->elem[i]);
+    for (int64_t i = 0; c->kind == CONST_GROUP && i < c->nelem; i++)
+        add_const(k, c->elem[i]);
 }
 
 static bool add_op(void *ctx, const Op *op)
@@ -115,9 +119,10 @@ bool ane_key(const Cache *c, const Module *m, char hex[65])
 {
     Diag quiet = { .quiet = true };
     Buf text = { 0 };
-    Key k = {
-        .cache = c, .diag = &quiet, .sha = sha256_start(), .ok = !mil_needs_weights(m, true)
-    };
+    Key k = { .cache = c,
+              .diag = &quiet,
+              .sha = sha256_start(),
+              .ok = !mil_needs_weights(m, true) };
     for (const Func *f = m->first; k.ok && f; f = f->next) {
         for (int i = 0; i < f->attrs.count; i++) add_const(&k, f->attrs.at[i].val);
         func_read(f, add_op, &k);

@@ -45,7 +45,8 @@ static bool move_file(void *ctx, const char *rel)
     LoadMove *m = ctx;
     Mapped map;
     const char *to = arena_printf(m->arena, "%s/%s", m->to, rel);
-    if (!file_map(&m->diag, arena_printf(m->arena, "%s/%s", m->from, rel), &map)) return false;
+    if (!file_map(&m->diag, arena_printf(m->arena, "%s/%s", m->from, rel), &map))
+        return false;
     const bool ok = file_make_dirs(&m->diag, file_dir(m->arena, to))
                  && file_write_all(&m->diag, to, map.data, map.size)
                  && file_stayed(&m->diag, &map);
@@ -78,7 +79,8 @@ static bool put_back(AneModel *m, Arena *a)
 
 static Compiler compiler_of(const Ane *s)
 {
-    if (s->helper && !s->no_helper && s->compiles >= ENGINE_COMPILES_SAFE) return BY_HELPER;
+    if (s->helper && !s->no_helper && s->compiles >= ENGINE_COMPILES_SAFE)
+        return BY_HELPER;
     return s->compiles < ENGINE_COMPILES ? BY_US : BY_NOBODY;
 }
 
@@ -90,11 +92,12 @@ static bool load_help(AneModel *m, Arena *a, Trouble *why)
     bool ok = helper_compile(s->helper, m->dir, s->engine->identity, a, &other, why);
     if (other)
         s->no_helper = arena_printf(
-            &s->arena, "the helper %s is signed as %s, and this process as %s", s->helper[0],
-            other, s->engine->identity ? s->engine->identity : "nobody");
+            &s->arena, "the helper %s is signed as %s, and this process as %s",
+            s->helper[0], other, s->engine->identity ? s->engine->identity : "nobody");
     else if (ok && engine_has_compiled(s->engine, m->id) == 0)
         s->no_helper = arena_printf(
-            &s->arena, "what the helper %s compiles the system keeps apart from this process",
+            &s->arena,
+            "what the helper %s compiles the system keeps apart from this process",
             s->helper[0]);
     return ok && !s->no_helper;
 }
@@ -105,8 +108,9 @@ static bool load_spent(AneModel *m, Trouble *why)
     m->spent = true;
     *why = (Trouble){ .text = m->ane->no_helper };
     if (!why->text)
-        why->text = "what the system has compiled before still loads; start again, or name a "
-                    "helper that compiles";
+        why->text =
+            "what the system has compiled before still loads; start again, or name a "
+            "helper that compiles";
     return false;
 }
 
@@ -129,8 +133,9 @@ bool ane_compile_model(AneModel *m, Arena *a, Trouble *why)
 void ane_unload(AneModel *m)
 {
     if (!m->loaded) return;
-    (void)!rename(m->dir, m->aside);                  /* the framework removes what it finds */
-    engine_unload(m->ane->engine, NULL, m->id, NULL); /* its place counts as free either way */
+    (void)!rename(m->dir, m->aside); /* the framework removes what it finds */
+    engine_unload(m->ane->engine, NULL, m->id,
+                  NULL); /* its place counts as free either way */
     m->loaded = false;
     m->ane->loaded--;
 }
@@ -187,7 +192,8 @@ static bool load_compiling(AneModel *m, const PhaseHook *phase, Arena *a, Troubl
     return ok;
 }
 
-static bool load_timed(AneModel *m, const PhaseHook *phase, Arena *a, bool told, Trouble *why)
+static bool load_timed(AneModel *m, const PhaseHook *phase, Arena *a, bool told,
+                       Trouble *why)
 {
     const bool fresh = m->fresh;
     const int64_t start = now_ms();
@@ -205,9 +211,11 @@ bool ane_load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why)
     const int has = m->fresh ? 1 : engine_has_compiled(m->ane->engine, m->id);
     *why = (Trouble){ .text = "its files are not there any more" };
     if (!there && has != 1) return false;
-    bool ok = has ? load_timed(m, phase, a, has == 1, why) : load_compiling(m, phase, a, why);
+    bool ok = has ? load_timed(m, phase, a, has == 1, why)
+                  : load_compiling(m, phase, a, why);
     if (ok || m->spent || !m->settled || why->code != NOT_FOUND || !there) return ok;
-    phase_begin(phase, "compile"); /* the system keeps what it compiled for a day at most */
+    phase_begin(phase,
+                "compile"); /* the system keeps what it compiled for a day at most */
     m->again = ok = ane_compile_model(m, a, why);
     phase_end(phase, "compile");
     return ok && load_tried(m, a, why);
@@ -223,7 +231,8 @@ bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
     guard_lock(&lost, &m->ane->lock);
     bool ok = m->loaded || ane_load(m, phase, &a, &why);
     if (!ok)
-        diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
+        diag_fail(d, "the engine cannot load the program again: %s",
+                  trouble_text(&a, &why));
     m->running += ok;
     m->used = ++m->ane->clock;
     guard_unlock(&lost, &m->ane->lock);

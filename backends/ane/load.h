@@ -22,12 +22,17 @@ struct Ane {
     const char *const *helper; /* NULL: none */
     const char *no_helper;     /* why the helper that was named is not used, or NULL */
     uint64_t clock;
-    int loaded, compiles, failures; /* failures: how many compilations in a row have failed */
+    int loaded, compiles,
+        failures; /* failures: how many compilations in a row have failed */
     bool outside; /* the last program failed for a reason that is not the engine's */
     bool told;    /* the warning that the chip is not known was given */
 };
 
-typedef enum { BY_US, BY_HELPER, BY_NOBODY } Compiler; /* who can compile the next program */
+typedef enum {
+    BY_US,
+    BY_HELPER,
+    BY_NOBODY
+} Compiler; /* who can compile the next program */
 
 void ane_wait_ms(int64_t ms);
 
@@ -60,7 +65,7 @@ bool ane_move(Arena *a, const char *from, const char *to);
 /* argv ends with NULL. identity: that of this process, NULL: not known. False: the program was
  * refused, or the helper did not work, as *why tells; or the helper has another identity, whose
  * name is then stored in *other. */
-bool helper_compile(const char *const *argv, const char *dir, const char *identity, Arena *a,
-                    const char **other, Trouble *why);
+bool helper_compile(const char *const *argv, const char *dir, const char *identity,
+                    Arena *a, const char **other, Trouble *why);
 
 #endif

@@ -59,7 +59,8 @@ static Id ml_make(Ml *ml, Id class)
 Id ml_configuration_new(Ml *ml, const char *function)
 {
     Objc *o = ml->objc;
-    Id c = ml_make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
+    Id c = ml_make(ml, ml->configuration),
+       name = function ? string_new(o, function) : NULL;
     SEND(o, void, (long), c, SEL_setUnits, CPU_AND_ENGINE);
     if (name) SEND(o, void, (Id), c, SEL_setFunction, name);
     const bool set = !raise_any(); /* else it would be another function, or the GPU */
@@ -72,10 +73,11 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
 {
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
-    Id url = ml_url(ml, path), configuration = ml_configuration_new(ml, function), error = NULL,
-       model = NULL;
+    Id url = ml_url(ml, path), configuration = ml_configuration_new(ml, function),
+       error = NULL, model = NULL;
     if (url && configuration)
-        model = SEND(o, Id, (Id, Id, Id *), ml->model, SEL_mlModel, url, configuration, &error);
+        model = SEND(o, Id, (Id, Id, Id *), ml->model, SEL_mlModel, url, configuration,
+                     &error);
     if (model) objc_keep(o, model);
     else trouble_read(o, a, error, why);
     objc_drop(o, &configuration);
@@ -88,7 +90,8 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id url = ml_url(ml, path), error = NULL;
-    Id made = url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error) : NULL;
+    Id made = url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error)
+                  : NULL;
     char *to = made ? string_text(o, a, SEND0(o, Id, made, SEL_path)) : NULL;
     if (!to) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
@@ -252,7 +255,8 @@ static bool copy_array(Ml *ml, Id array, Copying *c)
     ObjcBlock handler;
     void *pool = objc_pool(o);
     if (!closure_make(o, &handler,
-                      c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes, c))
+                      c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes,
+                      c))
         bug("a system with Core ML and without blocks");
     if (read_layout(o, array, &c->layout))
         SEND(o, void, (ObjcBlock *), array, c->to ? SEL_getBytes : SEL_getMutableBytes,
@@ -320,9 +324,11 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
     void *pool = objc_pool(o);
     Id error = NULL, results;
     if (state)
-        results = SEND(o, Id, (Id, Id, Id, Id *), model, SEL_predictState, features, state,
-                       options, &error);
-    else results = SEND(o, Id, (Id, Id, Id *), model, SEL_predict, features, options, &error);
+        results = SEND(o, Id, (Id, Id, Id, Id *), model, SEL_predictState, features,
+                       state, options, &error);
+    else
+        results = SEND(o, Id, (Id, Id, Id *), model, SEL_predict, features, options,
+                       &error);
     if (results) objc_keep(o, results);
     else trouble_read(o, a, error, why);
     objc_pool_end(o, pool);

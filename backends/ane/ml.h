@@ -71,7 +71,8 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why);
 Id ml_options_new(Ml *ml, Arena *a, const MlFeature *backing, int n);
 /* Runs the model and returns the results as a feature provider. state NULL: the model has none.
  * NULL: refused. */
-Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Trouble *why);
+Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options,
+              Trouble *why);
 /* The array of a feature by its name; NULL: there is no such feature, or it is no array. */
 Id ml_feature_new(Ml *ml, Id features, const char *name);
 

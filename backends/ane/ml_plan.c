@@ -56,7 +56,8 @@ static Id plan_new(Ml *ml, Arena *a, Id class, const char *path, Trouble *why)
     const char *raised = NULL;
     const bool asks = url && configuration;
     if (asks)
-        SEND(o, void, (Id, Id, ObjcBlock *), class, SEL_loadPlan, url, configuration, &handler);
+        SEND(o, void, (Id, Id, ObjcBlock *), class, SEL_loadPlan, url, configuration,
+             &handler);
     raised = raise_text(o, a);
     if (asks && !raised) wait_for(&w); /* who raises has called no handler */
     pthread_cond_destroy(&w.over);
@@ -103,7 +104,8 @@ static void read_usage(Reading *r, Id operation, Placing *p)
     Objc *o = r->ml->objc;
     Id usage = SEND(o, Id, (Id), r->plan, SEL_usageOfOperation, operation);
     if (!usage) return;
-    Id device = SEND0(o, Id, usage, SEL_preferred), all = SEND0(o, Id, usage, SEL_supported);
+    Id device = SEND0(o, Id, usage, SEL_preferred),
+       all = SEND0(o, Id, usage, SEL_supported);
     if (device) p->prefers = device_name(o, device);
     for (long i = 0; i < array_count(o, all) && p->ncan < (int)COUNT(p->can); i++)
         p->can[p->ncan++] = device_name(o, array_at(o, all, i));
@@ -128,7 +130,8 @@ static Placing *ml_plan_more(Reading *r)
 static const char *operation_name(Reading *r, Id operation)
 {
     Objc *o = r->ml->objc;
-    const char *name = string_text(o, r->arena, SEND0(o, Id, operation, SEL_operatorName));
+    const char *name = string_text(o, r->arena,
+                                   SEND0(o, Id, operation, SEL_operatorName));
     const char *dot = name ? strrchr(name, '.') : NULL;
     return dot ? dot + 1 : name ? name : "";
 }
@@ -141,8 +144,9 @@ static void read_operation(Reading *r, Id operation, int depth)
     const char *op = operation_name(r, operation);
     if (!strcmp(op, "const")) return; /* nothing runs */
     Id first = array_at(o, SEND0(o, Id, operation, SEL_outputs), 0);
-    const char *name = first ? string_text(o, r->arena, SEND0(o, Id, first, SEL_nameOfValue))
-                             : NULL;
+    const char *name = first
+                         ? string_text(o, r->arena, SEND0(o, Id, first, SEL_nameOfValue))
+                         : NULL;
     Placing *p = ml_plan_more(r);
     *p = (Placing){ .op = op, .name = name ? name : "", .depth = depth };
     p->cost = read_cost(r, operation);

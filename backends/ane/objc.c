@@ -128,7 +128,8 @@ const char *objc_system_name(Objc *o, Arena *a)
     if (!o->may[SEL_systemName]) return "this system";
     void *pool = objc_pool(o);
     Id info = process_info(o);
-    const char *name = info ? string_text(o, a, SEND0(o, Id, info, SEL_systemName)) : NULL;
+    const char *name = info ? string_text(o, a, SEND0(o, Id, info, SEL_systemName))
+                            : NULL;
     objc_pool_end(o, pool);
     return name ? arena_printf(a, "macOS %s", name) : "this system";
 }
@@ -146,7 +147,8 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
                  ? arena_printf(a, "%s has no %c[%s %s], which is sent here",
                                 objc_system_name(o, a), r->kind, r->class,
                                 selector_names[r->id])
-                 : arena_printf(a, "%s has no class %s", objc_system_name(o, a), r->class);
+                 : arena_printf(a, "%s has no class %s", objc_system_name(o, a),
+                                r->class);
         return false;
     }
     return true;
@@ -255,7 +257,8 @@ Id objc_own(Objc *o, Id object)
 Id objc_keep(Objc *o, Id object)
 {
     Id kept = object ? o->objc_retain(object) : NULL;
-    if (object && !kept) mem_out(1); /* who goes on with it would hold what is not its own */
+    if (object && !kept)
+        mem_out(1); /* who goes on with it would hold what is not its own */
     return objc_own(o, kept);
 }
 
@@ -284,7 +287,8 @@ Id string_new(Objc *o, const char *utf8)
     /* Names of a program are ASCII; a path is what its owner made it, and one that is no
      * UTF-8 is read as Latin-1, of which no byte is refused: that file is then not found,
      * and named. */
-    return objc_made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1), strlen(utf8));
+    return objc_made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1),
+                     strlen(utf8));
 }
 
 Id number_new(Objc *o, int64_t v)
@@ -321,7 +325,8 @@ Id array_new(Objc *o, const Id *v, size_t n)
 {
     const void **item = mem_zero(n + 1, sizeof *item);
     if (!item) mem_out(n * sizeof *item);
-    Id a = o->CFArrayCreate(NULL, items_of(v, n, item), (long)n, o->kCFTypeArrayCallBacks);
+    Id a = o->CFArrayCreate(NULL, items_of(v, n, item), (long)n,
+                            o->kCFTypeArrayCallBacks);
     mem_free(item);
     return objc_made(o, a, n * sizeof *item);
 }
@@ -339,7 +344,10 @@ Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
     return objc_made(o, d, 2 * n * sizeof *item);
 }
 
-static bool is_of(Objc *o, Id v, unsigned long type) { return v && o->CFGetTypeID(v) == type; }
+static bool is_of(Objc *o, Id v, unsigned long type)
+{
+    return v && o->CFGetTypeID(v) == type;
+}
 
 char *string_text(Objc *o, Arena *a, Id s)
 {
@@ -352,7 +360,8 @@ char *string_text(Objc *o, Arena *a, Id s)
 int64_t number_value(Objc *o, Id n, int64_t other)
 {
     int64_t v;
-    bool ok = is_of(o, n, o->CFNumberGetTypeID()) && o->CFNumberGetValue(n, NUMBER_INT64, &v);
+    bool ok = is_of(o, n, o->CFNumberGetTypeID())
+           && o->CFNumberGetValue(n, NUMBER_INT64, &v);
     return ok ? v : other;
 }
 
@@ -368,7 +377,8 @@ Id array_at(Objc *o, Id a, long i)
 
 Id dict_get(Objc *o, Id d, Id key)
 {
-    return is_of(o, d, o->CFDictionaryGetTypeID()) ? o->CFDictionaryGetValue(d, key) : NULL;
+    return is_of(o, d, o->CFDictionaryGetTypeID()) ? o->CFDictionaryGetValue(d, key)
+                                                   : NULL;
 }
 
 Id dict_at(Objc *o, Id d, const char *key)

@@ -25,7 +25,12 @@ typedef enum {
 #include "selectors.def"
     SEL_COUNT
 } Selector;
-typedef enum { PART_BASE, PART_ENGINE, PART_ML, PART_PLAN } ObjcPart; /* of selectors.def */
+typedef enum {
+    PART_BASE,
+    PART_ENGINE,
+    PART_ML,
+    PART_PLAN
+} ObjcPart; /* of selectors.def */
 
 typedef struct {
     void *handle[8];
@@ -36,7 +41,8 @@ typedef struct {
     Id (*begin_catch)(void *exception);
     void (*end_catch)(void);
     void (*delete_foreign)(void *exception); /* NULL: there is none */
-    const void *objc_types; /* the vtable that the type of every Objective-C exception has */
+    const void
+        *objc_types; /* the vtable that the type of every Objective-C exception has */
 #define FN(lib, ret, name, args) ret(*name) args;
 #define MAY(ret, name, args) ret(*name) args;
 #define DATA(lib, name) const void *name;
@@ -66,7 +72,8 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
  * arguments). objc_msgSend must be called in no other way: on arm64 variadic arguments are
  * passed differently from declared ones, so every argument must have the very type that the
  * method declares. */
-#define SEND0(o, R, self, sel) (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
+#define SEND0(o, R, self, sel) \
+    (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
 #define SEND(o, R, types, self, sel, ...) \
     (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel], \
                                                          __VA_ARGS__))
@@ -86,7 +93,7 @@ void raise_forget(Objc *o);
 void *objc_pool(Objc *o); /* forgets exceptions of earlier calls too */
 void objc_pool_end(Objc *o, void *pool);
 void objc_drop(Objc *o,
-               Id *object);       /* releases the object, unless NULL, and clears the pointer */
+               Id *object); /* releases the object, unless NULL, and clears the pointer */
 Id objc_keep(Objc *o, Id object); /* retains it for the caller; NULL is allowed */
 /* Takes over an object that a method returns retained; NULL is allowed. */
 Id objc_own(Objc *o, Id object);

@@ -37,9 +37,11 @@ static _Thread_local struct {
     int n;
 } raised;
 
-int raise_personality(int version, int actions, uint64_t kind, void *exception, Context *c);
-__attribute__((used)) HIDDEN int raise_personality(int version, int actions, uint64_t kind,
-                                                   void *exception, Context *c)
+int raise_personality(int version, int actions, uint64_t kind, void *exception,
+                      Context *c);
+__attribute__((used)) HIDDEN int raise_personality(int version, int actions,
+                                                   uint64_t kind, void *exception,
+                                                   Context *c)
 {
     if (version != 1 || actions & FORCE_UNWIND) return CONTINUE_UNWIND;
     if (actions & SEARCH_PHASE) return HANDLER_FOUND;
@@ -77,10 +79,11 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
 #define PERSONALITY "    .cfi_personality 27, raise_personality\n"
 #define END "    .cfi_endproc\n    .size raise_frame, . - raise_frame\n.popsection\n"
 #define STUB_BEGIN(name) \
-    ".pushsection .text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name \
-    "\n" \
+    ".pushsection .text\n.p2align 2\n.globl raise_stub_" name \
+    "\n.hidden raise_stub_" name "\n" \
     ".type raise_stub_" name ", %function\nraise_stub_" name ":\n"
-#define STUB_END(name) "    .size raise_stub_" name ", . - raise_stub_" name "\n.popsection\n"
+#define STUB_END(name) \
+    "    .size raise_stub_" name ", . - raise_stub_" name "\n.popsection\n"
 #define HIGH(name) "raise_target_" name
 #define LOW(name) ":lo12:raise_target_" name
 #endif
@@ -161,15 +164,17 @@ void raise_guard(Objc *o)
 {
 #if defined(GUARDED)
     void (*set)(Context * c, int index, uintptr_t value) = NULL;
-    const bool can = objc_function(o, "_Unwind_SetGR", &set, sizeof set)
-                  && objc_function(o, "objc_begin_catch", &o->begin_catch,
-                                   sizeof o->begin_catch)
-                  && objc_function(o, "objc_end_catch", &o->end_catch, sizeof o->end_catch);
+    const bool can =
+        objc_function(o, "_Unwind_SetGR", &set, sizeof set)
+        && objc_function(o, "objc_begin_catch", &o->begin_catch, sizeof o->begin_catch)
+        && objc_function(o, "objc_end_catch", &o->end_catch, sizeof o->end_catch);
     if (!can) return;
-    objc_function(o, "_Unwind_DeleteException", &o->delete_foreign, sizeof o->delete_foreign);
+    objc_function(o, "_Unwind_DeleteException", &o->delete_foreign,
+                  sizeof o->delete_foreign);
     objc_function(o, "objc_ehtype_vtable", &o->objc_types, sizeof o->objc_types);
     atomic_store(&set_register, set);
-#define MAY(ret, name, args) guard_function(&o->name, raise_stub_##name, &raise_target_##name);
+#define MAY(ret, name, args) \
+    guard_function(&o->name, raise_stub_##name, &raise_target_##name);
 #define FN(lib, ret, name, args) MAY(ret, name, args)
 #include "objc.def"
 #else
@@ -213,8 +218,9 @@ static Id object_of(const Objc *o, const void *exception)
     Thrown t;
     if (kind_of(exception) != KIND || !o->objc_types) return NULL;
     memcpy(&t, (const char *)exception + 32, sizeof t);
-    return same_address(t.type, (const char *)o->objc_types + 2 * sizeof(void *)) ? t.object
-                                                                                  : NULL;
+    return same_address(t.type, (const char *)o->objc_types + 2 * sizeof(void *))
+             ? t.object
+             : NULL;
 }
 
 static void give_back(Objc *o, void *exception)
@@ -231,7 +237,8 @@ static void give_back(Objc *o, void *exception)
 static const char *text_of(Objc *o, Arena *a, Id exception, Selector selector)
 {
     const Sel sel = o->selector[selector]; /* NULL: it could not be registered */
-    if (!sel || !o->class_respondsToSelector(o->object_getClass(exception), sel)) return NULL;
+    if (!sel || !o->class_respondsToSelector(o->object_getClass(exception), sel))
+        return NULL;
     return string_text(o, a, SEND0(o, Id, exception, selector));
 }
 
@@ -253,7 +260,8 @@ const char *raise_text(Objc *o, Arena *a)
         void *pool = objc_pool(o);
         const char *name = text_of(o, a, exception, SEL_exceptionName);
         const char *reason = text_of(o, a, exception, SEL_exceptionReason);
-        text = arena_printf(a, "the framework raised %s: %s", name ? name : "an exception",
+        text = arena_printf(a, "the framework raised %s: %s",
+                            name ? name : "an exception",
                             reason ? reason : "no reason is given");
         objc_pool_end(o, pool);
     }

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-static int64_t surface_elements(const Port *p) { return p->channels * p->height * p->width; }
+static int64_t surface_elements(const Port *p)
+{
+    return p->channels * p->height * p->width;
+}
 static int64_t surface_rows(const Port *p) { return p->batch * p->channels * p->height; }
 
 static size_t row_at(const Port *p, int64_t r)
@@ -40,7 +43,8 @@ void port_guess(Port *p, const char *name, const Type *t, int element)
                  .element = element,
                  .width = n ? s->dim[n - 1] : 1 };
     for (int i = 0; i + 1 < n; i++) p->channels *= s->dim[i];
-    p->row = ((size_t)p->width * (size_t)element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
+    p->row = ((size_t)p->width * (size_t)element + ENGINE_ROW - 1) / ENGINE_ROW
+           * ENGINE_ROW;
     p->plane = p->row;
     p->batch_stride = p->bytes = p->plane * (size_t)p->channels;
 }
@@ -76,7 +80,8 @@ void surface_read(const void *base, const Port *p, Tensor *t)
 /* ---- poison: a NaN with a payload; of bytes, a value that seldom fills a row ------------- */
 
 static const unsigned char poison_2[2] = { 0x5a, 0x7e },
-                           poison_4[4] = { 0x5a, 0x5a, 0xc0, 0x7f }, poison_1[1] = { 0x5a };
+                           poison_4[4] = { 0x5a, 0x5a, 0xc0, 0x7f },
+                           poison_1[1] = { 0x5a };
 
 static const unsigned char *poison_of(const Port *p)
 {

@@ -78,7 +78,8 @@ void cache_count_one(const Cache *c, const char *word)
     Arena a = { 0 };
     int which = 0;
     while (which < TALLY_COUNT && strcmp(words[which], word) != 0) which++;
-    if (c->off || which == TALLY_COUNT) return; /* "off": there was nothing to find it in */
+    if (c->off || which == TALLY_COUNT)
+        return; /* "off": there was nothing to find it in */
     char *path = arena_printf(&a, "%s/tally", c->dir),
          *lock_path = arena_printf(&a, "%s.lock", path);
     const int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

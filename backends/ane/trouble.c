@@ -26,7 +26,8 @@ static ErrorDomain domain_of(const char *name)
 }
 
 /* How much a row says of the error: 2 for the status, 1 for the code; -1: it does not hold. */
-static int row_fits(const struct Row *r, ErrorDomain domain, int64_t code, uint64_t status)
+static int row_fits(const struct Row *r, ErrorDomain domain, int64_t code,
+                    uint64_t status)
 {
     if (r->domain != ANY && r->domain != domain) return -1;
     if (r->code && r->code != code) return -1;
@@ -61,7 +62,10 @@ static void look_up_text(Trouble *t, ErrorDomain domain, int64_t code, const cha
             look_up_row(t, domain, code, strtoull(s, NULL, 16), best);
 }
 
-static bool is_error(Objc *o, Id v) { return v && o->CFGetTypeID(v) == o->CFErrorGetTypeID(); }
+static bool is_error(Objc *o, Id v)
+{
+    return v && o->CFGetTypeID(v) == o->CFErrorGetTypeID();
+}
 
 /* One error, and then what lies under it, whose words follow. */
 static void read_error(Objc *o, Arena *a, Id error, Trouble *t, int *best, int depth)
@@ -72,16 +76,18 @@ static void read_error(Objc *o, Arena *a, Id error, Trouble *t, int *best, int d
     Id said = objc_own(o, o->CFErrorCopyDescription(error));
     Id info = objc_own(o, o->CFErrorCopyUserInfo(error));
     const char *words = string_text(o, a, said);
-    const char *text = arena_printf(a, "%s %lld: %s", name ? name : "error", (long long)code,
-                                    words ? words : "no words");
+    const char *text = arena_printf(a, "%s %lld: %s", name ? name : "error",
+                                    (long long)code, words ? words : "no words");
     t->text = depth ? arena_printf(a, "%s <- %s", t->text, text) : text;
     if (!depth) t->code = code;
     look_up_text(t, domain_of(name), code, words, best);
-    const int64_t status = number_value(o, dict_at(o, info, "_ANEErrorUnderlyingStatus"), 0);
+    const int64_t status = number_value(o, dict_at(o, info, "_ANEErrorUnderlyingStatus"),
+                                        0);
     if (status > 0) look_up_row(t, domain_of(name), code, (uint64_t)status, best);
     if (!t->stage) t->stage = number_value(o, dict_at(o, info, "_ANEErrorLoadStage"), 0);
     Id under = dict_at(o, info, "NSUnderlyingError");
-    if (depth < DEEPEST && is_error(o, under)) read_error(o, a, under, t, best, depth + 1);
+    if (depth < DEEPEST && is_error(o, under))
+        read_error(o, a, under, t, best, depth + 1);
     objc_drop(o, &said);
     objc_drop(o, &info);
 }

@@ -39,7 +39,8 @@ static bool fast_suits(const FlatPlan *p, const Fast *f, FlatHow how)
 {
     if (!p || p->how.fused != how.fused || p->how.exact != how.exact) return false;
     for (int i = 0; i < f->base.func->body->nparam; i++)
-        if (!param_is_state(f->base.func->body->param[i]) && !shape_equal(&p->in[i], &f->in[i]))
+        if (!param_is_state(f->base.func->body->param[i])
+            && !shape_equal(&p->in[i], &f->in[i]))
             return false;
     return true;
 }
@@ -97,7 +98,8 @@ static bool shapes_known(const Fast *f)
     return true;
 }
 
-static Program *fast_compile(const Backend *self, const Module *m, const Func *func, Diag *d)
+static Program *fast_compile(const Backend *self, const Module *m, const Func *func,
+                             Diag *d)
 {
     const Kernels *k = kernels_here(NULL, d);
     Fast *f = k ? mem_zero(1, sizeof *f) : NULL;
@@ -156,7 +158,8 @@ static void give_memory(Going *g)
 {
     FlatPlan *p = g->p;
     if (!p->memory) p->memory = fast_room(g->f, p->arena_bytes);
-    const size_t lanes = (size_t)team_lanes(g->r.team) * p->lane_room, all = lanes + p->room;
+    const size_t lanes = (size_t)team_lanes(g->r.team) * p->lane_room,
+                 all = lanes + p->room;
     if (!p->scratch || p->scratch_bytes < all) {
         mem_free(p->scratch);
         p->scratch = NULL;
@@ -184,7 +187,8 @@ static bool give_results(Going *g)
         const Type *t = g->p->slot[b->result[i]].type;
         Tensor *v = &f->result[i].value;
         f->result[i].name = b->block->result[i]->name;
-        if (v->owned && v->dtype == t->dtype && shape_equal(&v->shape, &t->shape)) continue;
+        if (v->owned && v->dtype == t->dtype && shape_equal(&v->shape, &t->shape))
+            continue;
         tensor_free(v);
         if (!tensor_alloc(v, g->r.diag, t->dtype, &t->shape)) return false;
         tensor_follow(f, v);
@@ -261,7 +265,8 @@ static bool take_way(const Going *g, const FlatStep *s, int *next)
     if (s->way == GO_FIRST) *turns = 0;
     if (s->way != GO_UNLESS) return true;
     if (!*flat_at(&g->r, s->test)) *next = s->to;
-    else if (turns) return plan_turns(s->step->op, (*turns)++, g->opt->max_steps, g->r.diag);
+    else if (turns)
+        return plan_turns(s->step->op, (*turns)++, g->opt->max_steps, g->r.diag);
     return true;
 }
 
@@ -278,7 +283,8 @@ static bool fast_show(const Going *g, const Step *s, Tensor *first)
 {
     for (int i = 0; i < s->op->nout; i++) {
         const FlatSlot *f = &g->p->slot[s->out[i]];
-        const Tensor t = tensor_view(f->type->dtype, &f->type->shape, g->p->base[s->out[i]]);
+        const Tensor t = tensor_view(f->type->dtype, &f->type->shape,
+                                     g->p->base[s->out[i]]);
         if (!i) *first = t;
         if (g->opt->each && !g->opt->each(g->opt->ctx, s->op->out[i], &t)) return false;
     }
@@ -333,7 +339,8 @@ static bool run_flat(Fast *f, FlatPlan *p, Diag *d, const Binding *in, int nin,
     return true;
 }
 
-static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin,
+                     const RunOptions *opt)
 {
     Fast *f = (Fast *)prog;
     GuardTask lost;
@@ -407,7 +414,8 @@ static double step_bytes(const FlatPlan *p, const FlatStep *s)
     double bytes = 0;
     for (int i = 0; i < s->nread; i++) bytes += bytes_of(p, s->read[i]);
     for (int i = 0; i < s->nwrite; i++) bytes += bytes_of(p, s->write[i]);
-    for (int i = 0; s->elem && i < s->elem->nin; i++) bytes += bytes_of(p, s->elem->in[i].slot);
+    for (int i = 0; s->elem && i < s->elem->nin; i++)
+        bytes += bytes_of(p, s->elem->in[i].slot);
     for (int i = 0; s->elem && i < s->elem->nout; i++)
         bytes += bytes_of(p, s->elem->out[i].slot);
     return bytes;
@@ -450,7 +458,8 @@ static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
     uint64_t used = 0;
     (void)d;
     for (int i = 0; i < PLANS; i++) {
-        if (!f->flat[i].plan || !f->flat[i].plan->how.fused || (p && f->flat[i].used < used))
+        if (!f->flat[i].plan || !f->flat[i].plan->how.fused
+            || (p && f->flat[i].used < used))
             continue;
         p = f->flat[i].plan;
         used = f->flat[i].used;

@@ -44,7 +44,8 @@ void *flat_big(FlatPlan *p, size_t bytes)
 void flat_floats(const Tensor *t, size_t first, size_t n, float *dst)
 {
     if (t->dtype == DT_FP32) memcpy(dst, (const float *)t->data + first, n * sizeof *dst);
-    else if (t->dtype == DT_FP16) f16_to_floats((const uint16_t *)t->data + first, dst, n);
+    else if (t->dtype == DT_FP16)
+        f16_to_floats((const uint16_t *)t->data + first, dst, n);
     else
         for (size_t i = 0; i < n; i++) dst[i] = (float)tensor_float(t, first + i);
 }
@@ -169,7 +170,8 @@ static bool make_all(Make *m, const Shape *in)
     const Steps *body = p->plan->body;
     m->twins = !has_blocks(body);
     if (!make_inputs(m, in) || !make_block(m, body)) return false;
-    for (int i = 0; i < body->block->nresult; i++) layout_plain(m, body->result[i], false);
+    for (int i = 0; i < body->block->nresult; i++)
+        layout_plain(m, body->result[i], false);
     for (int i = 0; i < body->block->nresult; i++)
         if (!make_literal(m, body->result[i]) || !p->slot[body->result[i]].type
             || p->slot[body->result[i]].type->dtype == DT_STRING)

@@ -27,8 +27,9 @@ enum { ELEM_REGS = 48, ELEM_STEPS = 64, ELEM_INS = 24, ELEM_OUTS = 8 };
 /* Where a register is loaded from. Dimensions are those of the op that reads it, merged where
  * possible; rank 0: one number for all elements. */
 typedef struct {
-    int slot;           /* -1: from `table` */
-    const float *table; /* a constant of the plan; where rank is 0, repeated ELEM_BLOCK times */
+    int slot; /* -1: from `table` */
+    const float
+        *table; /* a constant of the plan; where rank is 0, repeated ELEM_BLOCK times */
     DType dtype;
     int reg;
     bool dense; /* element i is element i of the slot */
@@ -57,7 +58,8 @@ typedef struct {
     ElemIn in[ELEM_INS];
     ElemStep step[ELEM_STEPS];
     ElemOut out[ELEM_OUTS];
-    const ElemEnd *end; /* where it is one of the commonest, which have a kernel (flat_end.c) */
+    const ElemEnd
+        *end; /* where it is one of the commonest, which have a kernel (flat_end.c) */
     int block; /* channels side by side, where it is of twins (flat_pack.h); 0: it is not */
 } ElemProgram;
 
@@ -93,7 +95,8 @@ struct FlatStep {
     const char *ops;   /* and the ops in it */
     int nread, *read;  /* roots that it reads and writes */
     int nwrite, *write;
-    size_t lane_room, room; /* bytes of scratch memory: for each lane, and shared by all */
+    size_t lane_room,
+        room; /* bytes of scratch memory: for each lane, and shared by all */
     double macs;
 };
 
@@ -112,15 +115,17 @@ typedef enum {
 
 /* What is known about a slot. The memory of a view is that of its root. */
 typedef struct {
-    const Type *type;    /* NULL: it is not in this plan */
-    int root;            /* itself, or the slot that it is a view of */
-    int64_t offset;      /* in bytes, from the root's memory */
-    const Tensor *known; /* its value, if that is known beforehand; NULL: a run computes it */
+    const Type *type; /* NULL: it is not in this plan */
+    int root;         /* itself, or the slot that it is a view of */
+    int64_t offset;   /* in bytes, from the root's memory */
+    const Tensor
+        *known; /* its value, if that is known beforehand; NULL: a run computes it */
     /* of roots only: */
     RootKind kind;
     int index;           /* INPUT, STATE: the parameter; RESULT: the result */
     size_t bytes, place; /* ARENA: where */
-    bool past; /* a step reads whole vectors past its end, so the arena leaves room there */
+    bool
+        past; /* a step reads whole vectors past its end, so the arena leaves room there */
     int first, last; /* the steps between which it is needed */
     int maker;       /* the step that makes it; -1: none */
     /* where it is just a transpose of another slot: its strides there, in elements; or NULL */
@@ -138,7 +143,8 @@ typedef struct {
 /* Options of a plan. */
 typedef struct {
     bool fused; /* ops are fused into steps; else each op is a step */
-    bool exact; /* without methods that are faster than a sum of products and less accurate */
+    bool
+        exact; /* without methods that are faster than a sum of products and less accurate */
 } FlatHow;
 
 struct FlatPlan {
@@ -226,11 +232,12 @@ typedef struct {
     float high;
     bool exact;  /* the result of fp16 operands needs no rounding */
     bool truths; /* it takes bools too, though it is not exact */
-    bool (*choose)(const FlatLower *l, ElemOp *op); /* picks the ElemOp; false: there is none */
+    bool (*choose)(const FlatLower *l,
+                   ElemOp *op); /* picks the ElemOp; false: there is none */
     /* adds several elementwise steps; returns the register of the result, or -1 */
     int (*add)(const FlatLower *l, ElemProgram *e, int x);
-    LowerFn
-        *rows; /* makes its result in the order of its elements, so later ops can be fused */
+    LowerFn *
+        rows; /* makes its result in the order of its elements, so later ops can be fused */
     LowerFn *whole; /* writes its results itself */
 } FastRow;
 const FastRow *fast_of(const Op *op);
@@ -242,7 +249,8 @@ int add_prelu(const FlatLower *l, ElemProgram *e, int x);
 
 /* Adds an elementwise op to e. False: it is no elementwise op, or e is full; e is unchanged
  * then. reg_of(ctx, slot) returns a register of e that has the value, or -1. */
-bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
+bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
+              void *ctx);
 /* A register that is loaded from a table, broadcast along [outer, n, inner]: element i is
  * table[i / inner % n]. */
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
@@ -254,7 +262,8 @@ bool lower_bias(FlatLower *l, int64_t n, int64_t inner);
 bool lower_result(FlatLower *l, int index);
 /* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: register 0, which is
  * overwritten. */
-void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given);
+void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n,
+              float *given);
 /* The same for any n, in blocks. */
 void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
                   float *given);
@@ -269,9 +278,11 @@ enum { END_ROWS = 128 };
 typedef struct {
     float row[END_ROWS];
 } EndRoom;
-bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room, SumsEnd *s);
+bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
+              SumsEnd *s);
 /* Runs e for a block, with the sums in c, whose rows are ldc apart. */
-void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c, int64_t ldc);
+void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c,
+                    int64_t ldc);
 /* Sets e->end, when e is complete. */
 void elem_find_end(FlatPlan *p, ElemProgram *e);
 void elem_run_all(const FlatStep *s, FlatRun *r);
@@ -301,8 +312,9 @@ bool flat_call(const FlatStep *s, FlatRun *r);
 typedef struct {
     FlatPlan *p;
     const Func *f;
-    Diag quiet; /* for errors that the run reports, which then walks the function like ref */
-    int now;    /* the number of the current op, in which ops of blocks count too */
+    Diag
+        quiet; /* for errors that the run reports, which then walks the function like ref */
+    int now;   /* the number of the current op, in which ops of blocks count too */
     int nstep, cap;
     int settled; /* steps before this one are not open any more */
     bool twins;  /* values may have twins */

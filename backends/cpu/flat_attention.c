@@ -65,17 +65,18 @@ static void pack_head(void *ctx, int64_t head, int lane)
     const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     const int nr = k->nr;
-    const Matrix keys = matrix_of(w, &g->key, head), values = matrix_of(w, &g->value, head),
+    const Matrix keys = matrix_of(w, &g->key, head),
+                 values = matrix_of(w, &g->value, head),
                  turned = { values.data, values.dtype, values.cols, values.rows };
     float *to = w->panels + head * g->head_room;
     (void)lane;
     for (int64_t j = 0; j < g->keys; j += nr)
-        pack_panel(k, matrix_at(keys, j, 0), attention_least(nr, g->keys - j), g->size, nr,
-                   to + j * g->size);
+        pack_panel(k, matrix_at(keys, j, 0), attention_least(nr, g->keys - j), g->size,
+                   nr, to + j * g->size);
     to += g->key_room;
     for (int64_t j = 0; j < g->width; j += nr)
-        pack_panel(k, matrix_at(turned, j, 0), attention_least(nr, g->width - j), g->keys, nr,
-                   to + j * g->keys);
+        pack_panel(k, matrix_at(turned, j, 0), attention_least(nr, g->width - j), g->keys,
+                   nr, to + j * g->keys);
 }
 
 /* ---- some rows of the query -------------------------------------------------------------- */
@@ -102,8 +103,8 @@ static void product_packed(const Kernels *k, const AttentionProduct *p)
     for (int64_t l = 0; l < p->depth; l += PACKED) {
         const int64_t d = attention_least(PACKED, p->depth - l);
         for (int64_t i = 0; i < p->rows; i += k->mr)
-            pack_panel(k, matrix_at(p->a, i, l), attention_least(k->mr, p->rows - i), d, k->mr,
-                       p->left + i * d);
+            pack_panel(k, matrix_at(p->a, i, l), attention_least(k->mr, p->rows - i), d,
+                       k->mr, p->left + i * d);
         for (int64_t j = 0; j < p->cols; j += k->nr)
             for (int64_t i = 0; i < p->rows; i += k->mr) {
                 const GemmTile t = { .depth = d,
@@ -131,9 +132,11 @@ static void product_straight(const Kernels *k, const AttentionProduct *p)
             pack_rows(k, a, p->rows, d, apart, p->left);
             a = (Matrix){ p->left, DT_FP32, apart, 1 };
         }
-        RunTile t = {
-            .runs = 1, .last = d, .apart = a.rows, .second = k->lanes, .from_second = k->lanes
-        };
+        RunTile t = { .runs = 1,
+                      .last = d,
+                      .apart = a.rows,
+                      .second = k->lanes,
+                      .from_second = k->lanes };
         t.ldf = t.ldc = p->ldc;
         for (int64_t j = 0; j < p->cols; j += k->nr)
             for (int64_t i = 0; i < p->rows; i += high) {
@@ -215,8 +218,8 @@ static void attend_part(void *ctx, int64_t at, int lane)
                             p.ldo };
     (pack_is_straight(g->rows, 1) ? product_straight : product_packed)(k, &v);
     for (int64_t i = 0; i < p.rows; i++)
-        elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width, g->width,
-                     p.out + i * p.ldo);
+        elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width,
+                     g->width, p.out + i * p.ldo);
 }
 
 static void attention_run(const FlatStep *s, FlatRun *r)

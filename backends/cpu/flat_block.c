@@ -45,7 +45,8 @@ static bool block_bring(Make *m, const Step *s, int n, const int *from, const in
 {
     FlatPlan *p = m->p;
     Brings *b = NEW(&p->arena, Brings);
-    int *read = NEW_ARRAY(&p->arena, n + 1, int), *write = NEW_ARRAY(&p->arena, n + 1, int);
+    int *read = NEW_ARRAY(&p->arena, n + 1, int),
+        *write = NEW_ARRAY(&p->arena, n + 1, int);
     size_t room = 0;
     b->at = NEW_ARRAY(&p->arena, n + 1, Bring);
     for (int i = 0; i < n; i++) {
@@ -53,7 +54,9 @@ static bool block_bring(Make *m, const Step *s, int n, const int *from, const in
         const FlatSlot *x = &p->slot[from[i]], *z = &p->slot[to[i]];
         if (!same_type(x->type, z->type)) return false;
         if (x->root == z->root && x->offset == z->offset) continue;
-        Bring v = { .from = from[i], .to = to[i], .bytes = type_bytes(z->type), .room = room };
+        Bring v = {
+            .from = from[i], .to = to[i], .bytes = type_bytes(z->type), .room = room
+        };
         for (int k = 0; k < n; k++)
             if (k != i && p->slot[to[k]].root == x->root) v.early = true;
         if (v.early) room += (v.bytes + 15) / 16 * 16;
@@ -188,7 +191,8 @@ static bool make_while(Make *m, const Steps *b, int i)
     add_way(m, s, GO_FIRST, -1, -1);
     const int again = ++m->now;
     m->p->step[enter].to = again;
-    if (!make_block(m, cond) || cond->block->nresult != 1 || !one_truth(m, cond->result[0]))
+    if (!make_block(m, cond) || cond->block->nresult != 1
+        || !one_truth(m, cond->result[0]))
         return false;
     const int test = m->nstep;
     add_way(m, s, GO_UNLESS, cond->result[0], -1);
@@ -215,13 +219,15 @@ typedef struct {
 /* What an op, and those in its blocks, do with the memory under watch. */
 static void look_at(BlockLook *k, const Step *s)
 {
-    const bool carries = (ops[s->op->kind].flags & F_MOVES) || s->op->kind == OP_write_state;
+    const bool carries = (ops[s->op->kind].flags & F_MOVES)
+                      || s->op->kind == OP_write_state;
     bool uses = false;
     for (int i = 0; i < s->narg; i++)
         for (int j = 0; j < s->arg[i].n; j++) uses = uses || k->seen[s->arg[i].slot[j]];
     for (int i = 0; uses && carries && i < s->op->nout; i++) k->seen[s->out[i]] = true;
     k->uses = k->uses || uses;
-    k->writes = k->writes || (s->op->kind == OP_write_state && slot_of(s, P_input) == k->state);
+    k->writes = k->writes
+             || (s->op->kind == OP_write_state && slot_of(s, P_input) == k->state);
     for (int b = 0; b < op_nblock(s->op); b++) {
         for (int i = 0; i < s->block[b]->nstep; i++) look_at(k, &s->block[b]->step[i]);
         for (int i = 0; i < s->block[b]->block->nresult; i++)

@@ -5,7 +5,10 @@
 #include <string.h>
 
 /* Whether a run's own numbers may say where something is, or how much. */
-static bool may_count(const Type *t) { return !dtype_is_float(t->dtype) && t->shape.rank <= 1; }
+static bool may_count(const Type *t)
+{
+    return !dtype_is_float(t->dtype) && t->shape.rank <= 1;
+}
 
 static void refer_slot(FlatLower *l, FlatStep *f, int slot)
 {
@@ -47,7 +50,8 @@ static void set_results(const FlatStep *f, const FlatRun *r, Call *c, Arena *scr
 {
     for (int i = 0; i < c->nout; i++) {
         Tensor *t = NEW(scratch, Tensor);
-        *t = tensor_view(c->out[i]->dtype, &c->out[i]->shape, flat_at(r, f->step->out[i]));
+        *t = tensor_view(c->out[i]->dtype, &c->out[i]->shape,
+                         flat_at(r, f->step->out[i]));
         if (t->bytes) memset(t->data, 0, t->bytes);
         c->res[i] = t;
     }

@@ -41,8 +41,9 @@ static void stage_part(void *ctx, int64_t ch, int lane)
     const ConvWork *w = ctx;
     const Conv2 *c = w->c;
     const int64_t from = (w->image * c->cin + ch) * window_in(&c->g.w);
-    stage_channel(&c->g, w->r->k, flat_at(w->r, c->x_slot) + (size_t)from * size_of(c), c->type,
-                  0, (float *)(void *)w->r->room + ch * c->g.channel, flat_lane(w->r, lane));
+    stage_channel(&c->g, w->r->k, flat_at(w->r, c->x_slot) + (size_t)from * size_of(c),
+                  c->type, 0, (float *)(void *)w->r->room + ch * c->g.channel,
+                  flat_lane(w->r, lane));
 }
 
 static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t rows,
@@ -97,7 +98,8 @@ static void conv_part(void *ctx, int64_t part, int lane)
     const int64_t rows = conv_least(v->rows, v->gout - row),
                   cols = conv_least(COLUMNS, v->g.span - first);
     for (int64_t l = 0; l < v->depth; l += DEPTH)
-        conv_block(w, group, row, rows, first, cols, l, conv_least(DEPTH, v->depth - l), c, b);
+        conv_block(w, group, row, rows, first, cols, l, conv_least(DEPTH, v->depth - l),
+                   c, b);
     const int64_t ch = w->image * v->cout + group * v->gout + row;
     const ElemBlock made = { .first = ch * window_out(&v->g.w),
                              .apart = window_out(&v->g.w),
@@ -161,7 +163,8 @@ static void slide_part(void *ctx, int64_t part, int lane)
         if (weight) k->window_sum(v, x + p, weight, c->g.off, c->g.taps, (size_t)n);
         else k->window_max(v, x + p, c->g.off, c->g.taps, (size_t)n);
         const int64_t kept = stage_valid(&c->g, p, n, v, &at);
-        if (kept) elem_run_row(w->s->elem, w->r, part * window_out(&c->g.w) + at, kept, v);
+        if (kept)
+            elem_run_row(w->s->elem, w->r, part * window_out(&c->g.w) + at, kept, v);
     }
 }
 
@@ -199,7 +202,8 @@ static bool depth_suits(const Window *w)
 {
     const int64_t side = w->kernel[2], step = w->stride[2];
     for (int i = 1; i < MAX_SPATIAL; i++)
-        if (w->kernel[i] != side || w->stride[i] != step || w->dilation[i] != 1) return false;
+        if (w->kernel[i] != side || w->stride[i] != step || w->dilation[i] != 1)
+            return false;
     return (side == 3 || side == 5) && (step == 1 || step == 2) && w->kernel[0] == 1
         && w->in[0] == 1 && w->out[0] == 1;
 }
@@ -219,7 +223,8 @@ static void finish_slide(FlatLower *l, FlatStep *s, const Slide *c)
     s->run = slide_run;
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c->x_slot;
-    s->lane_room = (size_t)(COLUMNS + 4 * ELEM_PAD + stage_line(&c->g) + c->g.channel + 64)
+    s->lane_room = (size_t)(COLUMNS + 4 * ELEM_PAD + stage_line(&c->g) + c->g.channel
+                            + 64)
                  * sizeof(float);
 }
 
@@ -233,8 +238,9 @@ static void pack_weights(FlatLower *l, Conv2 *c, const Tensor *weight)
     for (int64_t g = 0; g < c->groups; g++)
         for (int64_t i = 0; i < c->gout; i += k->mr) {
             const Matrix all = { weight->data, weight->dtype, c->depth, 1 };
-            pack_panel(k, matrix_at(all, g * c->gout + i, 0), conv_least(k->mr, c->gout - i),
-                       c->depth, k->mr, to + g * panels + i * c->depth);
+            pack_panel(k, matrix_at(all, g * c->gout + i, 0),
+                       conv_least(k->mr, c->gout - i), c->depth, k->mr,
+                       to + g * panels + i * c->depth);
         }
     c->weight = to;
 }
@@ -248,7 +254,8 @@ static void table_of_rows(FlatLower *l, Conv2 *c)
     c->off = off;
 }
 
-static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v,
+                            const Tensor *weight)
 {
     Slide c = { .x_slot = lower_slot(l, P_x),
                 .type = call_dtype(l->c, P_x),
@@ -263,7 +270,8 @@ static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v, const Tens
     c.straight = depth_suits(&v->window);
     finish_slide(l, s, &c);
     if (c.straight)
-        s->lane_room = (size_t)(window_in(&v->window) + window_out(&v->window) + 4 * ELEM_PAD)
+        s->lane_room = (size_t)(window_in(&v->window) + window_out(&v->window)
+                                + 4 * ELEM_PAD)
                      * sizeof(float);
     s->how = "conv, depthwise";
     return true;
@@ -282,7 +290,8 @@ static bool lower_product(FlatLower *l, FlatStep *s, const Conv *v, const Tensor
     const Kernels *k = l->p->kernels;
     stage_init(&c.g, &v->window, &l->p->arena);
     c.depth = c.gin * c.g.taps;
-    c.rows = c.gout < PANELS * k->mr ? pack_panels(c.gout, k->mr) * k->mr : PANELS * k->mr;
+    c.rows = c.gout < PANELS * k->mr ? pack_panels(c.gout, k->mr) * k->mr
+                                     : PANELS * k->mr;
     c.mparts = (c.gout + c.rows - 1) / c.rows;
     c.nparts = (c.g.span + COLUMNS - 1) / COLUMNS;
     pack_weights(l, &c, weight);
@@ -298,7 +307,8 @@ static bool lower_product(FlatLower *l, FlatStep *s, const Conv *v, const Tensor
     s->how = "conv, direct";
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c.x_slot;
-    const int64_t line = stage_line(&c.g), work = c.rows * COLUMNS + DEPTH * k->nr + ELEM_PAD;
+    const int64_t line = stage_line(&c.g),
+                  work = c.rows * COLUMNS + DEPTH * k->nr + ELEM_PAD;
     s->lane_room = (size_t)(line > work ? line : work) * sizeof(float);
     return true;
 }

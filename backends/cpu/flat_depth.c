@@ -11,8 +11,8 @@ typedef struct {
     DType type;
     Window w;
     int64_t batch, channels, blocks;
-    const float
-        *weight; /* by block and place of the window, a vector of channels; NULL: a pool */
+    const float *
+        weight; /* by block and place of the window, a vector of channels; NULL: a pool */
 } Depth;
 
 typedef struct {
@@ -24,7 +24,8 @@ typedef struct {
 /* Whether the kernel can end sums so by itself: no more than col, and bounds. */
 static bool ends_plainly(const SumsEnd *e)
 {
-    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more && !e->to_half;
+    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more
+        && !e->to_half;
 }
 
 static void depth_lines(void *ctx, int64_t part, int lane)
@@ -85,8 +86,8 @@ static bool window_suits(const Window *w)
 
 bool depth_blocks(const FlatLower *l, const Conv *v)
 {
-    return layout_twin(l->p, lower_slot(l, P_x)) && v->groups == v->cin && v->cout == v->cin
-        && window_suits(&v->window);
+    return layout_twin(l->p, lower_slot(l, P_x)) && v->groups == v->cin
+        && v->cout == v->cin && window_suits(&v->window);
 }
 
 static const float *depth_weights(FlatLower *l, const Depth *c, const Tensor *given)
@@ -110,7 +111,8 @@ static void depth_finish(FlatLower *l, FlatStep *s, const Depth *c)
     s->run = depth_run;
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c->x_slot;
-    s->lane_room = (size_t)(c->w.out[2] * l->p->kernels->lanes + ELEM_PAD) * sizeof(float);
+    s->lane_room = (size_t)(c->w.out[2] * l->p->kernels->lanes + ELEM_PAD)
+                 * sizeof(float);
 }
 
 bool lower_depth(FlatLower *l, FlatStep *s)

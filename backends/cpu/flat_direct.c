@@ -19,9 +19,10 @@ typedef struct {
     const void *weight;      /* panels of nr channels of the result */
     bool half;
     int64_t depth, panels, group; /* group: panels of a part */
-    int64_t out_high, out_wide; /* of the result, all of it one line where nothing is between */
-    int64_t lines, cols;        /* of a part */
-    int64_t downs, acrosses;    /* parts of a result's plane */
+    int64_t out_high,
+        out_wide;        /* of the result, all of it one line where nothing is between */
+    int64_t lines, cols; /* of a part */
+    int64_t downs, acrosses; /* parts of a result's plane */
 } Direct;
 
 typedef struct {
@@ -58,7 +59,8 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
     const Direct *c = w->c;
     const Kernels *k = w->r->k;
     const int64_t side = k->lanes, at = (p->panel * c->depth + first * c->run) * k->nr;
-    const int64_t tiles = pack_panels(p->cols, k->mr), each = pack_panels(p->cols, (int)tiles);
+    const int64_t tiles = pack_panels(p->cols, k->mr),
+                  each = pack_panels(p->cols, (int)tiles);
     RunTile t = { .half = c->half,
                   .narrow = c->cout - p->panel * k->nr <= side,
                   .runs = direct_least(c->chunk, c->runs - first),
@@ -76,7 +78,8 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
             float *sums = p->sums + (i * p->cols + j) * side;
             t.rows = (int)direct_least(each, p->cols - j);
             t.a = w->x
-                + ((p->y + i) * c->x.w.stride[1] * c->x.broad + (p->x + j) * c->x.w.stride[2])
+                + ((p->y + i) * c->x.w.stride[1] * c->x.broad
+                   + (p->x + j) * c->x.w.stride[2])
                       * c->x.side;
             t.from = first ? sums : NULL;
             SumsEnd here;
@@ -102,7 +105,8 @@ static void direct_panel(const DirectWork *w, const DirectPart *p)
     const int64_t blocks = c->cout - p->panel * w->r->k->nr <= side ? 1 : 2;
     for (int64_t j = 0; j < blocks && !plain; j++)
         for (int64_t i = 0; i < p->lines; i++)
-            layout_end(w->s, w->r, direct_first(w, p, i) + j * c->out_high * c->out_wide * side,
+            layout_end(w->s, w->r,
+                       direct_first(w, p, i) + j * c->out_high * c->out_wide * side,
                        p->cols, p->sums + j * p->plane + i * p->cols * side);
 }
 
@@ -162,10 +166,12 @@ static void direct_runs(FlatLower *l, Direct *c, int64_t *weight)
     c->depth = c->runs * c->run;
 }
 
-static void direct_weights(FlatLower *l, Direct *c, const Tensor *given, const int64_t *from)
+static void direct_weights(FlatLower *l, Direct *c, const Tensor *given,
+                           const int64_t *from)
 {
     const Kernels *k = l->p->kernels;
-    const int64_t row = c->x.cin * window_taps(&c->x.w), all = c->panels * c->depth * k->nr;
+    const int64_t row = c->x.cin * window_taps(&c->x.w),
+                  all = c->panels * c->depth * k->nr;
     c->half = given->dtype == DT_FP16;
     char *to = flat_big(l->p, (size_t)all * (c->half ? 2 : 4));
     memset(to, 0, (size_t)all * (c->half ? 2 : 4));
@@ -232,11 +238,13 @@ bool lower_direct(FlatLower *l, FlatStep *s)
     s->data = kept;
     s->run = direct_run;
     s->how = "conv, blocks";
-    s->macs = (double)(v.batch * v.cout * window_out(w)) * (double)(v.cin * window_taps(w));
+    s->macs = (double)(v.batch * v.cout * window_out(w))
+            * (double)(v.cin * window_taps(w));
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c.x.x_slot;
     s->room = block_lines_room(&c.x);
-    const size_t sums = (size_t)(2 * c.lines * c.cols * k->lanes + ELEM_PAD) * sizeof(float);
+    const size_t sums = (size_t)(2 * c.lines * c.cols * k->lanes + ELEM_PAD)
+                      * sizeof(float);
     const size_t line = block_lines_lane(&c.x);
     s->lane_room = sums > line ? sums : line;
     return true;

@@ -213,11 +213,14 @@ int add_batch_norm(const FlatLower *l, ElemProgram *e, int x)
     float *root = NEW_ARRAY(&l->p->arena, n + 1, float);
     if (!mean || !gamma || !beta || !variance) return -1;
     for (int64_t i = 0; i < n; i++)
-        root[i] = (float)sqrt(tensor_float(variance, (size_t)i) + call_float(l->c, P_epsilon));
-    const int m = elem_table(l->p, e, mean, n, inner), r = elem_table(l->p, e, root, n, inner);
+        root[i] = (float)sqrt(tensor_float(variance, (size_t)i)
+                              + call_float(l->c, P_epsilon));
+    const int m = elem_table(l->p, e, mean, n, inner),
+              r = elem_table(l->p, e, root, n, inner);
     int z = add_step(e, ELEM_standard, x, m, r, 0, 0);
     if (!call_has(l->c, P_gamma) && !call_has(l->c, P_beta)) return z;
-    const int g = elem_table(l->p, e, gamma, n, inner), b = elem_table(l->p, e, beta, n, inner);
+    const int g = elem_table(l->p, e, gamma, n, inner),
+              b = elem_table(l->p, e, beta, n, inner);
     return add_step(e, ELEM_scale, z, g, b, 0, 0);
 }
 
@@ -259,8 +262,10 @@ static bool elem_add_op(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, i
         if (reg[i] < 0) reg[i] = elem_load(l->p, e, slot, &out->shape);
         if (reg[i] < 0) return false;
     }
-    const float a = elem_number(l, row->a), b = row->b ? elem_number(l, row->b) : row->high;
-    int z = row->add ? row->add(l, e, reg[0]) : add_step(e, op, reg[0], reg[1], reg[2], a, b);
+    const float a = elem_number(l, row->a),
+                b = row->b ? elem_number(l, row->b) : row->high;
+    int z = row->add ? row->add(l, e, reg[0])
+                     : add_step(e, op, reg[0], reg[1], reg[2], a, b);
     if (z >= 0 && !row->exact) z = elem_rounded(e, z, out->dtype);
     if (z < 0 || e->nout == ELEM_OUTS) return false;
     e->out[e->nout++] = (ElemOut){ .slot = l->s->out[0], .dtype = out->dtype, .reg = z };
@@ -396,7 +401,8 @@ static float *last_at(const ElemProgram *e, const FlatRun *r, int64_t first, siz
     return NULL;
 }
 
-void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given)
+void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n,
+              float *given)
 {
     ElemRoom room[ELEM_REGS];
     const float *reg[ELEM_REGS];
@@ -453,7 +459,8 @@ void elem_run_all(const FlatStep *s, FlatRun *r)
     team_run(r->team, elem_part, &w, (s->elem->count + ELEM_GRAIN - 1) / ELEM_GRAIN);
 }
 
-const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t n, float *room)
+const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t n,
+                      float *room)
 {
     const char *src = flat_at(r, slot);
     if (t == DT_FP32) return (const float *)(const void *)src + first;

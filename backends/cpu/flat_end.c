@@ -133,8 +133,8 @@ void elem_find_end(FlatPlan *p, ElemProgram *e)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* The block's share of the table: a number for each row or for each column; false: neither. */
-static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows, int64_t cols,
-                      float *row)
+static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows,
+                      int64_t cols, float *row)
 {
     if (!d->table) return true;
     if (d->block) {
@@ -143,11 +143,13 @@ static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows,
         e->col = d->table + first / all % (d->n / d->block) * d->block;
         return first % all + rows * cols <= all;
     }
-    if (d->inner == 1 && (rows == 1 || e->apart % d->n == 0) && first % d->n + cols <= d->n) {
+    if (d->inner == 1 && (rows == 1 || e->apart % d->n == 0)
+        && first % d->n + cols <= d->n) {
         e->col = d->table + first % d->n;
         return true;
     }
-    if (first % d->inner + cols > d->inner || (rows > 1 && e->apart % d->inner)) return false;
+    if (first % d->inner + cols > d->inner || (rows > 1 && e->apart % d->inner))
+        return false;
     const int64_t by = e->apart / d->inner % d->n;
     int64_t at = first / d->inner % d->n;
     for (int64_t i = 0; i < rows; i++) {
@@ -163,7 +165,8 @@ static char *element_at(const FlatRun *r, int slot, DType t, int64_t i)
     return flat_at(r, slot) + i * (t == DT_FP16 ? 2 : 4);
 }
 
-bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room, SumsEnd *s)
+bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
+              SumsEnd *s)
 {
     const ElemEnd *d = e->end;
     if (!d || b.rows > END_ROWS) return false;
@@ -179,7 +182,8 @@ bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room
 }
 
 /* elem_run writes past the end of what it is given, where other sums may lie. */
-static void end_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n, float *c)
+static void end_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
+                    float *c)
 {
     float room[ELEM_PAD];
     const int64_t whole = n / ELEM_PAD * ELEM_PAD, rest = n - whole;
@@ -189,7 +193,8 @@ static void end_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64
     elem_run(e, r, first + whole, (size_t)rest, room);
 }
 
-void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c, int64_t ldc)
+void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c,
+                    int64_t ldc)
 {
     EndRoom room;
     SumsEnd s;

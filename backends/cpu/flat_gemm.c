@@ -117,7 +117,8 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
         t.b = right_of(w, p, j, l, depth);
         t.half = w->g->half;
         for (int64_t i = 0; i < p->rows; i += k->mr) {
-            t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr : p->left + i * depth;
+            t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr
+                          : p->left + i * depth;
             t.rows = (int)gemm_least(k->mr, p->rows - i);
             t.c = p->c + i * p->ldc + j;
             k->tile(&t);
@@ -127,7 +128,8 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
 
 /* ---- a part whose left rows are read as they lie ----------------------------------------- */
 
-static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
+static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l,
+                            int64_t depth)
 {
     const Gemm *g = w->g;
     const Kernels *k = w->r->k;
@@ -145,7 +147,8 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
 {
     const Kernels *k = w->r->k;
     const Matrix a = straight_rows(w, p, l, depth);
-    const int64_t tiles = pack_panels(p->rows, k->mr), each = pack_panels(p->rows, (int)tiles);
+    const int64_t tiles = pack_panels(p->rows, k->mr),
+                  each = pack_panels(p->rows, (int)tiles);
     RunTile t = { .runs = 1,
                   .last = depth,
                   .apart = a.rows,
@@ -181,7 +184,8 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && !e.row;
     for (int64_t l = 0; l < g->k; l += g->depth) {
         const bool last = l + g->depth >= g->k;
-        straight_block(w, p, l, gemm_least(g->depth, g->k - l), plain && last ? &e : NULL);
+        straight_block(w, p, l, gemm_least(g->depth, g->k - l),
+                       plain && last ? &e : NULL);
     }
     if (!plain) {
         elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
@@ -207,7 +211,8 @@ static void gemm_part(void *ctx, int64_t part, int lane)
         straight_part(w, &p, &b);
         return;
     }
-    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
+    for (int64_t l = 0; l < g->k; l += DEPTH)
+        add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
     elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
@@ -240,14 +245,16 @@ static void pack_right_part(void *ctx, int64_t part, int lane)
 /* Floats of a as it is packed beforehand, and of b: where several parts read it. */
 static int64_t left_whole(const Gemm *g, const Kernels *k)
 {
-    if (g->batch > 1 || g->nparts < 2 || g->m <= FEW || (g->straight && !g->copied)) return 0;
+    if (g->batch > 1 || g->nparts < 2 || g->m <= FEW || (g->straight && !g->copied))
+        return 0;
     return pack_panels(g->m, k->mr) * k->mr * (g->straight ? pack_apart(k, g->k) : g->k);
 }
 
 static int64_t right_whole(const Gemm *g, const Kernels *k)
 {
-    return g->packed || g->batch > 1 || g->mparts < 2 ? 0
-                                                      : pack_panels(g->n, k->nr) * k->nr * g->k;
+    return g->packed || g->batch > 1 || g->mparts < 2
+             ? 0
+             : pack_panels(g->n, k->nr) * k->nr * g->k;
 }
 
 static void gemm_run(const FlatStep *s, FlatRun *r)
@@ -284,7 +291,8 @@ static void pack_right(FlatPlan *p, Gemm *g)
         const Matrix b = matrix_at(g->b, 0, i * nr),
                      turned = { b.data, b.dtype, b.cols, b.rows };
         const int64_t n = gemm_least(nr, g->n - i * nr);
-        if (g->half) pack_panel_half(turned, n, g->k, nr, (uint16_t *)(void *)to + i * each);
+        if (g->half)
+            pack_panel_half(turned, n, g->k, nr, (uint16_t *)(void *)to + i * each);
         else pack_panel(p->kernels, turned, n, g->k, nr, (float *)(void *)to + i * each);
     }
     g->packed = to;
@@ -301,7 +309,8 @@ static void gemm_cut(Gemm *g, const Kernels *k)
     g->copied = g->a.dtype == DT_FP16 || pack_crowds(k, g->a.rows);
     g->depth = DEPTH;
     if (!g->straight) return;
-    const int64_t parts = pack_panels(g->m, (int)g->rows), blocks = pack_panels(g->k, DEEPEST);
+    const int64_t parts = pack_panels(g->m, (int)g->rows),
+                  blocks = pack_panels(g->k, DEEPEST);
     g->rows = (g->m + parts - 1) / parts;
     g->depth = (g->k + blocks - 1) / blocks;
 }
@@ -330,12 +339,14 @@ static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
     *kept = *g;
     s->data = kept;
     s->run = gemm_run;
-    s->how = g->packed ? g->m <= FEW ? "gemv, packed weights" : "gemm, packed weights" : "gemm";
+    s->how = g->packed ? g->m <= FEW ? "gemv, packed weights" : "gemm, packed weights"
+                       : "gemm";
     s->read = NEW_ARRAY(&p->arena, 2, int);
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
     if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
     s->lane_room = part_bytes(g, p->kernels);
-    s->room = (size_t)(left_whole(g, p->kernels) + right_whole(g, p->kernels)) * sizeof(float);
+    s->room = (size_t)(left_whole(g, p->kernels) + right_whole(g, p->kernels))
+            * sizeof(float);
     return true;
 }
 
@@ -370,7 +381,8 @@ bool lower_linear(FlatLower *l, FlatStep *s)
 
 /* By batch: where the matrices of a tensor begin, whose dimensions lie `stride` apart and whose
  * leading ones broadcast to `lead`. */
-static void batch_strides(const Shape *s, const int64_t *stride, const Shape *lead, int64_t *at)
+static void batch_strides(const Shape *s, const int64_t *stride, const Shape *lead,
+                          int64_t *at)
 {
     const int64_t n = shape_elements(lead, 0, lead->rank);
     for (int64_t b = 0; b < n; b++) {
@@ -388,7 +400,8 @@ static void batch_strides(const Shape *s, const int64_t *stride, const Shape *le
 static int64_t *batch_places(FlatLower *l, const Shape *s, const Shape *lead)
 {
     int64_t stride[MAX_RANK];
-    int64_t *at = NEW_ARRAY(&l->p->arena, shape_elements(lead, 0, lead->rank) + 1, int64_t);
+    int64_t *at = NEW_ARRAY(&l->p->arena, shape_elements(lead, 0, lead->rank) + 1,
+                            int64_t);
     shape_strides(s, stride);
     batch_strides(s, stride, lead, at);
     return at;
@@ -422,7 +435,8 @@ bool lower_matmul(FlatLower *l, FlatStep *s)
     const bool tx = call_bool(l->c, P_transpose_x), ty = call_bool(l->c, P_transpose_y);
     Gemm g = { 0 };
     if (x->rank < 2 || y->rank < 2 || !dtype_fast(l->c->out[0]->dtype)
-        || !gemm_operand(l, P_x, &g.a_slot, &g.a) || !gemm_operand(l, P_y, &g.b_slot, &g.b))
+        || !gemm_operand(l, P_x, &g.a_slot, &g.a)
+        || !gemm_operand(l, P_y, &g.b_slot, &g.b))
         return false;
     Shape lead = l->c->out[0]->shape;
     const int64_t xr = x->dim[x->rank - 2], xc = x->dim[x->rank - 1];

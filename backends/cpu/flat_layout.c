@@ -51,7 +51,8 @@ static void relay_half(const RelayWork *w, int64_t rows, int64_t n, const uint16
         return;
     }
     memset(turned, 0, (size_t)(n * side) * sizeof *turned);
-    for (int64_t i = 0; i < rows; i++) k->widen(room + i * STRIP, from + i * inner, (size_t)n);
+    for (int64_t i = 0; i < rows; i++)
+        k->widen(room + i * STRIP, from + i * inner, (size_t)n);
     k->turn(turned, side, room, STRIP, rows, (size_t)n);
     k->narrow(to, turned, (size_t)(n * side));
 }
@@ -60,7 +61,8 @@ static void relay_part(void *ctx, int64_t part, int lane)
 {
     const RelayWork *w = ctx;
     const Relay *v = w->v;
-    const int64_t side = w->r->k->lanes, block = part % v->blocks, image = part / v->blocks;
+    const int64_t side = w->r->k->lanes, block = part % v->blocks,
+                  image = part / v->blocks;
     const int64_t channel = block * side, left = v->channels - channel;
     const int64_t rows = left < side ? left : side;
     const int64_t plain = (image * v->channels + channel) * v->inner,
@@ -72,10 +74,11 @@ static void relay_part(void *ctx, int64_t part, int lane)
         const char *src = flat_at(w->r, v->from) + (size_t)from * relay_size(v);
         char *dst = flat_at(w->r, v->to) + (size_t)to * relay_size(v);
         if (v->type == DT_FP32)
-            relay_turn(w, rows, n, (const float *)(const void *)src, (float *)(void *)dst);
+            relay_turn(w, rows, n, (const float *)(const void *)src,
+                       (float *)(void *)dst);
         else
-            relay_half(w, rows, n, (const uint16_t *)(const void *)src, (uint16_t *)(void *)dst,
-                       flat_lane(w->r, lane));
+            relay_half(w, rows, n, (const uint16_t *)(const void *)src,
+                       (uint16_t *)(void *)dst, flat_lane(w->r, lane));
     }
 }
 
@@ -198,7 +201,8 @@ static Twinned *twinned(const FlatLower *l)
     t->call.out[0] = twin_type(p, l->c->out[0]);
     t->step.arg = NEW_ARRAY(&p->arena, l->s->narg + 1, StepArg);
     memcpy(t->step.arg, l->s->arg, (size_t)l->s->narg * sizeof *l->s->arg);
-    t->l = (FlatLower){ .p = p, .s = &t->step, .c = &t->call, .block = p->kernels->lanes };
+    t->l =
+        (FlatLower){ .p = p, .s = &t->step, .c = &t->call, .block = p->kernels->lanes };
     return t;
 }
 
@@ -229,7 +233,8 @@ static bool layout_conv(Make *m, FlatLower *l)
     const int x = lower_slot(l, P_x);
     const Tensor *weight = lower_known(l, P_weight);
     if (!weight || !dtype_fast(call_dtype(l->c, P_x)) || !dtype_fast(weight->dtype)
-        || m->p->slot[x].known || l->c->out[0]->shape.rank != 4 || !conv_of(l->c, false, &v))
+        || m->p->slot[x].known || l->c->out[0]->shape.rank != 4
+        || !conv_of(l->c, false, &v))
         return false;
     LowerFn *lower = depth_blocks(l, &v) ? lower_depth
                    : wino_suits(l, &v)   ? lower_wino
@@ -260,7 +265,8 @@ static int operand_of(Make *m, const FlatLower *l, int slot)
     if (shape_equal(s, out)) return f->known ? -1 : twin_of(m, l->s, slot);
     if (n == 1 && s->rank <= 4) return slot;
     const int channel = s->rank - 3; /* [channels, 1, 1], and a batch of 1 */
-    if (!f->known || channel < 0 || s->dim[channel] != out->dim[1] || n != (size_t)out->dim[1])
+    if (!f->known || channel < 0 || s->dim[channel] != out->dim[1]
+        || n != (size_t)out->dim[1])
         return -1;
     return twin_known(m, slot, out->dim[1]);
 }
@@ -279,7 +285,8 @@ static bool layout_elementwise(Make *m, FlatLower *l)
         any = any || (layout_twin(m->p, slot) && !m->p->slot[slot].known);
     }
     for (size_t i = 0; any && i < COUNT(from); i++)
-        if (from[i] && (use[i] = operand_of(m, l, lower_slot(l, from[i]))) < 0) return false;
+        if (from[i] && (use[i] = operand_of(m, l, lower_slot(l, from[i]))) < 0)
+            return false;
     if (!any) return false;
     Twinned *t = twinned(l);
     for (size_t i = 0; i < COUNT(from); i++)
@@ -300,7 +307,8 @@ bool layout_call(Make *m, FlatLower *l)
 void layout_end(const FlatStep *s, const FlatRun *r, int64_t first, int64_t n, float *c)
 {
     const int64_t side = r->k->lanes;
-    for (int64_t i = 0; i < n; i += END_ROWS, first += END_ROWS * side, c += END_ROWS * side) {
+    for (int64_t i = 0; i < n;
+         i += END_ROWS, first += END_ROWS * side, c += END_ROWS * side) {
         const int64_t rows = n - i < END_ROWS ? n - i : END_ROWS;
         const ElemBlock b = { .first = first, .apart = side, .rows = rows, .cols = side };
         const ElemBlock line = { first, rows * side, 1, rows * side };

@@ -15,8 +15,8 @@ typedef struct {
 static int64_t lines_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* n positions of a line of a twin, from x on. */
-static void lines_of_twin(const LinesWork *w, int64_t block, int64_t y, int64_t x, int64_t n,
-                          float *to)
+static void lines_of_twin(const LinesWork *w, int64_t block, int64_t y, int64_t x,
+                          int64_t n, float *to)
 {
     const BlockLines *b = w->b;
     const int64_t line = (w->p.image * b->blocks + block) * b->w.in[1] + y;
@@ -32,8 +32,8 @@ static void lines_of_twin(const LinesWork *w, int64_t block, int64_t y, int64_t 
 }
 
 /* And from channels that are planes of their own. */
-static void lines_of_planes(const LinesWork *w, int64_t block, int64_t y, int64_t x, int64_t n,
-                            float *to, float *room)
+static void lines_of_planes(const LinesWork *w, int64_t block, int64_t y, int64_t x,
+                            int64_t n, float *to, float *room)
 {
     const BlockLines *b = w->b;
     const Kernels *k = w->r->k;
@@ -43,7 +43,8 @@ static void lines_of_planes(const LinesWork *w, int64_t block, int64_t y, int64_
     const char *from = flat_at(w->r, b->x_slot);
     if (rows < b->side) memset(to, 0, (size_t)(n * b->side) * sizeof *to);
     if (b->type == DT_FP32) {
-        k->turn(to, b->side, (const float *)(const void *)from + at, plane, rows, (size_t)n);
+        k->turn(to, b->side, (const float *)(const void *)from + at, plane, rows,
+                (size_t)n);
         return;
     }
     for (int64_t i = 0; i < rows; i++)
@@ -80,7 +81,8 @@ static void lines_part(void *ctx, int64_t part, int lane)
     const int64_t parts = (w->p.count + LINES - 1) / LINES, first = part % parts * LINES;
     const int64_t end = lines_least(first + LINES, w->p.count);
     float *room = w->p.room ? w->p.room : flat_lane(w->r, lane);
-    for (int64_t line = first; line < end; line++) lines_line(w, part / parts, line, room);
+    for (int64_t line = first; line < end; line++)
+        lines_line(w, part / parts, line, room);
 }
 
 void block_lines_lay(const BlockLines *b, const FlatRun *r, BlockPart p)
@@ -92,7 +94,9 @@ void block_lines_lay(const BlockLines *b, const FlatRun *r, BlockPart p)
 
 const float *block_lines(const BlockLines *b, const FlatRun *r, int64_t image)
 {
-    const BlockPart all = { image, 0, b->high, 0, b->broad, (float *)(void *)r->room, NULL };
+    const BlockPart all = {
+        image, 0, b->high, 0, b->broad, (float *)(void *)r->room, NULL
+    };
     if (!b->staged) {
         const int64_t plane = b->blocks * b->high * b->broad * b->side;
         return (const float *)(void *)flat_at(r, b->x_slot) + image * plane;

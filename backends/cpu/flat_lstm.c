@@ -34,7 +34,10 @@ typedef struct {
 } LstmRun;
 
 static int64_t lstm_least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t lstm_padded(int64_t n) { return (n + 2 * ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD; }
+static int64_t lstm_padded(int64_t n)
+{
+    return (n + 2 * ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+}
 
 /* Rows [0, n) by depth on the left times panels of weights, into rows of pre. */
 static void add_product(const LstmRun *u, Matrix left, int64_t n, int64_t depth,
@@ -64,7 +67,8 @@ static void add_product(const LstmRun *u, Matrix left, int64_t n, int64_t depth,
 static void lstm_cell(const LstmRun *u, const float *pre, float *h, float *c)
 {
     ElemFn *const *f = u->r->k->elem;
-    const size_t n = (size_t)u->g->r.hidden, all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    const size_t n = (size_t)u->g->r.hidden,
+                 all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
     for (int i = 0; i < 4; i++) {
         float *g = u->gate[i];
         const int64_t at = i * u->g->r.hidden;
@@ -153,7 +157,8 @@ static void lstm_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-static void *pack_weights(const FlatLower *l, const Lstm *g, const Tensor *w, int64_t depth)
+static void *pack_weights(const FlatLower *l, const Lstm *g, const Tensor *w,
+                          int64_t depth)
 {
     const Kernels *k = l->p->kernels;
     const int64_t n = g->r.gates * g->r.hidden;
@@ -161,7 +166,8 @@ static void *pack_weights(const FlatLower *l, const Lstm *g, const Tensor *w, in
     for (int64_t j = 0; j < g->wide; j += k->nr) {
         const Matrix m = matrix_at((Matrix){ w->data, w->dtype, depth, 1 }, j, 0);
         const int64_t cols = lstm_least(k->nr, n - j);
-        if (g->half) pack_panel_half(m, cols, depth, k->nr, (uint16_t *)(void *)to + j * depth);
+        if (g->half)
+            pack_panel_half(m, cols, depth, k->nr, (uint16_t *)(void *)to + j * depth);
         else pack_panel(k, m, cols, depth, k->nr, (float *)(void *)to + j * depth);
     }
     return to;

@@ -12,7 +12,8 @@ bool make_literal(Make *m, int slot)
     const SlotInfo *info = &m->p->plan->slot[slot];
     FlatSlot *s = &m->p->slot[slot];
     if (s->type || !info->lit) return true;
-    if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR) return false;
+    if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR)
+        return false;
     Tensor *t = flat_hold(m->p);
     if (!const_tensor(info->lit, &m->quiet, t)) return false;
     tensor_follow(m->p->owner, t);
@@ -247,7 +248,8 @@ static ElemProgram *new_program(Make *m, const FlatLower *l, size_t count)
 bool make_elementwise(Make *m, FlatLower *l)
 {
     size_t count;
-    if (!fast_of(l->s->op)->elem || !shape_count(&l->c->out[0]->shape, &count)) return false;
+    if (!fast_of(l->s->op)->elem || !shape_count(&l->c->out[0]->shape, &count))
+        return false;
     Joining j = { m, flat_joined(m, l->s, count) };
     if (j.step >= 0 && elem_add(l, m->p->step[j.step].elem, reg_of, &j)) {
         FlatStep *f = &m->p->step[j.step];

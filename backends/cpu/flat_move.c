@@ -42,16 +42,17 @@ static void move_turn(const Copy *c, char *dst, const char *src)
     const int64_t rows = c->dim[r - 2], cols = c->dim[r - 1], to = c->to[r - 2],
                   from = c->from[r - 1];
     if (c->size == 1)
-        turn1((uint8_t *)(void *)dst, (const uint8_t *)(const void *)src, rows, cols, to, from);
+        turn1((uint8_t *)(void *)dst, (const uint8_t *)(const void *)src, rows, cols, to,
+              from);
     else if (c->size == 2)
-        turn2((uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols, to,
-              from);
+        turn2((uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols,
+              to, from);
     else if (c->size == 4)
-        turn4((uint32_t *)(void *)dst, (const uint32_t *)(const void *)src, rows, cols, to,
-              from);
+        turn4((uint32_t *)(void *)dst, (const uint32_t *)(const void *)src, rows, cols,
+              to, from);
     else
-        turn8((uint64_t *)(void *)dst, (const uint64_t *)(const void *)src, rows, cols, to,
-              from);
+        turn8((uint64_t *)(void *)dst, (const uint64_t *)(const void *)src, rows, cols,
+              to, from);
 }
 
 static void line_of(const Copy *c, char *dst, const char *src)
@@ -63,7 +64,8 @@ static void line_of(const Copy *c, char *dst, const char *src)
         return;
     }
     for (int64_t i = 0; i < n; i++)
-        memcpy(dst + i * to * (int64_t)c->size, src + i * from * (int64_t)c->size, c->size);
+        memcpy(dst + i * to * (int64_t)c->size, src + i * from * (int64_t)c->size,
+               c->size);
 }
 
 /* The last two dimensions are a matrix turned over: read along one, written along the other. */
@@ -160,7 +162,8 @@ static void note_turned(FlatLower *l, const Copy *c, int rank)
     int64_t perm[MAX_RANK], *stride = NEW_ARRAY(&l->p->arena, rank + 1, int64_t);
     call_ints(l->c, P_perm, perm, MAX_RANK);
     for (int i = 0; i < rank; i++)
-        stride[i] = x->turned ? x->turned[perm[i] < 0 ? perm[i] + rank : perm[i]] : c->from[i];
+        stride[i] = x->turned ? x->turned[perm[i] < 0 ? perm[i] + rank : perm[i]]
+                              : c->from[i];
     y->turned = stride;
     y->turned_of = x->turned ? x->turned_of : c->src;
 }
@@ -188,8 +191,10 @@ static bool sliced_by_index(FlatLower *l, Copy *c)
     if (!lower_known(l, P_begin) || call_ints(l->c, P_begin, begin, MAX_RANK) != x->rank
         || !call_ints_or(l->c, P_stride, x->rank, 1, by))
         return false;
-    if (call_has(l->c, P_begin_mask)) call_bools(l->c, P_begin_mask, from_start, MAX_RANK);
-    if (call_has(l->c, P_squeeze_mask)) call_bools(l->c, P_squeeze_mask, dropped, MAX_RANK);
+    if (call_has(l->c, P_begin_mask))
+        call_bools(l->c, P_begin_mask, from_start, MAX_RANK);
+    if (call_has(l->c, P_squeeze_mask))
+        call_bools(l->c, P_squeeze_mask, dropped, MAX_RANK);
     shape_strides(x, stride);
     for (int i = 0; i < x->rank; i++) {
         if (by[i] != 1 || dropped[i]) return false;

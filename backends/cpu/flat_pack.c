@@ -55,7 +55,8 @@ static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, in
     }
 }
 
-void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to)
+void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
+                float *to)
 {
     if (a.rows == 1) pack_along(k, a, n, depth, width, to);
     else pack_across(k, a, n, depth, width, to);
@@ -89,7 +90,8 @@ int64_t pack_apart(const Kernels *k, int64_t n)
     return apart;
 }
 
-void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart, float *to)
+void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart,
+               float *to)
 {
     for (int64_t i = 0; i < n; i++, to += apart) {
         const float *row = row_of(k, a, i, 0, (size_t)depth, to);

@@ -27,25 +27,30 @@ static inline Matrix matrix_at(Matrix m, int64_t i, int64_t j)
 }
 
 /* Rows [0, n) by depth of a as one panel of `width` columns; fp32. */
-void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to);
+void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
+                float *to);
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
 /* Whether the left side's rows are read as they lie, where there are so many and their
  * elements lie `cols` apart: a few are packed, and each has its sum in parts. */
-static inline bool pack_is_straight(int64_t m, int64_t cols) { return cols == 1 && m > 4; }
+static inline bool pack_is_straight(int64_t m, int64_t cols)
+{
+    return cols == 1 && m > 4;
+}
 /* Whether rows so far apart would drive each other out of a cache while a tile reads them. */
 bool pack_crowds(const Kernels *k, int64_t apart);
 /* How far apart copies of rows of n elements are to lie. */
 int64_t pack_apart(const Kernels *k, int64_t n);
 /* Rows [0, n) by depth of a as they are, `apart` apart; fp32. */
-void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart, float *to);
+void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart,
+               float *to);
 /* A product of matrices as a step (flat_gemm.c). */
 typedef struct {
     int64_t batch, m, n, k;
     int a_slot, b_slot;   /* of what a run makes; -1: known */
     Matrix a, b;          /* data of what is known; else of the slot */
     int64_t *a_at, *b_at; /* by batch: elements from there */
-    const void *packed;   /* b in panels of all of k; NULL: it is packed by who needs it */
+    const void *packed; /* b in panels of all of k; NULL: it is packed by who needs it */
     bool half;
     bool straight;         /* rows of a are read as they lie, */
     bool copied;           /* once they are floats at good distances */
@@ -59,7 +64,10 @@ const Gemm *gemm_of(const FlatStep *s);
  * (flat_attention.c); false: it is not. */
 bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g);
 
-static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1) / width; }
+static inline int64_t pack_panels(int64_t n, int width)
+{
+    return (n + width - 1) / width;
+}
 
 /* ---- windows (flat_window.c) ------------------------------------------------------------- */
 
@@ -72,11 +80,12 @@ static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1)
 
 typedef struct {
     Window w;
-    int64_t phases[MAX_SPATIAL]; /* planes: what is left over by the stride, where it matters */
-    int64_t size[MAX_SPATIAL];   /* of a plane */
-    int64_t plane, channel;      /* elements */
-    int64_t span;                /* positions that are computed */
-    int64_t *off;                /* by tap */
+    int64_t phases
+        [MAX_SPATIAL]; /* planes: what is left over by the stride, where it matters */
+    int64_t size[MAX_SPATIAL]; /* of a plane */
+    int64_t plane, channel;    /* elements */
+    int64_t span;              /* positions that are computed */
+    int64_t *off;              /* by tap */
     int taps;
     bool direct; /* x itself is laid out so */
 } Staged;

@@ -24,7 +24,8 @@ static void live_in(FlatPlan *p, int i)
     for (int k = 0; k < s->nwrite; k++) live_at(p, s->write[k], i);
     for (int k = 0; s->elem && k < s->elem->nin; k++)
         if (s->elem->in[k].slot >= 0) live_at(p, s->elem->in[k].slot, i);
-    for (int k = 0; s->elem && k < s->elem->nout; k++) live_at(p, s->elem->out[k].slot, i);
+    for (int k = 0; s->elem && k < s->elem->nout; k++)
+        live_at(p, s->elem->out[k].slot, i);
 }
 
 /* What was made before a loop is read in it again in its next turn. */
@@ -32,7 +33,8 @@ static void place_outlive(FlatPlan *p, const FlatLoop *l)
 {
     for (int i = 0; i < p->nslot; i++) {
         FlatSlot *s = &p->slot[i];
-        if (s->first < l->first && s->last >= l->first && s->last < l->end) s->last = l->end;
+        if (s->first < l->first && s->last >= l->first && s->last < l->end)
+            s->last = l->end;
     }
 }
 
@@ -94,7 +96,8 @@ void flat_place(FlatPlan *p)
     int count = 0;
     for (int i = 0; i < p->nstep; i++) live_in(p, i);
     for (int i = 0; i < p->nloop; i++) place_outlive(p, &p->loop[i]);
-    for (int i = 0; i < n && !p->how.fused; i++) p->slot[i].last = p->nstep; /* all are shown */
+    for (int i = 0; i < n && !p->how.fused; i++)
+        p->slot[i].last = p->nstep; /* all are shown */
     place_results(p);
     for (int i = 0; i < n; i++)
         if (p->slot[i].kind == ROOT_ARENA && p->slot[i].first <= p->slot[i].last)

@@ -67,8 +67,8 @@ typedef struct {
 static const float *columns_at(const Columns *c, int64_t row)
 {
     const Rows *g = c->w->g;
-    const float *x = flat_row(c->w->r, g->x_slot, g->type, c->first + row * g->inner, c->n,
-                              c->x);
+    const float *x = flat_row(c->w->r, g->x_slot, g->type, c->first + row * g->inner,
+                              c->n, c->x);
     if (x != c->x) memcpy(c->x, x, c->n * sizeof *x);
     return c->x;
 }
@@ -117,7 +117,8 @@ static void norm_columns(const Columns *c, float *mean, float *root)
         f[ELEM_sub](c->x, c->x, mean, NULL, 0, 0, c->padded);
         w->r->k->fold[ROW_SQUARES](root, c->x, c->n);
     }
-    for (size_t i = 0; i < c->padded; i++) root[i] = sqrtf(root[i] / (float)g->n + g->eps);
+    for (size_t i = 0; i < c->padded; i++)
+        root[i] = sqrtf(root[i] / (float)g->n + g->eps);
     for (int64_t r = 0; r < g->n; r++) {
         columns_at(c, r);
         f[ELEM_standard](c->x, c->x, mean, root, 0, 0, c->padded);
@@ -159,7 +160,8 @@ static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
     enum { GRAIN = 1 << 14 };
     g->x_slot = lower_slot(l, P_x);
     g->type = call_dtype(l->c, P_x);
-    if (!dtype_fast(g->type) || l->p->slot[g->x_slot].known || !g->n || !g->outer || !g->inner)
+    if (!dtype_fast(g->type) || l->p->slot[g->x_slot].known || !g->n || !g->outer
+        || !g->inner)
         return false;
     g->grain = GRAIN / g->n ? GRAIN / g->n : 1;
     g->parts = g->inner == 1 ? (g->outer + g->grain - 1) / g->grain
@@ -171,7 +173,8 @@ static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
     s->how = how;
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = g->x_slot;
-    const int64_t row = g->n + 2 * ELEM_PAD + g->grain, columns = 3 * (COLUMNS + ELEM_PAD);
+    const int64_t row = g->n + 2 * ELEM_PAD + g->grain,
+                  columns = 3 * (COLUMNS + ELEM_PAD);
     s->lane_room = (size_t)(g->inner == 1 ? row : columns) * sizeof(float);
     return true;
 }
@@ -241,7 +244,8 @@ bool lower_reduce(FlatLower *l, FlatStep *s)
          : kind == OP_reduce_l1_norm                                 ? ROW_ABS
          : kind == OP_reduce_l2_norm || kind == OP_reduce_sum_square ? ROW_SQUARES
                                                                      : ROW_SUM;
-    if (!call_axes_or_all(l->c, P_axes, x->rank, in) || !split_at(x, in, &g)) return false;
+    if (!call_axes_or_all(l->c, P_axes, x->rank, in) || !split_at(x, in, &g))
+        return false;
     if (kind == OP_reduce_mean) g.by = 1 / (float)g.n;
     return rows_finish(l, s, &g, "reduce");
 }

@@ -91,7 +91,8 @@ static void transposed_multiply(const TurnedWork *w, const float *weight, int64_
                                      .rows = (int)transposed_least(k->mr, rows - i),
                                      .add = l > 0,
                                      .a = weight + i * c->gin + l * k->mr,
-                                     .b = w->x + (group * c->gin + l) * w->line + first + j,
+                                     .b = w->x + (group * c->gin + l) * w->line + first
+                                        + j,
                                      .ldb = w->line,
                                      .c = sums + i * COLUMNS + j,
                                      .ldc = COLUMNS };
@@ -109,8 +110,8 @@ static void turned_part(void *ctx, int64_t part, int lane)
     memset(planes, 0, (size_t)(channels * c->plane) * sizeof *planes);
     for (int64_t p = 0; p < c->in; p += COLUMNS) {
         const int64_t n = transposed_least(COLUMNS, c->in - p);
-        transposed_multiply(w, c->weight + part * c->part_room, group, channels * c->taps, p, n,
-                            sums);
+        transposed_multiply(w, c->weight + part * c->part_room, group, channels * c->taps,
+                            p, n, sums);
         add_taps(c, channels, p, n, sums, planes);
     }
     for (int64_t i = 0; i < channels; i++)
@@ -176,7 +177,8 @@ bool lower_conv_transpose(FlatLower *l, FlatStep *s)
         return false;
     c.plane = (c.out + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
     c.channels = transposed_least((PANELS * k->mr + c.taps - 1) / c.taps, c.gout);
-    if (c.channels * c.plane > PLANES) c.channels = PLANES / c.plane ? PLANES / c.plane : 1;
+    if (c.channels * c.plane > PLANES)
+        c.channels = PLANES / c.plane ? PLANES / c.plane : 1;
     c.cparts = (c.gout + c.channels - 1) / c.channels;
     pack_weights(l, &c, weight);
     Turned *kept = NEW(&l->p->arena, Turned);

@@ -40,7 +40,8 @@ void stage_init(Staged *g, const Window *w, Arena *a)
     int64_t tap[MAX_SPATIAL], n = 0;
     for (tap[0] = 0; tap[0] < w->kernel[0]; tap[0]++)
         for (tap[1] = 0; tap[1] < w->kernel[1]; tap[1]++)
-            for (tap[2] = 0; tap[2] < w->kernel[2]; tap[2]++) g->off[n++] = tap_place(g, tap);
+            for (tap[2] = 0; tap[2] < w->kernel[2]; tap[2]++)
+                g->off[n++] = tap_place(g, tap);
 }
 
 /* Whether a line with its padding is made first, and then split by what the stride leaves
@@ -115,8 +116,10 @@ void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, fl
                     const int64_t from = (i0 * w->in[1] + i1) * w->in[2];
                     const float *src = in ? line : NULL;
                     if (in && t == DT_FP32) src = (const float *)x + from;
-                    else if (in) k->widen(line, (const uint16_t *)x + from, (size_t)w->in[2]);
-                    float *dst = to + (p[0] * g->phases[1] + p[1]) * g->phases[2] * g->plane
+                    else if (in)
+                        k->widen(line, (const uint16_t *)x + from, (size_t)w->in[2]);
+                    float *dst = to
+                               + (p[0] * g->phases[1] + p[1]) * g->phases[2] * g->plane
                                + (at[0] * g->size[1] + at[1]) * g->size[2];
                     if (whole) stage_row_whole(g, src, rest, dst);
                     else if (split) stage_row_split(g, k, src, rest, dst, padded);
@@ -148,7 +151,8 @@ int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t
     const int64_t *out = g->w.out, end = first + n;
     int64_t kept = 0;
     *at = first;
-    if (g->size[1] == out[1] && g->size[2] == out[2]) return n; /* there is nothing between */
+    if (g->size[1] == out[1] && g->size[2] == out[2])
+        return n; /* there is nothing between */
     *at = -1;
     for (int64_t p = first; p < end;) {
         const int64_t line = p / g->size[2], i2 = p % g->size[2];
@@ -157,7 +161,8 @@ int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t
         if (i1 < out[1] && i2 < out[2]) {
             int64_t m = out[2] - i2 < end - p ? out[2] - i2 : end - p;
             if (*at < 0) *at = (i0 * out[1] + i1) * out[2] + i2;
-            if (kept != p - first) memmove(v + kept, v + (p - first), (size_t)m * sizeof *v);
+            if (kept != p - first)
+                memmove(v + kept, v + (p - first), (size_t)m * sizeof *v);
             kept += m;
         }
         p = next;

@@ -42,7 +42,8 @@ typedef struct {
     const FlatStep *s;
     const FlatRun *r;
     const Wino *c;
-    int64_t image, first, lines, left, tiles; /* under way: lines of tiles, and tiles of each */
+    int64_t image, first, lines, left,
+        tiles; /* under way: lines of tiles, and tiles of each */
     float *x, *v;
     float *own; /* a lane's scratch, where the group is its own; NULL: it is not */
 } WinoWork;
@@ -79,7 +80,8 @@ static const float *tile_at(const WinoWork *w, int64_t block, int64_t line, int6
             const int64_t y = top + i, z = left + j;
             const bool there = y >= 0 && y < in[1] && z >= 0 && z < in[2];
             float *to = patch + (6 * i + j) * side;
-            if (there) memcpy(to, plane + (y * in[2] + z) * side, (size_t)side * sizeof *to);
+            if (there)
+                memcpy(to, plane + (y * in[2] + z) * side, (size_t)side * sizeof *to);
             else memset(to, 0, (size_t)side * sizeof *to);
         }
     return patch;
@@ -106,7 +108,8 @@ static void wino_multiply(const WinoWork *w, int64_t panel, int64_t line, float 
 {
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
-    const int64_t tiles = w->tiles, each = pack_panels(tiles, (int)pack_panels(tiles, k->mr));
+    const int64_t tiles = w->tiles,
+                  each = pack_panels(tiles, (int)pack_panels(tiles, k->mr));
     RunTile t = { .runs = 1,
                   .apart = c->apart,
                   .narrow = c->cout - panel * k->nr <= k->lanes,
@@ -137,7 +140,8 @@ static void wino_plain(const WinoWork *w, int64_t channel, int64_t line, int64_t
     const int64_t n = wino_least(lanes, c->cout - channel);
     WinoPatch patch;
     for (int64_t at = 0; at < SIDE * SIDE; at++)
-        for (int64_t o = 0; o < lanes; o++) to[at / SIDE * apart + at % SIDE * lanes + o] = 0;
+        for (int64_t o = 0; o < lanes; o++)
+            to[at / SIDE * apart + at % SIDE * lanes + o] = 0;
     for (int64_t i = 0; i < c->x.cin; i++) {
         int64_t broad;
         const float *x = tile_at(w, i / side, line, tile, patch, &broad) + i % side;
@@ -147,7 +151,8 @@ static void wino_plain(const WinoWork *w, int64_t channel, int64_t line, int64_t
             for (int64_t at = 0; at < SIDE * SIDE; at++)
                 for (int t = 0; t < 9; t++)
                     to[at / SIDE * apart + at % SIDE * lanes + o] +=
-                        g[t] * x[(at / SIDE + t / 3) * broad + (at % SIDE + t % 3) * side];
+                        g[t]
+                        * x[(at / SIDE + t / 3) * broad + (at % SIDE + t % 3) * side];
         }
     }
 }
@@ -168,15 +173,18 @@ static void wino_lines(const WinoWork *w, int64_t block, int64_t line, const flo
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
     const int64_t top = (w->first + line) * SIDE, high = wino_least(SIDE, c->high - top);
-    const ElemBlock b = { wino_element(w, block, top, w->left * SIDE), k->lanes, 1, k->lanes };
+    const ElemBlock b = { wino_element(w, block, top, w->left * SIDE), k->lanes, 1,
+                          k->lanes };
     EndRoom room;
     SumsEnd e;
     const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && !e.row;
     for (int64_t t = 0; t < w->tiles; t++) {
-        const int64_t left = (w->left + t) * SIDE, wide = wino_least(SIDE, c->wide - left);
-        WinoTile tile = {
-            .m = sums + t * k->nr, .step = w->tiles * k->nr, .to = made, .line = SIDE * k->lanes
-        };
+        const int64_t left = (w->left + t) * SIDE,
+                      wide = wino_least(SIDE, c->wide - left);
+        WinoTile tile = { .m = sums + t * k->nr,
+                          .step = w->tiles * k->nr,
+                          .to = made,
+                          .line = SIDE * k->lanes };
         const bool at_once = plain && high == SIDE && wide == SIDE;
         SumsEnd here;
         if (at_once) {
@@ -251,15 +259,16 @@ static void wino_run(const FlatStep *s, FlatRun *r)
 
 /* Of one panel: the channels of the result from `first` on, `n` of them, side by side in a
  * vector; to is where they belong among the panel's columns. */
-static void wino_columns(const Wino *c, const Kernels *k, int64_t first, int64_t n, float *to)
+static void wino_columns(const Wino *c, const Kernels *k, int64_t first, int64_t n,
+                         float *to)
 {
     enum { SOME = 64, TAPS = 9 };
     float rows[WIDEST * SOME * TAPS / 2], turned[SOME * TAPS * WIDEST / 2];
     for (int64_t i = 0; i < c->x.cin; i += SOME) {
         const int64_t channels = wino_least(SOME, c->x.cin - i), taps = channels * TAPS;
         for (int64_t o = 0; o < n; o++)
-            flat_floats(c->given, (size_t)(((first + o) * c->x.cin + i) * TAPS), (size_t)taps,
-                        rows + o * taps);
+            flat_floats(c->given, (size_t)(((first + o) * c->x.cin + i) * TAPS),
+                        (size_t)taps, rows + o * taps);
         if (n < k->lanes) memset(turned, 0, (size_t)(taps * k->lanes) * sizeof *turned);
         k->turn(turned, k->lanes, rows, taps, n, (size_t)taps);
         for (int64_t l = 0; l < channels; l++)
@@ -275,7 +284,8 @@ static void wino_weights(FlatLower *l, Wino *c)
     float *to = flat_big(l->p, (size_t)(c->panels * each) * sizeof *to);
     for (int64_t q = 0; q < c->panels; q++)
         for (int64_t j = 0; j < k->nr; j += k->lanes) {
-            const int64_t first = q * k->nr + j, left = wino_least(k->lanes, c->cout - first);
+            const int64_t first = q * k->nr + j,
+                          left = wino_least(k->lanes, c->cout - first);
             wino_columns(c, k, first, left > 0 ? left : 0, to + q * each + j);
         }
     c->weight = to;
@@ -304,7 +314,8 @@ static Wino wino_of(const FlatLower *l, const Conv *v)
     c.acrosses = pack_panels(c.wide_tiles, (int)c.tiles);
     const int64_t numbers = NUMBERS * c.tiles * c.apart;
     const int64_t line = c.depth * (c.tiles * SIDE + 2);
-    const int64_t each = (numbers + (c.x.staged ? SIDE * line : 0)) * (int64_t)sizeof(float);
+    const int64_t each = (numbers + (c.x.staged ? SIDE * line : 0))
+                       * (int64_t)sizeof(float);
     const int64_t most = ROOM / each ? wino_least(ROOM / each, c.high_tiles) : 1;
     c.lines = pack_panels(c.high_tiles, (int)pack_panels(c.high_tiles, (int)most));
     c.groups = c.acrosses * pack_panels(c.high_tiles, (int)c.lines);
@@ -323,7 +334,8 @@ bool wino_suits(const FlatLower *l, const Conv *v)
         if (w->stride[i] != 1 || w->dilation[i] != 1 || w->kernel[i] != 3) return false;
     if (l->p->how.exact || !direct_suits(l, v)) return false;
     const Wino c = wino_of(l, v);
-    const double tiles = (double)(c.high_tiles * c.wide_tiles), numbers = NUMBERS, byte = BYTE;
+    const double tiles = (double)(c.high_tiles * c.wide_tiles), numbers = NUMBERS,
+                 byte = BYTE;
     const double wide = (double)(c.panels * l->p->kernels->nr), deep = (double)c.depth;
     const double products = numbers * tiles * deep * wide;
     const double reading = byte * 4 * numbers * deep * wide * (double)c.groups;

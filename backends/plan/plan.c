@@ -127,7 +127,8 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
     b->step = NEW_ARRAY(p->arena, count + 1, Step);
     b->first = p->nslot;
     b->param = NEW_ARRAY(p->arena, block->nparam + 1, int);
-    for (int i = 0; i < block->nparam; i++) b->param[i] = slot_define(p, b, block->param[i]);
+    for (int i = 0; i < block->nparam; i++)
+        b->param[i] = slot_define(p, b, block->param[i]);
     for (const Op *op = block->first; op; op = op->next)
         if (op->kind == OP_const) slot_define(p, b, op->out[0]);
         else if (!make_step(p, b, op, depth, d)) return false;
@@ -145,7 +146,8 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
 
 static bool is_dropped(const SlotInfo *s)
 {
-    return !s->lit && !s->constant && s->owner && s->last >= 0 && s->last < s->owner->nstep;
+    return !s->lit && !s->constant && s->owner && s->last >= 0
+        && s->last < s->owner->nstep;
 }
 
 static void place_drops(Plan *p)

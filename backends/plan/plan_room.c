@@ -17,8 +17,8 @@ static size_t slot_bytes(const Room *r, int slot)
 static bool too_large(const Room *r, const Op *op, const Value *v, size_t bytes)
 {
     Arena a = { 0 };
-    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu", op_name(op),
-              v->name, type_text(&a, v->type), bytes, r->most);
+    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu",
+              op_name(op), v->name, type_text(&a, v->type), bytes, r->most);
     arena_free(&a);
     return false;
 }

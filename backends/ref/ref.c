@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM_FIRST = 8 << 10 }; /* bytes that an op has without asking the system for any */
+enum {
+    ROOM_FIRST = 8 << 10
+}; /* bytes that an op has without asking the system for any */
 
 const Plan *ref_plan(const Program *p) { return &((const Ref *)p)->plan; }
 
@@ -18,8 +20,9 @@ static bool check_op(void *ctx, const Op *op)
     const OpInfo *info = &ops[op->kind];
     if (op->kind == OP_const || info->eval || ref_is_special(op->kind)) return true;
     diag_error(d, op_loc(op),
-               info->flags & F_UNSUPPORTED ? "%s is read and printed, but cannot be run"
-                                           : "%s has no reference kernel yet: it cannot be run",
+               info->flags & F_UNSUPPORTED
+                   ? "%s is read and printed, but cannot be run"
+                   : "%s has no reference kernel yet: it cannot be run",
                op_name(op));
     return true;
 }
@@ -36,12 +39,14 @@ static bool check_weights(const Ref *r, Diag *d)
         if (!s->used || !w || !w->absent || m->missing) continue;
         for (int k = 0; k < i && !said; k++)
             said = r->plan.slot[k].used && r->plan.slot[k].lit
-                && r->plan.slot[k].lit->kind == CONST_BLOB && r->plan.slot[k].lit->file == w;
+                && r->plan.slot[k].lit->kind == CONST_BLOB
+                && r->plan.slot[k].lit->file == w;
         if (said) continue;
-        ok = diag_error(d, s->lit->loc,
-                        "the weight file %s is absent, and %s needs it; --missing-weights "
-                        "random or zero stands in for it",
-                        w->path, s->value->name ? s->value->name : "this op");
+        ok = diag_error(
+            d, s->lit->loc,
+            "the weight file %s is absent, and %s needs it; --missing-weights "
+            "random or zero stands in for it",
+            w->path, s->value->name ? s->value->name : "this op");
     }
     return ok;
 }
@@ -91,8 +96,8 @@ static Program *ref_compile(const Backend *self, const Module *m, const Func *f,
     r->base = (Program){ .module = m, .func = f };
     r->plan.arena = &r->arena;
     func_read(f, check_op, d);
-    if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
-        && check_weights(r, d) && make_states(r, d)) {
+    if (d->errors + d->fails == before && plan_make(&r->plan, f, d)
+        && plan_fits(&r->plan, d) && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
         r->room = (RefRoom){ mem_zero(ROOM_FIRST, 1), ROOM_FIRST };
         if (!r->room.at) mem_out(ROOM_FIRST);
@@ -115,7 +120,8 @@ static void bind_params(Ref *r, const Binding *in, int nin)
     int at = 0;
     for (int k = 0; k < nin; k++) {
         const int p = param_find(r->base.func, in[k].name, &at);
-        if (p >= 0) r->held[r->plan.body->param[p]] = (Held){ .t = in[k].value, .set = true };
+        if (p >= 0)
+            r->held[r->plan.body->param[p]] = (Held){ .t = in[k].value, .set = true };
     }
     for (int i = 0; i < r->nstate; i++)
         r->held[r->state_slot[i]] = (Held){ .t = r->state[i].value, .set = true };
@@ -181,7 +187,8 @@ static void ref_lean(Ref *r)
     mem_follow(r, least);
 }
 
-static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool ref_run(Program *p, Diag *d, const Binding *in, int nin,
+                    const RunOptions *opt)
 {
     Ref *r = (Ref *)p;
     const Block *b = p->func->body;
@@ -232,19 +239,22 @@ static void ref_reset(Program *p)
 {
     Ref *r = (Ref *)p;
     for (int i = 0; i < r->nstate; i++)
-        if (r->state[i].value.bytes) memset(r->state[i].value.data, 0, r->state[i].value.bytes);
+        if (r->state[i].value.bytes)
+            memset(r->state[i].value.data, 0, r->state[i].value.bytes);
     r->draws = 0;
     r->epoch++;
 }
 
-const Backend backend_ref = { .name = "ref",
-                              .doc = "the meaning of every op, one after the other; floats in "
-                                     "double",
-                              .target = &targets[TARGET_host],
-                              .compile = ref_compile,
-                              .run = ref_run,
-                              .results = ref_results,
-                              .states = ref_states,
-                              .reset = ref_reset,
-                              .free = ref_free,
-                              .take = ref_take };
+const Backend backend_ref = {
+    .name = "ref",
+    .doc = "the meaning of every op, one after the other; floats in "
+           "double",
+    .target = &targets[TARGET_host],
+    .compile = ref_compile,
+    .run = ref_run,
+    .results = ref_results,
+    .states = ref_states,
+    .reset = ref_reset,
+    .free = ref_free,
+    .take = ref_take
+};

@@ -21,8 +21,8 @@ void ref_release(Ref *r, Held *h)
 void ref_drop(Ref *r, Held *h)
 {
     const size_t bytes = h->t.bytes;
-    if (!h->set || !h->mine || !h->t.owned || h->t.is_list || r->hook.run || bytes > SPARE_ONE
-        || r->spare + bytes > SPARE_ALL) {
+    if (!h->set || !h->mine || !h->t.owned || h->t.is_list || r->hook.run
+        || bytes > SPARE_ONE || r->spare + bytes > SPARE_ALL) {
         if (h->set) ref_release(r, h);
         return;
     }
@@ -54,7 +54,8 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
         return diag_error(d, c->loc, "a value of this kind cannot be computed with");
     *out = (Tensor){ .is_list = true };
     out->item = mem_zero((size_t)c->nelem + 1, sizeof *out->item);
-    if (!out->item) return diag_fail(d, "no memory for a list of %lld", (long long)c->nelem);
+    if (!out->item)
+        return diag_fail(d, "no memory for a list of %lld", (long long)c->nelem);
     for (; out->nitem < c->nelem; out->nitem++) {
         Tensor view = { 0 }, *item = mem_zero(1, sizeof *item);
         const Const *e = c->elem[out->nitem];
@@ -82,12 +83,14 @@ const Tensor *ref_value(RefRun *run, int slot)
     const SlotInfo *s = &run->ref->plan.slot[slot];
     if (h->set) return &h->t;
     if (s->decoder) return ref_decode(run, s->decoder) ? &h->t : NULL;
-    if (!s->lit) bug("%s has no value", s->value->name ? s->value->name : "(an inline value)");
+    if (!s->lit)
+        bug("%s has no value", s->value->name ? s->value->name : "(an inline value)");
     bool ok = s->lit->kind == CONST_GROUP ? load_group(run->diag, s->lit, &h->t)
                                           : const_tensor(s->lit, run->diag, &h->t);
     if (!ok) {
         if (s->value->name)
-            diag_note(run->diag, value_loc(s->value), "it is the value of %s", s->value->name);
+            diag_note(run->diag, value_loc(s->value), "it is the value of %s",
+                      s->value->name);
         return NULL;
     }
     h->set = true;
@@ -131,8 +134,10 @@ static bool ref_decode(RefRun *run, const Step *s)
     bool ok = ref_call(run, s);
     ref_pin(r, s, -1);
     run->decoding--;
-    if (run->opt->end) run->opt->end(run->opt->ctx, s->op, ok ? &r->held[s->out[0]].t : NULL);
-    for (int i = 0; ok && i < s->op->nout; i++) s->decoded->bytes += r->held[s->out[i]].t.bytes;
+    if (run->opt->end)
+        run->opt->end(run->opt->ctx, s->op, ok ? &r->held[s->out[0]].t : NULL);
+    for (int i = 0; ok && i < s->op->nout; i++)
+        s->decoded->bytes += r->held[s->out[i]].t.bytes;
     DecodedBytes *d = &r->decoded;
     d->now += s->decoded->bytes;
     if (d->peak < d->now) d->peak = d->now;

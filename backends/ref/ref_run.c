@@ -9,13 +9,15 @@ enum { ROOM_MOST = 16 << 20 }; /* bytes, once ops have asked for more than they 
 /* ---- ops -------------------------------------------------------------------------- */
 
 /* A value computed at run time must be of the type that the program declares for it. */
-static bool check_declared(RefRun *run, const Step *s, int i, const Tensor *t, Arena *scratch)
+static bool check_declared(RefRun *run, const Step *s, int i, const Tensor *t,
+                           Arena *scratch)
 {
     const Value *v = s->op->out[i];
     if (t->is_list || v->type->kind != TY_TENSOR) return true;
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return true;
-    return diag_error(run->diag, op_loc(s->op), "%s is declared %s, but %s resulted in %s",
-                      v->name, type_text(scratch, v->type), op_name(s->op),
+    return diag_error(run->diag, op_loc(s->op),
+                      "%s is declared %s, but %s resulted in %s", v->name,
+                      type_text(scratch, v->type), op_name(s->op),
                       type_text(scratch, type_tensor(scratch, t->dtype, t->shape)));
 }
 
@@ -50,7 +52,8 @@ static bool set_args(RefRun *run, const Step *s, Call *c)
     return true;
 }
 
-static bool call_with(RefRun *run, const Step *s, Arena *scratch, Arena *rough, Tensor *res)
+static bool call_with(RefRun *run, const Step *s, Arena *scratch, Arena *rough,
+                      Tensor *res)
 {
     Ref *r = run->ref;
     const OpInfo *info = &ops[s->op->kind];
@@ -73,8 +76,9 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Arena *rough, 
         return false;
     }
     bool ok = c->nout == s->op->nout
-           || diag_error(run->diag, op_loc(s->op), "%s resulted in %d values; %d are named",
-                         op_name(s->op), c->nout, s->op->nout);
+           || diag_error(run->diag, op_loc(s->op),
+                         "%s resulted in %d values; %d are named", op_name(s->op),
+                         c->nout, s->op->nout);
     for (int i = 0; i < c->nout; i++)
         if (ok) ok = ref_store(run, s, i, &res[i], scratch);
         else tensor_free(&res[i]);
@@ -143,7 +147,8 @@ static bool run_read_state(RefRun *run, const Step *s, Arena *scratch)
 {
     Tensor t;
     const Tensor *state = ref_value(run, step_slot(s, P_input));
-    return state && tensor_copy(&t, run->diag, state) && ref_store(run, s, 0, &t, scratch);
+    return state && tensor_copy(&t, run->diag, state)
+        && ref_store(run, s, 0, &t, scratch);
 }
 
 static bool run_write_state(RefRun *run, const Step *s, Arena *scratch)
@@ -152,10 +157,10 @@ static bool run_write_state(RefRun *run, const Step *s, Arena *scratch)
     const Tensor *data = ref_value(run, step_slot(s, P_data));
     if (!state || !data) return false;
     if (state->dtype != data->dtype || !shape_equal(&state->shape, &data->shape))
-        return diag_error(run->diag, op_loc(s->op), "%s: the state holds %s %s, data is %s %s",
-                          op_name(s->op), dtypes[state->dtype].name,
-                          shape_text(scratch, &state->shape), dtypes[data->dtype].name,
-                          shape_text(scratch, &data->shape));
+        return diag_error(run->diag, op_loc(s->op),
+                          "%s: the state holds %s %s, data is %s %s", op_name(s->op),
+                          dtypes[state->dtype].name, shape_text(scratch, &state->shape),
+                          dtypes[data->dtype].name, shape_text(scratch, &data->shape));
     if (data->bytes) memcpy(state->data, data->data, data->bytes);
     return !s->op->nout || run_read_state(run, s, scratch);
 }
@@ -207,7 +212,8 @@ static bool loop_step(RefRun *run, const Steps *body, Held *var, int n, Arena *s
     bind_vars(run, body, var);
     bool ok = ref_steps(run, body);
     for (int i = 0; ok && i < n; i++) {
-        if (body->result[i] == body->param[i]) continue; /* this variable stays as it is */
+        if (body->result[i] == body->param[i])
+            continue; /* this variable stays as it is */
         ok = ref_take_result(run, body, i, &next[i].t);
         next[i].set = next[i].mine = ok;
     }
@@ -279,7 +285,8 @@ static bool run_step(RefRun *run, const Step *s)
     bool ok = special[s->op->kind] ? run_special(run, s) : ref_call(run, s);
     ref_pin(r, s, -1);
     if (run->opt->end)
-        run->opt->end(run->opt->ctx, s->op, ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
+        run->opt->end(run->opt->ctx, s->op,
+                      ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
     for (int i = 0; i < s->ndrop; i++) ref_drop(r, &r->held[s->drop[i]]);
     return ok;
 }

@@ -60,7 +60,8 @@ static void accept_refuse(Judge *j, const RuleBreak *b)
                    j->rules->target->name);
     if (j->broken <= MAX_NOTES)
         diag_note(j->diag, b->loc, "%s [%s: %s]%s", b->message, j->rules->target->name,
-                  b->rule->name, b->rule->effect == FX_CRASH ? "; its compiler crashes" : "");
+                  b->rule->name,
+                  b->rule->effect == FX_CRASH ? "; its compiler crashes" : "");
 }
 
 static void accept_spoil(Judge *j, const RuleBreak *b)

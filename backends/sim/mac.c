@@ -27,9 +27,15 @@ enum {
 #define FLOAT_INF 0x7f800000u
 
 static inline U4 mac_all(uint32_t v) { return (U4){ v, v, v, v }; }
-static inline U4 mac_choose(U4 mask, U4 yes, U4 no) { return (yes & mask) | (no & ~mask); }
+static inline U4 mac_choose(U4 mask, U4 yes, U4 no)
+{
+    return (yes & mask) | (no & ~mask);
+}
 /* Magnitudes of floats compare as their bits do; they are below 2^31. */
-static inline U4 mac_above(U4 a, uint32_t limit) { return (U4)((I4)a > (I4)mac_all(limit)); }
+static inline U4 mac_above(U4 a, uint32_t limit)
+{
+    return (U4)((I4)a > (I4)mac_all(limit));
+}
 
 /* A product as fp16 has it. Below the smallest normal number the step is 2^-24, which is the
  * step of fp32 between 1/2 and 1. */
@@ -37,7 +43,8 @@ static inline F4 half_of(const MacProducts *p, F4 v)
 {
     const F4 magic = { 0.75f, 0.75f, 0.75f, 0.75f };
     U4 u = (U4)v, mag = u & ~mac_all(SIGN);
-    U4 r = (u + p->product.bias + ((u >> p->product.shift) & p->product.odd)) & p->product.mask;
+    U4 r = (u + p->product.bias + ((u >> p->product.shift) & p->product.odd))
+         & p->product.mask;
     r = mac_choose(mac_above(r & ~mac_all(SIGN), p->big),
                    (u & mac_all(SIGN)) | mac_all(FLOAT_INF), r);
     U4 small = ~mac_above(mag, p->tiny) & mac_all(p->tiny ? UINT32_MAX : 0);
@@ -53,7 +60,8 @@ static inline F4 partial_of(const MacProducts *p, F4 v)
 }
 
 /* sum[0..STRIP) += a[0..k) times the packed strip b. */
-static void strip_sum(const MacProducts *p, int64_t k, const float *a, const float *b, F4 *sum)
+static void strip_sum(const MacProducts *p, int64_t k, const float *a, const float *b,
+                      F4 *sum)
 {
     for (int64_t l = 0; l < k; l += p->lanes) {
         F4 s[STRIP / WIDTH] = { { 0 } };
@@ -69,8 +77,8 @@ static void strip_sum(const MacProducts *p, int64_t k, const float *a, const flo
         for (int j = 0; j < STRIP / WIDTH; j++) {
             sum[j] += s[j];
             U4 over = mac_above((U4)sum[j] & ~mac_all(SIGN), p->limit);
-            sum[j] = (F4)mac_choose(over, ((U4)sum[j] & mac_all(SIGN)) | mac_all(FLOAT_INF),
-                                    (U4)sum[j]);
+            sum[j] = (F4)mac_choose(
+                over, ((U4)sum[j] & mac_all(SIGN)) | mac_all(FLOAT_INF), (U4)sum[j]);
         }
     }
 }
@@ -93,18 +101,21 @@ static void mac_tile(const MacProducts *p, int64_t n, int64_t k, const double *a
     for (int64_t j = 0; j < n; j++) c[j] = (double)out[j];
 }
 
-static void mac_gemm(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
-                     int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc)
+static void mac_gemm(const Products *how, int64_t m, int64_t n, int64_t k,
+                     const double *a, int64_t lda, const double *b, int64_t ldb,
+                     double *c, int64_t ldc)
 {
     const MacProducts *p = (const MacProducts *)how;
     float pack[DEPTH * STRIP];
     for (int64_t l = 0; l < k; l += DEPTH)
         for (int64_t j = 0; j < n; j += STRIP) {
-            int64_t depth = k - l < DEPTH ? k - l : DEPTH, cols = n - j < STRIP ? n - j : STRIP;
+            int64_t depth = k - l < DEPTH ? k - l : DEPTH,
+                    cols = n - j < STRIP ? n - j : STRIP;
             for (int64_t i = 0; i < depth; i++)
                 for (int64_t x = 0; x < STRIP; x++)
-                    pack[i * STRIP + x] = x < cols ? mac_operand(p, b[(l + i) * ldb + j + x])
-                                                   : 0;
+                    pack[i * STRIP + x] = x < cols
+                                            ? mac_operand(p, b[(l + i) * ldb + j + x])
+                                            : 0;
             for (int64_t i = 0; i < m; i++)
                 mac_tile(p, cols, depth, a + i * lda + l, pack, c + i * ldc + j);
         }
@@ -142,5 +153,6 @@ void mac_init(MacProducts *p, const Numbers *n)
     p->flush = n->v[NUM_mac_flush] != 0 ? 0x1p-14 : 0;
     p->keep = p->flush > 0 ? 0 : UINT32_MAX;
     p->not_nan = n->v[NUM_invalid_to_zero] != 0 ? UINT32_MAX : 0;
-    if (n->v[NUM_mac_overflow_partial] != 0) p->limit = bits_of(n->v[NUM_mac_overflow_at]) - 1;
+    if (n->v[NUM_mac_overflow_partial] != 0)
+        p->limit = bits_of(n->v[NUM_mac_overflow_at]) - 1;
 }

@@ -13,7 +13,7 @@ typedef struct {
     SimEngine engine;
     Program *inner;  /* of ref, with engine_call as its hook */
     Binding *result; /* its own tensors, except where `lent` */
-    bool *lent;      /* a list, or a type that has no surface: the inner program's tensor */
+    bool *lent; /* a list, or a type that has no surface: the inner program's tensor */
     int nresult;
 } Sim;
 
@@ -109,7 +109,8 @@ static bool give_results(Sim *s, Diag *d)
     return ok;
 }
 
-static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool sim_run(Program *p, Diag *d, const Binding *in, int nin,
+                    const RunOptions *opt)
 {
     Sim *s = (Sim *)p;
     Arena scratch = { 0 };
@@ -221,4 +222,7 @@ static const Backend engines[] = {
 #include "chip_names.def"
 };
 
-const Backend *sim_at(int chip) { return chip < (int)COUNT(engines) ? &engines[chip] : NULL; }
+const Backend *sim_at(int chip)
+{
+    return chip < (int)COUNT(engines) ? &engines[chip] : NULL;
+}

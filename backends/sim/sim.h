@@ -57,8 +57,9 @@ void mac_init(MacProducts *p, const Numbers *n);
 
 enum { KNOTS = 33 };
 typedef struct {
-    int op;                                  /* index into ops[] */
-    double x[KNOTS], y[KNOTS], below, above; /* values outside of the knots; NAN: that of f */
+    int op; /* index into ops[] */
+    double x[KNOTS], y[KNOTS], below,
+        above; /* values outside of the knots; NAN: that of f */
     double at_zero, error_max;
     double (*f)(double);
 } Table;
@@ -80,7 +81,8 @@ typedef struct {
 /* The engine of one program; `spoiled` has the ops that, by a rule, are computed wrongly. */
 typedef struct {
     Numbers numbers;
-    MacProducts mac, single; /* single: for convolutions with one product for each element */
+    MacProducts mac,
+        single; /* single: for convolutions with one product for each element */
     Table table[TABLE_COUNT];
     Spoiled *spoiled;
     int nspoiled, cap;

@@ -53,7 +53,8 @@ static double fix_log(const SimEngine *e, const Table *t, double x, double y)
 static double fix_rsqrt(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return x >= 0 && x < sim_num(e, NUM_log_floor) ? 1 / sqrt(sim_num(e, NUM_log_floor)) : y;
+    return x >= 0 && x < sim_num(e, NUM_log_floor) ? 1 / sqrt(sim_num(e, NUM_log_floor))
+                                                   : y;
 }
 
 static double fix_softplus(const SimEngine *e, const Table *t, double x, double y)
@@ -111,7 +112,8 @@ static const Tensor *as_read(const SimEngine *e, Call *c, const Tensor *t, bool 
     const bool half = t->dtype == DT_FP16,
                no_nan = sim_num(e, NUM_nan_to_inf) != 0 && !sim_moves(c);
     const bool positive = divisor && sim_num(e, NUM_zero_divisor_positive) != 0;
-    if (half ? !(no_nan && has_nan(t)) && !positive : sim_num(e, NUM_half_only) == 0) return t;
+    if (half ? !(no_nan && has_nan(t)) && !positive : sim_num(e, NUM_half_only) == 0)
+        return t;
     double v[CHUNK];
     Tensor *to = NEW(c->arena, Tensor);
     *to = *t;
@@ -218,7 +220,8 @@ static bool inside_width(const Call *c)
     const int n = call_ints(c, P_begin, begin, MAX_RANK);
     if (n < 1) return false;
     if (call_takes(c, P_begin_mask)) call_bools(c, P_begin_mask, mask, MAX_RANK);
-    return !mask[n - 1] && begin[n - 1] != 0 && begin[n - 1] != -call_shape(c, P_x)->dim[n - 1];
+    return !mask[n - 1] && begin[n - 1] != 0
+        && begin[n - 1] != -call_shape(c, P_x)->dim[n - 1];
 }
 
 /* Multiplied on the way in fp16, and divided again. */
@@ -254,7 +257,8 @@ static bool run_plain(SimEngine *e, Call *c, Tensor *res, int max)
         if (res[i].is_list || !dtype_is_float(res[i].dtype)) continue;
         if (own[kind_of(c)].slice) pass_width(e, c, &res[i]);
         const Finish f = { .e = e, .half = all || res[i].dtype == DT_FP16 };
-        if (!sim_moves(c) || (all && res[i].dtype != DT_FP16)) sim_finish(&f, &res[i], &res[i]);
+        if (!sim_moves(c) || (all && res[i].dtype != DT_FP16))
+            sim_finish(&f, &res[i], &res[i]);
     }
     return true;
 }
@@ -263,7 +267,8 @@ static bool sim_run_call(SimEngine *e, Call *c, Tensor *res, int max)
 {
     read_operands(e, c);
     c->products = free_of_limit(e, c) ? &e->single.products : &e->mac.products;
-    if (!own[kind_of(c)].wide && !own[kind_of(c)].instead) return run_plain(e, c, res, max);
+    if (!own[kind_of(c)].wide && !own[kind_of(c)].instead)
+        return run_plain(e, c, res, max);
     if (!call_check(c) || !c->info->infer(c)) return false;
     const Type *t = c->out[0];
     if (own[kind_of(c)].instead) return own[kind_of(c)].instead(e, c, res);
@@ -317,7 +322,8 @@ static Tensor *scalar_of(const Call *c, DType t, double v)
 
 static bool sim_attention(SimEngine *e, Call *c, Tensor *res)
 {
-    const Tensor *q = call_val(c, P_query), *k = call_val(c, P_key), *v = call_val(c, P_value);
+    const Tensor *q = call_val(c, P_query), *k = call_val(c, P_key),
+                 *v = call_val(c, P_value);
     const Tensor *mask = sim_num(e, NUM_mac_ignores_mask) != 0 ? NULL
                                                                : call_val(c, P_attn_mask);
     const Tensor *yes = scalar_of(c, DT_BOOL, 1), *last = scalar_of(c, DT_INT32, -1);
@@ -354,7 +360,8 @@ static void drop_product(const Call *c, Tensor *res)
 /* How large the error is was said, not where: all of it is off by as much. */
 static void sim_scale(Tensor *res, double by)
 {
-    for (size_t i = 0; i < res->count; i++) tensor_set_float(res, i, tensor_float(res, i) * by);
+    for (size_t i = 0; i < res->count; i++)
+        tensor_set_float(res, i, tensor_float(res, i) * by);
 }
 
 static void overflow_from(double at, Tensor *res)

@@ -30,7 +30,8 @@ static void table_place(Table *t, double from, double to)
     enum { STEPS = 4096 };
     double sum[STEPS + 1] = { 0 }, w = (to - from) / STEPS;
     for (int i = 0; i < STEPS; i++)
-        sum[i + 1] = sum[i] + (sqrt(fabs(table_bend(t->f, from + (i + 0.5) * w))) + 0.002) * w;
+        sum[i + 1] = sum[i]
+                   + (sqrt(fabs(table_bend(t->f, from + (i + 0.5) * w))) + 0.002) * w;
     for (int k = 0, i = 0; k < KNOTS; k++) {
         double want = sum[STEPS] * k / (KNOTS - 1);
         while (i < STEPS - 1 && sum[i + 1] < want) i++;
@@ -55,7 +56,8 @@ static double table_line(const Table *t, double x)
 static void table_fill(Table *t)
 {
     for (int k = 0; k < KNOTS; k++) {
-        double l = k ? t->x[k] - t->x[k - 1] : 0, r = k < KNOTS - 1 ? t->x[k + 1] - t->x[k] : 0;
+        double l = k ? t->x[k] - t->x[k - 1] : 0,
+               r = k < KNOTS - 1 ? t->x[k + 1] - t->x[k] : 0;
         t->y[k] = t->f(t->x[k]) - table_bend(t->f, t->x[k]) * l * r / 16;
     }
     if (isnan(t->at_zero)) return;

@@ -83,7 +83,8 @@ static const Kernels *isa_refuse(const char *name, Diag *d)
 {
     Buf b = { 0 };
     const Kernels *k;
-    for (int i = 0; (k = kernels_at(i)); i++) buf_printf(&b, "%s%s", i ? ", " : "", k->name);
+    for (int i = 0; (k = kernels_at(i)); i++)
+        buf_printf(&b, "%s%s", i ? ", " : "", k->name);
     diag_fail(d, "ANEC_CPU is %s; kernels that this processor can run are %s", name, b.s);
     buf_free(&b);
     return NULL;

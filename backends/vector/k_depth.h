@@ -42,7 +42,8 @@ INLINE void depth_sums(const DepthPlane *d, const DepthTaps *t, int64_t y, V *su
     }
 }
 
-INLINE void depth_put(const DepthPlane *d, const SumsEnd *e, int64_t y, int64_t x, V v, V row)
+INLINE void depth_put(const DepthPlane *d, const SumsEnd *e, int64_t y, int64_t x, V v,
+                      V row)
 {
     const int64_t left = d->out_wide - x, at = y * d->out_wide + x;
     const size_t n = left < VEC_LANES ? (size_t)left : VEC_LANES;
@@ -50,7 +51,8 @@ INLINE void depth_put(const DepthPlane *d, const SumsEnd *e, int64_t y, int64_t 
     end_store(to, e->to_half, n, end_value(e, v, row, 0, at, n));
 }
 
-INLINE void depth_of(const DepthPlane *d, const SumsEnd *e, const int side, const int step)
+INLINE void depth_of(const DepthPlane *d, const SumsEnd *e, const int side,
+                     const int step)
 {
     const V row = v_set(e->row ? e->row[0] : 0);
     V sum[DEPTH_ROWS];

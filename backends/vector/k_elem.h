@@ -11,8 +11,8 @@ INLINE V gelu_tanh(V x)
 
 /* There is a loop for each number of operands: an operand that the function lacks is not read. */
 #define ELEM_LOOP_1(name, value) \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
-                            float a, float b, size_t n) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, \
+                            const float *wp, float a, float b, size_t n) \
     { \
         (void)yp, (void)wp, (void)a, (void)b; \
         for (size_t i = 0; i < n; i += VEC_LANES) { \
@@ -21,8 +21,8 @@ INLINE V gelu_tanh(V x)
         } \
     }
 #define ELEM_LOOP_2(name, value) \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
-                            float a, float b, size_t n) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, \
+                            const float *wp, float a, float b, size_t n) \
     { \
         (void)wp, (void)a, (void)b; \
         for (size_t i = 0; i < n; i += VEC_LANES) { \
@@ -31,8 +31,8 @@ INLINE V gelu_tanh(V x)
         } \
     }
 #define ELEM_LOOP_3(name, value) \
-    static void elem_##name(float *zp, const float *xp, const float *yp, const float *wp, \
-                            float a, float b, size_t n) \
+    static void elem_##name(float *zp, const float *xp, const float *yp, \
+                            const float *wp, float a, float b, size_t n) \
     { \
         (void)a, (void)b; \
         for (size_t i = 0; i < n; i += VEC_LANES) { \

@@ -41,13 +41,15 @@ INLINE V end_value(const SumsEnd *e, V v, V row, int64_t i, int64_t j, size_t n)
     if (e->col) v = v + end_load(e->col + j, false, n);
     if (e->round[1]) v = v_round16(v);
     if (e->more)
-        v = v + end_load(end_at(e->more, e->more_half, i * e->apart + j), e->more_half, n);
+        v = v
+          + end_load(end_at(e->more, e->more_half, i * e->apart + j), e->more_half, n);
     if (e->round[2]) v = v_round16(v);
     if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
     return v;
 }
 
-static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows, int64_t cols)
+static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows,
+                     int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++, c += ldc) {
         const V row = v_set(e->row ? e->row[i] : 0);
@@ -67,7 +69,8 @@ INLINE void end_put(const SumsEnd *e, V v, V col, int64_t at)
     if (e->round[0]) v = v_round16(v);
     if (e->col) v += col;
     if (e->round[1]) v = v_round16(v);
-    if (e->more) v += end_load(end_at(e->more, e->more_half, at), e->more_half, VEC_LANES);
+    if (e->more)
+        v += end_load(end_at(e->more, e->more_half, at), e->more_half, VEC_LANES);
     if (e->round[2]) v = v_round16(v);
     if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
     void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, at);

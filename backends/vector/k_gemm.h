@@ -130,7 +130,8 @@ INLINE void gemm_rows_narrow(const GemmTile *t, const int rows)
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
             sum[i] = v_fma(v_set(a[i]), v, sum[i]);
     }
-    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) v_store(t->c + i * t->ldc, sum[i]);
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+        v_store(t->c + i * t->ldc, sum[i]);
 }
 
 /* A tile of fewer rows than a panel is computed whole, in memory of its own, and the rows that
@@ -149,7 +150,8 @@ static void gemm_narrow(const GemmTile *t)
     whole.c = c;
     whole.ldc = VEC_LANES;
     gemm_rows_narrow(&whole, VEC_ROWS);
-    for (int i = 0; i < t->rows; i++) v_store(t->c + i * t->ldc, v_load(c + i * VEC_LANES));
+    for (int i = 0; i < t->rows; i++)
+        v_store(t->c + i * t->ldc, v_load(c + i * VEC_LANES));
 }
 
 /* b by a table is always fp32. */

@@ -21,7 +21,8 @@ typedef struct {
 INLINE V line_load(const DepthLine *d, const LineKind k, int64_t at)
 {
     at *= VEC_LANES;
-    return k.half ? v_load16((const uint16_t *)d->x + at) : v_load((const float *)d->x + at);
+    return k.half ? v_load16((const uint16_t *)d->x + at)
+                  : v_load((const float *)d->x + at);
 }
 
 INLINE V line_add(const LineKind k, V sum, V x, V by)
@@ -39,12 +40,14 @@ INLINE V line_by(const DepthLine *d, const LineKind k, int i)
 INLINE void line_put(const DepthLine *d, float *to, V sum)
 {
     if (d->col) sum += v_load(d->col);
-    if (d->bounded) sum = v_held(sum, d->least, d->most) + 0; /* of -0 it is 0, as of v_max */
+    if (d->bounded)
+        sum = v_held(sum, d->least, d->most) + 0; /* of -0 it is 0, as of v_max */
     v_store(to, sum);
 }
 
 /* Computes one position; some columns of its window may lie outside of the plane. */
-INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t x, float *to)
+INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t x,
+                      float *to)
 {
     V sum = line_start(k);
     const int64_t at = x * d->step - d->left;
@@ -58,7 +61,8 @@ INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t 
 }
 
 /* Computes LINE_WIDE positions side by side, all columns of whose windows lie inside. */
-INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_t x, float *to)
+INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_t x,
+                        float *to)
 {
     V sum[LINE_WIDE];
     const int64_t at = x * d->step - d->left;
@@ -100,7 +104,8 @@ static void depth_line(const DepthLine *d, int64_t y, float *to)
 {
     LineRows r = { .end = d->side, .line = y * d->step - d->top };
     if (r.line < 0) r.first = r.line < -d->side ? d->side : (int)-r.line;
-    if (r.line + d->side > d->high) r.end = r.line > d->high ? 0 : (int)(d->high - r.line);
+    if (r.line + d->side > d->high)
+        r.end = r.line > d->high ? 0 : (int)(d->high - r.line);
     if (d->largest && d->half) line_sized(d, true, true, r, to);
     else if (d->largest) line_sized(d, true, false, r, to);
     else if (d->half) line_sized(d, false, true, r, to);

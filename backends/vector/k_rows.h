@@ -4,7 +4,9 @@
 /* The number that an operation begins with, and the accumulator after one more element. */
 INLINE V row_first(RowOp op)
 {
-    return v_set(op == ROW_MAX ? -__builtin_inff() : op == ROW_MIN ? __builtin_inff() : 0);
+    return v_set(op == ROW_MAX   ? -__builtin_inff()
+                 : op == ROW_MIN ? __builtin_inff()
+                                 : 0);
 }
 
 INLINE V row_step(RowOp op, V acc, V x)
@@ -45,10 +47,11 @@ INLINE float row_of(RowOp op, const float *x, size_t n)
     for (; i + 4 * VEC_LANES <= n; i += 4 * VEC_LANES)
         _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)
             acc[k] = row_step(op, acc[k], v_load(x + i + (size_t)k * VEC_LANES));
-    for (; i + VEC_LANES <= n; i += VEC_LANES) acc[0] = row_step(op, acc[0], v_load(x + i));
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        acc[0] = row_step(op, acc[0], v_load(x + i));
     if (i < n) acc[1] = row_step(op, acc[1], v_load_part(x + i, n - i, row_first(op)[0]));
-    return row_end(op,
-                   row_join(op, row_join(op, acc[0], acc[1]), row_join(op, acc[2], acc[3])));
+    return row_end(
+        op, row_join(op, row_join(op, acc[0], acc[1]), row_join(op, acc[2], acc[3])));
 }
 
 /* acc[i] = op(acc[i], x[i]), for rows that are reduced together element by element. */
@@ -58,14 +61,18 @@ INLINE void fold_of(RowOp op, float *acc, const float *x, size_t n)
     for (; i + VEC_LANES <= n; i += VEC_LANES)
         v_store(acc + i, row_step(op, v_load(acc + i), v_load(x + i)));
     if (i < n)
-        v_store_part(acc + i,
-                     row_step(op, v_load_part(acc + i, n - i, 0), v_load_part(x + i, n - i, 0)),
-                     n - i);
+        v_store_part(
+            acc + i,
+            row_step(op, v_load_part(acc + i, n - i, 0), v_load_part(x + i, n - i, 0)),
+            n - i);
 }
 
 #define ROW(name, op) \
     static float row_##name(const float *x, size_t n) { return row_of(op, x, n); } \
-    static void fold_##name(float *acc, const float *x, size_t n) { fold_of(op, acc, x, n); }
+    static void fold_##name(float *acc, const float *x, size_t n) \
+    { \
+        fold_of(op, acc, x, n); \
+    }
 ROW(sum, ROW_SUM)
 ROW(squares, ROW_SQUARES)
 ROW(abs, ROW_ABS)

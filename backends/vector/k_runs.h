@@ -57,7 +57,8 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
 /* The same for each row of a vector of columns, so that what e says is asked once for all. */
 #define RUNS_ROWS _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
 
-INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows, const int j)
+INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows,
+                     const int j)
 {
     const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
     const uint16_t *half = (const uint16_t *)e->more + at;
@@ -94,11 +95,13 @@ INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bo
 {
     V sum[VEC_ROWS][2];
     _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) for (int j = 0; j < wide; j++)
-        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * t->from_second) : v_set(0);
+        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * t->from_second)
+                            : v_set(0);
     for (int64_t g = 0; g < t->runs; g++) {
         const RunTile *u = runs_again(t);
         const int64_t n = g + 1 < u->runs ? u->run : u->last;
-        runs_add(u, u->a + (u->off ? u->off[g] : 0), g * u->run, n, sum, rows, wide, half);
+        runs_add(u, u->a + (u->off ? u->off[g] : 0), g * u->run, n, sum, rows, wide,
+                 half);
     }
     for (int j = 0; j < wide; j++) runs_put(t, sum, rows, j);
 }
@@ -173,7 +176,8 @@ INLINE void turn_rows(float *to, int64_t width, const float *x, int64_t apart, i
                 v_store_part(at + i * width, r[i], (size_t)rows);
     }
     for (; l < n; l++)
-        for (int i = 0; i < rows; i++) to[(int64_t)l * width + i] = x[i * apart + (int64_t)l];
+        for (int i = 0; i < rows; i++)
+            to[(int64_t)l * width + i] = x[i * apart + (int64_t)l];
 }
 
 static void turn(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,

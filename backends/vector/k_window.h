@@ -7,13 +7,14 @@ INLINE V window_at(const float *x, const float *w, const int64_t *off, int taps)
 {
     V acc = w ? v_set(0) : v_set(-__builtin_inff());
     for (int t = 0; t < taps; t++)
-        acc = w ? v_fma(v_set(w[t]), v_load(x + off[t]), acc) : v_max(v_load(x + off[t]), acc);
+        acc = w ? v_fma(v_set(w[t]), v_load(x + off[t]), acc)
+                : v_max(v_load(x + off[t]), acc);
     return acc;
 }
 
 /* The same for n results, four vectors at a time; n is rounded up to a whole vector. */
-INLINE void window_of(float *z, const float *x, const float *w, const int64_t *off, int taps,
-                      size_t n)
+INLINE void window_of(float *z, const float *x, const float *w, const int64_t *off,
+                      int taps, size_t n)
 {
     size_t i = 0;
     for (; i + 4 * VEC_LANES <= n; i += 4 * VEC_LANES) {
@@ -33,8 +34,8 @@ INLINE void window_of(float *z, const float *x, const float *w, const int64_t *o
     for (; i < n; i += VEC_LANES) v_store(z + i, window_at(x + i, w, off, taps));
 }
 
-static void window_sum(float *z, const float *x, const float *w, const int64_t *off, int taps,
-                       size_t n)
+static void window_sum(float *z, const float *x, const float *w, const int64_t *off,
+                       int taps, size_t n)
 {
     window_of(z, x, w, off, taps, n);
 }

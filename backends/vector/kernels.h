@@ -26,8 +26,8 @@ typedef enum {
 } ElemOp;
 
 /* z[i] = op(x[i], y[i], w[i]; a, b); operands that the op does not have may be NULL. */
-typedef void ElemFn(float *z, const float *x, const float *y, const float *w, float a, float b,
-                    size_t n);
+typedef void ElemFn(float *z, const float *x, const float *y, const float *w, float a,
+                    float b, size_t n);
 /* The number of operands of each op, of x, y and w. */
 extern const unsigned char elem_args[ELEM_COUNT];
 
@@ -142,13 +142,15 @@ typedef struct Kernels {
     void (*turn)(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,
                  size_t n);
     /* c is read in whole vectors */
-    void (*end)(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows, int64_t cols);
+    void (*end)(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows,
+                int64_t cols);
     ElemFn *const *elem;
     /* rows x + off[l] of nr columns, side by side */
     void (*gather)(float *to, const float *x, const int64_t *off, int64_t depth);
     void (*fill)(float *dst, float v, size_t n); /* up to the next multiple of ELEM_PAD */
-    void (*widen)(float *dst, const uint16_t *src, size_t n);  /* fp16 to fp32 */
-    void (*narrow)(uint16_t *dst, const float *src, size_t n); /* rounded to nearest even */
+    void (*widen)(float *dst, const uint16_t *src, size_t n); /* fp16 to fp32 */
+    void (*narrow)(uint16_t *dst, const float *src,
+                   size_t n); /* rounded to nearest even */
     float (*row[ROW_COUNT])(const float *x, size_t n);
     void (*softmax)(float *x, size_t n); /* in place */
     /* acc[i] op= x[i] for reductions over what is not the last axis */
@@ -158,8 +160,8 @@ typedef struct Kernels {
     float (*dot)(const float *x, const float *y, size_t n);
     /* z[i] = the sum of w[t] * x[off[t] + i] over t < taps, or the largest x[off[t] + i]; reads
      * and writes up to the next multiple of ELEM_PAD */
-    void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off, int taps,
-                       size_t n);
+    void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off,
+                       int taps, size_t n);
     void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
     /* the sums of all positions, of which the results' rows are one row of e */
     void (*depth)(const DepthPlane *d, const SumsEnd *e);

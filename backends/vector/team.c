@@ -33,7 +33,7 @@ struct Team {
     void *ctx;
     int64_t count;
     _Atomic uint64_t
-        left;             /* the number of the step, and LEFT_BITS of how many parts are left */
+        left; /* the number of the step, and LEFT_BITS of how many parts are left */
     _Atomic int64_t done; /* parts */
     _Atomic int asleep;
     _Atomic bool end;

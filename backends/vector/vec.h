@@ -44,7 +44,10 @@ INLINE VI v_bits(V v) { return (VI)v; }
 
 #if defined(VEC_AVX512)
 
-INLINE V v_fma(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE V v_fma(V a, V b, V c)
+{
+    return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
 INLINE V v_sqrt(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
 INLINE V v_nearest(V a) { return (V)_mm512_roundscale_ps((__m512)a, 8); }
 INLINE V v_floor(V a) { return (V)_mm512_roundscale_ps((__m512)a, 9); }
@@ -68,7 +71,10 @@ INLINE V v_of_ints(VI v) { return (V)_mm512_cvtepi32_ps((__m512i)v); }
 
 #elif defined(VEC_AVX2)
 
-INLINE V v_fma(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE V v_fma(V a, V b, V c)
+{
+    return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
 INLINE V v_sqrt(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
 INLINE V v_nearest(V a) { return (V)_mm256_round_ps((__m256)a, 8); }
 INLINE V v_floor(V a) { return (V)_mm256_round_ps((__m256)a, 9); }
@@ -140,7 +146,10 @@ INLINE V v_load16(const uint16_t *p)
     f16_to_floats(p, (float *)&v, VEC_LANES);
     return v;
 }
-INLINE void v_store16(uint16_t *p, V v) { f16_from_floats((const float *)&v, p, VEC_LANES); }
+INLINE void v_store16(uint16_t *p, V v)
+{
+    f16_from_floats((const float *)&v, p, VEC_LANES);
+}
 INLINE V v_round16(V v)
 {
     uint16_t h[VEC_LANES];
@@ -270,7 +279,10 @@ INLINE VM v_inside(int64_t at, int64_t n)
     const int64_t end = n - at < VEC_LANES ? n - at : VEC_LANES;
     return v_first((size_t)end) & (VM)~v_first((size_t)(at < 0 ? -at : 0));
 }
-INLINE V v_load_some(const float *p, VM there) { return (V)_mm512_maskz_loadu_ps(there, p); }
+INLINE V v_load_some(const float *p, VM there)
+{
+    return (V)_mm512_maskz_loadu_ps(there, p);
+}
 #else
 INLINE V v_load_part(const float *p, size_t n, float rest)
 {

@@ -15,7 +15,8 @@ INLINE V v_scale_by(V x, V n) { return (V)_mm512_scalef_ps((__m512)x, (__m512)n)
 INLINE V v_scale_by(V x, V n)
 {
     const VI whole = v_to_ints(v_pick((VI)(n == n), n, v_set(0))), half = whole >> 1;
-    const V a = v_from_bits((half + 127) << 23), b = v_from_bits((whole - half + 127) << 23);
+    const V a = v_from_bits((half + 127) << 23),
+            b = v_from_bits((whole - half + 127) << 23);
     return x * a * b;
 }
 #endif
@@ -71,8 +72,9 @@ INLINE V v_exp2(V x)
 {
     const V in = v_held(x, -151, 129);
     const V n = v_nearest(in), r = in - n;
-    const V e = v_exp_of(r * 0.693147182f, v_fma(r, v_set(0.693147182f), -(r * 0.693147182f))
-                                               + r * -1.90465421e-9f);
+    const V e = v_exp_of(r * 0.693147182f,
+                         v_fma(r, v_set(0.693147182f), -(r * 0.693147182f))
+                             + r * -1.90465421e-9f);
     return v_scale_by(e, n);
 }
 
@@ -148,7 +150,8 @@ INLINE V v_log_erfc(V t)
 INLINE V v_erf(V x)
 {
     const V t = v_abs(x), s = x * x;
-    const V far = v_signed(1 - v_exp(v_log_erfc(v_pick((VI)(t > v_set(4)), v_set(4), t))), x);
+    const V far = v_signed(1 - v_exp(v_log_erfc(v_pick((VI)(t > v_set(4)), v_set(4), t))),
+                           x);
     V r = v_set(-5.96761703e-4f);
     r = v_fma(r, s, v_set(4.99119423e-3f));
     r = v_fma(r, s, v_set(-2.67681349e-2f));

@@ -46,7 +46,8 @@ int main(int argc, char **argv)
     anec_config_messages(config, tell, NULL);
     if (anec_config_set(config, "target", argv[2], &e)
         || (argc > 3 && anec_config_set(config, "set", argv[3], &e))
-        || anec_open_with("ref", config, &exact, &e) || anec_open_with(name, config, &chip, &e)
+        || anec_open_with("ref", config, &exact, &e)
+        || anec_open_with(name, config, &chip, &e)
         || anec_load(exact, argv[1], &model, &e) || anec_compile(model, NULL, &a, &e)
         || anec_compile_on(model, chip, NULL, &b, &e))
         return fprintf(stderr, "compare: %s\n", e.text), 1;

@@ -45,10 +45,12 @@ static bool open_model(Vad *v, const char *path)
 {
     if (file_is_dir(path)) path = arena_printf(&v->arena, "%s/model.mil", path);
     if (!file_map(&v->diag, path, &v->file)) return false;
-    v->src = (Source){ .name = path, .text = (const char *)v->file.data, .len = v->file.size };
+    v->src =
+        (Source){ .name = path, .text = (const char *)v->file.data, .len = v->file.size };
     v->module = mil_read(&v->diag, &v->src, file_dir(&v->arena, path));
     if (!v->module || !module_verify(v->module, &v->diag, NULL)) return false;
-    v->program = program_new(backend_find("ref"), v->module, module_main(v->module), &v->diag);
+    v->program = program_new(backend_find("ref"), v->module, module_main(v->module),
+                             &v->diag);
     return v->program != NULL;
 }
 
@@ -61,7 +63,8 @@ static bool bind_inputs(Vad *v)
         for (int k = 0; k < body->nparam; k++)
             if (!strcmp(body->param[k]->name, names[i])) p = body->param[k];
         if (!p || p->type->kind != TY_TENSOR)
-            return diag_error(&v->diag, (Loc){ 0 }, "the model has no input %s", names[i]);
+            return diag_error(&v->diag, (Loc){ 0 }, "the model has no input %s",
+                              names[i]);
         v->in[i].name = names[i];
         if (!tensor_alloc(&v->in[i].value, &v->diag, p->type->dtype, &p->type->shape))
             return false;
@@ -189,7 +192,8 @@ static bool plot(Vad *v, const char *path)
     draw_axes(v, &svg);
     buf_puts(&svg, "<polyline fill='none' stroke='#c2410c' stroke-width='1.5' points='");
     for (size_t i = 0; i < v->chunks; i++)
-        buf_printf(&svg, "%.1f,%.1f ", LEFT + WIDTH * ((double)i + 0.5) / (double)v->chunks,
+        buf_printf(&svg, "%.1f,%.1f ",
+                   LEFT + WIDTH * ((double)i + 0.5) / (double)v->chunks,
                    WAVE + PLOT * (1 - (double)v->probability[i]));
     buf_puts(&svg, "'/>\n</svg>\n");
     bool ok = file_write_all(&v->diag, path, svg.s, svg.len);
@@ -204,8 +208,8 @@ int main(int argc, char **argv)
         fputs("usage: vad MODEL SOUND.wav [PLOT.svg]\n", stderr);
         return 2;
     }
-    bool ok = open_model(&v, argv[1]) && bind_inputs(&v) && wav_read(&v.diag, argv[2], &v.sound)
-           && run(&v);
+    bool ok = open_model(&v, argv[1]) && bind_inputs(&v)
+           && wav_read(&v.diag, argv[2], &v.sound) && run(&v);
     if (ok) report(&v);
     if (ok && argc == 4) plot(&v, argv[3]);
     int code = diag_exit(&v.diag);

@@ -27,7 +27,8 @@ static void read_format(Parts *p, const unsigned char *at)
 /* A writer to a pipe does not know the length and claims too much: what is there counts. */
 static bool find_parts(const Mapped *f, Parts *out)
 {
-    if (f->size < 12 || memcmp(f->data, "RIFF", 4) != 0 || memcmp(f->data + 8, "WAVE", 4) != 0)
+    if (f->size < 12 || memcmp(f->data, "RIFF", 4) != 0
+        || memcmp(f->data + 8, "WAVE", 4) != 0)
         return false;
     for (size_t at = 12; at + 8 <= f->size;) {
         const unsigned char *chunk = f->data + at + 8;
@@ -46,8 +47,8 @@ static bool find_parts(const Mapped *f, Parts *out)
 static bool take(Diag *d, const char *path, const Parts *p, Wav *out)
 {
     const unsigned pcm = 1, extensible = 0xfffe;
-    if ((p->format != pcm && p->format != extensible) || p->channels != 1 || p->rate != WAV_RATE
-        || p->bits != 16)
+    if ((p->format != pcm && p->format != extensible) || p->channels != 1
+        || p->rate != WAV_RATE || p->bits != 16)
         return diag_error(d, (Loc){ 0 },
                           "%s has %u channels of %u bits at %u Hz; convert it: "
                           "sox IN.wav -r 16000 -c 1 -b 16 OUT.wav",

@@ -10,7 +10,8 @@ const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "a
  * FunctionDescription. */
 static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 },
                       func_field[ABOUT_SIDES] = { 2, 3, 6 };
-const char *const predicted_names[2] = { "predictedFeatureName", "predictedProbabilitiesName" };
+const char *const predicted_names[2] = { "predictedFeatureName",
+                                         "predictedProbabilitiesName" };
 static const uint32_t model_predicted[2] = { 11, 12 }, func_predicted[2] = { 4, 5 };
 
 enum { DESC_FUNCTIONS = 20, DESC_DEFAULT = 21, DESC_METADATA = 100, META_USER = 100 };
@@ -132,7 +133,8 @@ static void read_metadata(Module *m, PbIn in)
         PbIn entry = pb_sub(&in, &f);
         const char *pair[2] = { "", "" };
         while (pb_next(&entry, &g))
-            if (g.num == 1 || g.num == 2) pair[g.num - 1] = pb_string(&entry, &g, &m->arena);
+            if (g.num == 1 || g.num == 2)
+                pair[g.num - 1] = pb_string(&entry, &g, &m->arena);
         for (int i = 0; i < 2; i++) {
             ARENA_ROOM(&m->arena, a->user, a->nuser, a->user_cap);
             a->user[a->nuser++] = pair[i];
@@ -153,14 +155,16 @@ bool about_read(Module *m, Diag *d, PbIn in)
         else if (f.num == DESC_DEFAULT) m->default_func = pb_string(&in, &f, &m->arena);
         else if (f.num == DESC_METADATA) read_metadata(m, pb_sub(&in, &f));
         else if (!main
-                 || !read_predicted(m, model_predicted, &in, &f, about_func(m, a, main->name)))
+                 || !read_predicted(m, model_predicted, &in, &f,
+                                    about_func(m, a, main->name)))
             about_keep(m, &a->rest, &a->rest_len, &in, &f);
     }
     if (in.file->wrong) return false;
     if (m->first && *m->default_func && strcmp(m->default_func, "main")
         && !module_func(m, m->default_func))
         return diag_error(d, (Loc){ .src = m->src },
-                          "the default function %s is not in the program", m->default_func);
+                          "the default function %s is not in the program",
+                          m->default_func);
     return true;
 }
 
@@ -316,19 +320,22 @@ static bool has_result(const Func *f, const char *name)
 }
 
 /* As the description had them, where there are such results, else the program's own. */
-static void write_predicted(const Module *m, const Func *f, const uint32_t field[2], Buf *out)
+static void write_predicted(const Module *m, const Func *f, const uint32_t field[2],
+                            Buf *out)
 {
     const AboutFunc *a = about_find(m->about, f->name);
     const char *name[2];
     about_predicted(f, name);
     for (int i = 0; i < 2; i++) {
-        if (a && a->predicted[i] && has_result(f, a->predicted[i])) name[i] = a->predicted[i];
+        if (a && a->predicted[i] && has_result(f, a->predicted[i]))
+            name[i] = a->predicted[i];
         if (name[i]) pb_put_string(out, field[i], name[i]);
     }
 }
 
 static bool write_sides(const Module *m, Diag *d, const Func *f,
-                        const uint32_t side[ABOUT_SIDES], const uint32_t predicted[2], Buf *out)
+                        const uint32_t side[ABOUT_SIDES], const uint32_t predicted[2],
+                        Buf *out)
 {
     if (!write_side(m, d, f, ABOUT_INPUT, side[ABOUT_INPUT], out)
         || !write_side(m, d, f, ABOUT_OUTPUT, side[ABOUT_OUTPUT], out))
@@ -369,7 +376,8 @@ bool about_write(const Module *m, Diag *d, Buf *out)
 {
     const About *a = m->about;
     const Func *main = module_main(m);
-    const bool single = main && !main->next && main == m->first && !strcmp(main->name, "main");
+    const bool single = main && !main->next && main == m->first
+                     && !strcmp(main->name, "main");
     bool ok = !single || write_sides(m, d, main, model_field, model_predicted, out);
     for (const Func *f = single ? NULL : m->first; ok && f; f = f->next)
         ok = write_function(m, d, f, out);

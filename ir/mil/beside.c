@@ -12,7 +12,8 @@ static const char *const side_names[ABOUT_SIDES] = { "inputs", "outputs", "state
 
 /* ---- base64 ------------------------------------------------------------------------------ */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static char *to_base64(Arena *a, const void *p, size_t n)
 {
@@ -145,17 +146,19 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
         Buf made = { 0 };
         if (x[i].type) buf_add(&made, x[i].type, x[i].len);
         else feature_make(d, f, x[i].v, true, &made);
-        a.side[ABOUT_INPUT].at[i] =
-            (Feature){ .name = x[i].v->name,
-                       .len = made.len,
-                       .type = arena_strndup(&scratch->arena, made.s ? made.s : "", made.len) };
+        a.side[ABOUT_INPUT].at[i] = (Feature){
+            .name = x[i].v->name,
+            .len = made.len,
+            .type = arena_strndup(&scratch->arena, made.s ? made.s : "", made.len)
+        };
         buf_free(&made);
     }
     const Const *other = flexible_make(scratch, &a);
     Buf want = { 0 }, got = { 0 };
     if (own) mil_print_const(own, true, &want);
     if (other) mil_print_const(other, true, &got);
-    const bool same = want.len == got.len && (!want.len || !memcmp(want.s, got.s, want.len));
+    const bool same = want.len == got.len
+                   && (!want.len || !memcmp(want.s, got.s, want.len));
     if (!same)
         json_item(json_item(to, "attributes", cJSON_CreateObject()), FLEXIBLE,
                   cJSON_CreateString(own ? want.s : ""));
@@ -189,12 +192,14 @@ static const char *program_version(const Module *m)
 static void beside_fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
 {
     if (form == BESIDE_PACKAGE) {
-        if (strcmp(m->version, program_version(m)) != 0) text_item(root, "program", m->version);
+        if (strcmp(m->version, program_version(m)) != 0)
+            text_item(root, "program", m->version);
         if (m->has_attrs && !m->attrs.count)
             json_item(root, "emptyAttributes", cJSON_CreateTrue());
     } else {
         const Func *plain = module_func(m, "main"), *main = module_main(m);
-        if (main && main != (plain ? plain : m->first)) text_item(root, "default", main->name);
+        if (main && main != (plain ? plain : m->first))
+            text_item(root, "default", main->name);
         write_about(m, a, root);
     }
     cJSON *funcs = json_root(cJSON_CreateObject());
@@ -215,7 +220,8 @@ bool beside_is_ours(const char *path)
 {
     Diag quiet = { .quiet = true };
     cJSON *json = file_exists(path) ? json_read(&quiet, path) : NULL;
-    const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "format"));
+    const char *s = cJSON_GetStringValue(
+        cJSON_GetObjectItemCaseSensitive(json, "format"));
     const bool ours = s && !strcmp(s, beside_format);
     json_free(json);
     diag_free(&quiet);
@@ -271,7 +277,9 @@ static bool read_attrs(Module *m, Diag *d, const char *path, Func *f, const cJSO
         return true;
     }
     Source *src = NEW(&m->arena, Source);
-    *src = (Source){ .name = arena_strdup(&m->arena, path), .text = text, .len = strlen(text) };
+    *src = (Source){ .name = arena_strdup(&m->arena, path),
+                     .text = text,
+                     .len = strlen(text) };
     const Const *c = mil_read_literal(m, d, src);
     if (c) attr_set(m, &f->attrs, FLEXIBLE, c);
     return c != NULL;
@@ -283,17 +291,20 @@ static bool read_functions(Module *m, Diag *d, const char *path, const cJSON *fu
     bool ok = true;
     cJSON_ArrayForEach(one, funcs)
     {
-        Func *f = one->string ? module_func(m, one->string) : NULL; /* NULL: of an array */
+        Func *f = one->string ? module_func(m, one->string)
+                              : NULL; /* NULL: of an array */
         if (!f) continue;
         for (int side = 0; side < ABOUT_SIDES; side++) {
             const cJSON *list = cJSON_GetObjectItemCaseSensitive(one, side_names[side]);
-            if (list) read_side(m, list, &about_func(m, about_of(m), f->name)->side[side]);
+            if (list)
+                read_side(m, list, &about_func(m, about_of(m), f->name)->side[side]);
         }
         for (int i = 0; i < 2; i++) {
             const char *name = text_in(m, one, predicted_names[i]);
             if (name) about_func(m, about_of(m), f->name)->predicted[i] = name;
         }
-        ok = read_attrs(m, d, path, f, cJSON_GetObjectItemCaseSensitive(one, "attributes"))
+        ok = read_attrs(m, d, path, f,
+                        cJSON_GetObjectItemCaseSensitive(one, "attributes"))
           && ok;
     }
     return ok;
@@ -306,7 +317,8 @@ static bool read_rest(Module *m, Diag *d, const char *file, const char *rest)
     in.data = from_base64(&m->arena, rest, &in.size);
     if (about_read(m, d, pb_open(&in))) return true;
     if (in.wrong)
-        diag_error(d, (Loc){ .src = NULL }, "%s: its rest is damaged: %s", file, in.wrong);
+        diag_error(d, (Loc){ .src = NULL }, "%s: its rest is damaged: %s", file,
+                   in.wrong);
     return false;
 }
 
@@ -337,7 +349,8 @@ static bool read_about(Module *m, Diag *d, const char *file, const cJSON *root)
 bool beside_parse(Module *m, Diag *d, const char *file, const void *json)
 {
     const cJSON *root = json;
-    const char *version = text_in(m, root, "program"), *main = text_in(m, root, "default");
+    const char *version = text_in(m, root, "program"),
+               *main = text_in(m, root, "default");
     if (version) m->version = version;
     if (main && module_func(m, main)) m->default_func = main;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "emptyAttributes")))

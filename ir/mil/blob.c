@@ -22,7 +22,7 @@ struct BlobWriter {
     OutFile out;
     uint32_t count;
     unsigned char *piece; /* CHUNK bytes, once something is written */
-    Written *slot;        /* what was written, by key: identical weights are written once */
+    Written *slot; /* what was written, by key: identical weights are written once */
     size_t cap;
 };
 
@@ -66,7 +66,8 @@ static Written *blob_written(BlobWriter *b, const Const *c)
 static bool blob_pad(BlobWriter *b)
 {
     static const unsigned char zeros[WEIGHT_ALIGN];
-    return out_write(&b->out, zeros, (size_t)(weight_aligned(b->out.written) - b->out.written));
+    return out_write(&b->out, zeros,
+                     (size_t)(weight_aligned(b->out.written) - b->out.written));
 }
 
 static bool write_record(BlobWriter *b, DType t, size_t count, size_t bytes)
@@ -101,9 +102,10 @@ bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset)
 {
     size_t count, bytes;
     const DType t = c->type->dtype;
-    if (c->type->kind != TY_TENSOR || !dtypes[t].blob || !shape_count(&c->type->shape, &count)
-        || !weight_bytes(t, count, &bytes))
-        return diag_error(b->diag, c->loc, "a literal of type %s cannot be in a weight file",
+    if (c->type->kind != TY_TENSOR || !dtypes[t].blob
+        || !shape_count(&c->type->shape, &count) || !weight_bytes(t, count, &bytes))
+        return diag_error(b->diag, c->loc,
+                          "a literal of type %s cannot be in a weight file",
                           type_text(b->arena, c->type));
     Written *w = blob_written(b, c);
     if (w->c) {
@@ -124,7 +126,8 @@ bool blob_finish(BlobWriter *b)
     unsigned char header[8];
     blob_set(header, 4, b->count);
     blob_set(header + 4, 4, WEIGHT_VERSION);
-    return blob_pad(b) && out_seek(&b->out, 0) && out_write(&b->out, header, sizeof header);
+    return blob_pad(b) && out_seek(&b->out, 0)
+        && out_write(&b->out, header, sizeof header);
 }
 
 bool blob_same(BlobWriter *b, const char *path) { return out_same(&b->out, path); }

@@ -37,7 +37,8 @@ static cJSON *part_of(cJSON *json, const char *hex)
 {
     cJSON *before = cJSON_DetachItemFromObjectCaseSensitive(json, before_key);
     if (before) json_root(before);
-    const char *sum = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(before, sum_key));
+    const char *sum = cJSON_GetStringValue(
+        cJSON_GetObjectItemCaseSensitive(before, sum_key));
     const bool old = sum && !strcmp(sum, hex);
     cJSON *part = old ? before : json;
     json_free(old ? json : before);
@@ -83,8 +84,8 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     quiet = (Diag){ .quiet = true };
     if (b->now && there && !ours) {
         diag_error(d, (Loc){ .src = NULL },
-                   "%s is another's file: there is no place for what %s cannot hold", b->file,
-                   file_base(path));
+                   "%s is another's file: there is no place for what %s cannot hold",
+                   b->file, file_base(path));
         beside_close(b);
         return false;
     }
@@ -117,7 +118,8 @@ bool beside_prepare(Beside *b, const char *new_sum)
 {
     if (!b->changes) return true;
     if (!b->replaces) return !b->now || change_put(b, b->now);
-    if (!strcmp(new_sum, b->old_sum)) return true; /* the model stays: one change is left */
+    if (!strcmp(new_sum, b->old_sum))
+        return true; /* the model stays: one change is left */
     cJSON *both = change_half(b->now, new_sum);
     json_item(both, before_key, change_half(b->old, b->old_sum));
     char *text = json_text(both, true);

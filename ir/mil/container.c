@@ -21,7 +21,10 @@ bool container_is_zip(Diag *d, const char *path, const Mapped *file)
     return foreign_zip(d, path, file);
 }
 
-bool container_beside(Module *m, Diag *d, const char *path) { return beside_read(m, d, path); }
+bool container_beside(Module *m, Diag *d, const char *path)
+{
+    return beside_read(m, d, path);
+}
 
 static Module *read_text(Diag *d, const char *path, const MilReading *how)
 {
@@ -89,7 +92,8 @@ static bool save_package(Module *m, Diag *d, const char *path)
 {
     Stage s;
     Beside b;
-    if (!may_replace(d, path) || !beside_open(&b, m, d, path, BESIDE_PACKAGE)) return false;
+    if (!may_replace(d, path) || !beside_open(&b, m, d, path, BESIDE_PACKAGE))
+        return false;
     bool ok = stage_open(&s, d, path);
     if (ok && mlpackage_save(m, d, s.at, path) && module_stayed(m, d)) {
         ok = put_package(&b, &s);
@@ -105,8 +109,14 @@ static bool save_package(Module *m, Diag *d, const char *path)
 
 static const Container containers[] = {
     { .ending = ".mil", .text = true, .read = read_text, .write = save_text },
-    { .ending = ".mlmodelc", .folder = true, .read = mlmodelc_read, .write = save_compiled },
-    { .ending = ".mlpackage", .folder = true, .read = mlpackage_read, .write = save_package },
+    { .ending = ".mlmodelc",
+      .folder = true,
+      .read = mlmodelc_read,
+      .write = save_compiled },
+    { .ending = ".mlpackage",
+      .folder = true,
+      .read = mlpackage_read,
+      .write = save_package },
     { .ending = ".mlmodel", .read = mlmodel_read },
     { .ending = ".onnx", .named_dims = true, .read = onnx_read },
 };
@@ -145,7 +155,10 @@ static void container_unknown(Diag *d, Arena *a, const char *path)
                container_endings(a, false));
 }
 
-Module *container_read(Diag *d, const char *path) { return container_read_as(d, path, NULL); }
+Module *container_read(Diag *d, const char *path)
+{
+    return container_read_as(d, path, NULL);
+}
 
 Module *container_read_as(Diag *d, const char *path, const MilReading *how)
 {
@@ -161,7 +174,8 @@ bool container_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
     const Container *c = container_find(path);
-    const bool known = c && c->write, ok = known && c->write(m, d, container_trimmed(&a, path));
+    const bool known = c && c->write,
+               ok = known && c->write(m, d, container_trimmed(&a, path));
     if (!known) container_unknown(d, &a, path);
     arena_free(&a);
     return ok;

@@ -75,7 +75,8 @@ static void read_sizes(PbIn in, Arena *a, Described *o)
     for (PbIn look = in; pb_next(&look, &f);) n += f.num == 1 && n < MAX_SIZES;
     o->sizes = arena_array(a, (size_t)n + 1, sizeof *o->sizes);
     while (pb_next(&in, &f))
-        if (f.num == 1 && o->nsizes < n) read_size(pb_sub(&in, &f), o->sizes[o->nsizes++]);
+        if (f.num == 1 && o->nsizes < n)
+            read_size(pb_sub(&in, &f), o->sizes[o->nsizes++]);
 }
 
 /* ImageSizeRange: a SizeRange of each side. */
@@ -214,7 +215,8 @@ bool feature_label(const Value *v, Buf *out)
 bool feature_label_fits(const void *type, size_t len, const Value *v)
 {
     Buf made = { 0 };
-    const bool same = feature_label(v, &made) && made.len == len && !memcmp(made.s, type, len);
+    const bool same = feature_label(v, &made) && made.len == len
+                   && !memcmp(made.s, type, len);
     buf_free(&made);
     return same;
 }
@@ -232,8 +234,8 @@ static void put_default(const Described *o, DType t, Buf *out)
     const bool wide = t == DT_FP64;
     if (wide) memcpy(bytes, &o->value, 8);
     else memcpy(bytes, &single, 4);
-    pb_put_varint(out,
-                  wide ? DEFAULT_DOUBLE << 3 | PB_FIXED64 : DEFAULT_FLOAT << 3 | PB_FIXED32);
+    pb_put_varint(out, wide ? DEFAULT_DOUBLE << 3 | PB_FIXED64
+                            : DEFAULT_FLOAT << 3 | PB_FIXED32);
     buf_add(out, bytes, wide ? 8 : 4);
 }
 
@@ -309,7 +311,8 @@ static bool find_classifier(const Func *f, const char *name, Classifier *out)
     for (int i = 0; i < b->nresult; i++) {
         const Value *label = b->result[i];
         const Op *op = label->def;
-        if (!op || op->kind != OP_classify || op->nout != 2 || op->out[0] != label) continue;
+        if (!op || op->kind != OP_classify || op->nout != 2 || op->out[0] != label)
+            continue;
         const Value *classes = op_value(op, P_classes);
         if (!classes || !value_lit(classes) || value_lit(classes)->kind != CONST_GROUP)
             continue;

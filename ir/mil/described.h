@@ -57,10 +57,11 @@ bool described_classifier(const Func *f, Classifier *out);
 
 typedef struct {
     bool has_default, has_range;
-    Shape def;                          /* the default shape, which --random takes */
-    int rank;                           /* of the range */
-    int64_t lo[MAX_RANK], hi[MAX_RANK]; /* the range of each dimension; hi < 0: no bound */
-    Shape *shape;                       /* enumerated shapes: flex_shape */
+    Shape def; /* the default shape, which --random takes */
+    int rank;  /* of the range */
+    int64_t lo[MAX_RANK],
+        hi[MAX_RANK]; /* the range of each dimension; hi < 0: no bound */
+    Shape *shape;     /* enumerated shapes: flex_shape */
     int nshape, room;
 } FlexInput;
 

@@ -63,10 +63,11 @@ static bool put_flexible(Diag *d, const Func *f, const Value *v, uint32_t dtype,
     if (listed) put_shapes(out, &flex, p);
     else if (ok && in->has_range) put_range(out, in);
     else if (ok)
-        diag_error(d, value_loc(v).src ? value_loc(v) : f->loc,
-                   "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
-                   "which shapes it may have",
-                   v->name, f->name);
+        diag_error(
+            d, value_loc(v).src ? value_loc(v) : f->loc,
+            "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
+            "which shapes it may have",
+            v->name, f->name);
     const bool said = ok && (listed || in->has_range);
     arena_free(&a);
     return said;
@@ -169,7 +170,8 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     if (t->kind != TY_TENSOR || t->dtype == DT_STRING || t->dtype == DT_INT64)
         return feature_label_fits(type, len, v);
     if (o.image) return feature_image_fits(type, len, t);
-    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != dtypes[t->dtype].array)
+    if (!o.array || o.state != (v->type->kind == TY_STATE)
+        || o.dtype != dtypes[t->dtype].array)
         return false;
     const bool flexible = o.nrange || o.nshapes;
     if (!o.rank && !flexible)
@@ -205,7 +207,8 @@ static void flex_shapes(Arena *a, const FeatureInfo *o, int input, Flex *x)
 static void flex_input(Arena *a, const FeatureInfo *o, int input, Flex *x)
 {
     FlexInput *in = &x->input[input];
-    *in = (FlexInput){ .has_default = true, .has_range = o->nrange > 0, .rank = o->nrange };
+    *in =
+        (FlexInput){ .has_default = true, .has_range = o->nrange > 0, .rank = o->nrange };
     for (int i = 0; i < o->nrange; i++) {
         const bool open = o->high[i] < 0 || o->high[i] > INT32_MAX;
         in->lo[i] = o->low[i];

@@ -19,9 +19,10 @@ typedef struct {
 
 static bool flexible_malformed(Reader *r, const Const *at)
 {
-    return diag_error(r->diag, at->loc.src ? at->loc : r->func->loc,
-                      "FlexibleShapeInformation of %s is not of the form this attribute has",
-                      r->func->name);
+    return diag_error(
+        r->diag, at->loc.src ? at->loc : r->func->loc,
+        "FlexibleShapeInformation of %s is not of the form this attribute has",
+        r->func->name);
 }
 
 static const char *text_of(const Const *c)
@@ -35,7 +36,8 @@ static const char *text_of(const Const *c)
 static int ints_of(const Const *c, int64_t *out, int max)
 {
     size_t n;
-    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR || !dtype_is_int(c->type->dtype))
+    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR
+        || !dtype_is_int(c->type->dtype))
         return -1;
     if (!shape_count(&c->type->shape, &n)) n = (size_t)c->nelem;
     if (n > (size_t)max) return -1;
@@ -213,7 +215,8 @@ static const Const *default_shapes(const FlexMaking *x)
     for (int i = 0; i < x->n; i++) {
         const FlexInput *in = &x->flex->input[i];
         if (in->has_default)
-            flex_named(x, dict, x->name[i], flex_ints(x, x->shape, in->def.rank, in->def.dim));
+            flex_named(x, dict, x->name[i],
+                       flex_ints(x, x->shape, in->def.rank, in->def.dim));
     }
     return dict;
 }
@@ -286,7 +289,8 @@ const Const *flex_const(Module *m, const char *const *name, int n, const Flex *f
     int some = 0;
     for (size_t i = 0; i < COUNT(part); i++) {
         if (!part[i].dict->nelem) continue;
-        types[some] = type_tuple(&m->arena, 2, (const Type *[]){ x.text, part[i].dict->type });
+        types[some] = type_tuple(&m->arena, 2,
+                                 (const Type *[]){ x.text, part[i].dict->type });
         Const *pair = flex_group(&x, types[some], 2);
         flex_named(&x, pair, part[i].name, part[i].dict);
         pairs[some++] = pair;

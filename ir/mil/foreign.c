@@ -75,8 +75,8 @@ bool foreign_refuse(Diag *d, const char *path, uint32_t num)
             path, kind_text(num));
     if (foreign_is_kind(num))
         return diag_error(d, none,
-                          "%s is %s, which has no MIL program: only ML programs are read", path,
-                          kind_text(num));
+                          "%s is %s, which has no MIL program: only ML programs are read",
+                          path, kind_text(num));
     return diag_error(
         d, none,
         "%s holds no ML program, nor any kind of model that is known: only ML programs are read",
@@ -116,7 +116,8 @@ static Part *parts_of(Module *m, PbIn in, int *count)
         ++*count;
     }
     while (pb_next(&in, &f))
-        if (f.num == 2 && nnames < *count) part[nnames++].name = pb_string(&in, &f, &m->arena);
+        if (f.num == 2 && nnames < *count)
+            part[nnames++].name = pb_string(&in, &f, &m->arena);
     return part;
 }
 
@@ -128,7 +129,8 @@ static bool no_part(Diag *d, const char *path, const char *want, const Part *par
     const char **names = NEW_ARRAY(&a, n + 1, const char *);
     for (int i = 0; i < n; i++) names[i] = part[i].name;
     const char *near = name_nearest(want, names, (size_t)n);
-    if (near) diag_error(d, none, "%s has no part %s; did you mean %s?", path, want, near);
+    if (near)
+        diag_error(d, none, "%s has no part %s; did you mean %s?", path, want, near);
     else diag_error(d, none, "%s has no part %s; its parts are: %s", path, want, list);
     arena_free(&a);
     return false;
@@ -149,7 +151,8 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
     if (pipeline.file->wrong) return false;
     for (int i = 0; *part && i < n; i++) {
         const size_t len = strlen(parts[i].name);
-        if (strncmp(*part, parts[i].name, len) != 0 || ((*part)[len] && (*part)[len] != '/'))
+        if (strncmp(*part, parts[i].name, len) != 0
+            || ((*part)[len] && (*part)[len] != '/'))
             continue;
         *out = parts[i].model;
         *part = (*part)[len] ? *part + len + 1 : NULL;
@@ -157,7 +160,8 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
     }
     Buf list = { 0 };
     for (int i = 0; i < n; i++)
-        buf_printf(&list, "%s%s (%s)", i ? ", " : "", parts[i].name, kind_text(parts[i].kind));
+        buf_printf(&list, "%s%s (%s)", i ? ", " : "", parts[i].name,
+                   kind_text(parts[i].kind));
     const char *text = list.s ? list.s : "none";
     if (*part) no_part(d, path, *part, parts, n, text);
     else
@@ -170,8 +174,8 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
 
 bool foreign_no_pipeline(Diag *d, const char *path, const char *part)
 {
-    return diag_error(d, (Loc){ .src = NULL }, "%s is no pipeline: it has no part %s", path,
-                      part);
+    return diag_error(d, (Loc){ .src = NULL }, "%s is no pipeline: it has no part %s",
+                      path, part);
 }
 
 /* ---- files and folders ------------------------------------------------------------------- */
@@ -234,8 +238,11 @@ bool foreign_compiled(Diag *d, const char *path)
             "%s is a neural network compiled for Espresso, an older form that has no MIL program: convert "
             "the original once more with coremltools, convert_to=\"mlprogram\"",
             path);
-    else if (file_is_dir(arena_printf(&a, "%s/model0", path))) compiled_pipeline(d, &a, path);
-    else diag_error(d, none, "%s has no model.mil: only compiled ML programs are read", path);
+    else if (file_is_dir(arena_printf(&a, "%s/model0", path)))
+        compiled_pipeline(d, &a, path);
+    else
+        diag_error(d, none, "%s has no model.mil: only compiled ML programs are read",
+                   path);
     arena_free(&a);
     return false;
 }

@@ -29,7 +29,10 @@ static int64_t literal_dim(MilReader *r, MilToken t)
     return 1;
 }
 
-void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, literal_dim(r, number)); }
+void mil_dim(MilReader *r, MilToken number)
+{
+    add_dim(r, number, literal_dim(r, number));
+}
 void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
 
 /* ---- types ------------------------------------------------------------------------------- */
@@ -60,8 +63,9 @@ MilType mil_type_dict(MilReader *r, MilToken at, MilType key, MilType value)
 MilTypes *mil_type_member(MilReader *r, MilTypes *before, MilType t)
 {
     MilTypes *m = NEW(&r->m->arena, MilTypes);
-    *m =
-        (MilTypes){ .type = t.type, .before = before, .count = before ? before->count + 1 : 1 };
+    *m = (MilTypes){ .type = t.type,
+                     .before = before,
+                     .count = before ? before->count + 1 : 1 };
     return m;
 }
 
@@ -152,7 +156,8 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
     }
     for (int i = 0; i < t->shape.rank; i++) open += t->shape.dim[i] == DIM_ANY;
     if (open > 1) {
-        mil_error(r, at, "a literal of type %s: at most one dimension may be ?", text_of(r, t));
+        mil_error(r, at, "a literal of type %s: at most one dimension may be ?",
+                  text_of(r, t));
         return literal_bad(r);
     }
     l->leaf = t;
@@ -181,7 +186,8 @@ static bool group_begin(MilReader *r, const Type *t, MilToken at)
     MilLiteral *l = &r->lit;
     if (t->kind >= COUNT(form) || !form[t->kind].open) return leaf_begin(r, t, at);
     if (*at.s != form[t->kind].open) {
-        mil_error(r, at, "a value of type %s is written %s", text_of(r, t), form[t->kind].text);
+        mil_error(r, at, "a value of type %s is written %s", text_of(r, t),
+                  form[t->kind].text);
         return literal_bad(r);
     }
     MEM_ROOM(l->group, l->ngroup, l->group_cap);
@@ -198,12 +204,14 @@ static void group_end(MilReader *r, MilToken close)
     c->loc = loc_join(mil_loc(r, g->at), mil_loc(r, close));
     c->elem = NEW_ARRAY(&r->m->arena, g->count, const Const *);
     if (g->count) memcpy(c->elem, g->elem, (size_t)g->count * sizeof *c->elem);
-    if (g->type->kind == TY_LIST && g->type->length != DIM_ANY && g->type->length != g->count) {
-        diag_error(r->d, c->loc, "%s has %d elements here", text_of(r, g->type), g->count);
+    if (g->type->kind == TY_LIST && g->type->length != DIM_ANY
+        && g->type->length != g->count) {
+        diag_error(r->d, c->loc, "%s has %d elements here", text_of(r, g->type),
+                   g->count);
         literal_bad(r);
     } else if (g->type->kind == TY_TUPLE && g->type->nsub != g->count) {
-        diag_error(r->d, c->loc, "%s has %d members, but %d are given", text_of(r, g->type),
-                   g->type->nsub, g->count);
+        diag_error(r->d, c->loc, "%s has %d members, but %d are given",
+                   text_of(r, g->type), g->type->nsub, g->count);
         literal_bad(r);
     }
     mem_free(g->elem);
@@ -370,7 +378,8 @@ static bool number_bits(MilReader *r, MilToken t, DType to, uint64_t *bits)
                   dtypes[to].name);
         return true;
     case NUMBER_NOT_WHOLE:
-        return mil_error(r, t, "%s wants a whole number, not %.*s", dtypes[to].name, n, t.s);
+        return mil_error(r, t, "%s wants a whole number, not %.*s", dtypes[to].name, n,
+                         t.s);
     case NUMBER_RANGE:
         break;
     }
@@ -446,7 +455,8 @@ static bool blob_names(MilReader *r, MilToken at, MilToken path, MilToken offset
 {
     const bool ok = path.len == 4 && !memcmp(path.s, "path", 4) && offset.len == 6
                  && !memcmp(offset.s, "offset", 6);
-    return ok || mil_error(r, at, "BLOBFILE takes path = .. and offset = .., in this order");
+    return ok
+        || mil_error(r, at, "BLOBFILE takes path = .. and offset = .., in this order");
 }
 
 void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
@@ -471,7 +481,9 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
         return;
     }
     Const *c = NEW(&r->m->arena, Const);
-    *c = (Const){ .type = t, .kind = CONST_BLOB, .loc = mil_loc(r, path), .offset = where };
+    *c = (Const){
+        .type = t, .kind = CONST_BLOB, .loc = mil_loc(r, path), .offset = where
+    };
     c->nelem = (int64_t)count;
     c->path = literal_unquoted(r, path);
     c->file = weight_file(r->m, r->d, c->loc, c->path);

@@ -13,7 +13,10 @@ Loc mil_loc(const MilReader *r, MilToken t)
     return (Loc){ .src = r->src, .at = (uint32_t)(t.s - r->src->text), .len = t.len };
 }
 
-const char *mil_name(MilReader *r, MilToken t) { return name_intern(&r->m->names, t.s, t.len); }
+const char *mil_name(MilReader *r, MilToken t)
+{
+    return name_intern(&r->m->names, t.s, t.len);
+}
 
 #define PUSH(array, count, cap, ...) \
     do { \
@@ -29,7 +32,8 @@ static void mil_bind(MilReader *r, Value *v)
 {
     NameNote *note = name_note(v->name);
     if (r->nmark)
-        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = note->tag });
+        PUSH(r->undo, r->nundo, r->undo_cap,
+             (MilBinding){ .name = v->name, .val = note->tag });
     note->tag = v;
 }
 
@@ -172,7 +176,8 @@ static Attrs taken_attrs(MilReader *r)
 void mil_read_version(MilReader *r, MilToken v)
 {
     const bool one = v.s[0] == '1'
-                  && (v.len == 1 || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
+                  && (v.len == 1
+                      || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
     if (!one)
         mil_error(r, v, "program(%.*s) is not a version of MIL: it is 1.0 or 1.3",
                   v.len > 20 ? 20 : (int)v.len, v.s);
@@ -210,7 +215,8 @@ static void add_params(MilReader *r)
 {
     for (int i = 0; i < r->nparam; i++) {
         const MilNamed *p = &r->param[i];
-        mil_bind(r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
+        mil_bind(
+            r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
     }
     r->nparam = 0;
 }
@@ -229,7 +235,10 @@ Op *mil_read_block_head(MilReader *r, Op *owner, MilToken name)
     return owner;
 }
 
-void mil_read_name(MilReader *r, MilToken name) { PUSH(r->name, r->nname, r->name_cap, name); }
+void mil_read_name(MilReader *r, MilToken name)
+{
+    PUSH(r->name, r->nname, r->name_cap, name);
+}
 
 void mil_read_results(MilReader *r)
 {
@@ -257,7 +266,8 @@ void mil_read_out(MilReader *r, MilType t, MilToken name)
 
 void mil_read_arg(MilReader *r, MilToken name)
 {
-    PUSH(r->arg, r->narg, r->arg_cap, (MilArg){ .name = name, .at = name, .first = r->nitem });
+    PUSH(r->arg, r->narg, r->arg_cap,
+         (MilArg){ .name = name, .at = name, .first = r->nitem });
 }
 
 void mil_read_tuple(MilReader *r, MilToken open)
@@ -309,7 +319,8 @@ static void add_args(MilReader *r, Op *op)
             break;
         }
         if (op_named_arg(op, name)) {
-            diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice", name);
+            diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice",
+                       name);
             continue;
         }
         Arg *a = &op->arg[op->narg++];
@@ -342,7 +353,8 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
     r->val = NULL;
     op_take_attrs(r->m, op, taken_attrs(r));
     if (r->nout > OP_RESULTS) {
-        mil_error(r, r->out[OP_RESULTS].name, "an op has %d results at the most", OP_RESULTS);
+        mil_error(r, r->out[OP_RESULTS].name, "an op has %d results at the most",
+                  OP_RESULTS);
         r->nout = OP_RESULTS;
     }
     for (int i = 0; i < r->nout; i++)

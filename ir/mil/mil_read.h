@@ -46,7 +46,8 @@ typedef struct {
     bool flat;                  /* one list has the elements of all axes */
     bool known;                 /* the type tells the number of elements */
     int64_t seen[MAX_RANK + 1]; /* elements or lists so far at each depth */
-    int64_t dims[MAX_RANK]; /* those of the type; in place of a `?`, that of the first list */
+    int64_t
+        dims[MAX_RANK]; /* those of the type; in place of a `?`, that of the first list */
     size_t count, want;
     ArenaMark mark;       /* of the arena before the literal, */
     ArenaMark behind;     /* and behind the text of its last string */
@@ -117,9 +118,9 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
-    const Const *val;          /* the attribute `val`, where it is the only one */
-    bool has_attrs, named;     /* named: for Op.named */
-    const char *said;          /* its attribute `name`, where that is not its result's name */
+    const Const *val;      /* the attribute `val`, where it is the only one */
+    bool has_attrs, named; /* named: for Op.named */
+    const char *said;      /* its attribute `name`, where that is not its result's name */
     MilShared shared, inlined; /* small constants of ops; inline literals */
 
     /* Values in scope are found by the NameNote of their names; `undo` has the values that
@@ -139,7 +140,8 @@ int mil_lex(MilReader *r, MilToken *t); /* a token of mil_grammar.y; 0 at the en
 
 /* ---- mil_grammar.y ----------------------------------------------------------------------- */
 
-void mil_parse(MilReader *r, bool literal); /* all of the text; a program, or one literal */
+void mil_parse(MilReader *r,
+               bool literal); /* all of the text; a program, or one literal */
 
 /* ---- mil_read.c: the program's frame ----------------------------------------------------- */
 
@@ -175,8 +177,8 @@ void mil_read_op_end(MilReader *r, Op *op);
 
 /* Gives back, now and then, the pages of a mapped text that lie before `at`. */
 void mil_let_go(MilReader *r, const char *at);
-void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
-                      const char *hint);
+void mil_syntax_error(MilReader *r, MilToken found, const char *found_as,
+                      const char *expected, const char *hint);
 void mil_too_deep(MilReader *r);
 /* An op that could not be read is left out; names that it may define are not missed. */
 void mil_read_skip(MilReader *r);

@@ -109,7 +109,8 @@ Value *mil_shared_literal(MilReader *r, const Const *c)
 
 /* The element type that an argument with the same type variable has, or the op's
  * result. */
-static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p, DTypes allowed)
+static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p,
+                         DTypes allowed)
 {
     for (int i = 0; i < r->narg; i++) {
         const MilArg *a = &r->arg[i];
@@ -123,13 +124,16 @@ static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p,
             return v->type->dtype;
     }
     const Type *out = r->nout ? r->out[0].type : NULL;
-    return out && out->kind == TY_TENSOR && (allowed >> out->dtype & 1) ? out->dtype : DT_NONE;
+    return out && out->kind == TY_TENSOR && (allowed >> out->dtype & 1) ? out->dtype
+                                                                        : DT_NONE;
 }
 
 /* The type of a bare literal: what the op's row takes there, nearest to how it is written. */
-static DType bare_type(const MilReader *r, const Op *op, const Param *p, const MilItem *item)
+static DType bare_type(const MilReader *r, const Op *op, const Param *p,
+                       const MilItem *item)
 {
-    static const DType whole[] = { DT_INT32, DT_UINT32, DT_INT8, DT_UINT8, DT_FP32, DT_FP16 };
+    static const DType whole[] = { DT_INT32, DT_UINT32, DT_INT8,
+                                   DT_UINT8, DT_FP32,   DT_FP16 };
     static const DType real[] = { DT_FP32, DT_FP16, DT_INT32 };
     if (item->bare == MIL_BARE_STRING) return DT_STRING;
     if (item->bare == MIL_BARE_BOOL) return DT_BOOL;
@@ -152,8 +156,8 @@ Value *mil_bare_value(MilReader *r, const Op *op, const char *name, const Param 
     const Loc loc = mil_loc(r, item->at);
     Value *v = value_literal(r->m, mil_bare_const(r, t, item->bare, item->at), loc);
     v->bare = true;
-    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)", name,
-              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s, dtypes[t].name,
-              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s);
+    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)",
+              name, item->at.len > 40 ? 40 : (int)item->at.len, item->at.s,
+              dtypes[t].name, item->at.len > 40 ? 40 : (int)item->at.len, item->at.s);
     return v;
 }

@@ -19,8 +19,8 @@ void mil_let_go(MilReader *r, const char *at)
 
 /* ---- syntax errors ----------------------------------------------------------------------- */
 
-void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
-                      const char *hint)
+void mil_syntax_error(MilReader *r, MilToken found, const char *found_as,
+                      const char *expected, const char *hint)
 {
     char word[48];
     if (r->syntax >= MAX_SYNTAX_ERRORS) {
@@ -63,7 +63,8 @@ static const char *utf8_end(const char *s, const char *end)
     while (s < end) {
         const unsigned char *u = (const unsigned char *)s;
         uint64_t eight;
-        if (end - s >= 8 && (memcpy(&eight, s, 8), !(eight & UINT64_C(0x8080808080808080)))) {
+        if (end - s >= 8
+            && (memcpy(&eight, s, 8), !(eight & UINT64_C(0x8080808080808080)))) {
             s += 8;
             continue;
         }
@@ -71,7 +72,11 @@ static const char *utf8_end(const char *s, const char *end)
             s++;
             continue;
         }
-        const int more = *u < 0xc2 ? 0 : *u < 0xe0 ? 1 : *u < 0xf0 ? 2 : *u < 0xf5 ? 3 : 0;
+        const int more = *u < 0xc2 ? 0
+                       : *u < 0xe0 ? 1
+                       : *u < 0xf0 ? 2
+                       : *u < 0xf5 ? 3
+                                   : 0;
         if (!more || end - s <= more) return s;
         for (int i = 1; i <= more; i++)
             if ((u[i] & 0xc0) != 0x80) return s;
@@ -89,7 +94,8 @@ static const char *all_utf8(MilReader *r)
     const char *at = r->src->text, *next;
     for (; at < r->end; at = next) {
         next = r->end - at > TEXT_WINDOW ? at + TEXT_WINDOW : r->end;
-        for (int i = 0; i < 3 && next < r->end && ((unsigned char)*next & 0xc0) == 0x80; i++)
+        for (int i = 0; i < 3 && next < r->end && ((unsigned char)*next & 0xc0) == 0x80;
+             i++)
             next--;
         const char *end = utf8_end(at, next);
         if (end < next) return end;
@@ -118,7 +124,8 @@ static bool check_text(MilReader *r)
     const char *text = r->src->text;
     if (r->src->len > FILE_MAX_TEXT)
         return diag_error(r->d, (Loc){ .src = r->src }, "the text is larger than 1 GiB");
-    if (!r->src->len) return diag_error(r->d, (Loc){ .src = r->src }, "the text is empty");
+    if (!r->src->len)
+        return diag_error(r->d, (Loc){ .src = r->src }, "the text is empty");
     if (!begins_like_mil(r)) {
         const bool dump = r->src->len > 5 && !memcmp(text, "main[", 5);
         return diag_error(r->d, (Loc){ .src = r->src, .len = 1 }, "%s%s", not_mil,

@@ -41,8 +41,10 @@ bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, v
 /* ---- weight files (blob.c) --------------------------------------------------------------- */
 
 /* These may be called between blob_finish and blob_commit. */
-bool blob_same(BlobWriter *b, const char *path); /* whether that file has the same bytes */
-bool blob_sum(BlobWriter *b, uint64_t *sum);     /* a hash of all bytes, not a safe one */
-void blob_name(BlobWriter *b, const char *path); /* chooses another name in the same folder */
+bool blob_same(BlobWriter *b,
+               const char *path);            /* whether that file has the same bytes */
+bool blob_sum(BlobWriter *b, uint64_t *sum); /* a hash of all bytes, not a safe one */
+void blob_name(BlobWriter *b,
+               const char *path); /* chooses another name in the same folder */
 
 #endif

@@ -18,7 +18,8 @@ static const struct {
     size_t at, size;
     const char *bytes;
 } fixed[] = {
-    { 0, 4, "\xf6\x01\0" }, /* 502, the number of the ML program among the kinds of model */
+    { 0, 4,
+      "\xf6\x01\0" }, /* 502, the number of the ML program among the kinds of model */
     { 4, 4, "\5\0\0" },
     { 28, 8, "\7\0\0\0\0\0\0" }, /* the length of.. */
     { 36, 7, "generic" },
@@ -51,7 +52,8 @@ bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file)
     const uint64_t spec = mlmodelc_little(file->data + AT_SPEC),
                    length = mlmodelc_little(file->data + AT_LENGTH);
     make_head(head, spec, length);
-    if (spec > 0xffff || length != file->size - HEAD - TAIL || memcmp(head, file->data, HEAD)
+    if (spec > 0xffff || length != file->size - HEAD - TAIL
+        || memcmp(head, file->data, HEAD)
         || memcmp(tail, file->data + HEAD + length, TAIL))
         return diag_error(d, none, "%s has a layout that is not known", path);
     PbFile pb = { .data = file->data + HEAD, .size = (size_t)length };
@@ -63,7 +65,8 @@ bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file)
         return true;
     }
     if (pb.wrong)
-        diag_error(d, none, "%s is damaged at byte %zu: %s", path, HEAD + pb.at, pb.wrong);
+        diag_error(d, none, "%s is damaged at byte %zu: %s", path, HEAD + pb.at,
+                   pb.wrong);
     return false;
 }
 
@@ -124,10 +127,12 @@ static void add_other(cJSON *one, const FeatureInfo *o, const Func *f, const Val
     described(f, v, input, &a, &say);
     if (o->image) {
         const bool color = pixels_channels(say.pixels) == 3;
-        buf_printf(&formatted, "Image (%s %lld \xc3\x97 %lld)", color ? "Color" : "Grayscale",
-                   (long long)say.size[SIDE_WIDTH], (long long)say.size[SIDE_HEIGHT]);
+        buf_printf(&formatted, "Image (%s %lld \xc3\x97 %lld)",
+                   color ? "Color" : "Grayscale", (long long)say.size[SIDE_WIDTH],
+                   (long long)say.size[SIDE_HEIGHT]);
         add_text(one, "width", arena_printf(&a, "%lld", (long long)say.size[SIDE_WIDTH]));
-        add_text(one, "height", arena_printf(&a, "%lld", (long long)say.size[SIDE_HEIGHT]));
+        add_text(one, "height",
+                 arena_printf(&a, "%lld", (long long)say.size[SIDE_HEIGHT]));
         add_text(one, "colorspace", say.pixels ? pixels_name(say.pixels) : "");
         add_text(one, "isColor", color ? "1" : "0");
         add_text(one, "hasSizeFlexibility", say.nsizes || say.ranged ? "1" : "0");
@@ -141,7 +146,8 @@ static void add_other(cJSON *one, const FeatureInfo *o, const Func *f, const Val
     arena_free(&a);
 }
 
-static void add_schema(const Module *m, const Func *f, int side, const char *name, cJSON *to)
+static void add_schema(const Module *m, const Func *f, int side, const char *name,
+                       cJSON *to)
 {
     int n;
     const Shown *x = about_side(m, f, side, &n);
@@ -157,7 +163,8 @@ static void add_schema(const Module *m, const Func *f, int side, const char *nam
         add_text(one, "name", x[i].v->name);
         add_text(one, "shortDescription", x[i].doc ? x[i].doc : "");
         add_text(one, "isOptional", known && o.optional ? "1" : "0");
-        add_text(one, "hasShapeFlexibility", known && (o.nrange || o.nshapes) ? "1" : "0");
+        add_text(one, "hasShapeFlexibility",
+                 known && (o.nrange || o.nshapes) ? "1" : "0");
         if (known && o.array) add_array(one, &o);
         else if (known) add_other(one, &o, f, x[i].v, side != ABOUT_OUTPUT);
         else add_text(one, "type", "");
@@ -173,7 +180,8 @@ static void add_metadata(const Module *m, cJSON *o)
     for (int i = 0; a && i < ABOUT_TEXTS; i++)
         if (a->text[i] && *a->text[i]) add_text(o, about_texts[i], a->text[i]);
     cJSON *user = json_item(o, "userDefinedMetadata", cJSON_CreateObject());
-    for (int i = 0; a && i + 1 < a->nuser; i += 2) add_text(user, a->user[i], a->user[i + 1]);
+    for (int i = 0; a && i + 1 < a->nuser; i += 2)
+        add_text(user, a->user[i], a->user[i + 1]);
 }
 
 /* What other tools show of a model; Core ML itself takes all this from coremldata.bin. */
@@ -192,7 +200,8 @@ static bool write_metadata(const Module *m, Diag *d, const char *path, const cha
     json_item(o, "modelParameters", cJSON_CreateArray());
     json_item(o, "specificationVersion", cJSON_CreateNumber(about_spec(m)));
     add_text(o, "isUpdatable", m->about && m->about->updatable ? "1" : "0");
-    add_text(json_item(o, "modelType", cJSON_CreateObject()), "name", "MLModelType_mlProgram");
+    add_text(json_item(o, "modelType", cJSON_CreateObject()), "name",
+             "MLModelType_mlProgram");
     add_text(o, "generatedClassName", name);
     add_text(o, "method", "predict");
     const bool ok = json_write(d, path, root);
@@ -232,7 +241,8 @@ Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how)
     const char *file = arena_printf(&m->arena, "%s/model.mil", path);
     m->follow_links = how && how->follow_links;
     bool ok = file_exists(file);
-    if (!ok && how && how->part && file_is_dir(arena_printf(&m->arena, "%s/model0", path))) {
+    if (!ok && how && how->part
+        && file_is_dir(arena_printf(&m->arena, "%s/model0", path))) {
         module_free(m);
         return read_folder_of(d, path, how);
     }

@@ -7,7 +7,8 @@
 #include <cjson/cJSON.h>
 
 static const char data_folder[] = "Data", model_file[] = MODEL_FILE,
-                  weights_folder[] = "com.apple.CoreML/weights", author[] = "com.apple.CoreML";
+                  weights_folder[] = "com.apple.CoreML/weights",
+                  author[] = "com.apple.CoreML";
 
 /* ---- the specification ------------------------------------------------------------------- */
 
@@ -76,8 +77,8 @@ Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilRea
     const bool ok = !foreign_zip(d, path, map)
                  && read_model(m, d, pb_open(&file), how ? how->part : NULL);
     if (file.wrong && d->errors + d->fails == errors)
-        diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at,
-                   file.wrong);
+        diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path,
+                   file.at, file.wrong);
     if (ok && !file.wrong) return m;
     module_free(m);
     return NULL;
@@ -113,7 +114,8 @@ Module *mlpackage_read(Diag *d, const char *path, const MilReading *how)
             "%s names no root model: rootModelIdentifier and its entry in itemInfoEntries do",
             file);
     else if (manifest)
-        inside = file_join_linked(&a, d, none, arena_printf(&a, "%s/%s", path, data_folder),
+        inside = file_join_linked(&a, d, none,
+                                  arena_printf(&a, "%s/%s", path, data_folder),
                                   root_path(manifest), how && how->follow_links);
     Module *m = inside ? mlmodel_read(d, inside, how) : NULL;
     if (m && !beside_read(m, d, path)) {
@@ -151,7 +153,8 @@ static const char *mlpackage_identifier(Arena *a, const char *name, const char *
     const uint64_t x = rng_key(1, name), y = rng_key(x, what);
     return arena_printf(a, "%08X-%04X-4%03X-8%03X-%012llX", (unsigned)(x >> 32),
                         (unsigned)(x >> 16 & 0xffff), (unsigned)(x & 0xfff),
-                        (unsigned)(y >> 48 & 0xfff), (unsigned long long)(y & 0xffffffffffff));
+                        (unsigned)(y >> 48 & 0xfff),
+                        (unsigned long long)(y & 0xffffffffffff));
 }
 
 static void add_entry(cJSON *all, const char *id, const char *what, const char *name,

@@ -130,10 +130,11 @@ static Exact big_divide(Big *num, Big *den)
 /* ---- reading ----------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *digits, *end; /* from the first digit that is not 0; may have a point inside */
-    uint64_t m;               /* the first 19 digits */
-    int64_t count;            /* digits from there on */
-    int64_t e;                /* value = digits as a whole number * 10^e */
+    const char *digits,
+        *end;      /* from the first digit that is not 0; may have a point inside */
+    uint64_t m;    /* the first 19 digits */
+    int64_t count; /* digits from there on */
+    int64_t e;     /* value = digits as a whole number * 10^e */
 } Decimal;
 
 static int64_t read_exponent(const char *s, const char *end)
@@ -178,13 +179,15 @@ static Exact quick_decimal(uint64_t m, int64_t e)
     if (e < 0) {
         while (!(five >> 63)) five <<= 1, shift++;
         const Wide num = (Wide)m << 63;
-        return (
-            Exact){ .m = (uint64_t)(num / five), .e = e + shift - 63, .more = num % five != 0 };
+        return (Exact){ .m = (uint64_t)(num / five),
+                        .e = e + shift - 63,
+                        .more = num % five != 0 };
     }
     while (!(five >> 63)) five <<= 1, shift--;
     const Wide full = (Wide)m * five;
-    return (
-        Exact){ .m = (uint64_t)(full >> 64), .e = e + shift + 64, .more = (uint64_t)full != 0 };
+    return (Exact){ .m = (uint64_t)(full >> 64),
+                    .e = e + shift + 64,
+                    .more = (uint64_t)full != 0 };
 }
 
 static Exact slow_decimal(const Decimal *d)
@@ -247,14 +250,16 @@ static NumberStatus parse_float(const char *s, const char *end, DType t, bool ne
     else if (*s == 'i') *bits = sign | inf;
     else {
         const bool hex = end - s > 1 && (s[1] == 'x' || s[1] == 'X');
-        const uint64_t v = round_to(f, hex ? exact_hex(s + 2, end) : exact_decimal(s, end));
+        const uint64_t v = round_to(f,
+                                    hex ? exact_hex(s + 2, end) : exact_decimal(s, end));
         *bits = sign | v;
         return v == inf ? NUMBER_INFINITE : NUMBER_OK;
     }
     return NUMBER_OK;
 }
 
-static NumberStatus parse_int(const char *s, const char *end, DType t, bool neg, uint64_t *bits)
+static NumberStatus parse_int(const char *s, const char *end, DType t, bool neg,
+                              uint64_t *bits)
 {
     const int width = dtypes[t].bits;
     const bool is_signed = dtypes[t].cls == CLASS_INT;

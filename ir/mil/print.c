@@ -196,7 +196,8 @@ static void print_elements(Printer *p, const Const *c, bool in_dict)
 static void print_blob(Printer *p, const char *path, uint64_t offset)
 {
     char text[NUMBER_TEXT];
-    print_put(p, p->brief ? "BLOBFILE(path = string(" : "BLOBFILE(path = tensor<string, []>(");
+    print_put(p, p->brief ? "BLOBFILE(path = string("
+                          : "BLOBFILE(path = tensor<string, []>(");
     print_string(p->out, path);
     print_put(p, p->brief ? "), offset = uint64(" : "), offset = tensor<uint64, []>(");
     buf_add(p->out, text, number_print(text, DT_UINT64, offset));
@@ -269,7 +270,8 @@ static void print_attrs(Printer *p, const Attrs *a, const char *name)
     buf_putc(p->out, '[');
     for (int i = 0; i < a->count || name; i++) {
         if (i) print_put(p, ", ");
-        if (name && (i == a->count || strcmp(((const Attr *)attr[i])->name, "name") > 0)) {
+        if (name
+            && (i == a->count || strcmp(((const Attr *)attr[i])->name, "name") > 0)) {
             print_put(p, p->brief ? "name = string(" : "name = tensor<string, []>(");
             print_string(p->out, name);
             buf_putc(p->out, ')');

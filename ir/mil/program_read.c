@@ -10,7 +10,8 @@
 
 static int *chain_of(const ProgramReader *r, const char *name)
 {
-    return &r->chain[((uintptr_t)name >> 4) * 0x9E3779B97F4A7C15u >> 40 & (NAME_CHAINS - 1)];
+    return &r->chain[((uintptr_t)name >> 4) * 0x9E3779B97F4A7C15u >> 40
+                     & (NAME_CHAINS - 1)];
 }
 
 static void program_bind(ProgramReader *r, Value *v)
@@ -69,7 +70,8 @@ static Entry read_entry(ProgramReader *r, PbIn in)
             e.has = true;
         }
     }
-    if (!e.key || !e.has) pb_wrong(&in, in.at, "an entry of a map lacks its key or value");
+    if (!e.key || !e.has)
+        pb_wrong(&in, in.at, "an entry of a map lacks its key or value");
     return e;
 }
 
@@ -222,8 +224,8 @@ static void read_body(ProgramReader *r, PbIn in, const char *opset)
     }
     if (found || !program_going(r, &in)) return;
     r->failed = true;
-    diag_error(r->d, (Loc){ .src = r->m->src }, "function %s has no block for its opset %s",
-               r->func->name, opset);
+    diag_error(r->d, (Loc){ .src = r->m->src },
+               "function %s has no block for its opset %s", r->func->name, opset);
 }
 
 static void read_func(ProgramReader *r, PbIn entry)

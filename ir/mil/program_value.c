@@ -185,16 +185,19 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
         const size_t given = count_elements(list, f.num);
         if (in.file->wrong) break;
         if (!may_hold(f.num, t->dtype) || !program_wanted(t, given, f.num, &count)
-            || !size_mul(count, (size_t)dtypes[t->dtype].bits, &bits) || bits > SIZE_MAX - 7) {
+            || !size_mul(count, (size_t)dtypes[t->dtype].bits, &bits)
+            || bits > SIZE_MAX - 7) {
             pb_wrong(&in, f.start, "elements are of another type than their literal");
             break;
         }
         want = f.num == FIELD_BYTES ? (bits + 7) / 8 : count;
         if (given != want) {
-            pb_wrong(&in, f.start, "a literal has another number of elements than its type");
+            pb_wrong(&in, f.start,
+                     "a literal has another number of elements than its type");
             break;
         }
-        const size_t bytes = f.num == FIELD_STRINGS ? count * sizeof(char *) : (bits + 7) / 8;
+        const size_t bytes = f.num == FIELD_STRINGS ? count * sizeof(char *)
+                                                    : (bits + 7) / 8;
         const Shape flat = SHAPE((int64_t)count);
         void *data = arena_alloc(&r->m->arena, bytes + 1);
         Tensor view = tensor_view(t->dtype, &flat, data);
@@ -229,7 +232,8 @@ static const Const *read_member(ProgramReader *r, PbIn in, const Type *t, int64_
     const Const *c = program_value(r, in);
     if (in.file->wrong) return c;
     if (!want || !type_fits(c->type, want))
-        pb_wrong(&in, start, "a member of a list, tuple or dictionary is of another type");
+        pb_wrong(&in, start,
+                 "a member of a list, tuple or dictionary is of another type");
     Const *same = NEW(&r->m->arena, Const);
     *same = *c;
     if (want) same->type = want;
@@ -260,7 +264,8 @@ static Const *read_group(ProgramReader *r, PbIn in, const Type *t)
                        : t->kind == TY_LIST  ? t->length
                                              : DIM_ANY;
     if (want != DIM_ANY && want != c->nelem)
-        pb_wrong(&in, in.at, "a list or tuple has another number of members than its type");
+        pb_wrong(&in, in.at,
+                 "a list or tuple has another number of members than its type");
     return c;
 }
 

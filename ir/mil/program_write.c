@@ -88,7 +88,8 @@ static void put_elements(Writer *w, const Const *c, size_t n)
     Buf *b = w->out;
     const size_t at = pb_begin(b, field);
     if (field == FIELD_STRINGS) {
-        for (size_t i = 0; i < n; i++) pb_put_string(b, 1, ((const char *const *)c->data)[i]);
+        for (size_t i = 0; i < n; i++)
+            pb_put_string(b, 1, ((const char *const *)c->data)[i]);
     } else if (n) {
         double room[RUN];
         const size_t list = pb_begin(b, 1);
@@ -225,7 +226,8 @@ static void put_block(Writer *w, uint32_t num, const Block *block)
 {
     const size_t at = pb_begin(w->out, num);
     if (block->owner) put_named(w, 1, block->param, block->nparam);
-    for (int i = 0; i < block->nresult; i++) pb_put_string(w->out, 2, block->result[i]->name);
+    for (int i = 0; i < block->nresult; i++)
+        pb_put_string(w->out, 2, block->result[i]->name);
     for (const Op *op = block->first; op && w->ok; op = op->next) put_op(w, op);
     pb_end(w->out, at);
 }

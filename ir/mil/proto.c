@@ -40,7 +40,8 @@ static bool get_varint(PbIn *in, uint64_t *out)
 
 static bool get_fixed(PbIn *in, size_t n, uint64_t *out)
 {
-    if ((size_t)(in->end - in->at) < n) return pb_wrong(in, in->at, "a number is cut off");
+    if ((size_t)(in->end - in->at) < n)
+        return pb_wrong(in, in->at, "a number is cut off");
     *out = 0;
     for (size_t i = n; i-- > 0;) *out = *out << 8 | in->at[i];
     in->at += n;
@@ -84,7 +85,9 @@ static bool is_bytes(PbIn *in, const PbField *f)
 
 PbIn pb_sub(PbIn *in, const PbField *f)
 {
-    PbIn sub = { .file = in->file, .at = in->end, .end = in->end, .depth = in->depth + 1 };
+    PbIn sub = {
+        .file = in->file, .at = in->end, .end = in->end, .depth = in->depth + 1
+    };
     if (!is_bytes(in, f)) return sub;
     if (sub.depth > PB_DEPTH) {
         pb_wrong(in, f->start, "messages are nested too deeply");
@@ -194,7 +197,10 @@ void pb_put_bytes(Buf *b, uint32_t num, const void *p, size_t n)
     if (n) buf_add(b, p, n);
 }
 
-void pb_put_string(Buf *b, uint32_t num, const char *s) { pb_put_bytes(b, num, s, strlen(s)); }
+void pb_put_string(Buf *b, uint32_t num, const char *s)
+{
+    pb_put_bytes(b, num, s, strlen(s));
+}
 
 size_t pb_begin(Buf *b, uint32_t num)
 {

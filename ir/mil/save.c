@@ -77,7 +77,8 @@ static void save_collect(void *ctx, const Func *f, const Const *c)
 {
     Save *s = ctx;
     const bool blob = c->kind == CONST_BLOB;
-    if (blob ? save_reference_stays(s, c) : !const_leaves_text(f, c, CONST_FILE_MIN)) return;
+    if (blob ? save_reference_stays(s, c) : !const_leaves_text(f, c, CONST_FILE_MIN))
+        return;
     if (!blob || c->file->absent) s->fresh = true;
     ARENA_ROOM(&s->arena, s->place, s->nplace, s->place_cap);
     s->place[s->nplace++] = (SavePlace){ .c = c };
@@ -104,7 +105,8 @@ static bool sum_text(Save *s, OutFile *text, char hex[65])
     Sha256 sha = sha256_start();
     unsigned char *piece = arena_alloc(&s->arena, PIECE);
     for (uint64_t at = 0; at < text->written; at += PIECE) {
-        const size_t n = text->written - at < PIECE ? (size_t)(text->written - at) : PIECE;
+        const size_t n = text->written - at < PIECE ? (size_t)(text->written - at)
+                                                    : PIECE;
         if (!out_read(text, at, piece, n)) return false;
         sha256_add(&sha, piece, n);
     }
@@ -137,7 +139,8 @@ static bool commit_weights(Save *s, BlobWriter *b, SaveRels *made)
 static bool commit_text(Save *s, OutFile *text)
 {
     char sum[65];
-    const bool ok = !s->beside || (sum_text(s, text, sum) && beside_prepare(s->beside, sum));
+    const bool ok = !s->beside
+                 || (sum_text(s, text, sum) && beside_prepare(s->beside, sum));
     if (ok) return out_commit(text);
     out_abort(text);
     return false;
@@ -190,7 +193,8 @@ static bool write_all(Save *s, BlobWriter **b)
     if (there) *b = NULL;
     if (!save_commit(s, own, &text)) return false;
     if (own && s->aside)
-        diag_note(s->d, (Loc){ .src = NULL }, "%s belongs to others; the weights are in %s",
+        diag_note(s->d, (Loc){ .src = NULL },
+                  "%s belongs to others; the weights are in %s",
                   save_in_folder(s, save_usual), rel);
     return true;
 }
@@ -207,7 +211,10 @@ static bool save_whole(Save *s)
     return ok;
 }
 
-static bool put_piece(void *ctx, const void *text, size_t n) { return out_write(ctx, text, n); }
+static bool put_piece(void *ctx, const void *text, size_t n)
+{
+    return out_write(ctx, text, n);
+}
 
 static bool print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
 {
@@ -232,7 +239,8 @@ bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside 
     mil_hoist(m);
     const bool ok = file_is_dir(s.dir)
                       ? save_whole(&s)
-                      : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
+                      : diag_fail(d, "cannot write %s: there is no folder %s", path,
+                                  s.dir);
     arena_free(&s.arena);
     return ok;
 }

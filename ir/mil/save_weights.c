@@ -122,7 +122,8 @@ bool save_can_copy(Save *s)
 static bool copy_file(Save *s, const WeightFile *w)
 {
     const Loc none = { .src = NULL };
-    char *to = file_join_inside(&s->arena, s->d, none, s->dir, weight_file_relative(w->path));
+    char *to = file_join_inside(&s->arena, s->d, none, s->dir,
+                                weight_file_relative(w->path));
     if (!to) return false;
     const char *folder = file_dir(&s->arena, to);
     const bool there = file_is_dir(folder);
@@ -171,7 +172,8 @@ static const char *stem_of(Save *s)
 static const char *first_free(Save *s, BlobWriter *b, const char *rel, bool *there)
 {
     const char *name = arena_printf(&s->arena, "%s.bin", rel);
-    for (int i = 1; !(*there = blob_same(b, save_in_folder(s, name))) && !is_free(s, name); i++)
+    for (int i = 1;
+         !(*there = blob_same(b, save_in_folder(s, name))) && !is_free(s, name); i++)
         name = arena_printf(&s->arena, "%s_%d.bin", rel, i);
     return name;
 }
@@ -195,11 +197,12 @@ const char *save_pick_name(Save *s, BlobWriter *b, bool *there)
     const char *rel = own ? "weights/weight"
                           : arena_printf(&s->arena, "weights/%s", stem_of(s));
     const char *plain = arena_printf(&s->arena, "%s.bin", rel);
-    if (!own && (blob_same(b, save_in_folder(s, plain)) || !save_mentions(s->path, plain)))
+    if (!own
+        && (blob_same(b, save_in_folder(s, plain)) || !save_mentions(s->path, plain)))
         return first_free(s, b, rel, there);
     if (!blob_sum(b, &sum)) return NULL;
-    return first_free(s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum),
-                      there);
+    return first_free(
+        s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum), there);
 }
 
 static int by_address(const void *a, const void *b)
@@ -214,14 +217,16 @@ bool save_find_place(const void *ctx, const Const *c, uint64_t *offset)
     const Save *s = ctx;
     const SavePlace want = { .c = c };
     if (!s->nplace) return false;
-    const SavePlace *p = bsearch(&want, s->place, (size_t)s->nplace, sizeof want, by_address);
+    const SavePlace *p = bsearch(&want, s->place, (size_t)s->nplace, sizeof want,
+                                 by_address);
     if (p) *offset = p->offset;
     return p != NULL;
 }
 
 BlobWriter *save_write_weights(Save *s)
 {
-    char *file = file_join_inside(&s->arena, s->d, (Loc){ .src = NULL }, s->dir, save_usual);
+    char *file = file_join_inside(&s->arena, s->d, (Loc){ .src = NULL }, s->dir,
+                                  save_usual);
     const char *folder = file ? file_dir(&s->arena, file) : NULL;
     const bool there = folder && file_is_dir(folder);
     if (!file || !file_make_dirs(s->d, folder)) return NULL;
@@ -264,7 +269,8 @@ void save_references(Save *s, const char *text, SaveRels *out)
     Diag quiet = { .quiet = true };
     Mapped map = { 0 };
     const bool read = file_map(&quiet, text, &map) && map.data;
-    const char *at = read ? (const char *)map.data : "", *end = at + (read ? map.size : 0);
+    const char *at = read ? (const char *)map.data : "",
+               *end = at + (read ? map.size : 0);
     while ((at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1)) != NULL) {
         at += strlen("@model_path/");
         const char *rel = arena_strndup(&s->arena, at, strcspn(at, "\"\n"));

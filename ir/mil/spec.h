@@ -51,7 +51,8 @@ uint64_t pb_number(PbIn *in, const PbField *f); /* the value of a varint */
 char *pb_string(PbIn *in, const PbField *f, Arena *a);
 /* Numbers of a repeated field, packed or not: how many this field has, and the next of them. */
 size_t pb_count(const PbField *f, int wire);
-bool pb_item(PbIn *in, PbField *f, int wire, uint64_t *value); /* false: there are no more */
+bool pb_item(PbIn *in, PbField *f, int wire,
+             uint64_t *value); /* false: there are no more */
 bool pb_wrong(PbIn *in, const unsigned char *at, const char *what); /* always false */
 
 void pb_put_number(Buf *b, uint32_t num, uint64_t v); /* written even where it is 0 */
@@ -64,7 +65,12 @@ void pb_put_varint(Buf *b, uint64_t v); /* without a tag, for packed numbers */
 
 /* ---- program: MIL.proto ------------------------------------------------------------------ */
 
-enum { MODEL_VERSION = 1, MODEL_DESCRIPTION = 2, MODEL_UPDATABLE = 10, MODEL_PROGRAM = 502 };
+enum {
+    MODEL_VERSION = 1,
+    MODEL_DESCRIPTION = 2,
+    MODEL_UPDATABLE = 10,
+    MODEL_PROGRAM = 502
+};
 
 /* Reads a Program message into m, whose src names the file. A fault is noted in in->file. */
 bool program_read(Module *m, Diag *d, PbIn in);
@@ -95,7 +101,8 @@ typedef struct {
 } ProgramReader;
 
 const Type *program_type(ProgramReader *r, PbIn in);
-const Const *program_value(ProgramReader *r, PbIn in); /* never NULL; poison after a fault */
+const Const *program_value(ProgramReader *r,
+                           PbIn in); /* never NULL; poison after a fault */
 
 /* ---- about: ModelDescription ------------------------------------------------------------- */
 
@@ -144,8 +151,9 @@ AboutFunc *about_func(Module *m, About *a, const char *name); /* likewise */
 const AboutFunc *about_find(const About *a, const char *name);
 /* The names of the results label and probabilities; NULL for one that there is not. */
 void about_predicted(const Func *f, const char *out[2]);
-extern const char *const predicted_names[2]; /* "predictedFeatureName" and its companion */
-void about_fix(Module *m); /* sets Func.fixed, once the description has been read */
+extern const char
+    *const predicted_names[2]; /* "predictedFeatureName" and its companion */
+void about_fix(Module *m);     /* sets Func.fixed, once the description has been read */
 /* Reads the description; the program must have been read before. */
 bool about_read(Module *m, Diag *d, PbIn description);
 /* Writes the description of the module as it is now. Features that no longer fit their values
@@ -185,14 +193,15 @@ bool feature_info(const void *type, size_t len, FeatureInfo *out);
 int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]);
 
 /* The attribute FlexibleShapeInformation, made of a description. */
-const Const *flexible_make(Module *m, const AboutFunc *a); /* NULL: every shape is fixed */
+const Const *flexible_make(Module *m,
+                           const AboutFunc *a); /* NULL: every shape is fixed */
 
 /* ---- FILE.json beside a model: what its container cannot hold (beside.c, change.c) ------- */
 
 enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
 extern const char beside_format[];
 char *beside_file(Arena *a, const char *path); /* FILE.json */
-bool beside_is_ours(const char *file);         /* whether we have written this FILE.json */
+bool beside_is_ours(const char *file); /* whether we have written this FILE.json */
 /* The content as a cJSON; NULL: there is nothing to keep, or an error was reported. */
 void *beside_make(const Module *m, Diag *d, int form);
 bool beside_read(Module *m, Diag *d, const char *path);
@@ -207,8 +216,9 @@ void *beside_now(void *json, Diag *d, const char *path);
 typedef struct {
     Arena arena;
     Diag *diag;
-    const char *model, *file; /* the file of the model whose SHA-256 is noted; FILE.json */
-    char *old, *now;          /* content for the old and the new model; NULL: none */
+    const char *model,
+        *file;       /* the file of the model whose SHA-256 is noted; FILE.json */
+    char *old, *now; /* content for the old and the new model; NULL: none */
     char old_sum[65];
     bool replaces, was, changes; /* there is an old model; an old FILE.json of ours */
 } Beside;
@@ -218,8 +228,9 @@ bool beside_finish(Beside *b);
 void beside_undo(Beside *b);
 void beside_close(Beside *b);
 bool beside_sum(Diag *d, const char *path, char hex[65]); /* the SHA-256 of a file */
-bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* from a cJSON */
-bool json_write(Diag *d, const char *path, const void *json);              /* from a cJSON */
+bool beside_parse(Module *m, Diag *d, const char *file,
+                  const void *json);                          /* from a cJSON */
+bool json_write(Diag *d, const char *path, const void *json); /* from a cJSON */
 void *json_read(Diag *d, const char *path); /* a cJSON, to be freed by the caller */
 
 /* ---- files that are no ML program (foreign.c) --------------------------------------------
@@ -250,7 +261,8 @@ Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how);
 Module *mlmodel_read(Diag *d, const char *path, const MilReading *how);
 /* The same from memory, which the module takes over; path is for messages and for the folder of
  * the weights. */
-Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how);
+Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map,
+                      const MilReading *how);
 bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 /* Write into a new folder `at`, which will be renamed to `path`. */
 bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path);

@@ -35,10 +35,11 @@ typedef struct {
 /* By these the caller knows them. */
 static bool refuse_word(const Words *w, Loc loc, const char *what, const char *name)
 {
-    return diag_error(w->diag, loc,
-                      "%s is called %s, which is a word of MIL text: rename it where it is "
-                      "written, or write a .mlpackage",
-                      what, name);
+    return diag_error(
+        w->diag, loc,
+        "%s is called %s, which is a word of MIL text: rename it where it is "
+        "written, or write a .mlpackage",
+        what, name);
 }
 
 static void free_value(const Words *w, Value *v)
@@ -92,7 +93,8 @@ static bool hoist_value(void *ctx, Op *op)
                 continue;
             Builder b = builder_at(op->parent, op, &quiet, op_loc(op));
             const char *of = op->nout ? op->out[0]->name : op_name(op);
-            const char *name = arena_printf(&m->arena, "%s_%s", of, arg_name(&op->arg[i]));
+            const char *name = arena_printf(&m->arena, "%s_%s", of,
+                                            arg_name(&op->arg[i]));
             op_put_arg(op, i, k, build_const(&b, name, value_lit(v)));
         }
     diag_free(&quiet);

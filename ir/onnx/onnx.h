@@ -101,7 +101,7 @@ typedef bool OnnxLower(OnnxCall *c);
 typedef struct {
     const char *name;
     OnnxLower *lower;
-    int kind;     /* of the op that it becomes, for functions that serve several; or OP_NONE */
+    int kind; /* of the op that it becomes, for functions that serve several; or OP_NONE */
     int min, max; /* inputs */
 } OnnxRow;
 extern const OnnxRow onnx_rows[];
@@ -122,7 +122,8 @@ struct OnnxCall {
 /* Reports that the node has what it cannot have here; always false. */
 bool onnx_refuse(OnnxCall *c, const char *fmt, ...) PRINTF(2, 3);
 /* Attributes, with their defaults. */
-const OnnxAttr *onnx_attr(const OnnxCall *c, const char *name); /* NULL: it is not given */
+const OnnxAttr *onnx_attr(const OnnxCall *c,
+                          const char *name); /* NULL: it is not given */
 int64_t onnx_int(const OnnxCall *c, const char *name, int64_t other);
 double onnx_float(const OnnxCall *c, const char *name, double other);
 const char *onnx_text(const OnnxCall *c, const char *name, const char *other);
@@ -149,12 +150,14 @@ Value *onnx_folded(OnnxCall *c, Value *v);
  * wraps as ONNX's do. Others stay. */
 Value *onnx_wide(OnnxCall *c, Value *x);
 Value *onnx_narrow(OnnxCall *c, Value *x, DType t);
-Value *onnx_number(OnnxCall *c, const Value *like, double v); /* a scalar of like's type */
-Value *onnx_both(OnnxCall *c, int kind, Value *x, Value *y);  /* an op of two operands */
+Value *onnx_number(OnnxCall *c, const Value *like,
+                   double v);                                /* a scalar of like's type */
+Value *onnx_both(OnnxCall *c, int kind, Value *x, Value *y); /* an op of two operands */
 /* x from `begin` up to `end` along an axis. */
 Value *onnx_part(OnnxCall *c, Value *x, int axis, int64_t begin, int64_t end);
 /* A reduction along n axes. */
-Value *onnx_reduce(OnnxCall *c, int kind, Value *x, int n, const int64_t *axis, bool keep);
+Value *onnx_reduce(OnnxCall *c, int kind, Value *x, int n, const int64_t *axis,
+                   bool keep);
 Value *onnx_join(OnnxCall *c, int n, Value *const *v, int axis);
 
 /* The functions of the rows. */

@@ -30,7 +30,8 @@ bool node_leaky_relu(OnnxCall *c)
 bool node_elu(OnnxCall *c)
 {
     Builder *b = &c->b;
-    c->out[0] = mil_elu(b, "t", .x = c->in[0], .alpha = as_float(c, onnx_float(c, "alpha", 1)));
+    c->out[0] = mil_elu(b, "t", .x = c->in[0],
+                        .alpha = as_float(c, onnx_float(c, "alpha", 1)));
     return true;
 }
 
@@ -116,7 +117,8 @@ static Value *channel_slope(OnnxCall *c, Value *x, Value *slope)
     const bool listed = n == 1 && c->file->opset < 7;
     const bool own = (n == rank - 1 || listed) && onnx_shape(slope)->dim[0] == channels;
     if (!own || count != (size_t)channels) return NULL;
-    return build_const(b, "slope", const_part(c->b.m, value_lit(slope), 0, SHAPE(channels)));
+    return build_const(b, "slope",
+                       const_part(c->b.m, value_lit(slope), 0, SHAPE(channels)));
 }
 
 bool node_prelu(OnnxCall *c)
@@ -144,7 +146,8 @@ static bool softmax_axis(OnnxCall *c, Value **x, int64_t *axis)
     for (int i = 0; i < rank; i++) {
         dim[i] = onnx_shape(*x)->dim[i];
         if (i >= *axis) tail *= dim[i];
-        if (i >= *axis && dim[i] < 0) return onnx_refuse(c, "its dimensions are not known");
+        if (i >= *axis && dim[i] < 0)
+            return onnx_refuse(c, "its dimensions are not known");
     }
     dim[*axis] = tail;
     *x = onnx_reshape(c, *x, (int)*axis + 1, dim);
@@ -158,7 +161,8 @@ static Value *softmax_of(OnnxCall *c, Value *x, int64_t axis)
     if (c->row->kind == OP_softmax) return mil_softmax(b, "t", .x = x, .axis = at);
     Value *axes = build_ints(b, 1, &axis);
     Value *keep = build_bool(b, true);
-    Value *sum = mil_reduce_log_sum_exp(b, "sum", .x = x, .axes = axes, .keep_dims = keep);
+    Value *sum = mil_reduce_log_sum_exp(b, "sum", .x = x, .axes = axes,
+                                        .keep_dims = keep);
     return onnx_both(c, OP_sub, x, sum);
 }
 

@@ -117,7 +117,8 @@ static uint64_t raw_element(const OnnxTensor *t, const unsigned char *p)
 {
     uint64_t v = 0;
     for (int k = t->type->bytes; k-- > 0;) v = v << 8 | p[k];
-    if (t->type->as == DT_INT32 && t->type->bytes == 4 && t->type - onnx_types != ONNX_UINT32)
+    if (t->type->as == DT_INT32 && t->type->bytes == 4
+        && t->type - onnx_types != ONNX_UINT32)
         v = (uint64_t)(int64_t)(int32_t)v;
     return v;
 }
@@ -133,7 +134,8 @@ static bool put_raw(OnnxFile *f, OnnxTensor *t, void *data, size_t count,
         memcpy(data, p, len);
         return true;
     }
-    for (size_t i = 0; i < count; i++) put_element(t, data, i, raw_element(t, p + i * each));
+    for (size_t i = 0; i < count; i++)
+        put_element(t, data, i, raw_element(t, p + i * each));
     return true;
 }
 
@@ -183,7 +185,8 @@ static void read_external(OnnxFile *f, TensorRead *r, PbIn in)
     }
     if (!strcmp(key, "location")) r->location = text;
     if (!strcmp(key, "offset")) r->offset = strtoull(text, NULL, 10);
-    if (!strcmp(key, "length")) r->length = strtoull(text, NULL, 10), r->has_length = true;
+    if (!strcmp(key, "length"))
+        r->length = strtoull(text, NULL, 10), r->has_length = true;
 }
 
 static void read_dims(OnnxFile *f, TensorRead *r, PbIn *in, PbField *x)
@@ -207,8 +210,9 @@ static bool tensor_value(OnnxFile *f, TensorRead *r, PbIn in)
     if (r->ndim > MAX_RANK) return onnx_bad(f, "has more than 16 dimensions", t->name);
     t->rank = r->ndim;
     if (t->type->as == DT_NONE)
-        return diag_error(f->d, (Loc){ 0 }, "%s: tensor '%s' is of type %s, which MIL lacks",
-                          f->path, t->name, t->type->name);
+        return diag_error(f->d, (Loc){ 0 },
+                          "%s: tensor '%s' is of type %s, which MIL lacks", f->path,
+                          t->name, t->type->name);
     const Shape s = shape_of(t->rank, t->dim);
     if (!shape_count(&s, &count) || count > SIZE_MAX / 16)
         return onnx_bad(f, "is larger than memory can be", t->name);
@@ -391,7 +395,8 @@ static void read_shape(OnnxFile *f, OnnxPort *p, PbIn in)
     p->rank = 0;
     while (pb_next(&in, &x)) {
         if (x.num != 1) continue;
-        if (p->rank == MAX_RANK) pb_wrong(&in, x.start, "a tensor has more than 16 dimensions");
+        if (p->rank == MAX_RANK)
+            pb_wrong(&in, x.start, "a tensor has more than 16 dimensions");
         else read_dim(f, p, pb_sub(&in, &x));
     }
 }
@@ -442,7 +447,8 @@ static bool read_graph(OnnxFile *f, PbIn in, OnnxGraph *g)
             read_port(f, &g->out[g->nout++], pb_sub(&in, &x));
             break;
         case GRAPH_SPARSE:
-            ok = diag_error(f->d, (Loc){ 0 }, "%s: sparse initializers are not read", f->path);
+            ok = diag_error(f->d, (Loc){ 0 }, "%s: sparse initializers are not read",
+                            f->path);
             break;
         }
     }

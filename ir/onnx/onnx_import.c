@@ -88,7 +88,8 @@ int onnx_list(const OnnxCall *c, const char *name, int i, int64_t *out)
 bool onnx_axis(OnnxCall *c, int64_t *axis, int rank)
 {
     if (*axis < -rank || *axis >= (rank ? rank : 1))
-        return onnx_refuse(c, "there is no axis %lld in %d dimensions", (long long)*axis, rank);
+        return onnx_refuse(c, "there is no axis %lld in %d dimensions", (long long)*axis,
+                           rank);
     if (*axis < 0) *axis += rank;
     return true;
 }
@@ -220,11 +221,13 @@ static bool import_input(OnnxImport *im, const OnnxPort *p)
     OnnxFile *f = im->file;
     if (import_find(im, p->name)) return true; /* an initializer with its type */
     if (!p->type || p->rank < 0)
-        return diag_error(f->d, (Loc){ 0 }, "%s: input '%s' is no tensor of known dimensions",
-                          f->path, p->name);
+        return diag_error(f->d, (Loc){ 0 },
+                          "%s: input '%s' is no tensor of known dimensions", f->path,
+                          p->name);
     if (p->type->as == DT_NONE)
-        return diag_error(f->d, (Loc){ 0 }, "%s: input '%s' is of type %s, which MIL lacks",
-                          f->path, p->name, p->type->name);
+        return diag_error(f->d, (Loc){ 0 },
+                          "%s: input '%s' is of type %s, which MIL lacks", f->path,
+                          p->name, p->type->name);
     const Shape s = shape_of(p->rank, p->dim);
     Value *v = block_param(im->func->body, func_unique_name(im->func, p->name),
                            module_tensor(f->m, p->type->as, &s), (Loc){ 0 });
@@ -241,7 +244,8 @@ static int import_size(OnnxGraph *g, const char *name, int64_t size)
     for (int i = 0; i < g->nin; i++) {
         OnnxPort *p = &g->in[i];
         for (int k = 0; k < p->rank; k++) {
-            if (p->dim[k] >= 0 || !p->named[k] || strcmp(p->named[k], name) != 0) continue;
+            if (p->dim[k] >= 0 || !p->named[k] || strcmp(p->named[k], name) != 0)
+                continue;
             p->dim[k] = size;
             found++;
         }
@@ -268,16 +272,17 @@ static bool import_sizes(OnnxFile *f)
         char *end = NULL;
         const long long size = value ? strtoll(value + 1, &end, 10) : 0;
         if (!value || value == set || *end || size < 1 || size > INT32_MAX)
-            return diag_error(f->d, (Loc){ 0 },
-                              "--set %s: the size of a dimension of %s is given as NAME=NUMBER",
-                              set, f->path);
+            return diag_error(
+                f->d, (Loc){ 0 },
+                "--set %s: the size of a dimension of %s is given as NAME=NUMBER", set,
+                f->path);
         const char *name = arena_strndup(f->arena, set, (size_t)(value - set));
         const char *names = import_dims(&f->graph, f->arena);
         if (!import_size(&f->graph, name, size))
             return diag_error(
                 f->d, (Loc){ 0 },
-                "--set %s: no input of %s has a dimension of that name; there are: %s", set,
-                f->path, names);
+                "--set %s: no input of %s has a dimension of that name; there are: %s",
+                set, f->path, names);
     }
     return true;
 }
@@ -316,7 +321,8 @@ Value *onnx_folded(OnnxCall *c, Value *v)
     Op *op = c->before ? c->before->next : c->b.block->first;
     for (Op *next; op; op = next) {
         next = op->next;
-        if (op->nout > MAX_RESULT || !op_is_computable(op) || !all_literal(op, most)) continue;
+        if (op->nout > MAX_RESULT || !op_is_computable(op) || !all_literal(op, most))
+            continue;
         if (!op_literals(c->b.m, op, most, c->b.diag, lit)) continue;
         Builder b = builder_at(op->parent, op, c->b.diag, (Loc){ 0 });
         for (int i = 0; i < op->nout; i++) {
@@ -393,8 +399,10 @@ static bool import_node(OnnxImport *im, const OnnxNode *n)
     *c = (OnnxCall){ .file = im->file, .node = n, .row = row_of(n) };
     c->b = builder_at(im->func->body, NULL, d, (Loc){ 0 });
     const bool known = !*n->domain || !strcmp(n->domain, "ai.onnx");
-    if (!known) return onnx_refuse(c, "operators of the domain %s are not read", n->domain);
-    if (!c->row) return onnx_refuse(c, "there is no such operator, or it is not read yet");
+    if (!known)
+        return onnx_refuse(c, "operators of the domain %s are not read", n->domain);
+    if (!c->row)
+        return onnx_refuse(c, "there is no such operator, or it is not read yet");
     if (n->nin > ONNX_MAX_IN || n->nout > ONNX_MAX_OUT)
         return onnx_refuse(c, "it has more than %d inputs or %d results", ONNX_MAX_IN,
                            ONNX_MAX_OUT);
@@ -405,7 +413,8 @@ static bool import_node(OnnxImport *im, const OnnxNode *n)
     if (!ok) bug("the operator %s fails without a word", n->op);
     onnx_folded(c, NULL);
     for (int i = 0; i < n->nout; i++)
-        if (*n->out[i] && !c->out[i]) return onnx_refuse(c, "its result %d is not read yet", i);
+        if (*n->out[i] && !c->out[i])
+            return onnx_refuse(c, "its result %d is not read yet", i);
     node_name_results(im, c);
     return true;
 }
@@ -469,7 +478,8 @@ static Module *import_file(Diag *d, const char *path, const Mapped *map, Module 
     const int errors = d->errors + d->fails;
     bool ok = onnx_read_file(&file, pb_open(&bytes));
     if (bytes.wrong && d->errors + d->fails == errors)
-        diag_error(d, (Loc){ 0 }, "%s is damaged at byte %zu: %s", path, bytes.at, bytes.wrong);
+        diag_error(d, (Loc){ 0 }, "%s is damaged at byte %zu: %s", path, bytes.at,
+                   bytes.wrong);
     ok = ok && !bytes.wrong && import_sizes(&file);
     if (ok) {
         OnnxImport im = { .file = &file, .func = func_new(m, "main", OPSET_IOS18) };

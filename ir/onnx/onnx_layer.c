@@ -100,7 +100,8 @@ static bool window_of(OnnxCall *c, const Value *weight, OnnxWindow *w)
     if (w->n < 1) return onnx_refuse(c, "its input has no axis of space");
     if (weight && onnx_rank(weight) != w->n + 2)
         return onnx_refuse(c, "its weight has another rank");
-    for (int i = 0; weight && i < w->n; i++) w->kernel[i] = onnx_shape(weight)->dim[2 + i];
+    for (int i = 0; weight && i < w->n; i++)
+        w->kernel[i] = onnx_shape(weight)->dim[2 + i];
     if (!weight && !window_list(c, "kernel_shape", w->n, w->kernel)) return false;
     if (!window_list(c, "strides", w->n, w->stride)
         || !window_list(c, "dilations", w->n, w->dilation))
@@ -158,7 +159,9 @@ bool node_conv(OnnxCall *c)
     Value *y = mil_conv(b, "t", .x = c->in[0], .weight = c->in[1], .bias = fixed,
                         .strides = v.stride, .pad_type = v.type, .pad = v.pad,
                         .dilations = v.dilation, .groups = v.groups);
-    c->out[0] = bias && !fixed && y ? onnx_both(c, OP_add, y, by_channel(c, bias, w.n + 2)) : y;
+    c->out[0] = bias && !fixed && y
+                  ? onnx_both(c, OP_add, y, by_channel(c, bias, w.n + 2))
+                  : y;
     return y != NULL;
 }
 
@@ -168,7 +171,8 @@ static bool transposed_pads(OnnxCall *c, OnnxWindow *w, const int64_t *more)
     int64_t shape[MAX_RANK * 2];
     const char *automatic = onnx_text(c, "auto_pad", "NOTSET");
     const int given = onnx_ints(c, "output_shape", shape);
-    const bool same = !strncmp(automatic, "SAME", 4), upper = !strcmp(automatic, "SAME_UPPER");
+    const bool same = !strncmp(automatic, "SAME", 4),
+               upper = !strcmp(automatic, "SAME_UPPER");
     w->type = "custom";
     if (given < 0 && !same) return true;
     if (given > w->n) memmove(shape, shape + given - w->n, (size_t)w->n * sizeof *shape);
@@ -205,9 +209,10 @@ bool node_conv_transpose(OnnxCall *c)
     Value *bias = onnx_given(c, 2) ? c->in[2] : NULL;
     Value *fixed = bias && value_lit(bias) && !padded ? bias : NULL;
     const WindowValues v = window_values(c, &w);
-    Value *y = mil_conv_transpose(b, "t", .x = c->in[0], .weight = c->in[1], .bias = fixed,
-                                  .pad = v.pad, .pad_type = v.type, .strides = v.stride,
-                                  .dilations = v.dilation, .groups = v.groups);
+    Value *y = mil_conv_transpose(b, "t", .x = c->in[0], .weight = c->in[1],
+                                  .bias = fixed, .pad = v.pad, .pad_type = v.type,
+                                  .strides = v.stride, .dilations = v.dilation,
+                                  .groups = v.groups);
     if (!y) return false;
     if (padded) {
         Value *more_rows = build_ints(b, 2 * w.n, extra);
@@ -215,7 +220,8 @@ bool node_conv_transpose(OnnxCall *c)
         Value *zero = onnx_number(c, y, 0);
         y = mil_pad(b, "t", .x = y, .pad = more_rows, .mode = mode, .constant_val = zero);
     }
-    c->out[0] = bias && !fixed ? onnx_both(c, OP_add, y, by_channel(c, bias, w.n + 2)) : y;
+    c->out[0] = bias && !fixed ? onnx_both(c, OP_add, y, by_channel(c, bias, w.n + 2))
+                               : y;
     return true;
 }
 
@@ -234,11 +240,13 @@ bool node_pool(OnnxCall *c)
     Value *ceil = build_bool(b, onnx_int(c, "ceil_mode", 0) != 0);
     Value *inside = build_bool(b, onnx_int(c, "count_include_pad", 0) == 0);
     if (c->row->kind == OP_max_pool)
-        c->out[0] = mil_max_pool(b, "t", .x = x, .kernel_sizes = v.kernel, .strides = v.stride,
-                                 .pad_type = v.type, .pad = v.pad, .ceil_mode = ceil);
+        c->out[0] = mil_max_pool(b, "t", .x = x, .kernel_sizes = v.kernel,
+                                 .strides = v.stride, .pad_type = v.type, .pad = v.pad,
+                                 .ceil_mode = ceil);
     else
-        c->out[0] = mil_avg_pool(b, "t", .x = x, .kernel_sizes = v.kernel, .strides = v.stride,
-                                 .pad_type = v.type, .pad = v.pad, .ceil_mode = ceil,
+        c->out[0] = mil_avg_pool(b, "t", .x = x, .kernel_sizes = v.kernel,
+                                 .strides = v.stride, .pad_type = v.type, .pad = v.pad,
+                                 .ceil_mode = ceil,
                                  .exclude_padding_from_average = inside);
     if (c->out[0]) c->out[0] = onnx_cast(c, c->out[0], t);
     return true;

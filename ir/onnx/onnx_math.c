@@ -114,7 +114,8 @@ bool node_cast_like(OnnxCall *c)
 }
 
 /* A bound of clip: a constant number, or the limit where it is left out. */
-static bool clip_bound(const OnnxCall *c, const char *name, int i, double other, double *out)
+static bool clip_bound(const OnnxCall *c, const char *name, int i, double other,
+                       double *out)
 {
     *out = onnx_float(c, name, other);
     return !onnx_given(c, i) || value_float(c->in[i], out);
@@ -160,7 +161,8 @@ bool node_binary(OnnxCall *c)
 bool node_compare(OnnxCall *c)
 {
     Value *x = c->in[0], *y = c->in[1];
-    if (onnx_dtype(x) == DT_BOOL) x = onnx_cast(c, x, DT_INT32), y = onnx_cast(c, y, DT_INT32);
+    if (onnx_dtype(x) == DT_BOOL)
+        x = onnx_cast(c, x, DT_INT32), y = onnx_cast(c, y, DT_INT32);
     x = onnx_wide(c, x), y = onnx_wide(c, y);
     c->out[0] = onnx_both(c, c->row->kind, x, y);
     return true;
@@ -179,7 +181,8 @@ bool node_mean(OnnxCall *c)
 {
     node_several(c);
     if (c->nin > 1)
-        c->out[0] = onnx_both(c, OP_real_div, c->out[0], onnx_number(c, c->in[0], c->nin));
+        c->out[0] = onnx_both(c, OP_real_div, c->out[0],
+                              onnx_number(c, c->in[0], c->nin));
     return true;
 }
 

@@ -32,7 +32,8 @@ static Value *apply(OnnxCall *c, Value *x, Value *scale, Value *shift)
 }
 
 /* (x - mean) / sqrt(variance + epsilon) of numbers that the program computes. */
-static Value *normal_by(OnnxCall *c, Value *x, Value *mean, Value *variance, double epsilon)
+static Value *normal_by(OnnxCall *c, Value *x, Value *mean, Value *variance,
+                        double epsilon)
 {
     Builder *b = &c->b;
     Value *sum = onnx_both(c, OP_add, variance, epsilon_of(c, epsilon));
@@ -62,7 +63,8 @@ bool node_batch_norm(OnnxCall *c)
 }
 
 /* (x - mean) / sqrt(variance + epsilon) along axes, whose statistics may be results too. */
-static Value *normal_along(OnnxCall *c, Value *x, int n, const int64_t *axes, double epsilon)
+static Value *normal_along(OnnxCall *c, Value *x, int n, const int64_t *axes,
+                           double epsilon)
 {
     Builder *b = &c->b;
     Value *along = build_ints(b, n, axes);
@@ -104,8 +106,9 @@ bool node_layer_norm(OnnxCall *c)
                   && (!shift || onnx_rank(shift) == n);
     Value *along = build_ints(b, n, axes);
     Value *more = epsilon_of(c, epsilon);
-    c->out[0] = mil_layer_norm(b, "t", .x = x, .axes = along, .gamma = own ? c->in[1] : NULL,
-                               .beta = own ? shift : NULL, .epsilon = more);
+    c->out[0] = mil_layer_norm(b, "t", .x = x, .axes = along,
+                               .gamma = own ? c->in[1] : NULL, .beta = own ? shift : NULL,
+                               .epsilon = more);
     if (!own) c->out[0] = apply(c, c->out[0], c->in[1], shift);
     if (c->node->nout < 2) return true;
     Value *keep = build_bool(b, true);
@@ -173,7 +176,8 @@ bool node_mean_variance(OnnxCall *c)
     Value *variance = mil_reduce_mean(b, "variance", .x = onnx_both(c, OP_mul, off, off),
                                       .axes = along, .keep_dims = keep);
     Value *root = mil_sqrt(b, "root", .x = variance);
-    c->out[0] = onnx_both(c, OP_real_div, off, onnx_both(c, OP_add, root, epsilon_of(c, 1e-9)));
+    c->out[0] = onnx_both(c, OP_real_div, off,
+                          onnx_both(c, OP_add, root, epsilon_of(c, 1e-9)));
     return true;
 }
 
@@ -238,8 +242,9 @@ bool node_quantize(OnnxCall *c)
     if (!scale_axis(c, scale, &axis)) return false;
     const DType t = zero ? onnx_dtype(zero) : DT_UINT8, wide = onnx_dtype(c->in[0]);
     if (scale_is_known(scale, zero)) {
-        c->out[0] = mil_quantize(b, "t", .input = c->in[0], .zero_point = zero, .scale = scale,
-                                 .axis = axis, .output_dtype = build_string(b, dtypes[t].name));
+        c->out[0] = mil_quantize(b, "t", .input = c->in[0], .zero_point = zero,
+                                 .scale = scale, .axis = axis,
+                                 .output_dtype = build_string(b, dtypes[t].name));
         return true;
     }
     if (dtypes[t].bits != 8) return onnx_refuse(c, "it gives %s", dtypes[t].name);

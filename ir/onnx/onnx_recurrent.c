@@ -56,7 +56,8 @@ static bool cell_lengths(OnnxCall *c)
     if (!onnx_given(c, ONNX_LENGTHS)) return true;
     const int n = value_ints(c->in[ONNX_LENGTHS], length);
     bool whole = n >= 0;
-    for (int i = 0; i < n; i++) whole = whole && length[i] == onnx_shape(c->in[ONNX_X])->dim[0];
+    for (int i = 0; i < n; i++)
+        whole = whole && length[i] == onnx_shape(c->in[ONNX_X])->dim[0];
     return whole || onnx_refuse(c, "sequences of several lengths are not in MIL");
 }
 
@@ -66,7 +67,8 @@ static Value *direction(OnnxCall *c, Value *v, int64_t d)
     Builder *b = &c->b;
     const int64_t front = 0;
     Value *one = onnx_part(c, v, 0, d, d + 1);
-    return onnx_folded(c, mil_squeeze(b, "way", .x = one, .axes = build_ints(b, 1, &front)));
+    return onnx_folded(c,
+                       mil_squeeze(b, "way", .x = one, .axes = build_ints(b, 1, &front)));
 }
 
 /* Gates in MIL's order; v has them along its first axis, from `first` on. */
@@ -169,9 +171,10 @@ static Value *make_gru(OnnxCall *c, const Cell *cell, int64_t d, Value *w, Value
     Value *way = word(c, cell, d);
     Value *all = build_bool(b, true);
     Value *late = build_bool(b, after);
-    return mil_gru(b, "gru", .x = c->in[ONNX_X], .initial_h = h, .weight_ih = w, .weight_hh = r,
-                   .bias = after ? state : in, .input_bias = after ? in : NULL,
-                   .direction = way, .output_sequence = all, .reset_after = late);
+    return mil_gru(b, "gru", .x = c->in[ONNX_X], .initial_h = h, .weight_ih = w,
+                   .weight_hh = r, .bias = after ? state : in,
+                   .input_bias = after ? in : NULL, .direction = way,
+                   .output_sequence = all, .reset_after = late);
 }
 
 static Value *make_rnn(OnnxCall *c, const Cell *cell, int64_t d, Value *w, Value *r)
@@ -181,8 +184,9 @@ static Value *make_rnn(OnnxCall *c, const Cell *cell, int64_t d, Value *w, Value
     Value *h = begins(c, cell, ONNX_H, d);
     Value *way = word(c, cell, d);
     Value *all = build_bool(b, true);
-    return mil_rnn(b, "rnn", .x = c->in[ONNX_X], .initial_h = h, .weight_ih = w, .weight_hh = r,
-                   .bias = both, .direction = way, .output_sequence = all);
+    return mil_rnn(b, "rnn", .x = c->in[ONNX_X], .initial_h = h, .weight_ih = w,
+                   .weight_hh = r, .bias = both, .direction = way,
+                   .output_sequence = all);
 }
 
 static Value *turned(OnnxCall *c, Value *v, int n, const int64_t *perm)

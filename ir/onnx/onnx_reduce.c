@@ -74,8 +74,8 @@ bool node_topk(OnnxCall *c)
     Value *along = build_int(b, axis);
     Value *up = build_bool(b, onnx_int(c, "largest", 1) == 0);
     Value *yes = build_bool(b, true);
-    c->out[0] = mil_topk(b, "values", .x = c->in[0], .k = n, .axis = along, .ascending = up,
-                         .sort = yes, .return_indices = yes);
+    c->out[0] = mil_topk(b, "values", .x = c->in[0], .k = n, .axis = along,
+                         .ascending = up, .sort = yes, .return_indices = yes);
     if (!c->out[0]) return false;
     c->out[1] = c->out[0]->def->out[1];
     return true;

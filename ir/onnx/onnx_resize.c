@@ -24,7 +24,8 @@ static bool resize_axes(OnnxCall *c, const OnnxResize *r, int n, int64_t *axis)
         for (given = 0; given < r->rank; given++) axis[given] = given;
     for (int i = 0; i < given; i++)
         if (!onnx_axis(c, &axis[i], r->rank)) return false;
-    return given == n || onnx_refuse(c, "it has %d scales or sizes for %d axes", n, given);
+    return given == n
+        || onnx_refuse(c, "it has %d scales or sizes for %d axes", n, given);
 }
 
 static bool resize_by_sizes(OnnxCall *c, OnnxResize *r)
@@ -58,7 +59,9 @@ static bool resize_by_scales(OnnxCall *c, OnnxResize *r)
         for (int i = 0; i < n; i++) scale[i] = (float)tensor_float(&t, (size_t)i);
         tensor_free(&t);
     }
-    if (!n) return onnx_refuse(c, "neither its scales nor its sizes are known before it runs");
+    if (!n)
+        return onnx_refuse(c,
+                           "neither its scales nor its sizes are known before it runs");
     if (!resize_axes(c, r, n, axis)) return false;
     for (int i = 0; i < n; i++) {
         if (!(scale[i] > 0 && scale[i] < 1e6f))
@@ -185,8 +188,8 @@ static Value *resize_weighed(OnnxCall *c, const OnnxResize *r, Value *x, int k)
         resize_place(r, k, i, &at);
         resize_row(r, k, at, (float *)data + i * r->from[k]);
     }
-    Value *weights = onnx_folded(c,
-                                 onnx_cast(c, build_const(b, "weights", lit), onnx_dtype(x)));
+    Value *weights = onnx_folded(
+        c, onnx_cast(c, build_const(b, "weights", lit), onnx_dtype(x)));
     if (k == r->rank - 2 && r->rank >= 2) return mil_matmul(b, "t", .x = weights, .y = x);
     int64_t perm[MAX_RANK];
     for (int i = 0; i < r->rank; i++) perm[i] = i;
@@ -209,20 +212,24 @@ static Value *resize_image(OnnxCall *c, const OnnxResize *r)
     const bool whole = sy >= 1 && sx >= 1 && sy == floor(sy) && sx == floor(sx);
     if (!strcmp(r->mode, "nearest")) {
         /* by a whole factor each pixel is repeated, whichever of these says so */
-        const bool floors = !strcmp(r->where, "asymmetric") && !strcmp(r->nearest, "floor");
-        const bool rounds = !strcmp(r->where, "half_pixel") && !strncmp(r->nearest, "round", 5);
+        const bool floors = !strcmp(r->where, "asymmetric")
+                         && !strcmp(r->nearest, "floor");
+        const bool rounds = !strcmp(r->where, "half_pixel")
+                         && !strncmp(r->nearest, "round", 5);
         if (!whole || !(floors || rounds)) return NULL;
         Value *up = build_int(b, (int64_t)sy);
         Value *across = build_int(b, (int64_t)sx);
         return mil_upsample_nearest_neighbor(b, "t", .x = x, .scale_factor_height = up,
                                              .scale_factor_width = across);
     }
-    static const char *const sampling[][2] = { { "align_corners", "STRICT_ALIGN_CORNERS" },
+    static const char *const sampling[][2] = { { "align_corners",
+                                                 "STRICT_ALIGN_CORNERS" },
                                                { "half_pixel", "UNALIGN_CORNERS" },
                                                { "asymmetric", "DEFAULT" } };
     const bool exact = (double)r->from[2] * sy == (double)r->to[2]
                     && (double)r->from[3] * sx == (double)r->to[3];
-    if (strcmp(r->mode, "linear") != 0 || !exact || r->to[2] < 2 || r->to[3] < 2) return NULL;
+    if (strcmp(r->mode, "linear") != 0 || !exact || r->to[2] < 2 || r->to[3] < 2)
+        return NULL;
     for (size_t i = 0; i < COUNT(sampling); i++) {
         if (strcmp(sampling[i][0], r->where) != 0) continue;
         Value *h = build_int(b, r->to[2]);
@@ -239,11 +246,13 @@ bool node_resize(OnnxCall *c)
     OnnxResize r;
     double at;
     if (!resize_of(c, &r)) return false;
-    if (!resize_place(&r, 0, 0, &at)) return onnx_refuse(c, "its coordinates are %s", r.where);
+    if (!resize_place(&r, 0, 0, &at))
+        return onnx_refuse(c, "its coordinates are %s", r.where);
     const bool nearest = !strcmp(r.mode, "nearest");
     if (!nearest && strcmp(r.mode, "linear") != 0 && strcmp(r.mode, "cubic") != 0)
         return onnx_refuse(c, "its mode is %s", r.mode);
-    Value *x = c->in[0], *image = dtype_is_float(onnx_dtype(x)) ? resize_image(c, &r) : NULL;
+    Value *x = c->in[0],
+          *image = dtype_is_float(onnx_dtype(x)) ? resize_image(c, &r) : NULL;
     for (int k = 0; !image && k < r.rank && x; k++) {
         if (r.to[k] == r.from[k] && r.scale[k] == 1) continue;
         x = nearest ? resize_gathered(c, &r, x, k) : resize_weighed(c, &r, x, k);

@@ -20,7 +20,8 @@ bool node_constant(OnnxCall *c)
 {
     Arena *a = &c->b.m->arena;
     const OnnxAttr *v;
-    if ((v = onnx_attr(c, "value")) && v->tensor) c->out[0] = const_of(c, v->tensor->value);
+    if ((v = onnx_attr(c, "value")) && v->tensor)
+        c->out[0] = const_of(c, v->tensor->value);
     else if ((v = onnx_attr(c, "value_float")))
         c->out[0] = const_of(c, const_float(a, DT_FP32, v->f));
     else if ((v = onnx_attr(c, "value_int")))
@@ -53,7 +54,8 @@ bool node_constant_of_shape(OnnxCall *c)
 bool node_range(OnnxCall *c)
 {
     Builder *b = &c->b;
-    c->out[0] = mil_range_1d(b, "t", .start = c->in[0], .end = c->in[1], .step = c->in[2]);
+    c->out[0] = mil_range_1d(b, "t", .start = c->in[0], .end = c->in[1],
+                             .step = c->in[2]);
     return true;
 }
 
@@ -67,13 +69,23 @@ static Value *drawn(OnnxCall *c, DType t, int64_t rows, int64_t columns, int64_t
     void *data;
     Const *lit = const_room(a, type, type_bytes(type), &data);
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) ((uint8_t *)data)[i * columns + j] = on(i, j, k);
+        for (int64_t j = 0; j < columns; j++)
+            ((uint8_t *)data)[i * columns + j] = on(i, j, k);
     return onnx_cast(c, build_const(b, "drawn", lit), t);
 }
 
-static bool on_diagonal(int64_t row, int64_t column, int64_t k) { return column - row == k; }
-static bool above_diagonal(int64_t row, int64_t column, int64_t k) { return column - row >= k; }
-static bool below_diagonal(int64_t row, int64_t column, int64_t k) { return column - row <= k; }
+static bool on_diagonal(int64_t row, int64_t column, int64_t k)
+{
+    return column - row == k;
+}
+static bool above_diagonal(int64_t row, int64_t column, int64_t k)
+{
+    return column - row >= k;
+}
+static bool below_diagonal(int64_t row, int64_t column, int64_t k)
+{
+    return column - row <= k;
+}
 
 enum { ONNX_DRAWN = 1 << 14 }; /* rows and columns of what is drawn, at most */
 
@@ -227,9 +239,10 @@ bool node_squeeze(OnnxCall *c)
     if (n == -2) return unknown(c, "its axes");
     for (int i = 0; i < n; i++)
         if (!onnx_axis(c, &axis[i], onnx_rank(c->in[0]))) return false;
-    c->out[0] = n < 0  ? mil_squeeze(b, "t", .x = c->in[0])
-              : n == 0 ? c->in[0]
-                       : mil_squeeze(b, "t", .x = c->in[0], .axes = build_ints(b, n, axis));
+    c->out[0] = n < 0 ? mil_squeeze(b, "t", .x = c->in[0])
+              : n == 0
+                  ? c->in[0]
+                  : mil_squeeze(b, "t", .x = c->in[0], .axes = build_ints(b, n, axis));
     return true;
 }
 
@@ -391,12 +404,14 @@ static void cut_axis(OnnxCut *s, int64_t axis, int64_t dim, int64_t begin, int64
 bool node_slice(OnnxCall *c)
 {
     Builder *b = &c->b;
-    int64_t begin[MAX_RANK * 2], end[MAX_RANK * 2], axis[MAX_RANK * 2], step[MAX_RANK * 2];
+    int64_t begin[MAX_RANK * 2], end[MAX_RANK * 2], axis[MAX_RANK * 2],
+        step[MAX_RANK * 2];
     Value *x = c->in[0];
     const int rank = onnx_rank(x), n = onnx_list(c, "starts", 1, begin),
               m = onnx_list(c, "ends", 2, end);
     const int na = onnx_list(c, "axes", 3, axis), ns = onnx_list(c, "steps", 4, step);
-    if (n < 0 || m < 0 || na == -2 || ns == -2) return unknown(c, "where it begins and ends");
+    if (n < 0 || m < 0 || na == -2 || ns == -2)
+        return unknown(c, "where it begins and ends");
     if (n != m || (na >= 0 && na != n) || (ns >= 0 && ns != n) || n > rank)
         return onnx_refuse(c, "its starts, ends, axes and steps are not as many");
     OnnxCut s;
@@ -452,9 +467,11 @@ bool node_pad(OnnxCall *c)
     for (int i = 0; i < na; i++) {
         if (!onnx_axis(c, &axis[i], rank)) return false;
         const int64_t low = pad[i], high = pad[na + i], dim = onnx_shape(x)->dim[axis[i]];
-        if ((low < 0 || high < 0) && dim < 0) return unknown(c, "the dimension that it cuts");
+        if ((low < 0 || high < 0) && dim < 0)
+            return unknown(c, "the dimension that it cuts");
         if (low < 0 || high < 0)
-            x = onnx_part(c, x, (int)axis[i], low < 0 ? -low : 0, dim + (high < 0 ? high : 0));
+            x = onnx_part(c, x, (int)axis[i], low < 0 ? -low : 0,
+                          dim + (high < 0 ? high : 0));
         pair[2 * axis[i]] = low > 0 ? low : 0;
         pair[2 * axis[i] + 1] = high > 0 ? high : 0;
         if ((low > 0 || high > 0) && axis[i] < first) first = (int)axis[i];

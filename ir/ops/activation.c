@@ -21,11 +21,12 @@ bool infer_prelu(Call *c)
     const Shape *x = call_shape(c, P_x);
     if (!call_channels(c, P_alpha)) return false;
     if (x->rank > 5)
-        return call_error(c, "x is %s; it must be of rank 3 to 5", shape_text(c->arena, x));
-    if (x->rank != 4 && !all_near(call_val(c, P_alpha)))
-        return call_error(c,
-                          "x is %s; the numbers of alpha may differ where x is of rank 4 alone",
+        return call_error(c, "x is %s; it must be of rank 3 to 5",
                           shape_text(c->arena, x));
+    if (x->rank != 4 && !all_near(call_val(c, P_alpha)))
+        return call_error(
+            c, "x is %s; the numbers of alpha may differ where x is of rank 4 alone",
+            shape_text(c->arena, x));
     return call_out(c, call_dtype(c, P_x), *x);
 }
 
@@ -33,7 +34,8 @@ bool infer_softplus_parametric(Call *c)
 {
     const Shape *x = call_shape(c, P_x);
     if (x->rank < 3)
-        return call_error(c, "x is %s; it must be of rank 3 or more", shape_text(c->arena, x));
+        return call_error(c, "x is %s; it must be of rank 3 or more",
+                          shape_text(c->arena, x));
     return call_channels(c, P_alpha) && call_channels(c, P_beta)
         && call_out(c, call_dtype(c, P_x), *x);
 }
@@ -54,7 +56,10 @@ bool infer_gelu(Call *c)
 /* ==== reference kernels =================================================================== */
 
 static double activation_sigmoid(double x) { return 1 / (1 + exp(-x)); }
-static double activation_softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); }
+static double activation_softplus(double x)
+{
+    return num_max(x, 0) + log1p(exp(-fabs(x)));
+}
 
 /* ---- of each element alone --------------------------------------------------------------- */
 
@@ -77,7 +82,10 @@ static double activation_softplus(double x) { return num_max(x, 0) + log1p(exp(-
 /* clang-format on */
 
 #define F(op, pa, pb, value) \
-    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (value); }
+    static double n_##op(double x, double a, double b) \
+    { \
+        return (void)a, (void)b, (value); \
+    }
 FUNCTIONS
 #undef F
 
@@ -211,7 +219,8 @@ bool grad_relu(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || activation_done(g, grad_where(a.b, make_with(a.b, OP_greater, a.x, 0), a.d, NULL));
+        || activation_done(
+            g, grad_where(a.b, make_with(a.b, OP_greater, a.x, 0), a.d, NULL));
 }
 
 /* d where low < y < high */
@@ -239,8 +248,8 @@ bool grad_leaky_relu(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || activation_done(g,
-                           activation_leaky(&a, make_number(a.b, a.x, grad_float(g, P_alpha))));
+        || activation_done(
+            g, activation_leaky(&a, make_number(a.b, a.x, grad_float(g, P_alpha))));
 }
 
 bool grad_clamped_relu(Grad *g)
@@ -292,8 +301,10 @@ static Value *gelu_slope_tanh(const Act *a)
 /* s + 1.702 x s (1 - s) for s = sigmoid(1.702 x) */
 static Value *gelu_slope_sigmoid(const Act *a)
 {
-    Value *scaled = grad_scaled(a->b, a->x, 1.702), *s = make_one(a->b, OP_sigmoid, scaled);
-    Value *more = make_with(a->b, OP_add, grad_times(a->b, scaled, activation_rest(a, s)), 1);
+    Value *scaled = grad_scaled(a->b, a->x, 1.702),
+          *s = make_one(a->b, OP_sigmoid, scaled);
+    Value *more = make_with(a->b, OP_add, grad_times(a->b, scaled, activation_rest(a, s)),
+                            1);
     return grad_times(a->b, s, more);
 }
 
@@ -323,7 +334,8 @@ bool grad_scaled_tanh(Grad *g)
     if (!open_act(g, &a)) return true;
     const double alpha = grad_float(g, P_alpha), beta = grad_float(g, P_beta);
     Value *t = make_one(a.b, OP_tanh, grad_scaled(a.b, a.x, beta));
-    Value *slope = grad_scaled(a.b, activation_rest(&a, grad_times(a.b, t, t)), alpha * beta);
+    Value *slope = grad_scaled(a.b, activation_rest(&a, grad_times(a.b, t, t)),
+                               alpha * beta);
     return activation_done(g, grad_times(a.b, a.d, slope));
 }
 
@@ -340,7 +352,8 @@ bool grad_sigmoid_hard(Grad *g)
     Act a;
     return !open_act(g, &a)
         || activation_done(
-            g, activation_inside(&a, a.y, 0, 1, grad_scaled(a.b, a.d, grad_float(g, P_alpha))));
+            g, activation_inside(&a, a.y, 0, 1,
+                                 grad_scaled(a.b, a.d, grad_float(g, P_alpha))));
 }
 
 bool grad_silu(Grad *g)
@@ -373,7 +386,8 @@ bool grad_softsign(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     Value *below = make_with(a.b, OP_add, make_one(a.b, OP_abs, a.x), 1);
-    return activation_done(g, make_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
+    return activation_done(
+        g, make_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
 }
 
 bool grad_thresholded_relu(Grad *g)
@@ -409,7 +423,8 @@ bool grad_prelu(Grad *g)
 {
     Act a;
     const bool wanted = open_act(g, &a);
-    if (wanted) grad_give(g, P_x, activation_leaky(&a, as_channels(&a, grad_arg(g, P_alpha))));
+    if (wanted)
+        grad_give(g, P_x, activation_leaky(&a, as_channels(&a, grad_arg(g, P_alpha))));
     if (grad_wants(g, P_alpha)) {
         Value *above = make_with(a.b, OP_greater_equal, a.x, 0);
         Value *dx = grad_where(a.b, above, NULL, grad_times(a.b, a.d, a.x));
@@ -428,7 +443,8 @@ bool grad_softplus_parametric(Grad *g)
     Value *slope = grad_times(a.b, alpha, make_one(a.b, OP_sigmoid, inner));
     if (wanted) grad_give(g, P_x, grad_times(a.b, a.d, grad_times(a.b, slope, beta)));
     if (grad_wants(g, P_alpha))
-        give_channels(g, &a, P_alpha, grad_times(a.b, a.d, make_one(a.b, OP_softplus, inner)));
+        give_channels(g, &a, P_alpha,
+                      grad_times(a.b, a.d, make_one(a.b, OP_softplus, inner)));
     if (grad_wants(g, P_beta))
         give_channels(g, &a, P_beta, grad_times(a.b, a.d, grad_times(a.b, slope, a.x)));
     return true;

@@ -20,7 +20,8 @@ static bool attention_differ(int64_t a, int64_t b)
     return a != b && a != DIM_ANY && b != DIM_ANY;
 }
 
-static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Shape *batch)
+static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v,
+                     Shape *batch)
 {
     Shape bq = attention_leading(q), bk = attention_leading(k), bv = attention_leading(v);
     bool same = bq.rank == bk.rank && bq.rank == bv.rank;
@@ -30,7 +31,8 @@ static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Sh
             && !attention_differ(bk.dim[i], bv.dim[i]);
     *batch = bq;
     for (int i = 0; same && i < bq.rank; i++)
-        if (bq.dim[i] == DIM_ANY) batch->dim[i] = bk.dim[i] != DIM_ANY ? bk.dim[i] : bv.dim[i];
+        if (bq.dim[i] == DIM_ANY)
+            batch->dim[i] = bk.dim[i] != DIM_ANY ? bk.dim[i] : bv.dim[i];
     if (same) return true;
     return call_error(c, "batch dimensions differ: query is %s, key is %s, value is %s",
                       call_text(c, q), call_text(c, k), call_text(c, v));
@@ -45,12 +47,13 @@ static bool check_mask(Call *c, const Shape *scores)
         return call_error(
             c, "attn_mask is a scalar; it must be at least a vector, as long as key");
     if (attention_differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
-        return call_error(c,
-                          "attn_mask is %s; its last dimension must be the length of key, %lld",
-                          call_text(c, mask), (long long)scores->dim[scores->rank - 1]);
+        return call_error(
+            c, "attn_mask is %s; its last dimension must be the length of key, %lld",
+            call_text(c, mask), (long long)scores->dim[scores->rank - 1]);
     if (shape_broadcast(mask, scores, &both) && shape_fits(scores, &both)) return true;
-    return call_error(c, "attn_mask is %s; it does not broadcast to the scores, which are %s",
-                      call_text(c, mask), call_text(c, scores));
+    return call_error(
+        c, "attn_mask is %s; it does not broadcast to the scores, which are %s",
+        call_text(c, mask), call_text(c, scores));
 }
 
 bool infer_attention(Call *c)
@@ -59,9 +62,9 @@ bool infer_attention(Call *c)
     const Shape *q = call_shape(c, P_query), *k = call_shape(c, P_key),
                 *v = call_shape(c, P_value);
     if (q->rank < 3 || k->rank < 3 || v->rank < 3)
-        return call_error(c,
-                          "query is %s, key is %s, value is %s; need [batch.., length, size]",
-                          call_text(c, q), call_text(c, k), call_text(c, v));
+        return call_error(
+            c, "query is %s, key is %s, value is %s; need [batch.., length, size]",
+            call_text(c, q), call_text(c, k), call_text(c, v));
     if (attention_differ(q->dim[q->rank - 1], k->dim[k->rank - 1]))
         return call_error(c, "query and key differ in their last dimension: %s and %s",
                           call_text(c, q), call_text(c, k));
@@ -111,8 +114,8 @@ static void attend_rows(const Attention *a, int64_t first, int64_t n, const doub
 {
     double root = sqrt((double)a->size);
     for (int64_t i = 0; i < n * a->keys; i++) a->score[i] = 0;
-    gemm_double(n, a->keys, a->size, q + first * a->size, a->size, a->turned, a->keys, a->score,
-                a->keys);
+    gemm_double(n, a->keys, a->size, q + first * a->size, a->size, a->turned, a->keys,
+                a->score, a->keys);
     for (int64_t i = 0; i < n; i++) {
         double *row = a->score + i * a->keys;
         for (int64_t j = 0; j < a->keys; j++) {
@@ -121,15 +124,16 @@ static void attend_rows(const Attention *a, int64_t first, int64_t n, const doub
         }
         softmax_of(row, a->keys, 1);
     }
-    gemm_double(n, a->width, a->keys, a->score, a->keys, v, a->width, out + first * a->width,
-                a->width);
+    gemm_double(n, a->width, a->keys, a->score, a->keys, v, a->width,
+                out + first * a->width, a->width);
 }
 
 static void attention_attend(const Attention *a, const double *q, const double *k,
                              const double *v, const double *mask, double *out)
 {
     for (int64_t j = 0; j < a->keys; j++)
-        for (int64_t e = 0; e < a->size; e++) a->turned[e * a->keys + j] = k[j * a->size + e];
+        for (int64_t e = 0; e < a->size; e++)
+            a->turned[e * a->keys + j] = k[j * a->size + e];
     for (int64_t i = 0; i < a->rows; i += BLOCK)
         attend_rows(a, i, a->rows - i < BLOCK ? a->rows - i : BLOCK, q, v, mask, out);
 }
@@ -145,7 +149,8 @@ static const double *mask_of(Call *c)
 }
 
 /* Strides of an argument through the batch dimensions, with the last two taken off. */
-static void add_batches(Walk *w, const Shape *s, const Shape *batch, int64_t *row, int64_t *key)
+static void add_batches(Walk *w, const Shape *s, const Shape *batch, int64_t *row,
+                        int64_t *key)
 {
     int64_t stride[MAX_RANK];
     Shape as = *batch;
@@ -185,8 +190,8 @@ bool eval_attention(Call *c)
     add_batches(&w, mask ? mask : &scalar, &batch, &a.mask_row, &a.mask_key);
     for (bool go = walk_start(&w); go; go = walk_next(&w))
         for (int64_t i = 0; i < w.run; i++)
-            attention_attend(&a, pq + w.at[1] + i * w.step[1], pk + w.at[2] + i * w.step[2],
-                             pv + w.at[3] + i * w.step[3],
+            attention_attend(&a, pq + w.at[1] + i * w.step[1],
+                             pk + w.at[2] + i * w.step[2], pv + w.at[3] + i * w.step[3],
                              a.mask ? a.mask + w.at[4] + i * w.step[4] : NULL,
                              out + w.at[0] + i * w.step[0]);
     tensor_put_floats(y, 0, y->count, out);
@@ -214,13 +219,15 @@ bool grad_attention(Grad *g)
 {
     Builder *b = g->b;
     Value *q = grad_arg(g, P_query), *k = grad_arg(g, P_key), *v = grad_arg(g, P_value);
-    Value *given = grad_arg(g, P_attn_mask), *mask = added_mask(b, given, q), *d = g->dy[0];
+    Value *given = grad_arg(g, P_attn_mask), *mask = added_mask(b, given, q),
+          *d = g->dy[0];
     const int last = q->type->shape.rank - 1;
     const double scale = 1 / sqrt((double)q->type->shape.dim[last]);
     Value *scores = make_matmul(b, grad_scaled(b, q, scale), k, false, true);
     if (mask) scores = make_two(b, OP_add, scores, mask);
     Value *s = mil_softmax(b, "softmax", .x = scores, .axis = build_int(b, -1));
-    if (grad_wants(g, P_value)) grad_give_sum(g, P_value, make_matmul(b, s, d, true, false));
+    if (grad_wants(g, P_value))
+        grad_give_sum(g, P_value, make_matmul(b, s, d, true, false));
     Value *p = make_matmul(b, d, v, false, true);
     Value *sum = grad_reduce_axis(b, OP_reduce_sum, grad_times(b, p, s),
                                   p->type->shape.rank - 1);
@@ -230,7 +237,8 @@ bool grad_attention(Grad *g)
         grad_give(g, P_attn_mask, dm);
     }
     z = grad_scaled(b, z, scale);
-    if (grad_wants(g, P_query)) grad_give_sum(g, P_query, make_matmul(b, z, k, false, false));
+    if (grad_wants(g, P_query))
+        grad_give_sum(g, P_query, make_matmul(b, z, k, false, false));
     if (grad_wants(g, P_key)) grad_give_sum(g, P_key, make_matmul(b, z, q, true, false));
     return true;
 }

@@ -10,12 +10,13 @@
  * ============================================================================= */
 
 /* The shape that the arguments have in common, after numpy's rules; none is reported. */
-static bool binary_broadcast(Call *c, const char *a, ParamId b, const Shape *x, Shape *out)
+static bool binary_broadcast(Call *c, const char *a, ParamId b, const Shape *x,
+                             Shape *out)
 {
     const Shape *y = call_shape(c, b);
     if (shape_broadcast(x, y, out)) return true;
-    return call_error(c, "shapes do not broadcast: %s is %s, %s is %s", a, call_text(c, x),
-                      param_names[b], call_text(c, y));
+    return call_error(c, "shapes do not broadcast: %s is %s, %s is %s", a,
+                      call_text(c, x), param_names[b], call_text(c, y));
 }
 
 bool infer_binary(Call *c)
@@ -28,7 +29,8 @@ bool infer_binary(Call *c)
 bool infer_compare(Call *c)
 {
     Shape out;
-    return binary_broadcast(c, "x", P_y, call_shape(c, P_x), &out) && call_out(c, DT_BOOL, out);
+    return binary_broadcast(c, "x", P_y, call_shape(c, P_x), &out)
+        && call_out(c, DT_BOOL, out);
 }
 
 bool infer_select(Call *c)
@@ -52,7 +54,10 @@ static int64_t int_floor_div(int64_t x, int64_t y)
     return x / y - (x % y != 0 && (x < 0) != (y < 0));
 }
 
-static int64_t int_mod(int64_t x, int64_t y) { return y ? x - y * int_floor_div(x, y) : 0; }
+static int64_t int_mod(int64_t x, int64_t y)
+{
+    return y ? x - y * int_floor_div(x, y) : 0;
+}
 
 /* The remainder has the divisor's sign; fmod is exact, so quotient and remainder agree. */
 static double num_mod(double x, double y)
@@ -151,7 +156,8 @@ static bool binary_numbers(Call *c, double (*f)(double, double), const Tensor *x
     for (bool go = walk_start(&w); go; go = walk_next(&w))
         for (int64_t i = 0, n; i < w.run; i += n) {
             for (n = 0; n < CHUNK && i + n < w.run; n++)
-                z[n] = f(a[w.at[1] + (i + n) * w.step[1]], b[w.at[2] + (i + n) * w.step[2]]);
+                z[n] = f(a[w.at[1] + (i + n) * w.step[1]],
+                         b[w.at[2] + (i + n) * w.step[2]]);
             tensor_put_floats(t, (size_t)(w.at[0] + i), (size_t)n, z);
         }
     return true;
@@ -182,7 +188,8 @@ bool eval_binary(Call *c)
 
 bool eval_select(Call *c)
 {
-    const Tensor *cond = call_val(c, P_cond), *a = call_val(c, P_a), *b = call_val(c, P_b);
+    const Tensor *cond = call_val(c, P_cond), *a = call_val(c, P_a),
+                 *b = call_val(c, P_b);
     Tensor *z = c->res[0];
     const uint8_t *which = cond->data;
     size_t size = tensor_elem_size(z);
@@ -258,7 +265,8 @@ bool grad_real_div(Grad *g)
     const Two t = open_two(g);
     Value *part = make_two(t.b, OP_real_div, t.d, t.y);
     if (t.wants_x) grad_give_sum(g, P_x, part);
-    if (t.wants_y) grad_give_sum(g, P_y, grad_times(t.b, grad_scaled(t.b, part, -1), t.z));
+    if (t.wants_y)
+        grad_give_sum(g, P_y, grad_times(t.b, grad_scaled(t.b, part, -1), t.z));
     return true;
 }
 
@@ -282,7 +290,8 @@ static Value *power_by_base(const Two *t)
     if (known && p == 0) return grad_zeros(t->b, t->z);
     if (known && p == 1) return t->d;
     if (known && p == 2) return grad_times(t->b, t->d, grad_scaled(t->b, t->x, 2));
-    Value *less = known ? make_number(t->b, t->x, p - 1) : make_with(t->b, OP_sub, t->y, 1);
+    Value *less = known ? make_number(t->b, t->x, p - 1)
+                        : make_with(t->b, OP_sub, t->y, 1);
     Value *slope = make_two(t->b, OP_pow, t->x, less);
     slope = known ? grad_scaled(t->b, slope, p) : grad_times(t->b, t->y, slope);
     return grad_times(t->b, t->d, slope);

@@ -65,7 +65,8 @@ int64_t call_int(const Call *c, ParamId p)
 {
     const Tensor *t = scalar_of(c, p);
     const char *def = default_of(c, p);
-    if (t) return dtype_is_float(t->dtype) ? (int64_t)tensor_float(t, 0) : tensor_int(t, 0);
+    if (t)
+        return dtype_is_float(t->dtype) ? (int64_t)tensor_float(t, 0) : tensor_int(t, 0);
     return def ? strtoll(def, NULL, 10) : 0;
 }
 
@@ -95,7 +96,8 @@ const char *call_str(const Call *c, ParamId p)
 int call_chosen(const Call *c, ParamId p)
 {
     const int at = place_of(c, p);
-    return c->choice ? c->choice[at] : domain_choice(c->info->param[at].dom, call_str(c, p));
+    return c->choice ? c->choice[at]
+                     : domain_choice(c->info->param[at].dom, call_str(c, p));
 }
 
 int call_choice(Call *c, ParamId p)
@@ -153,8 +155,8 @@ bool call_ints_or(Call *c, ParamId p, int n, int64_t fill, int64_t *out)
         return true;
     }
     if (t->count != (size_t)n)
-        return call_error(c, "%s has %zu elements; it must have %d", param_names[p], t->count,
-                          n);
+        return call_error(c, "%s has %zu elements; it must have %d", param_names[p],
+                          t->count, n);
     return call_ints(c, p, out, n) == n;
 }
 
@@ -177,7 +179,8 @@ bool call_axis(Call *c, ParamId p, int rank, int *out)
 
 bool call_out_type(Call *c, const Type *t)
 {
-    if (c->nout == MAX_RESULT) bug("%s has more than %d results", c->info->name, MAX_RESULT);
+    if (c->nout == MAX_RESULT)
+        bug("%s has more than %d results", c->info->name, MAX_RESULT);
     c->out[c->nout++] = t;
     return true;
 }
@@ -279,8 +282,9 @@ static bool check_type(Call *c, const Param *p, const CallArg *a)
         return call_error(c, "%s must be a tensor, not %s", p->name,
                           type_text(c->arena, a->type));
     if (set >> a->type->dtype & 1) return true;
-    return call_error(c, "%s is %s; %s takes %s here", p->name, type_text(c->arena, a->type),
-                      opset_text(c->opset), types_text(c->arena, set));
+    return call_error(c, "%s is %s; %s takes %s here", p->name,
+                      type_text(c->arena, a->type), opset_text(c->opset),
+                      types_text(c->arena, set));
 }
 
 static bool check_scalar(Call *c, const Param *p, const Type *t)
@@ -308,7 +312,8 @@ static bool check_vars(Call *c)
         const Type *a = c->p[q - c->info->param].v[0].type, *b = c->p[i].v[0].type;
         if (a->dtype != b->dtype)
             return call_error(c, "%s is %s but %s is %s; their element types must agree",
-                              q->name, type_text(c->arena, a), p->name, type_text(c->arena, b));
+                              q->name, type_text(c->arena, a), p->name,
+                              type_text(c->arena, b));
     }
     return true;
 }
@@ -328,7 +333,8 @@ bool call_check(Call *c)
                               opset_text(c->opset), p->since ? "from" : "until",
                               p->since ? p->since : p->until);
         if (c->p[i].n > 1 && !(flags & P_VARIADIC))
-            return call_error(c, "parameter %s takes one value, not %d", p->name, c->p[i].n);
+            return call_error(c, "parameter %s takes one value, not %d", p->name,
+                              c->p[i].n);
         for (int k = 0; k < c->p[i].n; k++)
             if (!check_type(c, p, &c->p[i].v[k])) return false;
         if ((flags & P_CONST) && !c->p[i].v[0].val && !c->p[i].v[0].constant)
@@ -343,8 +349,9 @@ bool call_check(Call *c)
 bool call_run(Call *c, Tensor *res, int max)
 {
     if (!c->info->eval)
-        return call_error(c, c->info->flags & F_UNSUPPORTED ? "this op is not supported"
-                                                            : "this op cannot be run here");
+        return call_error(c, c->info->flags & F_UNSUPPORTED
+                                 ? "this op is not supported"
+                                 : "this op cannot be run here");
     if (!call_check(c) || (c->info->infer && !c->info->infer(c))) return false;
     if (c->nout > max) bug("%s has %d results, room for %d", c->info->name, c->nout, max);
     bool ok = true;

@@ -88,7 +88,8 @@ bool infer_list_length(Call *c)
 static bool check_index(Call *c, ParamId param, int rank)
 {
     const Shape *s = call_shape(c, param);
-    if (s->rank == rank || (rank == 0 && s->rank == 1 && dim_fits(s->dim[0], 1))) return true;
+    if (s->rank == rank || (rank == 0 && s->rank == 1 && dim_fits(s->dim[0], 1)))
+        return true;
     return call_error(c, "%s must be %s, not %s", param_names[param],
                       rank ? "a vector" : "a scalar", call_text(c, s));
 }
@@ -120,7 +121,8 @@ static bool check_element(Call *c, DType t, const Shape *want)
 {
     const Type *v = call_arg(c, P_value, 0)->type;
     if (v->dtype == t && shape_fits(&v->shape, want)) return true;
-    return call_error(c, "value is %s, but %s is needed: ls is %s", type_text(c->arena, v),
+    return call_error(c, "value is %s, but %s is needed: ls is %s",
+                      type_text(c->arena, v),
                       type_text(c->arena, type_tensor(c->arena, t, *want)),
                       type_text(c->arena, call_arg(c, P_ls, 0)->type));
 }
@@ -128,7 +130,8 @@ static bool check_element(Call *c, DType t, const Shape *want)
 bool infer_list_write(Call *c)
 {
     const Type *elem = list_elem(c);
-    return elem && check_index(c, P_index, 0) && check_element(c, elem->dtype, &elem->shape)
+    return elem && check_index(c, P_index, 0)
+        && check_element(c, elem->dtype, &elem->shape)
         && call_out_type(c, call_arg(c, P_ls, 0)->type);
 }
 
@@ -138,7 +141,8 @@ bool infer_list_scatter(Call *c)
     Shape s;
     return elem && check_index(c, P_indices, 1)
         && control_stacked(c, elem, call_shape(c, P_indices)->dim[0], &s)
-        && check_element(c, elem->dtype, &s) && call_out_type(c, call_arg(c, P_ls, 0)->type);
+        && check_element(c, elem->dtype, &s)
+        && call_out_type(c, call_arg(c, P_ls, 0)->type);
 }
 
 /* ---- states ------------------------------------------------------------------------------ */
@@ -234,7 +238,8 @@ static bool read_place(Call *c, int64_t i, int64_t *out)
     int64_t n = call_val(c, P_ls)->nitem;
     *out = i < 0 ? i + n : i;
     if (*out >= 0 && *out < n) return true;
-    return call_error(c, "index %lld is outside a list of %lld", (long long)i, (long long)n);
+    return call_error(c, "index %lld is outside a list of %lld", (long long)i,
+                      (long long)n);
 }
 
 /* The elements named by `ix`, one after the other, into result 0: list_read has one,
@@ -307,8 +312,9 @@ static bool write_items(Call *c, const Tensor *ix, bool stack)
     for (size_t i = 0; i < ix->count; i++) {
         int64_t k = tensor_int(ix, i), at = k < 0 ? k + ls->nitem : k;
         if (at < 0 || (ls->fixed && at >= ls->nitem))
-            return call_error(c, "index %lld is outside a list of %s length %lld", (long long)k,
-                              ls->fixed ? "fixed" : "dynamic", (long long)ls->nitem);
+            return call_error(c, "index %lld is outside a list of %s length %lld",
+                              (long long)k, ls->fixed ? "fixed" : "dynamic",
+                              (long long)ls->nitem);
         if (at >= n) n = at + 1;
     }
     if (!list_start(c, ls, n)) return false;
@@ -331,7 +337,8 @@ bool infer_tensor_buffer_to_tensor(Call *c)
 {
     const Type *t = call_arg(c, P_input, 0)->type;
     if (t->kind != TY_BUFFER)
-        return call_error(c, "input must be a tensor_buffer, not %s", type_text(c->arena, t));
+        return call_error(c, "input must be a tensor_buffer, not %s",
+                          type_text(c->arena, t));
     return call_out(c, t->dtype, t->shape);
 }
 

@@ -9,20 +9,24 @@
 
 /* Result types of the convolutions. */
 
-static bool conv_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool conv_fits(int64_t a, int64_t b)
+{
+    return a == DIM_ANY || b == DIM_ANY || a == b;
+}
 
 static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *v)
 {
     long long g = (long long)v->groups;
     if (v->transposed) {
         if (!conv_fits(x->dim[1], w->dim[0]))
-            return call_error(c,
-                              "x is %s and weight is %s: weight's first dimension must be x's "
-                              "%lld channels",
-                              shape_text(c->arena, x), shape_text(c->arena, w),
-                              (long long)x->dim[1]);
+            return call_error(
+                c,
+                "x is %s and weight is %s: weight's first dimension must be x's "
+                "%lld channels",
+                shape_text(c->arena, x), shape_text(c->arena, w), (long long)x->dim[1]);
         if (x->dim[1] != DIM_ANY && x->dim[1] % v->groups)
-            return call_error(c, "x is %s: its %lld channels do not divide into %lld groups",
+            return call_error(c,
+                              "x is %s: its %lld channels do not divide into %lld groups",
                               shape_text(c->arena, x), (long long)x->dim[1], g);
         return true;
     }
@@ -34,10 +38,11 @@ static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *
             "must be %lld / %lld",
             shape_text(c->arena, x), shape_text(c->arena, w), g, (long long)x->dim[1], g);
     if (w->dim[0] != DIM_ANY && w->dim[0] % v->groups)
-        return call_error(c,
-                          "weight is %s: its %lld output channels do not divide into %lld "
-                          "groups",
-                          shape_text(c->arena, w), (long long)w->dim[0], g);
+        return call_error(
+            c,
+            "weight is %s: its %lld output channels do not divide into %lld "
+            "groups",
+            shape_text(c->arena, w), (long long)w->dim[0], g);
     return true;
 }
 
@@ -63,14 +68,16 @@ bool conv_of(Call *c, bool transposed, Conv *v)
         return call_error(c, "x is %s but weight is %s; both must have the same rank",
                           shape_text(c->arena, x), shape_text(c->arena, w));
     if (v->groups < 1)
-        return call_error(c, "groups is %lld; it must be 1 or more", (long long)v->groups);
+        return call_error(c, "groups is %lld; it must be 1 or more",
+                          (long long)v->groups);
     if (!check_channels(c, x, w, v)) return false;
     v->batch = x->dim[0];
     v->cin = x->dim[1];
     v->cout = w->dim[0];
     if (transposed) v->cout = w->dim[1] == DIM_ANY ? DIM_ANY : w->dim[1] * v->groups;
     return check_bias(c, v)
-        && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2, &v->window);
+        && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2,
+                     &v->window);
 }
 
 /* Core ML has no convolution with holes whose weight is computed while it runs. */
@@ -79,10 +86,11 @@ static bool holes_allowed(Call *c, const Conv *v)
     if (call_arg(c, P_weight, 0)->constant) return true;
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (v->window.dilation[i] > 1)
-            return call_error(c,
-                              "dilations has %lld and weight is no constant; a weight that is "
-                              "computed goes with dilations of 1 alone",
-                              (long long)v->window.dilation[i]);
+            return call_error(
+                c,
+                "dilations has %lld and weight is no constant; a weight that is "
+                "computed goes with dilations of 1 alone",
+                (long long)v->window.dilation[i]);
     return true;
 }
 
@@ -100,11 +108,12 @@ bool infer_conv_transpose(Call *c)
     if (!conv_of(c, true, &v)) return false;
     if (call_ints(c, P_output_shape, wanted, COUNT(wanted)) > 1
         && !conv_fits(wanted[1], v.cout))
-        return call_error(c,
-                          "output_shape has %lld channels, weight %s with %lld groups makes "
-                          "%lld",
-                          (long long)wanted[1], shape_text(c->arena, call_shape(c, P_weight)),
-                          (long long)v.groups, (long long)v.cout);
+        return call_error(
+            c,
+            "output_shape has %lld channels, weight %s with %lld groups makes "
+            "%lld",
+            (long long)wanted[1], shape_text(c->arena, call_shape(c, P_weight)),
+            (long long)v.groups, (long long)v.cout);
     return call_out(c, call_dtype(c, P_x), window_shape(&v.window, v.batch, v.cout));
 }
 
@@ -117,7 +126,8 @@ bool infer_conv_quantized(Call *c) { return infer_conv(c); }
 static double conv_macs(Call *c, bool transposed)
 {
     Conv v;
-    if (!shape_known(call_shape(c, P_x)) || !shape_known(call_shape(c, P_weight))) return -1;
+    if (!shape_known(call_shape(c, P_x)) || !shape_known(call_shape(c, P_weight)))
+        return -1;
     if (!conv_of(c, transposed, &v)) return -1;
     const Shape out = window_shape(&v.window, v.batch, v.cout);
     if (!shape_known(&out)) return -1;
@@ -201,7 +211,8 @@ static bool patches_are_x(const ConvRun *k)
 {
     const Window *w = &k->v.window;
     for (int i = 0; i < MAX_SPATIAL; i++)
-        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->before[i] || w->after[i]) return false;
+        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->before[i] || w->after[i])
+            return false;
     return true;
 }
 
@@ -213,8 +224,10 @@ static void patch_row(const Window *w, const double *x, const int64_t *tap, int6
     while (p < first + n) {
         int64_t line = p / o2, at = p % o2,
                 end = at + first + n - p < o2 ? at + first + n - p : o2;
-        int64_t i0 = line / w->out[1] * w->stride[0] - w->before[0] + tap[0] * w->dilation[0];
-        int64_t i1 = line % w->out[1] * w->stride[1] - w->before[1] + tap[1] * w->dilation[1];
+        int64_t i0 = line / w->out[1] * w->stride[0] - w->before[0]
+                   + tap[0] * w->dilation[0];
+        int64_t i1 = line % w->out[1] * w->stride[1] - w->before[1]
+                   + tap[1] * w->dilation[1];
         int64_t i2 = at * w->stride[2] - w->before[2] + tap[2] * w->dilation[2];
         bool in = i0 >= 0 && i0 < w->in[0] && i1 >= 0 && i1 < w->in[1];
         const double *src = in ? x + (i0 * w->in[1] + i1) * w->in[2] : NULL;
@@ -261,7 +274,8 @@ bool eval_conv(Call *c)
     if (!work_of(c, false, &k)) return false;
     int64_t size = k.gout * k.gin * k.taps;
     for (int64_t g = 0; g < k.v.groups; g++) {
-        tensor_get_floats(call_val(c, P_weight), (size_t)(g * size), (size_t)size, k.weight);
+        tensor_get_floats(call_val(c, P_weight), (size_t)(g * size), (size_t)size,
+                          k.weight);
         for (int64_t n = 0; n < k.v.batch; n++) {
             load_x(&k, n, g);
             for (int64_t p = 0; p < k.out; p += k.columns)
@@ -286,15 +300,18 @@ static void load_turned(ConvRun *k, int64_t g)
 }
 
 /* Adds row, one tap's products for x's positions first .. first + n, where they land. */
-static void spread_row(const Window *w, const double *row, const int64_t *tap, int64_t first,
-                       int64_t n, double *out)
+static void spread_row(const Window *w, const double *row, const int64_t *tap,
+                       int64_t first, int64_t n, double *out)
 {
     for (int64_t p = first; p < first + n; p++) {
         int64_t line = p / w->in[2];
-        int64_t o0 = line / w->in[1] * w->stride[0] - w->before[0] + tap[0] * w->dilation[0];
-        int64_t o1 = line % w->in[1] * w->stride[1] - w->before[1] + tap[1] * w->dilation[1];
+        int64_t o0 = line / w->in[1] * w->stride[0] - w->before[0]
+                   + tap[0] * w->dilation[0];
+        int64_t o1 = line % w->in[1] * w->stride[1] - w->before[1]
+                   + tap[1] * w->dilation[1];
         int64_t o2 = p % w->in[2] * w->stride[2] - w->before[2] + tap[2] * w->dilation[2];
-        if (o0 >= 0 && o0 < w->out[0] && o1 >= 0 && o1 < w->out[1] && o2 >= 0 && o2 < w->out[2])
+        if (o0 >= 0 && o0 < w->out[0] && o1 >= 0 && o1 < w->out[1] && o2 >= 0
+            && o2 < w->out[2])
             out[(o0 * w->out[1] + o1) * w->out[2] + o2] += row[p - first];
     }
 }

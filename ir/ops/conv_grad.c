@@ -36,7 +36,8 @@ static Value *conv_grad_kernel(const GradSlide *s, DType t, int64_t outputs, boo
 {
     Tensor room;
     Shape shape = { .rank = 2 + s->w.n, .dim = { outputs, 1 } };
-    for (int i = 0; i < s->w.n; i++) shape.dim[2 + i] = s->w.kernel[MAX_SPATIAL - s->w.n + i];
+    for (int i = 0; i < s->w.n; i++)
+        shape.dim[2 + i] = s->w.kernel[MAX_SPATIAL - s->w.n + i];
     const Const *c = grad_table(s->b, t, shape, &room);
     for (int64_t o = 0; o < outputs; o++)
         for (int64_t k = 0; k < s->taps; k++)
@@ -61,25 +62,28 @@ static Value *conv_grad_pads(const GradSlide *s)
 }
 
 /* The image by weight: [batch, outputs, places..]. */
-static Value *conv_grad_forward(const GradSlide *s, Value *x, Value *weight, int64_t groups)
+static Value *conv_grad_forward(const GradSlide *s, Value *x, Value *weight,
+                                int64_t groups)
 {
     Builder *b = s->b;
     Value *step = conv_grad_spatial(s, s->w.stride), *type = build_string(b, "custom");
     Value *pad = conv_grad_pads(s), *spread = conv_grad_spatial(s, s->w.dilation);
-    return mil_conv(b, "conv", .x = x, .weight = weight, .strides = step, .pad_type = type,
-                    .pad = pad, .dilations = spread, .groups = build_int(b, groups));
+    return mil_conv(b, "conv", .x = x, .weight = weight, .strides = step,
+                    .pad_type = type, .pad = pad, .dilations = spread,
+                    .groups = build_int(b, groups));
 }
 
 /* What the places hold, back in an image. */
-static Value *conv_grad_backward(const GradSlide *s, Value *d, Value *weight, int64_t groups)
+static Value *conv_grad_backward(const GradSlide *s, Value *d, Value *weight,
+                                 int64_t groups)
 {
     Builder *b = s->b;
     Value *step = conv_grad_spatial(s, s->w.stride), *type = build_string(b, "custom");
     Value *pad = conv_grad_pads(s), *spread = conv_grad_spatial(s, s->w.dilation),
           *parts = build_int(b, groups);
-    return mil_conv_transpose(b, "conv_transpose", .x = d, .weight = weight, .strides = step,
-                              .pad_type = type, .pad = pad, .dilations = spread,
-                              .groups = parts,
+    return mil_conv_transpose(b, "conv_transpose", .x = d, .weight = weight,
+                              .strides = step, .pad_type = type, .pad = pad,
+                              .dilations = spread, .groups = parts,
                               .output_shape = build_ints(b, s->image.rank, s->image.dim));
 }
 
@@ -129,10 +133,13 @@ static Value *image_gradient(const GradSlide *s, Value *d, Value *weight, int64_
 {
     Builder *b = s->b;
     if (value_is_const(weight)) return conv_grad_backward(s, d, weight, groups);
-    const int64_t outputs = weight->type->shape.dim[0], rows = s->channels / groups * s->taps;
-    Value *w = grad_as(
-        b, weight, groups == 1 ? SHAPE(outputs, rows) : SHAPE(groups, outputs / groups, rows));
-    Value *product = make_matmul(b, w, by_groups(s, d, groups, outputs / groups), true, false);
+    const int64_t outputs = weight->type->shape.dim[0],
+                  rows = s->channels / groups * s->taps;
+    Value *w = grad_as(b, weight,
+                       groups == 1 ? SHAPE(outputs, rows)
+                                   : SHAPE(groups, outputs / groups, rows));
+    Value *product = make_matmul(b, w, by_groups(s, d, groups, outputs / groups), true,
+                                 false);
     if (is_pointwise(s)) return grad_as(b, product, s->image);
     product = grad_as(b, product, window_shape(&s->w, s->batch, s->channels * s->taps));
     return conv_grad_backward(
@@ -171,7 +178,8 @@ bool grad_conv(Grad *g)
 
 /* The windows of a conv_transpose with the roles exchanged: its result is the image, and x lies
  * at the places of the kernel. False after an error. */
-static bool open_transposed(GradSlide *s, const Grad *g, const Shape *image, int64_t *groups)
+static bool open_transposed(GradSlide *s, const Grad *g, const Shape *image,
+                            int64_t *groups)
 {
     Arena scratch = { 0 };
     Conv v;
@@ -207,9 +215,11 @@ bool grad_conv_transpose(Grad *g)
 }
 
 /* The patches of x by a weight: what a convolution is. */
-static Value *conv_grad_product(const GradSlide *s, Value *x, Value *weight, int64_t groups)
+static Value *conv_grad_product(const GradSlide *s, Value *x, Value *weight,
+                                int64_t groups)
 {
-    const int64_t outputs = weight->type->shape.dim[0], rows = s->channels / groups * s->taps;
+    const int64_t outputs = weight->type->shape.dim[0],
+                  rows = s->channels / groups * s->taps;
     Value *w = grad_as(s->b, weight,
                        groups == 1 ? SHAPE(outputs, rows)
                                    : SHAPE(groups, outputs / groups, rows));
@@ -262,7 +272,8 @@ static bool open_pool(Grad *g, GradSlide *s)
 }
 
 /* One over how many elements count in each window, [1, 1, places..]. */
-static Value *conv_grad_counts(const GradSlide *s, DType t, const Window *given, bool inside)
+static Value *conv_grad_counts(const GradSlide *s, DType t, const Window *given,
+                               bool inside)
 {
     Tensor room;
     const Window *w = &s->w;
@@ -275,7 +286,8 @@ static Value *conv_grad_counts(const GradSlide *s, DType t, const Window *given,
             for (o[2] = 0; o[2] < w->out[2]; o[2]++) {
                 double n = 1;
                 for (int i = 0; i < MAX_SPATIAL; i++) {
-                    int64_t from = o[i] * w->stride[i] - w->before[i], to = from + w->kernel[i];
+                    int64_t from = o[i] * w->stride[i] - w->before[i],
+                            to = from + w->kernel[i];
                     const int64_t end = w->in[i] + (inside ? 0 : given->after[i]);
                     if (inside && from < 0) from = 0;
                     n *= (double)((to > end ? end : to) - from);
@@ -314,7 +326,8 @@ bool grad_l2_pool(Grad *g)
     if (!grad_wants(g, P_x)) return true;
     if (!open_pool(g, &s)) return false;
     Value *none = make_with(b, OP_equal, y, 0);
-    Value *root = grad_where(b, none, grad_spread(b, make_number(b, y, 1), &y->type->shape), y);
+    Value *root = grad_where(b, none,
+                             grad_spread(b, make_number(b, y, 1), &y->type->shape), y);
     Value *share = grad_where(b, none, NULL, make_two(b, OP_real_div, g->dy[0], root));
     Value *ones = conv_grad_kernel(&s, x->type->dtype, s.channels, false, 1);
     grad_give(g, P_x, grad_times(b, x, conv_grad_backward(&s, share, ones, s.channels)));

@@ -21,8 +21,10 @@ static bool term_is(const char **s, int n, const int *want, int order[26], int *
 /* Core ML defines nchw,nwhu->nchu and chw,whr->chr alone, with any letters. */
 bool einsum_is_defined(const char *s, int rank)
 {
-    static const int terms[2][3][4] = { { { 0, 1, 2 }, { 2, 1, 3 }, { 0, 1, 3 } },
-                                        { { 0, 1, 2, 3 }, { 0, 3, 2, 4 }, { 0, 1, 2, 4 } } };
+    static const int terms[2][3][4] = {
+        { { 0, 1, 2 }, { 2, 1, 3 }, { 0, 1, 3 } },
+        { { 0, 1, 2, 3 }, { 0, 3, 2, 4 }, { 0, 1, 2, 4 } }
+    };
     int order[26], next = 0;
     memset(order, -1, sizeof order);
     if (rank != 3 && rank != 4) return false;
@@ -39,7 +41,8 @@ static void doubt_einsum(Call *c)
 {
     const char *equation = call_str(c, P_equation);
     const Shape *x = &call_arg(c, P_values, 0)->type->shape;
-    if (call_has(c, P_values) == 2 && equation && einsum_is_defined(equation, x->rank)) return;
+    if (call_has(c, P_values) == 2 && equation && einsum_is_defined(equation, x->rank))
+        return;
     diag_warn(
         c->diag, WARN_UNRELIABLE, c->loc,
         "einsum: Core ML defines the equations nchw,nwhu->nchu and "
@@ -53,9 +56,10 @@ static void doubt_conv_transpose(Call *c)
     if (!call_has(c, P_output_shape) || !conv_of(c, true, &v)) return;
     const Window *w = &v.window;
     for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
-        if (w->in[i] == DIM_ANY || w->kernel[i] == DIM_ANY || w->out[i] == DIM_ANY) continue;
-        const int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i) - w->before[i]
-                           - w->after[i];
+        if (w->in[i] == DIM_ANY || w->kernel[i] == DIM_ANY || w->out[i] == DIM_ANY)
+            continue;
+        const int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i)
+                           - w->before[i] - w->after[i];
         if (w->out[i] >= full) continue;
         diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
                   "conv_transpose: output_shape has %lld where %lld are made; "

@@ -67,8 +67,10 @@ typedef struct {
     int64_t stride[MAX_RANK]; /* theirs in the tensor */
 } AxisRows;
 
-AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* copies */
-void axis_rows_put(const AxisRows *r, void *words); /* writes them back in the order of s */
+AxisRows axis_rows(Call *c, const Shape *s, const bool *in,
+                   const void *words); /* copies */
+void axis_rows_put(const AxisRows *r,
+                   void *words); /* writes them back in the order of s */
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
@@ -101,13 +103,13 @@ void softmax_of(double *x, int64_t n, int64_t step);
 
 /* c[i][j] += sum over l of a[i][l] * b[l][j], in this order of l; a is m by k, b is k by n, c
  * is m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
-void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
-                 int64_t ldb, double *c, int64_t ldc);
+void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                 const double *b, int64_t ldb, double *c, int64_t ldc);
 /* The same with b transposed: it is n by k, and the sum is over a[i][l] * b[j][l]. */
 void gemm_double_turned(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                         const double *b, int64_t ldb, double *c, int64_t ldc);
-void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
-              int64_t ldb, int64_t *c, int64_t ldc);
+void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda,
+              const int64_t *b, int64_t ldb, int64_t *c, int64_t ldc);
 
 /* Replaces gemm_double in a call, so that products are summed as a simulated engine does. The
  * arguments are those of gemm_double, and c is zero. */
@@ -118,8 +120,8 @@ struct Products {
 };
 /* The product that matmul, linear, einsum and the convolutions use: call->products, or
  * gemm_double. */
-void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
-               const double *b, int64_t ldb, double *c, int64_t ldc);
+void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a,
+               int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc);
 
 /* ---- functions of one element and two numbers (unary.c) ---------------------------------- */
 

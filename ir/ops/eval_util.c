@@ -23,7 +23,8 @@ void shape_strides_as(const Shape *s, const Shape *as, int64_t *stride)
     if (pad < 0) bug("rank %d read as rank %d", s->rank, as->rank);
     shape_strides(s, own);
     for (int i = 0; i < as->rank; i++)
-        stride[i] = i < pad || (s->dim[i - pad] == 1 && as->dim[i] != 1) ? 0 : own[i - pad];
+        stride[i] = i < pad || (s->dim[i - pad] == 1 && as->dim[i] != 1) ? 0
+                                                                         : own[i - pad];
 }
 
 int64_t shape_elements(const Shape *s, int from, int to)

@@ -12,30 +12,32 @@
 
 /* ---- what the indices address ------------------------------------------------------------ */
 
-static bool plan_axis(Call *c, const Shape *data, const Shape *ix, RowPlan *p, Shape *rows)
+static bool plan_axis(Call *c, const Shape *data, const Shape *ix, RowPlan *p,
+                      Shape *rows)
 {
     return shape_append_some(c, rows, data, 0, p->axis)
         && shape_append_some(c, rows, ix, p->batch, ix->rank)
         && shape_append_some(c, rows, data, p->axis + 1, data->rank);
 }
 
-static bool plan_along(Call *c, ParamId param, const Shape *data, const Shape *ix, RowPlan *p,
-                       Shape *rows)
+static bool plan_along(Call *c, ParamId param, const Shape *data, const Shape *ix,
+                       RowPlan *p, Shape *rows)
 {
     bool fits = data->rank == ix->rank;
     for (int i = 0; fits && i < ix->rank; i++)
         if (i != p->axis) fits = dim_fits(data->dim[i], ix->dim[i]);
     if (!fits)
-        return call_error(c, "indices is %s, but %s is %s; they may only differ along axis %d",
-                          call_text(c, ix), param_names[param], call_text(c, data), p->axis);
+        return call_error(
+            c, "indices is %s, but %s is %s; they may only differ along axis %d",
+            call_text(c, ix), param_names[param], call_text(c, data), p->axis);
     *rows = *ix;
     for (int i = 0; i < ix->rank; i++)
         if (i != p->axis && ix->dim[i] == DIM_ANY) rows->dim[i] = data->dim[i];
     return true;
 }
 
-static bool plan_nd(Call *c, ParamId param, const Shape *data, const Shape *ix, RowPlan *p,
-                    Shape *rows)
+static bool plan_nd(Call *c, ParamId param, const Shape *data, const Shape *ix,
+                    RowPlan *p, Shape *rows)
 {
     int64_t depth = ix->rank ? ix->dim[ix->rank - 1] : 1;
     if (ix->rank <= p->batch)
@@ -52,7 +54,8 @@ static bool plan_nd(Call *c, ParamId param, const Shape *data, const Shape *ix, 
         && shape_append_some(c, rows, data, p->batch + p->depth, data->rank);
 }
 
-static bool plan_batch(Call *c, ParamId param, const Shape *data, const Shape *ix, RowPlan *p)
+static bool plan_batch(Call *c, ParamId param, const Shape *data, const Shape *ix,
+                       RowPlan *p)
 {
     if (!call_takes(c, P_batch_dims)) return true;
     int64_t b = call_int(c, P_batch_dims);
@@ -64,9 +67,9 @@ static bool plan_batch(Call *c, ParamId param, const Shape *data, const Shape *i
                           param_names[param], call_text(c, data));
     for (int i = 0; i < b; i++)
         if (!dim_fits(data->dim[i], ix->dim[i]))
-            return call_error(c,
-                              "the first %d dimensions must agree; indices is %s and %s is %s",
-                              (int)b, call_text(c, ix), param_names[param], call_text(c, data));
+            return call_error(
+                c, "the first %d dimensions must agree; indices is %s and %s is %s",
+                (int)b, call_text(c, ix), param_names[param], call_text(c, data));
     p->batch = (int)b;
     return true;
 }
@@ -107,10 +110,11 @@ static bool indices_valid(Call *c, const RowPlan *p, const Shape *data)
         int axis = p->kind == ROWS_ND ? p->batch + (int)(i % (size_t)p->depth) : p->axis;
         int64_t v = tensor_int(ix, i), dim = data->dim[axis];
         if (v < 0 || (dim != DIM_ANY && v >= dim))
-            return call_error(c,
-                              "indices[%zu] is %lld; validate_indices is true, and axis %d has "
-                              "%lld entries",
-                              i, (long long)v, axis, (long long)dim);
+            return call_error(
+                c,
+                "indices[%zu] is %lld; validate_indices is true, and axis %d has "
+                "%lld entries",
+                i, (long long)v, axis, (long long)dim);
     }
     return true;
 }
@@ -156,13 +160,14 @@ typedef struct {
 
 /* An index, counted from the end when negative. Without validate_indices, which infer obeys,
  * the reference refuses what lies outside too: Core ML leaves that undefined. */
-static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axis, int64_t *out)
+static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axis,
+                       int64_t *out)
 {
     int64_t v = tensor_int(ix, i);
     *out = v < 0 ? v + dim : v;
     if (*out >= 0 && *out < dim) return true;
-    return call_error(c, "indices[%zu] is %lld; axis %d has %lld entries", i, (long long)v,
-                      axis, (long long)dim);
+    return call_error(c, "indices[%zu] is %lld; axis %d has %lld entries", i,
+                      (long long)v, axis, (long long)dim);
 }
 
 /* gather, scatter: for each entry of the batch, of the axes before `axis`, of the indices: one
@@ -179,7 +184,8 @@ static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor
         for (int64_t o = 0; o < outer; o++)
             for (int64_t i = 0; i < per; i++) {
                 int64_t k;
-                if (!read_index(c, ix, (size_t)(b * per + i), dim, p->axis, &k)) return false;
+                if (!read_index(c, ix, (size_t)(b * per + i), dim, p->axis, &k))
+                    return false;
                 r->at[at++] = ((b * outer + o) * dim + k) * r->size;
             }
     return true;
@@ -189,7 +195,8 @@ static bool rows_along(Call *c, const RowPlan *p, const Shape *data, const Tenso
                        GatherRows *r)
 {
     int64_t outer = shape_elements(data, 0, p->axis), dim = data->dim[p->axis];
-    int64_t per = ix->shape.dim[p->axis], inner = shape_elements(data, p->axis + 1, data->rank);
+    int64_t per = ix->shape.dim[p->axis],
+            inner = shape_elements(data, p->axis + 1, data->rank);
     size_t at = 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < per; i++)
@@ -211,7 +218,8 @@ static bool rows_nd(Call *c, const RowPlan *p, const Shape *data, const Tensor *
         for (size_t k = 0; k < depth; k++) {
             int axis = p->batch + (int)k;
             int64_t v;
-            if (!read_index(c, ix, i * depth + k, data->dim[axis], axis, &v)) return false;
+            if (!read_index(c, ix, i * depth + k, data->dim[axis], axis, &v))
+                return false;
             at = at * data->dim[axis] + v;
         }
         r->at[i] = at * r->size;
@@ -231,7 +239,8 @@ static bool rows_of(Call *c, ParamId param, GatherRows *r)
               : p.kind == ROWS_ND   ? p.batch + p.depth
                                     : data->rank;
     r->size = shape_elements(data, inner, data->rank);
-    if (!shape_count(&rows, &count)) bug("%s has rows of unknown dimension", c->info->name);
+    if (!shape_count(&rows, &count))
+        bug("%s has rows of unknown dimension", c->info->name);
     r->n = r->size ? count / (size_t)r->size : 0;
     r->at = call_scratch(c, r->n + 1, sizeof *r->at);
     if (!r->n) return true;
@@ -337,13 +346,14 @@ static Value *int32_indices(Grad *g)
 static Value *add_into(Grad *g, int op, const Value *data, bool has_axis)
 {
     Builder *b = g->b;
-    Value *zeros = grad_zeros(b, data), *at = int32_indices(g), *mode = build_string(b, "add");
+    Value *zeros = grad_zeros(b, data), *at = int32_indices(g),
+          *mode = build_string(b, "add");
     if (!has_axis)
-        return build_of(b, "scatter", op, P_data, zeros, P_indices, at, P_updates, g->dy[0],
-                        P_mode, mode, P_NONE);
+        return build_of(b, "scatter", op, P_data, zeros, P_indices, at, P_updates,
+                        g->dy[0], P_mode, mode, P_NONE);
     const int axis = grad_axis(g, P_axis, data->type->shape.rank);
-    return build_of(b, "scatter", op, P_data, zeros, P_indices, at, P_updates, g->dy[0], P_axis,
-                    build_int(b, axis), P_mode, mode, P_NONE);
+    return build_of(b, "scatter", op, P_data, zeros, P_indices, at, P_updates, g->dy[0],
+                    P_axis, build_int(b, axis), P_mode, mode, P_NONE);
 }
 
 /* Without batch_dims, which scatter lacks; with them by the numbers of the places. */
@@ -358,7 +368,10 @@ static bool gather_gathered(Grad *g, int op, bool has_axis)
     return true;
 }
 bool grad_gather(Grad *g) { return gather_gathered(g, OP_scatter, true); }
-bool grad_gather_along(Grad *g) { return gather_gathered(g, OP_scatter_along_axis, true); }
+bool grad_gather_along(Grad *g)
+{
+    return gather_gathered(g, OP_scatter_along_axis, true);
+}
 bool grad_gather_nd(Grad *g) { return gather_gathered(g, OP_scatter_nd, false); }
 
 /* mode add: all of d; update: d but where something was put. */

@@ -19,14 +19,16 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #define GEMM(NAME, E, T) \
     typedef T NAME##_pair __attribute__((vector_size(2 * sizeof(T)))); \
-    typedef T NAME##_loose __attribute__((vector_size(2 * sizeof(T)), aligned(sizeof(T)))); \
+    typedef T NAME##_loose \
+        __attribute__((vector_size(2 * sizeof(T)), aligned(sizeof(T)))); \
     /* sum[i] += a[i][..] times the packed columns b. */ \
     static void NAME##_sum(int64_t k, const E *const a[ROWS], const T *b, \
                            NAME##_pair sum[ROWS][COLS / 2]) \
     { \
         NAME##_pair s[ROWS][COLS / 2]; \
-        _Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) for (int j = 0; j < COLS / 2; \
-                                                                    j++) s[i][j] = sum[i][j]; \
+        _Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) for (int j = 0; \
+                                                                    j < COLS / 2; j++) \
+            s[i][j] = sum[i][j]; \
         for (int64_t l = 0; l < k; l++, b += COLS) { \
             const NAME##_pair lo = { b[0], b[1] }, hi = { b[2], b[3] }; \
             _Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) \
@@ -36,23 +38,27 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
                 s[i][1] += v * hi; \
             } \
         } \
-        _Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) for (int j = 0; j < COLS / 2; \
-                                                                    j++) sum[i][j] = s[i][j]; \
+        _Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) for (int j = 0; \
+                                                                    j < COLS / 2; j++) \
+            sum[i][j] = s[i][j]; \
     } \
-    static void NAME##_tile(Extent x, const E *a, int64_t lda, const T *b, E *c, int64_t ldc) \
+    static void NAME##_tile(Extent x, const E *a, int64_t lda, const T *b, E *c, \
+                            int64_t ldc) \
     { \
         const E *row[ROWS]; \
         NAME##_pair sum[ROWS][COLS / 2] = { { { 0 } } }; \
         for (int64_t i = 0; i < ROWS; i++) row[i] = a + gemm_min(i, x.rows - 1) * lda; \
         for (int64_t i = 0; i < x.rows; i++) \
-            for (int64_t j = 0; j < x.cols; j++) sum[i][j / 2][j % 2] = (T)c[i * ldc + j]; \
+            for (int64_t j = 0; j < x.cols; j++) \
+                sum[i][j / 2][j % 2] = (T)c[i * ldc + j]; \
         NAME##_sum(x.k, row, b, sum); \
         for (int64_t i = 0; i < x.rows; i++) \
-            for (int64_t j = 0; j < x.cols; j++) c[i * ldc + j] = (E)sum[i][j / 2][j % 2]; \
+            for (int64_t j = 0; j < x.cols; j++) \
+                c[i * ldc + j] = (E)sum[i][j / 2][j % 2]; \
     } \
     /* k by n of b, in strips of COLS columns that are padded with zeros. */ \
-    static void NAME##_pack(int64_t k, int64_t n, const E *b, int64_t down, int64_t across, \
-                            T *to) \
+    static void NAME##_pack(int64_t k, int64_t n, const E *b, int64_t down, \
+                            int64_t across, T *to) \
     { \
         for (int64_t j = 0; j < n; j += COLS) \
             for (int64_t l = 0; l < k; l++) \
@@ -60,7 +66,8 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
                     *to++ = i < n ? (T)b[l * down + i * across] : 0; \
     } \
     /* c[j] += a[0] b[0][j], then a[1] b[1][j] .., of b as it lies. */ \
-    static void NAME##_row(int64_t n, int64_t k, const E *a, const E *b, int64_t down, E *c) \
+    static void NAME##_row(int64_t n, int64_t k, const E *a, const E *b, int64_t down, \
+                           E *c) \
     { \
         for (int64_t l = 0; l < k; l++, b += down) { \
             const T v = (T)a[l]; \
@@ -72,8 +79,8 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
         } \
     } \
     /* The same of a turned one: so many sums at once as there is time for between two adds. */ \
-    static void NAME##_line(int64_t n, int64_t k, const E *a, const E *b, int64_t across, \
-                            E *c) \
+    static void NAME##_line(int64_t n, int64_t k, const E *a, const E *b, \
+                            int64_t across, E *c) \
     { \
         enum { SUMS = 8 }; \
         for (int64_t j = 0; j < n; j += SUMS) { \
@@ -107,7 +114,8 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
                 NAME##_pack(kc, nc, b + l * down + j0 * across, down, across, pack); \
                 for (int64_t i = 0; i < m; i += ROWS) \
                     for (int64_t j = 0; j < nc; j += COLS) { \
-                        Extent x = { gemm_min(ROWS, m - i), gemm_min(COLS, nc - j), kc }; \
+                        Extent x = { gemm_min(ROWS, m - i), gemm_min(COLS, nc - j), \
+                                     kc }; \
                         NAME##_tile(x, a + i * lda + l, lda, pack + j * kc, \
                                     c + i * ldc + j0 + j, ldc); \
                     } \
@@ -128,8 +136,8 @@ void gemm_double_turned(int64_t m, int64_t n, int64_t k, const double *a, int64_
     gemm_double_any(m, n, k, a, lda, b, 1, ldb, c, ldc);
 }
 
-void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
-               const double *b, int64_t ldb, double *c, int64_t ldc)
+void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a,
+               int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc)
 {
     const Products *how = call->products;
     if (how) how->gemm(how, m, n, k, a, lda, b, ldb, c, ldc);

@@ -15,7 +15,8 @@ enum { MAX_SPATIAL = 3 };
  * height 1. An unknown `in` or `kernel` is DIM_ANY, and so is `out` then. */
 typedef struct {
     int n; /* real dimensions: the last n of the three */
-    int64_t in[MAX_SPATIAL], kernel[MAX_SPATIAL], stride[MAX_SPATIAL], dilation[MAX_SPATIAL];
+    int64_t in[MAX_SPATIAL], kernel[MAX_SPATIAL], stride[MAX_SPATIAL],
+        dilation[MAX_SPATIAL];
     int64_t before[MAX_SPATIAL], after[MAX_SPATIAL]; /* padding */
     int64_t out[MAX_SPATIAL];
 } Window;
@@ -25,7 +26,8 @@ typedef enum { WINDOW_CONV, WINDOW_TRANSPOSE, WINDOW_POOL } WindowKind;
 /* Fills w for x of shape [batch, channels, spatial..] from the parameters strides, pad_type,
  * pad and, as the kind has them, dilations, ceil_mode and output_shape; kernel holds x.rank - 2
  * dimensions. Reports what does not fit. */
-bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, Window *w);
+bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel,
+               Window *w);
 /* Whether x has 1 to 3 spatial dimensions, so a rank of 3 to 5; another is an error. */
 bool window_rank(Call *c, const Shape *x);
 /* [batch, channels, w->out..] */
@@ -81,7 +83,8 @@ bool einsum_is_defined(const char *equation, int rank);
 
 /* The activation that a parameter of these ops names, with its default constants. */
 typedef double RecurrentActivation(double);
-RecurrentActivation *recurrent_activation(Call *c, ParamId param); /* NULL after an error */
+RecurrentActivation *recurrent_activation(Call *c,
+                                          ParamId param); /* NULL after an error */
 
 typedef struct {
     /* x is [steps, batch, width]; DIM_ANY where not known */
@@ -103,7 +106,7 @@ typedef struct {
     int rank;
     int64_t dim[MAX_RANK], block[MAX_RANK]; /* block: elements of an axis that share */
     int64_t stride[MAX_RANK];               /* of the array of blocks, C order */
-    int64_t run;                            /* elements that follow each other in one block */
+    int64_t run; /* elements that follow each other in one block */
 } Blocks;
 
 void blocks_of(Blocks *b, int rank, const int64_t *dim, const int64_t *groups);

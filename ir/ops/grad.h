@@ -48,8 +48,10 @@ Value *grad_times(Builder *b, Value *x, Value *y);
 Value *grad_scaled(Builder *b, Value *x, double by); /* x itself when by is 1 */
 /* x where cond is true, else y; NULL for either stands for 0 */
 Value *grad_where(Builder *b, Value *cond, Value *x, Value *y);
-Value *grad_as(Builder *b, Value *x, Shape s); /* reshaped; x itself where it has the shape */
-Value *grad_like(Builder *b, Value *x, const Value *like); /* reshaped to the shape of `like` */
+Value *grad_as(Builder *b, Value *x,
+               Shape s); /* reshaped; x itself where it has the shape */
+Value *grad_like(Builder *b, Value *x,
+                 const Value *like); /* reshaped to the shape of `like` */
 Value *grad_typed(Builder *b, Value *x,
                   const Value *like); /* cast to its type; x itself where it has that */
 /* x summed over the axes along which broadcasting from s repeats, in shape s */
@@ -69,7 +71,8 @@ Value *grad_scatter_sum(Builder *b, Value *data, Value *at, Value *v, int axis);
 /* A constant of element type t and shape s, whose elements the caller sets. */
 Const *grad_table(Builder *b, DType t, Shape s, Tensor *room);
 /* The product along an axis of x with the constant matrix m of shape [from, to]. */
-Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, const double *m);
+Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to,
+                  const double *m);
 /* The result of op, a conv or conv_transpose, for a weight that is computed: a product, and a
  * convolution whose weight is constant. NULL: an error was reported. */
 Value *grad_by_taps(Builder *b, const Op *op, Value *weight);

@@ -25,7 +25,8 @@ int grad_place(const Grad *g, ParamId name, int k)
 {
     int at = 0;
     for (int i = 0; i < g->op->narg; i++) {
-        if (g->op->arg[i].param == name) return k < arg_count(&g->op->arg[i]) ? at + k : -1;
+        if (g->op->arg[i].param == name)
+            return k < arg_count(&g->op->arg[i]) ? at + k : -1;
         at += arg_count(&g->op->arg[i]);
     }
     return -1;
@@ -179,7 +180,8 @@ Value *grad_reduce(Builder *b, int kind, Value *x, const bool *axes, bool keep)
         if (axes[i]) list[n++] = i;
     if (!n) return x;
     Value *over = build_ints(b, n, list), *kept = build_bool(b, keep);
-    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, over, P_keep_dims, kept, P_NONE);
+    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, over, P_keep_dims, kept,
+                    P_NONE);
 }
 
 Value *grad_reduce_axis(Builder *b, int kind, Value *x, int axis)
@@ -261,7 +263,8 @@ Const *grad_table(Builder *b, DType t, Shape s, Tensor *room)
     return const_data(&b->m->arena, type, data);
 }
 
-Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, const double *m)
+Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to,
+                  const double *m)
 {
     Shape out = x->type->shape;
     int64_t before = 1, after = 1;
@@ -270,16 +273,19 @@ Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, cons
     for (int i = axis + 1; i < out.rank; i++) after *= out.dim[i];
     out.dim[axis] = to;
     const bool last = after == 1;
-    const Const *c = grad_table(b, x->type->dtype, last ? SHAPE(from, to) : SHAPE(to, from),
-                                &room);
+    const Const *c = grad_table(b, x->type->dtype,
+                                last ? SHAPE(from, to) : SHAPE(to, from), &room);
     for (int64_t i = 0; i < from; i++)
         for (int64_t k = 0; k < to; k++)
-            tensor_set_float(&room, (size_t)(last ? i * to + k : k * from + i), m[i * to + k]);
+            tensor_set_float(&room, (size_t)(last ? i * to + k : k * from + i),
+                             m[i * to + k]);
     Value *matrix = build_const(b, "matrix", c);
     if (last)
         return grad_as(
-            b, make_matmul(b, grad_as(b, x, SHAPE(before, from)), matrix, false, false), out);
-    Value *rows = grad_as(b, x, before == 1 ? SHAPE(from, after) : SHAPE(before, from, after));
+            b, make_matmul(b, grad_as(b, x, SHAPE(before, from)), matrix, false, false),
+            out);
+    Value *rows = grad_as(b, x,
+                          before == 1 ? SHAPE(from, after) : SHAPE(before, from, after));
     return grad_as(b, make_matmul(b, matrix, rows, false, false), out);
 }
 
@@ -291,7 +297,8 @@ Value *grad_same(Grad *g, int kind, int n, const BuildArg *with)
         const Arg *a = &g->op->arg[i];
         bool other = false;
         for (int k = 0; k < n; k++) other = other || with[k].param == a->param;
-        if (!other && op_param_of(&ops[kind], (ParamId)a->param)) arg[count++] = arg_given(a);
+        if (!other && op_param_of(&ops[kind], (ParamId)a->param))
+            arg[count++] = arg_given(a);
     }
     for (int k = 0; k < n; k++)
         if (with[k].count) arg[count++] = with[k];

@@ -45,7 +45,8 @@ bool infer_crop(Call *c)
     if (!check_rank(c, P_x, 3, MAX_RANK)) return false;
     Shape s = *call_shape(c, P_x);
     return crop_axis(c, P_crop_height, &s, s.rank - 2)
-        && crop_axis(c, P_crop_width, &s, s.rank - 1) && call_out(c, call_dtype(c, P_x), s);
+        && crop_axis(c, P_crop_width, &s, s.rank - 1)
+        && call_out(c, call_dtype(c, P_x), s);
 }
 
 /* ---- resizing ---------------------------------------------------------------------------- */
@@ -63,14 +64,16 @@ static bool image_target(Call *c, ParamId param, int64_t *out)
  * less. */
 static bool image_scaled(Call *c, ParamId param, int64_t in, int64_t *out)
 {
-    double f = call_float(c, param), v = floor(round_to(call_dtype(c, param), (double)in * f));
+    double f = call_float(c, param),
+           v = floor(round_to(call_dtype(c, param), (double)in * f));
     *out = DIM_ANY;
     if (!call_known(c, param)) return true;
     if (!(f > 0) || !isfinite(f))
         return call_error(c, "%s is %g; it must be above 0", param_names[param], f);
     if (in == DIM_ANY) return true;
     if (v < 1 || v > 1 << 30)
-        return call_error(c, "x is %s; scaled by %s = %g a dimension of %lld becomes %.0f",
+        return call_error(c,
+                          "x is %s; scaled by %s = %g a dimension of %lld becomes %.0f",
                           shape_text(c->arena, call_shape(c, P_x)), param_names[param], f,
                           (long long)in, v);
     *out = (int64_t)v;
@@ -86,7 +89,8 @@ static bool upsample_of(Call *c, Resize *r, int64_t *h, int64_t *w)
 static bool bilinear_grid(Call *c, Resize *r)
 {
     bool align = call_bool(c, P_align_corners);
-    bool half = call_has(c, P_half_pixel_centers) ? call_bool(c, P_half_pixel_centers) : !align;
+    bool half = call_has(c, P_half_pixel_centers) ? call_bool(c, P_half_pixel_centers)
+                                                  : !align;
     if (align && half)
         return call_error(c, "align_corners and half_pixel_centers exclude each other");
     r->grid = align ? GRID_STRICT : half ? GRID_UNALIGN : GRID_DEFAULT;
@@ -106,7 +110,8 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
     const Shape *s = call_shape(c, P_shape);
     int64_t v[MAX_RANK], n = call_int(c, P_resized_dims);
     if (s->rank != 1)
-        return call_error(c, "shape is %s; it must be of rank 1", shape_text(c->arena, s));
+        return call_error(c, "shape is %s; it must be of rank 1",
+                          shape_text(c->arena, s));
     if (s->dim[0] != DIM_ANY && s->dim[0] > x->rank)
         return call_error(c, "shape has %lld elements, x is %s", (long long)s->dim[0],
                           shape_text(c->arena, x));
@@ -173,17 +178,21 @@ bool points_of(Call *c, Points *p)
     int edge = pick < 0 ? -1 : call_choice(c, P_padding_mode);
     int coord = edge < 0 ? -1 : call_choice(c, P_coordinates_mode);
     if (coord < 0) return false;
-    *p = (Points){ pick == SAMPLE_ROUND ? PICK_ROUND : PICK_LINEAR, (Edge)edge, (Coord)coord,
-                   call_bool(c, P_align_corners) };
+    *p = (Points){ pick == SAMPLE_ROUND ? PICK_ROUND : PICK_LINEAR, (Edge)edge,
+                   (Coord)coord, call_bool(c, P_align_corners) };
     return true;
 }
 
-static bool image_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool image_fits(int64_t a, int64_t b)
+{
+    return a == DIM_ANY || b == DIM_ANY || a == b;
+}
 
 static bool not_empty(Call *c, const Shape *x)
 {
     if (x->dim[2] && x->dim[3]) return true;
-    return call_error(c, "x is %s; there are no pixels to sample", shape_text(c->arena, x));
+    return call_error(c, "x is %s; there are no pixels to sample",
+                      shape_text(c->arena, x));
 }
 
 static bool unknown_modes(const Call *c)
@@ -196,16 +205,19 @@ bool infer_resample(Call *c)
 {
     Points p;
     const Shape *x = call_shape(c, P_x), *at = call_shape(c, P_coordinates);
-    if (!check_rank(c, P_x, 4, 4) || !check_rank(c, P_coordinates, 4, 4) || !not_empty(c, x))
+    if (!check_rank(c, P_x, 4, 4) || !check_rank(c, P_coordinates, 4, 4)
+        || !not_empty(c, x))
         return false;
     if (!image_fits(at->dim[0], x->dim[0]) || !image_fits(at->dim[3], 2))
-        return call_error(c,
-                          "x is %s and coordinates is %s; coordinates must be [batch of x, "
-                          "height, width, 2]",
-                          shape_text(c->arena, x), shape_text(c->arena, at));
+        return call_error(
+            c,
+            "x is %s and coordinates is %s; coordinates must be [batch of x, "
+            "height, width, 2]",
+            shape_text(c->arena, x), shape_text(c->arena, at));
     if (!unknown_modes(c) && !points_of(c, &p)) return false;
     int64_t batch = x->dim[0] != DIM_ANY ? x->dim[0] : at->dim[0];
-    return call_out(c, call_dtype(c, P_x), SHAPE(batch, x->dim[1], at->dim[1], at->dim[2]));
+    return call_out(c, call_dtype(c, P_x),
+                    SHAPE(batch, x->dim[1], at->dim[1], at->dim[2]));
 }
 
 /* Of what resample samples by, affine has one way. */
@@ -215,14 +227,16 @@ static bool affine_allowed(Call *c)
     const double pad = call_float(c, P_padding_value);
     if (unknown_modes(c)) return true;
     if (!points_of(c, &p)) return false;
-    if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED && pad == 0)
+    if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED
+        && pad == 0)
         return true;
-    return call_error(c,
-                      "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and "
-                      "coordinates_mode \"%s\"; Core ML has \"bilinear\", \"constant\", 0 and "
-                      "\"normalized_minus_one_to_one\" alone: resample has the others",
-                      call_str(c, P_sampling_mode), call_str(c, P_padding_mode), pad,
-                      call_str(c, P_coordinates_mode));
+    return call_error(
+        c,
+        "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and "
+        "coordinates_mode \"%s\"; Core ML has \"bilinear\", \"constant\", 0 and "
+        "\"normalized_minus_one_to_one\" alone: resample has the others",
+        call_str(c, P_sampling_mode), call_str(c, P_padding_mode), pad,
+        call_str(c, P_coordinates_mode));
 }
 
 bool infer_affine(Call *c)
@@ -232,10 +246,11 @@ bool infer_affine(Call *c)
     if (!check_rank(c, P_x, 4, 4) || !check_rank(c, P_transform_matrix, 2, 2)
         || !not_empty(c, x))
         return false;
-    if (!image_fits(m->dim[1], 6) || (m->dim[0] != 1 && !image_fits(m->dim[0], x->dim[0])))
-        return call_error(c,
-                          "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
-                          shape_text(c->arena, x), shape_text(c->arena, m));
+    if (!image_fits(m->dim[1], 6)
+        || (m->dim[0] != 1 && !image_fits(m->dim[0], x->dim[0])))
+        return call_error(
+            c, "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
+            shape_text(c->arena, x), shape_text(c->arena, m));
     return affine_allowed(c) && image_target(c, P_output_height, &h)
         && image_target(c, P_output_width, &w)
         && call_out(c, call_dtype(c, P_x), SHAPE(x->dim[0], x->dim[1], h, w));
@@ -272,17 +287,20 @@ static bool infer_boxes(Call *c, const Shape *x, int64_t h, int64_t w)
 {
     const Shape *b = call_shape(c, P_boxes), *at = call_shape(c, P_box_indices);
     if (b->rank != 2 || !image_fits(b->dim[1], 4))
-        return call_error(c, "boxes is %s; it must be [boxes, 4]", shape_text(c->arena, b));
+        return call_error(c, "boxes is %s; it must be [boxes, 4]",
+                          shape_text(c->arena, b));
     if (at && (at->rank != 1 || !image_fits(at->dim[0], b->dim[0])))
         return call_error(c, "box_indices is %s, boxes is %s; one index a box is needed",
                           shape_text(c->arena, at), shape_text(c->arena, b));
     if (!at && b->dim[0] != DIM_ANY && x->dim[0] != DIM_ANY && b->dim[0] > x->dim[0])
-        return call_error(c, "boxes is %s and x is %s: without box_indices box i is of image i",
-                          shape_text(c->arena, b), shape_text(c->arena, x));
+        return call_error(
+            c, "boxes is %s and x is %s: without box_indices box i is of image i",
+            shape_text(c->arena, b), shape_text(c->arena, x));
     if (!indices_within(c, x)) return false;
     if (call_bool(c, P_normalized_coordinates) && !dtype_is_float(call_dtype(c, P_boxes)))
-        return call_error(c, "boxes is %s; with normalized_coordinates it must be fp16 or fp32",
-                          dtypes[call_dtype(c, P_boxes)].name);
+        return call_error(
+            c, "boxes is %s; with normalized_coordinates it must be fp16 or fp32",
+            dtypes[call_dtype(c, P_boxes)].name);
     return call_out(c, call_dtype(c, P_x), SHAPE(b->dim[0], x->dim[1], h, w));
 }
 
@@ -290,8 +308,9 @@ bool infer_crop_resize(Call *c)
 {
     const Shape *x = call_shape(c, P_x);
     int64_t h, w;
-    if (!check_rank(c, P_x, 4, 4) || !not_empty(c, x) || !image_target(c, P_target_height, &h)
-        || !image_target(c, P_target_width, &w) || call_choice(c, P_sampling_mode) < 0
+    if (!check_rank(c, P_x, 4, 4) || !not_empty(c, x)
+        || !image_target(c, P_target_height, &h) || !image_target(c, P_target_width, &w)
+        || call_choice(c, P_sampling_mode) < 0
         || call_choice(c, P_box_coordinate_mode) < 0)
         return false;
     return call_has(c, P_roi) ? infer_roi(c, x, h, w) : infer_boxes(c, x, h, w);
@@ -305,7 +324,8 @@ bool infer_crop_resize(Call *c)
 
 bool grad_crop(Grad *g)
 {
-    int64_t h[MAX_RANK * 2], w[MAX_RANK * 2], before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
+    int64_t h[MAX_RANK * 2], w[MAX_RANK * 2], before[MAX_RANK] = { 0 },
+                                              after[MAX_RANK] = { 0 };
     if (!grad_wants(g, P_x)) return true;
     const int rank = grad_arg(g, P_x)->type->shape.rank;
     value_ints(grad_arg(g, P_crop_height), h);
@@ -322,7 +342,8 @@ static Value *resize_axis(Builder *b, Value *d, const Resize *r, int axis, int64
     const int64_t from = d->type->shape.dim[axis];
     double *m = NEW_ARRAY(&scratch, from * n + 1, double);
     for (int64_t i = 0; i < from; i++) {
-        const Tap t = tap_at(r->pick, EDGE_BORDER, n, grid_point(r->grid, (double)n, from, i));
+        const Tap t = tap_at(r->pick, EDGE_BORDER, n,
+                             grid_point(r->grid, (double)n, from, i));
         m[i * n + t.a] += 1 - t.t;
         m[i * n + t.b] += t.t;
     }

@@ -35,16 +35,17 @@ double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i);
 double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad,
                     const double *x);
 /* All of z, whose dimensions are out[0..rank), by out[i] taps for each axis i. */
-void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap, double pad,
-                 const double *x, double *z);
+void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap,
+                 double pad, const double *x, double *z);
 
 /* ---- resizing: the last n axes of x, all with one grid and pick -------------------------- */
 
 typedef struct {
     Grid grid;
     Pick pick;
-    int n;                 /* axes that are resized, the last of x */
-    int64_t out[MAX_RANK]; /* x's dimensions with those replaced; DIM_ANY where not known */
+    int n; /* axes that are resized, the last of x */
+    int64_t
+        out[MAX_RANK]; /* x's dimensions with those replaced; DIM_ANY where not known */
 } Resize;
 
 bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports errors */

@@ -27,7 +27,8 @@ static Tap *grid_taps(Call *c, const Resize *r, int64_t in, int64_t out)
 {
     Tap *tap = call_scratch(c, (size_t)out, sizeof *tap);
     for (int64_t i = 0; i < out; i++)
-        tap[i] = tap_at(r->pick, EDGE_BORDER, in, grid_point(r->grid, (double)in, out, i));
+        tap[i] = tap_at(r->pick, EDGE_BORDER, in,
+                        grid_point(r->grid, (double)in, out, i));
     return tap;
 }
 
@@ -128,8 +129,10 @@ bool eval_affine(Call *c)
     int64_t step = call_shape(c, P_transform_matrix)->dim[0] == 1 ? 0 : 6;
     for (int64_t n = 0; n < x->dim[0]; n++, m += step) {
         for (size_t i = 0; i < k.out; i++) {
-            double u = coord_of_pixel(p.coord, p.align, z->dim[3], (int64_t)i % z->dim[3]);
-            double v = coord_of_pixel(p.coord, p.align, z->dim[2], (int64_t)i / z->dim[3]);
+            double u = coord_of_pixel(p.coord, p.align, z->dim[3],
+                                      (int64_t)i % z->dim[3]);
+            double v = coord_of_pixel(p.coord, p.align, z->dim[2],
+                                      (int64_t)i / z->dim[3]);
             k.col[i] = point_tap(&p, x->dim[3], m[0] * u + m[1] * v + m[2]);
             k.row[i] = point_tap(&p, x->dim[2], m[3] * u + m[4] * v + m[5]);
         }
@@ -191,7 +194,8 @@ static void span_taps(const Crop *k, int i, Span s)
 }
 
 /* All channels of one image to result planes from `plane` on. */
-static void crop_box(Call *c, const Crop *k, const double *box, int64_t image, int64_t plane)
+static void crop_box(Call *c, const Crop *k, const double *box, int64_t image,
+                     int64_t plane)
 {
     const Tensor *x = call_val(c, P_x);
     size_t from = (size_t)(k->in[0] * k->in[1]), to = (size_t)(k->out[0] * k->out[1]);

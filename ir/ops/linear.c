@@ -18,7 +18,8 @@ static bool linear_unify(int64_t *axis, int64_t dim)
     return true;
 }
 
-static bool dims_of(const Equation *e, const Shape *const *in, int64_t dims[LABELS], int *bad)
+static bool dims_of(const Equation *e, const Shape *const *in, int64_t dims[LABELS],
+                    int *bad)
 {
     for (int i = 0; i < LABELS; i++) dims[i] = 1;
     for (int t = 0; t < e->n; t++)
@@ -68,7 +69,8 @@ bool equation_matmul(Call *c, Equation *e)
 {
     const Shape *x = call_shape(c, P_x), *y = call_shape(c, P_y);
     if (!x->rank || !y->rank)
-        return call_error(c, "x is %s and y is %s; a scalar has no matrix product, use mul",
+        return call_error(c,
+                          "x is %s and y is %s; a scalar has no matrix product, use mul",
                           call_text(c, x), call_text(c, y));
     *e = (Equation){ .n = 2 };
     if (x->rank == 1) linear_label(&e->in[0], INNER);
@@ -119,7 +121,8 @@ bool infer_matmul(Call *c)
     if (kx != ky && kx != DIM_ANY && ky != DIM_ANY)
         return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s",
                           (long long)kx, (long long)ky, call_text(c, x),
-                          call_bool(c, P_transpose_x) ? " transposed" : "", call_text(c, y),
+                          call_bool(c, P_transpose_x) ? " transposed" : "",
+                          call_text(c, y),
                           call_bool(c, P_transpose_y) ? " transposed" : "");
     if (!equation_shape(&e, in, &out, &bad))
         return call_error(c, "batch dimensions do not broadcast: x is %s, y is %s",
@@ -153,8 +156,10 @@ bool infer_linear(Call *c)
     const Shape *x = call_shape(c, P_x), *w = call_shape(c, P_weight),
                 *b = call_shape(c, P_bias);
     if (w->rank != 2)
-        return call_error(c, "weight is %s; it must be [outputs, inputs]", call_text(c, w));
-    if (!x->rank) return call_error(c, "x is a scalar; its last dimension must be the inputs");
+        return call_error(c, "weight is %s; it must be [outputs, inputs]",
+                          call_text(c, w));
+    if (!x->rank)
+        return call_error(c, "x is a scalar; its last dimension must be the inputs");
     Shape in = { .rank = 1, .dim = { w->dim[1] } }, out = *x;
     Shape last = { .rank = 1, .dim = { x->dim[x->rank - 1] } };
     if (!shape_fits(&last, &in) && !shape_fits(&in, &last))
@@ -163,8 +168,8 @@ bool infer_linear(Call *c)
                           call_text(c, w));
     Shape want = { .rank = 1, .dim = { w->dim[0] } };
     if (b && !shape_fits(b, &want) && !shape_fits(&want, b))
-        return call_error(c, "bias is %s where weight, which is %s, gives %s", call_text(c, b),
-                          call_text(c, w), call_text(c, &want));
+        return call_error(c, "bias is %s where weight, which is %s, gives %s",
+                          call_text(c, b), call_text(c, w), call_text(c, &want));
     out.dim[x->rank - 1] = w->dim[0];
     return call_out(c, call_dtype(c, P_x), out);
 }
@@ -185,7 +190,9 @@ enum { DOTS = 52, DOTS_END = DOTS + MAX_RANK };
 
 static int linear_letter(char ch)
 {
-    return ch >= 'a' && ch <= 'z' ? ch - 'a' : ch >= 'A' && ch <= 'Z' ? 26 + ch - 'A' : -1;
+    return ch >= 'a' && ch <= 'z' ? ch - 'a'
+         : ch >= 'A' && ch <= 'Z' ? 26 + ch - 'A'
+                                  : -1;
 }
 
 /* One term, up to `,`, `-` or the end. dots: how many dimensions `...` is here. */
@@ -197,8 +204,8 @@ static bool parse_term(Call *c, const char **at, Labels *l, int dots)
         if (*s == ' ') continue;
         bool is_dots = !strncmp(s, "...", 3);
         if ((!is_dots && linear_letter(*s) < 0) || (is_dots && seen))
-            return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, P_equation),
-                              *s);
+            return call_error(c, "equation \"%s\": '%c' is no letter",
+                              call_str(c, P_equation), *s);
         if (l->rank + (is_dots ? dots : 1) > MAX_RANK)
             return call_error(c, "equation \"%s\": a term has more than %d dimensions",
                               call_str(c, P_equation), MAX_RANK);
@@ -267,26 +274,30 @@ bool equation_einsum(Call *c, Equation *e)
     const char *text = call_str(c, P_equation), *s = text;
     int n = call_has(c, P_values), most = 0;
     *e = (Equation){ .n = n };
-    if (!text) return call_error(c, "equation must be a string that is known at compile time");
+    if (!text)
+        return call_error(c, "equation must be a string that is known at compile time");
     if (n > MAX_TERM) return call_error(c, "more than %d operands", MAX_TERM);
     for (int t = 0; t < n; t++) {
         const Shape *x = &call_arg(c, P_values, t)->type->shape;
         int dots = count_dots(s, x->rank);
         if (!parse_term(c, &s, &e->in[t], dots)) return false;
         if (e->in[t].rank != x->rank)
-            return call_error(c,
-                              "equation \"%s\": term %d names %d dimensions, operand %d is %s",
-                              text, t + 1, e->in[t].rank, t + 1, call_text(c, x));
+            return call_error(
+                c, "equation \"%s\": term %d names %d dimensions, operand %d is %s", text,
+                t + 1, e->in[t].rank, t + 1, call_text(c, x));
         most = dots > most ? dots : most;
         if ((t + 1 < n) != (*s == ','))
-            return call_error(c, "equation \"%s\" needs %d terms, one for each value", text, n);
+            return call_error(c, "equation \"%s\" needs %d terms, one for each value",
+                              text, n);
         s += t + 1 < n;
     }
     if (!*s) return implicit_result(c, e);
     if (s[1] != '>') return call_error(c, "equation \"%s\": -> is expected", text);
     s += 2;
     if (!parse_term(c, &s, &e->out, most)) return false;
-    if (*s) return call_error(c, "equation \"%s\": more follows after the result's term", text);
+    if (*s)
+        return call_error(c, "equation \"%s\": more follows after the result's term",
+                          text);
     return check_result(c, e);
 }
 
@@ -308,11 +319,13 @@ static bool sum_agrees(Call *c)
     if (call_has(c, P_values) != 2) return true;
     const Shape *x = &call_arg(c, P_values, 0)->type->shape;
     const Shape *y = &call_arg(c, P_values, 1)->type->shape;
-    if (x->rank != y->rank || !einsum_is_defined(call_str(c, P_equation), x->rank)) return true;
+    if (x->rank != y->rank || !einsum_is_defined(call_str(c, P_equation), x->rank))
+        return true;
     const int64_t a = x->dim[x->rank - 1], b = y->dim[y->rank - 3];
     return a == b || a == DIM_ANY || b == DIM_ANY
         || call_error(
-               c, "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
+               c,
+               "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
                call_str(c, P_equation), (long long)a, (long long)b, call_text(c, x),
                call_text(c, y));
 }
@@ -329,20 +342,23 @@ bool infer_einsum(Call *c)
         bool number = y->kind == TY_TENSOR
                    && (dtype_is_float(y->dtype) || dtype_is_int(y->dtype));
         if (!number || y->dtype != t)
-            return call_error(c, "operand %d is %s; the operands must be numbers of one type",
-                              i + 1, type_text(c->arena, y));
+            return call_error(
+                c, "operand %d is %s; the operands must be numbers of one type", i + 1,
+                type_text(c->arena, y));
     }
     if (!equation_einsum(c, &e) || !sum_agrees(c)) return false;
     for (int i = 0; i < n; i++) in[i] = &call_arg(c, P_values, i)->type->shape;
     if (!equation_shape(&e, in, &out, &bad)) {
         Buf b = { 0 };
-        for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", call_text(c, in[i]));
-        call_error(c, "equation \"%s\": the operands disagree about dimension %c; they are %s",
-                   call_str(c, P_equation),
-                   bad < 26     ? 'a' + bad
-                   : bad < DOTS ? 'A' + bad - 26
-                                : '.',
-                   b.s);
+        for (int i = 0; i < n; i++)
+            buf_printf(&b, "%s%s", i ? ", " : "", call_text(c, in[i]));
+        call_error(
+            c, "equation \"%s\": the operands disagree about dimension %c; they are %s",
+            call_str(c, P_equation),
+            bad < 26     ? 'a' + bad
+            : bad < DOTS ? 'A' + bad - 26
+                         : '.',
+            b.s);
         buf_free(&b);
         return false;
     }

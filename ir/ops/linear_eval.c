@@ -53,7 +53,8 @@ static int64_t product_of(const Term *t, const Labels *l)
 }
 
 /* Elements of t, in the order of the labels; stride[i] steps through label i of t. */
-static void *linear_reorder(Call *c, const Term *t, const Labels *order, const int64_t *stride)
+static void *linear_reorder(Call *c, const Term *t, const Labels *order,
+                            const int64_t *stride)
 {
     int64_t from[MAX_RANK], to[MAX_RANK];
     Shape s = { .rank = order->rank };
@@ -64,7 +65,8 @@ static void *linear_reorder(Call *c, const Term *t, const Labels *order, const i
             if (t->l.label[k] == order->label[i]) from[i] = stride[k];
     }
     shape_strides(&s, to);
-    void *out = call_scratch(c, (size_t)shape_elements(&s, 0, s.rank) + 1, sizeof(double));
+    void *out = call_scratch(c, (size_t)shape_elements(&s, 0, s.rank) + 1,
+                             sizeof(double));
     copy_strided(&s, sizeof(double), out, 0, to, t->word, 0, from);
     return out;
 }
@@ -103,7 +105,8 @@ static void *linear_packed(Call *c, const Term *t, const Labels *order)
 {
     int64_t stride[MAX_RANK];
     bool same = order->rank == t->l.rank
-             && !memcmp(order->label, t->l.label, (size_t)order->rank * sizeof order->label[0]);
+             && !memcmp(order->label, t->l.label,
+                        (size_t)order->rank * sizeof order->label[0]);
     if (same) return t->word;
     shape_strides(&t->s, stride);
     return linear_reorder(c, t, order, stride);
@@ -150,14 +153,17 @@ static Labels linear_together(const Labels *a, const Labels *b)
  * labels that both have and keep, a matrix product. All labels of the product are in keep. */
 static bool linear_contract(Call *c, Term *a, Term *b, const Labels *keep, bool whole)
 {
-    Labels need_a = linear_pick(&a->l, keep, true), shared = linear_pick(&a->l, &b->l, true);
+    Labels need_a = linear_pick(&a->l, keep, true),
+           shared = linear_pick(&a->l, &b->l, true);
     Labels need_b = linear_pick(&b->l, keep, true);
     need_a = linear_together(&need_a, &shared);
     need_b = linear_together(&need_b, &shared);
     sum_out(c, a, &need_a, whole);
     sum_out(c, b, &need_b, whole);
-    Labels batch = linear_pick(&shared, keep, true), inner = linear_pick(&shared, keep, false);
-    Labels rows = linear_pick(&a->l, &shared, false), cols = linear_pick(&b->l, &shared, false);
+    Labels batch = linear_pick(&shared, keep, true),
+           inner = linear_pick(&shared, keep, false);
+    Labels rows = linear_pick(&a->l, &shared, false),
+           cols = linear_pick(&b->l, &shared, false);
     Labels left = batch, right = batch, out = batch;
     linear_append(&left, &rows);
     linear_append(&left, &inner);
@@ -173,8 +179,8 @@ static bool linear_contract(Call *c, Term *a, Term *b, const Labels *keep, bool 
         return call_error(c, "a product on the way has more than 2^31 elements");
     char *z = call_scratch(c, total + 1, w);
     for (int64_t i = 0; i < times; i++)
-        linear_gemm(c, whole, m, n, k, x + (size_t)(i * m * k) * w, y + (size_t)(i * k * n) * w,
-                    z + (size_t)(i * m * n) * w);
+        linear_gemm(c, whole, m, n, k, x + (size_t)(i * m * k) * w,
+                    y + (size_t)(i * k * n) * w, z + (size_t)(i * m * n) * w);
     Term t = { .l = out, .s = { .rank = out.rank }, .word = z };
     for (int i = 0; i < out.rank; i++)
         t.s.dim[i] = linear_has(&a->l, out.label[i]) ? linear_dim(a, out.label[i])
@@ -201,14 +207,16 @@ static bool linear_wanted(Call *c, const Labels *a, const Labels *b, const bool 
     for (int i = 0; i < b->rank; i++) {
         if (!need[b->label[i]] || linear_has(l, b->label[i])) continue;
         if (l->rank == MAX_RANK)
-            return call_error(c, "a product on the way has more than %d dimensions", MAX_RANK);
+            return call_error(c, "a product on the way has more than %d dimensions",
+                              MAX_RANK);
         l->label[l->rank++] = b->label[i];
     }
     return true;
 }
 
 /* Evaluates e over the operands from the left; the result's numbers, in its order, or NULL. */
-static void *linear_evaluate(Call *c, const Equation *e, const Tensor *const *in, bool whole)
+static void *linear_evaluate(Call *c, const Equation *e, const Tensor *const *in,
+                             bool whole)
 {
     bool need[LABELS];
     Labels none = { .rank = 0 }, keep;

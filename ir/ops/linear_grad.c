@@ -43,14 +43,17 @@ bool grad_matmul_op(Grad *g)
     const bool column = grad_arg(g, P_y)->type->shape.rank == 1;
     const bool tx = !row && grad_bool(g, P_transpose_x);
     const bool ty = !column && grad_bool(g, P_transpose_y);
-    Value *x = as_matrix(b, grad_arg(g, P_x), true), *y = as_matrix(b, grad_arg(g, P_y), false);
+    Value *x = as_matrix(b, grad_arg(g, P_x), true),
+          *y = as_matrix(b, grad_arg(g, P_y), false);
     Value *d = as_product(b, g->dy[0], row, column);
     if (grad_wants(g, P_x))
         give_product(g, P_x, x,
-                     tx ? make_matmul(b, y, d, ty, true) : make_matmul(b, d, y, false, !ty));
+                     tx ? make_matmul(b, y, d, ty, true)
+                        : make_matmul(b, d, y, false, !ty));
     if (grad_wants(g, P_y))
         give_product(g, P_y, y,
-                     ty ? make_matmul(b, d, x, true, tx) : make_matmul(b, x, d, !tx, false));
+                     ty ? make_matmul(b, d, x, true, tx)
+                        : make_matmul(b, x, d, !tx, false));
     return true;
 }
 
@@ -86,14 +89,16 @@ bool grad_linear_op(Grad *g)
 
 /* v, whose axes have the labels `from`, in the order of `to` with 1 for labels that it lacks;
  * first summed over those that `to` lacks. */
-static Value *linear_grad_align(Builder *b, Value *v, const Labels *from, const Labels *to)
+static Value *linear_grad_align(Builder *b, Value *v, const Labels *from,
+                                const Labels *to)
 {
     bool gone[MAX_RANK] = { false };
     int64_t perm[MAX_RANK];
     int kept[MAX_RANK], nkept = 0, n = 0;
     for (int i = 0; i < from->rank; i++) {
         bool found = false;
-        for (int k = 0; k < to->rank; k++) found = found || to->label[k] == from->label[i];
+        for (int k = 0; k < to->rank; k++)
+            found = found || to->label[k] == from->label[i];
         gone[i] = !found;
         if (found) kept[nkept++] = from->label[i];
     }
@@ -127,8 +132,8 @@ static bool has_label(const Labels *l, int id)
 static void add_labels(Labels *l, const Labels *from, const Labels *in, const Labels *out)
 {
     for (int i = 0; i < from->rank; i++)
-        if ((!in || has_label(in, from->label[i])) && (!out || !has_label(out, from->label[i]))
-            && !has_label(l, from->label[i]))
+        if ((!in || has_label(in, from->label[i]))
+            && (!out || !has_label(out, from->label[i])) && !has_label(l, from->label[i]))
             l->label[l->rank++] = from->label[i];
 }
 
@@ -180,7 +185,8 @@ static Value *linear_grad_contract(Builder *b, Value *d, const Labels *ld, Value
     d = grad_as(b, d, ds);
     Value *z = make_matmul(b, d, grad_as(b, y, ys), false, false);
     z = linear_grad_align(b, grad_as(b, z, whole), &made, lx);
-    Shape summed = x->type->shape; /* of a dimension that x alone has, one element for all */
+    Shape summed =
+        x->type->shape; /* of a dimension that x alone has, one element for all */
     for (int i = 0; i < summed.rank; i++)
         if (z->type->shape.dim[i] == 1) summed.dim[i] = 1;
     return grad_spread(b, grad_sum_to(b, z, &summed), &x->type->shape);
@@ -202,8 +208,8 @@ bool grad_einsum(Grad *g)
     for (int t = 0; ok && t < 2; t++) {
         const int at = grad_place(g, P_values, t);
         if (g->wanted[at])
-            g->dx[at] = linear_grad_contract(g->b, g->dy[0], &e.out, v->val[!t], &e.in[!t],
-                                             v->val[t], &e.in[t]);
+            g->dx[at] = linear_grad_contract(g->b, g->dy[0], &e.out, v->val[!t],
+                                             &e.in[!t], v->val[t], &e.in[t]);
     }
     arena_free(&scratch);
     return ok;

@@ -45,7 +45,8 @@ static double count_op(const Op *op, Count *bound)
     Arena scratch = { 0 };
     Diag quiet = { .quiet = true };
     double n = 0;
-    if (op->kind == OP_NONE || (!ops[op->kind].macs && (!bound || all_known(op)))) return 0;
+    if (op->kind == OP_NONE || (!ops[op->kind].macs && (!bound || all_known(op))))
+        return 0;
     Call *c = NEW(&scratch, Call);
     bool ok = call_of_op(c, op, &scratch, &quiet);
     if (ok && bound) bind_args(c, op, &bound->type);

@@ -60,5 +60,6 @@ Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
 Value *make_concat(Builder *b, Value **v, int n, int axis)
 {
     Value *at = build_int(b, axis), *no = build_bool(b, false);
-    return mil_concat(b, "concat", .values = &(Values){ n, v }, .axis = at, .interleave = no);
+    return mil_concat(b, "concat", .values = &(Values){ n, v }, .axis = at,
+                      .interleave = no);
 }

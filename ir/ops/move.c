@@ -27,7 +27,8 @@ void move_run(const Move *m, const Tensor *src, Tensor *dst)
     if (m->rank > MAX_RANK) { /* more axes than a shape has: the outermost by hand */
         Move inner = *m;
         inner.rank = 0;
-        for (int i = 1; i < m->rank; i++) move_axis(&inner, m->dim[i], m->src[i], m->dst[i]);
+        for (int i = 1; i < m->rank; i++)
+            move_axis(&inner, m->dim[i], m->src[i], m->dst[i]);
         for (int64_t k = 0; k < m->dim[0]; k++) {
             move_run(&inner, src, dst);
             inner.src_at += m->src[0];
@@ -36,13 +37,14 @@ void move_run(const Move *m, const Tensor *src, Tensor *dst)
         return;
     }
     Shape s = shape_of(m->rank, m->dim);
-    copy_strided(&s, tensor_elem_size(src), dst->data, m->dst_at, m->dst, src->data, m->src_at,
-                 m->src);
+    copy_strided(&s, tensor_elem_size(src), dst->data, m->dst_at, m->dst, src->data,
+                 m->src_at, m->src);
 }
 
 void move_all(const Tensor *src, Tensor *dst)
 {
-    if (src->bytes != dst->bytes) bug("moving %zu bytes into %zu", src->bytes, dst->bytes);
+    if (src->bytes != dst->bytes)
+        bug("moving %zu bytes into %zu", src->bytes, dst->bytes);
     if (src->bytes) memcpy(dst->data, src->data, src->bytes);
 }
 
@@ -55,7 +57,10 @@ void move_fill(const Tensor *elem, Tensor *dst)
 
 /* ---- dimensions -------------------------------------------------------------------------- */
 
-static bool too_large(Call *c) { return call_error(c, "the result has too many elements"); }
+static bool too_large(Call *c)
+{
+    return call_error(c, "the result has too many elements");
+}
 
 bool dim_mul(Call *c, int64_t a, int64_t b, int64_t *out)
 {
@@ -80,7 +85,8 @@ bool dim_fits(int64_t a, int64_t b) { return a == b || a == DIM_ANY || b == DIM_
 
 bool shape_append(Call *c, Shape *s, int64_t dim)
 {
-    if (s->rank == MAX_RANK) return call_error(c, "the result's rank is above %d", MAX_RANK);
+    if (s->rank == MAX_RANK)
+        return call_error(c, "the result's rank is above %d", MAX_RANK);
     s->dim[s->rank++] = dim;
     return true;
 }
@@ -125,9 +131,9 @@ bool call_per_axis(Call *c, ParamId param, const Shape *s, int64_t fill, Vector 
     }
     if (!call_vector(c, param, MOVE_RANK, out)) return false;
     if (out->n < 0 || out->n == s->rank) return true;
-    return call_error(c,
-                      "%s has %d elements, but x is %s: one is needed for each of its %d axes",
-                      param_names[param], out->n, call_text(c, s), s->rank);
+    return call_error(
+        c, "%s has %d elements, but x is %s: one is needed for each of its %d axes",
+        param_names[param], out->n, call_text(c, s), s->rank);
 }
 
 bool call_axes(Call *c, ParamId param, int rank, bool set[MAX_RANK], bool *known)

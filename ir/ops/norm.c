@@ -9,13 +9,17 @@
 /* ==== inference
  * ============================================================================= */
 
-static bool like_x(Call *c) { return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x)); }
+static bool like_x(Call *c)
+{
+    return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x));
+}
 
 static bool check_rank(Call *c, int least, int most)
 {
     const Shape *x = call_shape(c, P_x);
     if (x->rank >= least && x->rank <= most) return true;
-    return call_error(c, "x is %s; its rank must be %d to %d", call_text(c, x), least, most);
+    return call_error(c, "x is %s; its rank must be %d to %d", call_text(c, x), least,
+                      most);
 }
 
 bool call_channels(Call *c, ParamId param)
@@ -26,9 +30,9 @@ bool call_channels(Call *c, ParamId param)
                           call_text(c, x));
     Shape want = { .rank = 1, .dim = { x->dim[1] } };
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
-    return call_error(c, "%s is %s where x, which is %s, needs %s: a number for each channel",
-                      param_names[param], call_text(c, p), call_text(c, x),
-                      call_text(c, &want));
+    return call_error(
+        c, "%s is %s where x, which is %s, needs %s: a number for each channel",
+        param_names[param], call_text(c, p), call_text(c, x), call_text(c, &want));
 }
 
 bool infer_batch_norm(Call *c)
@@ -67,8 +71,9 @@ static bool check_scale(Call *c, ParamId param, const bool *in)
         named.dim[named.rank++] = x->dim[axis[i] < 0 ? axis[i] + x->rank : axis[i]];
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
     if (n > 0 && (shape_fits(p, &named) || shape_fits(&named, p))) return true;
-    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", param_names[param],
-                      call_text(c, p), call_text(c, x), call_text(c, &want));
+    return call_error(c, "%s is %s; along the axes x, which is %s, has %s",
+                      param_names[param], call_text(c, p), call_text(c, x),
+                      call_text(c, &want));
 }
 
 bool infer_layer_norm(Call *c)
@@ -155,7 +160,8 @@ bool eval_layer_norm(Call *c)
     for (int64_t k = 0; k < r.count; k++) {
         double *row = (double *)r.word + k * r.length;
         norm_standardise(row, r.length, eps);
-        for (int64_t i = 0; i < r.length; i++) row[i] = norm_scaled(row[i], gamma, beta, i);
+        for (int64_t i = 0; i < r.length; i++)
+            row[i] = norm_scaled(row[i], gamma, beta, i);
     }
     axis_rows_put(&r, x);
     return norm_put(c, x);
@@ -185,7 +191,8 @@ typedef struct {
 
 /* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The
  * window of channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
-static void local_response(const double *x, double *y, int64_t n, int64_t step, NormWindow w)
+static void local_response(const double *x, double *y, int64_t n, int64_t step,
+                           NormWindow w)
 {
     for (int64_t i = 0; i < n; i++) {
         int64_t from = i < w.size / 2 ? 0 : i - w.size / 2;
@@ -199,7 +206,8 @@ static void local_response(const double *x, double *y, int64_t n, int64_t step, 
 bool eval_local_response_norm(Call *c)
 {
     const Shape *s = call_shape(c, P_x);
-    double *x = call_doubles(c, P_x), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
+    double *x = call_doubles(c, P_x),
+           *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
     NormWindow w = { call_int(c, P_size), call_float(c, P_alpha), call_float(c, P_beta),
                      call_float(c, P_k) };
     int64_t inner = shape_elements(s, 2, s->rank), channels = s->dim[1];
@@ -339,8 +347,8 @@ bool grad_l2_norm(Grad *g)
     for (int i = rank > 3 ? rank - 3 : 0; i < rank; i++) n.axes[i] = true;
     Builder *b = n.b;
     Value *sum = grad_reduce(b, OP_reduce_sum, grad_times(b, n.x, n.x), n.axes, true);
-    Value *root = make_with(b, OP_pow, make_with(b, OP_add, sum, grad_float(g, P_epsilon)),
-                            -0.5);
+    Value *root = make_with(b, OP_pow,
+                            make_with(b, OP_add, sum, grad_float(g, P_epsilon)), -0.5);
     Value *unit = grad_times(b, n.x, root);
     Value *part = grad_reduce(b, OP_reduce_sum, grad_times(b, n.d, unit), n.axes, true);
     Value *dx = make_two(b, OP_sub, n.d, grad_times(b, unit, part));
@@ -363,14 +371,17 @@ bool grad_local_response_norm(Grad *g)
     Arena scratch = { 0 };
     double *near = NEW_ARRAY(&scratch, c * c + 1, double);
     for (int64_t i = 0; i < c; i++)
-        for (int64_t k = 0; k < c; k++) near[i * c + k] = k - i <= before && i - k <= after;
+        for (int64_t k = 0; k < c; k++)
+            near[i * c + k] = k - i <= before && i - k <= after;
     Value *sum = grad_along(b, grad_times(b, n.x, n.x), 1, c, c, near);
-    sum = make_with(b, OP_add, grad_scaled(b, sum, alpha / (double)size), grad_float(g, P_k));
+    sum = make_with(b, OP_add, grad_scaled(b, sum, alpha / (double)size),
+                    grad_float(g, P_k));
     Value *scale = make_with(b, OP_pow, sum, -beta);
     Value *part = grad_times(b, n.d, n.x);
     part = grad_times(b, part, make_with(b, OP_pow, sum, -beta - 1));
     for (int64_t i = 0; i < c; i++)
-        for (int64_t k = 0; k < c; k++) near[i * c + k] = i - k <= before && k - i <= after;
+        for (int64_t k = 0; k < c; k++)
+            near[i * c + k] = i - k <= before && k - i <= after;
     part = grad_along(b, part, 1, c, c, near);
     part = grad_scaled(b, grad_times(b, n.x, part), 2 * alpha * beta / (double)size);
     grad_give(g, P_x, make_two(b, OP_sub, grad_times(b, n.d, scale), part));

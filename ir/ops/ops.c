@@ -28,7 +28,8 @@ static const struct {
     int count;
     bool any_case;
 } choices[DOM_COUNT] = {
-#define CHOICE(type, prefix, any, ...) [DOM_##type] = { words_##type, prefix##_COUNT, any },
+#define CHOICE(type, prefix, any, ...) \
+    [DOM_##type] = { words_##type, prefix##_COUNT, any },
 #include "choices.def"
 };
 

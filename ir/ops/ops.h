@@ -42,8 +42,8 @@ DType dtype_wider(DType t);
 enum {              /* Param.flags */
        P_CONST = 1, /* must be known at compile time */
        P_OPT = 2,
-       P_VARIADIC = 4,        /* a tuple of values */
-       P_ATTR = 8,            /* up to ios17 given in the attribute list (the constexpr ops) */
+       P_VARIADIC = 4, /* a tuple of values */
+       P_ATTR = 8,     /* up to ios17 given in the attribute list (the constexpr ops) */
        P_CONST_UNTIL_17 = 16, /* P_CONST in ios15 and ios16 only */
        P_SCALAR = 32          /* holds one element */
 };
@@ -51,7 +51,8 @@ enum {              /* Param.flags */
 typedef struct {
     const char *name;
     ParamId id;
-    const char *var; /* type variable: parameters that share its letter share their element
+    const char
+        *var; /* type variable: parameters that share its letter share their element
                         type; a second letter is the one from ios17 on ("TU") */
     Domain dom;
     unsigned flags;
@@ -73,7 +74,7 @@ enum { /* OpInfo.flags */
        F_BLOCKS = 32,       /* has nested blocks */
        F_UNSUPPORTED = 128, /* can be read and printed; to run it is an error */
        F_PRIVATE = 256,     /* of the E5 dialect, not of public Core ML */
-       F_CHOICE = 512       /* picks a class; runs on the processor, behind the engine's part */
+       F_CHOICE = 512 /* picks a class; runs on the processor, behind the engine's part */
 };
 
 typedef struct Call Call;
@@ -91,12 +92,19 @@ typedef struct {
      * dimensions (SAME_SHAPE), `param` is 0, 1, 2 .. (COUNTS_UP), or `param` is `number`
      * everywhere (ALL_ARE). */
     struct {
-        enum { IDLE_NEVER, IDLE_SAME_TYPE, IDLE_SAME_SHAPE, IDLE_COUNTS_UP, IDLE_ALL_ARE } when;
+        enum {
+            IDLE_NEVER,
+            IDLE_SAME_TYPE,
+            IDLE_SAME_SHAPE,
+            IDLE_COUNTS_UP,
+            IDLE_ALL_ARE
+        } when;
         ParamId param;
         int64_t number;
     } idle;
-    bool round_trip; /* there and back through a type that holds all values it does nothing */
-    bool of_one;     /* given one value, it does nothing */
+    bool
+        round_trip; /* there and back through a type that holds all values it does nothing */
+    bool of_one;    /* given one value, it does nothing */
 } Laws;
 
 typedef struct {
@@ -116,7 +124,8 @@ typedef struct {
     /* the gradient (grad.h); NULL: the op has none. grad_zero: it is zero; grad_expansion: that
      * of the ops which it is decomposed into; grad_blocks: that of its nested blocks. */
     bool (*grad)(Grad *);
-    const char *example, *expect; /* a test: an argument list, and the results it must give */
+    const char *example,
+        *expect; /* a test: an argument list, and the results it must give */
     int example_opset;
 } OpInfo;
 
@@ -168,10 +177,10 @@ struct Call {
     } p[MAX_PARAM];
     int nout;
     const Type *out[MAX_RESULT]; /* set by infer */
-    Tensor *res[MAX_RESULT];     /* filled by eval; allocated where out[i] is fully known */
-    uint64_t random_seed;        /* the seed of a random op whose parameter `seed` is -1 */
-    uint64_t random_draw;        /* executions of this op so far: in a loop each draws anew */
-    uint64_t random_serial;      /* number of this op among the random ops, for seed -1 */
+    Tensor *res[MAX_RESULT]; /* filled by eval; allocated where out[i] is fully known */
+    uint64_t random_seed;    /* the seed of a random op whose parameter `seed` is -1 */
+    uint64_t random_draw;    /* executions of this op so far: in a loop each draws anew */
+    uint64_t random_serial;  /* number of this op among the random ops, for seed -1 */
     /* by index in info->param: the number of its word in its domain, that of the default
      * where it is absent, -1 where it has none. NULL: not looked up yet, then call_choice
      * does so */
@@ -187,9 +196,10 @@ struct Call {
 bool call_takes(const Call *c, ParamId p);
 int call_has(const Call *c, ParamId p); /* number of values given; 0: absent */
 const CallArg *call_arg(const Call *c, ParamId p, int i);
-DType call_dtype(const Call *c, ParamId p);        /* DT_NONE: absent */
-const Shape *call_shape(const Call *c, ParamId p); /* of a tensor argument; NULL: absent */
-const Tensor *call_val(const Call *c, ParamId p);  /* NULL: absent or not known */
+DType call_dtype(const Call *c, ParamId p); /* DT_NONE: absent */
+const Shape *call_shape(const Call *c,
+                        ParamId p);               /* of a tensor argument; NULL: absent */
+const Tensor *call_val(const Call *c, ParamId p); /* NULL: absent or not known */
 /* A scalar argument's value, else the row's default. While compiling, a value that is not
  * known gives the default too; where that matters call_known tells: it is true for an
  * argument that is absent or has a value. call_str is NULL for an absent one without a
@@ -233,8 +243,9 @@ bool call_alloc(Call *c, int i, DType t, const Shape *s);
 /* The elements of a float tensor as doubles, in the call's arena; NULL: absent. */
 double *call_doubles(Call *c, ParamId p);
 double *call_doubles_of(Call *c, const Tensor *t);
-void *call_scratch(Call *c, size_t count, size_t size); /* zeroed memory until the call ends */
-void *call_rough(Call *c, size_t count, size_t size);   /* the same, not zeroed */
+void *call_scratch(Call *c, size_t count,
+                   size_t size); /* zeroed memory until the call ends */
+void *call_rough(Call *c, size_t count, size_t size); /* the same, not zeroed */
 
 /* ---- making calls ------------------------------------------------------------------------ */
 
@@ -263,8 +274,8 @@ double op_macs(const Op *op);
 
 typedef struct {
     double count; /* of all ops; the body of a loop and both branches of a cond once */
-    const Op
-        *open;   /* the first op that is not counted, its dimensions being unknown; or NULL */
+    const Op *
+        open; /* the first op that is not counted, its dimensions being unknown; or NULL */
     bool blocks; /* there are loops or conds, so that a run may compute more or less */
 } Macs;
 /* Of a verified function whose parameters have the types `param`, of known dimensions (NULL, or

@@ -91,9 +91,11 @@ static Range range_at(const Window *w, int i, int64_t out)
     return r;
 }
 
-static double pool_reduce(const Window *w, const Pool *p, const double *x, const int64_t *out)
+static double pool_reduce(const Window *w, const Pool *p, const double *x,
+                          const int64_t *out)
 {
-    Range a = range_at(w, 0, out[0]), b = range_at(w, 1, out[1]), d = range_at(w, 2, out[2]);
+    Range a = range_at(w, 0, out[0]), b = range_at(w, 1, out[1]),
+          d = range_at(w, 2, out[2]);
     double acc = p->first;
     for (int64_t i = a.from; i < a.to; i++)
         for (int64_t j = b.from; j < b.to; j++)
@@ -121,7 +123,8 @@ static bool pool_run(Call *c, const Pool *p)
         tensor_get_floats(x, (size_t)(n * in), (size_t)in, src);
         for (at[0] = 0; at[0] < w.out[0]; at[0]++)
             for (at[1] = 0; at[1] < w.out[1]; at[1]++)
-                for (at[2] = 0; at[2] < w.out[2]; at[2]++) *z++ = pool_reduce(&w, p, src, at);
+                for (at[2] = 0; at[2] < w.out[2]; at[2]++)
+                    *z++ = pool_reduce(&w, p, src, at);
         tensor_put_floats(c->res[0], (size_t)(n * out), (size_t)out, dst);
     }
     return true;

@@ -10,7 +10,10 @@
 
 /* Result types of quantisation and of the compressed weights. */
 
-static bool quant_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool quant_fits(int64_t a, int64_t b)
+{
+    return a == DIM_ANY || b == DIM_ANY || a == b;
+}
 
 /* ---- blocks ------------------------------------------------------------------------------ */
 
@@ -56,12 +59,13 @@ static bool quant_divides(Call *c, ParamId data, const Shape *d, ParamId by, int
         good = d->dim[i] == DIM_ANY || s->dim[i] == DIM_ANY
             || (s->dim[i] > 0 && d->dim[i] % s->dim[i] == 0);
     if (good) return true;
-    return call_error(c,
-                      "%s is %s and %s is %s: %s must have %s, and each dimension must divide "
-                      "that of %s",
-                      param_names[data], shape_text(c->arena, d), param_names[by],
-                      shape_text(c->arena, s), param_names[by],
-                      more ? "two dimensions more" : "the same rank", param_names[data]);
+    return call_error(
+        c,
+        "%s is %s and %s is %s: %s must have %s, and each dimension must divide "
+        "that of %s",
+        param_names[data], shape_text(c->arena, d), param_names[by],
+        shape_text(c->arena, s), param_names[by],
+        more ? "two dimensions more" : "the same rank", param_names[data]);
 }
 
 /* ---- scales along an axis ---------------------------------------------------------------- */
@@ -73,11 +77,11 @@ static bool check_along(Call *c, ParamId param, const Shape *x)
     int axis;
     if (!s || s->rank == 0) return true;
     if (s->rank > 1)
-        return call_error(c, "%s is %s; it must be a scalar or of rank 1", param_names[param],
-                          shape_text(c->arena, s));
+        return call_error(c, "%s is %s; it must be a scalar or of rank 1",
+                          param_names[param], shape_text(c->arena, s));
     if (!call_has(c, P_axis))
-        return call_error(c, "%s is %s: a vector needs the parameter axis", param_names[param],
-                          shape_text(c->arena, s));
+        return call_error(c, "%s is %s: a vector needs the parameter axis",
+                          param_names[param], shape_text(c->arena, s));
     if (!call_known(c, P_axis)) return true;
     if (!call_axis(c, P_axis, x->rank, &axis)) return false;
     if (quant_fits(s->dim[0], x->dim[axis])) return true;
@@ -91,7 +95,8 @@ static bool check_pair(Call *c, const Shape *x)
 {
     const Shape *scale = call_shape(c, P_scale), *zero = call_shape(c, P_zero_point);
     if (!scale->rank && call_has(c, P_axis))
-        return call_error(c, "scale is a scalar, so the parameter axis must not be given");
+        return call_error(c,
+                          "scale is a scalar, so the parameter axis must not be given");
     if (zero && (zero->rank == 0) != (scale->rank == 0))
         return call_error(
             c, "zero_point is %s and scale is %s; both must be scalars, or both vectors",
@@ -115,8 +120,8 @@ bool infer_quantize(Call *c)
         return call_error(c, "output_dtype is \"%s\"; it must be \"int8\" or \"uint8\"",
                           name ? name : "not known");
     if (zero != DT_NONE && zero != t)
-        return call_error(c, "zero_point is %s but output_dtype is \"%s\"", dtypes[zero].name,
-                          dtypes[t].name);
+        return call_error(c, "zero_point is %s but output_dtype is \"%s\"",
+                          dtypes[zero].name, dtypes[t].name);
     return check_pair(c, x) && call_out(c, t, *x);
 }
 
@@ -149,7 +154,8 @@ bool infer_constexpr_blockwise_shift_scale(Call *c)
 {
     const Shape *x = call_shape(c, P_data);
     if (x->rank == 0) return call_error(c, "data must not be a scalar");
-    return quant_divides(c, P_data, x, P_scale, 0) && check_offset(c, call_dtype(c, P_data))
+    return quant_divides(c, P_data, x, P_scale, 0)
+        && check_offset(c, call_dtype(c, P_data))
         && call_out(c, call_dtype(c, P_scale), *x);
 }
 
@@ -182,7 +188,8 @@ int64_t mask_count(const Tensor *mask)
     int64_t n = 0;
     for (size_t i = 0; i < mask->count / 8; i++)
         for (unsigned v = p[i]; v; v &= v - 1) n++;
-    for (size_t i = mask->count / 8 * 8; i < mask->count; i++) n += p[i / 8] >> (i % 8) & 1;
+    for (size_t i = mask->count / 8 * 8; i < mask->count; i++)
+        n += p[i / 8] >> (i % 8) & 1;
     return n;
 }
 
@@ -194,7 +201,8 @@ static bool quant_unpack(Call *c, ParamId param, DType t, Shape *shape, Tensor *
     size_t count, bits;
     int rank = call_ints(c, P_shape, dim, MAX_RANK);
     if (rank < 0)
-        return call_error(c, "shape is not known, or has more than %d elements", MAX_RANK);
+        return call_error(c, "shape is not known, or has more than %d elements",
+                          MAX_RANK);
     *shape = shape_of(rank, dim);
     if (!shape_count(shape, &count) || !size_mul(count, (size_t)dtypes[t].bits, &bits))
         return call_error(c, "shape %s is too large", shape_text(c->arena, shape));
@@ -207,7 +215,10 @@ static bool quant_unpack(Call *c, ParamId param, DType t, Shape *shape, Tensor *
     return true;
 }
 
-bool weight_in_bytes(const Call *c) { return c->opset < OPSET_IOS18 && call_takes(c, P_shape); }
+bool weight_in_bytes(const Call *c)
+{
+    return c->opset < OPSET_IOS18 && call_takes(c, P_shape);
+}
 
 static bool packed_tensor(Call *c, ParamId param, DType t, Shape *shape, Tensor *view,
                           const Tensor **out)
@@ -241,7 +252,8 @@ bool sparse_of(Call *c, ParamId mask, ParamId data, Packed *p)
 {
     const Shape *d = call_shape(c, data);
     *p = (Packed){ .vector = 1 };
-    if (!packed_tensor(c, mask, DT_UINT1, &p->shape, &p->mask_view, &p->mask)) return false;
+    if (!packed_tensor(c, mask, DT_UINT1, &p->shape, &p->mask_view, &p->mask))
+        return false;
     if (d->rank != 1)
         return call_error(c, "%s is %s; it must be of rank 1", param_names[data],
                           shape_text(c->arena, d));
@@ -249,8 +261,8 @@ bool sparse_of(Call *c, ParamId mask, ParamId data, Packed *p)
     if (!spare_bits_clear(c, mask, p->mask->count)) return false;
     int64_t n = mask_count(p->mask);
     if (n != d->dim[0])
-        return call_error(c, "%s has %lld bits set, %s is %s", param_names[mask], (long long)n,
-                          param_names[data], shape_text(c->arena, d));
+        return call_error(c, "%s has %lld bits set, %s is %s", param_names[mask],
+                          (long long)n, param_names[data], shape_text(c->arena, d));
     return true;
 }
 
@@ -278,18 +290,22 @@ static bool check_table(Call *c, ParamId indices, ParamId dense, Packed *p)
 {
     const Shape *lut = call_shape(c, P_lut);
     int64_t entries = (int64_t)1 << dtypes[call_dtype(c, indices)].bits;
-    if (p->shape.rank == 0) return call_error(c, "%s must not be a scalar", param_names[dense]);
+    if (p->shape.rank == 0)
+        return call_error(c, "%s must not be a scalar", param_names[dense]);
     if (!quant_divides(c, dense, &p->shape, P_lut, 2)) return false;
     p->vector = lut->dim[lut->rank - 1];
     if (!quant_fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
         return call_error(
             c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
-            shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name, (long long)entries);
+            shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name,
+            (long long)entries);
     if (p->vector > 1 && !call_has(c, P_vector_axis))
-        return call_error(c, "lut is %s: entries of %lld values need the parameter vector_axis",
-                          shape_text(c->arena, lut), (long long)p->vector);
+        return call_error(
+            c, "lut is %s: entries of %lld values need the parameter vector_axis",
+            shape_text(c->arena, lut), (long long)p->vector);
     p->axis = p->shape.rank - 1;
-    return !call_has(c, P_vector_axis) || call_axis(c, P_vector_axis, p->shape.rank, &p->axis);
+    return !call_has(c, P_vector_axis)
+        || call_axis(c, P_vector_axis, p->shape.rank, &p->axis);
 }
 
 bool lut_of(Call *c, ParamId indices, ParamId mask, Packed *p)
@@ -304,7 +320,8 @@ bool lut_of(Call *c, ParamId indices, ParamId mask, Packed *p)
         return packed_tensor(c, indices, DT_NONE, &p->shape, &p->index_view, &p->index)
             && check_table(c, indices, indices, p);
     DType t = index_type(c, call_shape(c, P_lut));
-    return t != DT_NONE && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
+    return t != DT_NONE
+        && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
 }
 
 static bool quant_widen(Call *c, const Packed *p, Shape *s)
@@ -320,7 +337,8 @@ static bool quant_widen(Call *c, const Packed *p, Shape *s)
 bool infer_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    if (!lut_of(c, P_indices, P_NONE, &p) || !(p.vector == 1 || quant_widen(c, &p, &p.shape)))
+    if (!lut_of(c, P_indices, P_NONE, &p)
+        || !(p.vector == 1 || quant_widen(c, &p, &p.shape)))
         return false;
     return call_out(c, call_dtype(c, P_lut), p.shape);
 }
@@ -355,6 +373,7 @@ bool grad_dequantize(Grad *g)
     const int rank = dx->type->shape.rank;
     for (int i = 0; i < MAX_RANK; i++) axes[i] = true;
     if (scale->type->shape.rank) axes[grad_axis(g, P_axis, rank)] = false;
-    grad_give(g, P_scale, grad_like(b, grad_reduce(b, OP_reduce_sum, dx, axes, true), scale));
+    grad_give(g, P_scale,
+              grad_like(b, grad_reduce(b, OP_reduce_sum, dx, axes, true), scale));
     return true;
 }

@@ -23,7 +23,8 @@ static double number_at(const Tensor *t, int64_t block)
     return !t ? 0 : tensor_float(t, t->count == 1 ? 0 : (size_t)block);
 }
 
-typedef void Rescale(double *v, size_t n, double scale, double offset, double low, double high);
+typedef void Rescale(double *v, size_t n, double scale, double offset, double low,
+                     double high);
 
 static void rescale_from(double *v, size_t n, double scale, double offset, double low,
                          double high)
@@ -149,7 +150,8 @@ bool eval_constexpr_sparse_to_dense(Call *c)
     size_t k = 0;
     if (!sparse_of(c, P_mask, P_nonzero_data, &p)) return false;
     for (size_t i = 0; i < p.mask->count; i++)
-        if (quant_bit(p.mask, i)) quant_move(c->res[0], i, call_val(c, P_nonzero_data), k++);
+        if (quant_bit(p.mask, i))
+            quant_move(c->res[0], i, call_val(c, P_nonzero_data), k++);
     return true;
 }
 
@@ -178,7 +180,8 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
             if (i == first || i % e->blocks.run == 0)
                 table = blocks_at(&e->blocks, i) * e->entries;
             if (p->mask && !quant_bit(p->mask, (size_t)i)) continue;
-            int64_t entry = table + tensor_int(p->index, (size_t)(p->mask ? taken + used : i));
+            int64_t entry = table
+                          + tensor_int(p->index, (size_t)(p->mask ? taken + used : i));
             quant_move(e->data, e->next++, e->lut, (size_t)(entry * p->vector + v));
             int64_t to = first * p->vector + v * e->row + i - first;
             if (e->mask) tensor_set_int(e->mask, (size_t)to, 1);

@@ -24,7 +24,8 @@ static bool random_shaped(Call *c, DType t)
     const Shape *s = call_shape(c, P_shape);
     Shape out = { .rank = 0 };
     if (s->rank != 1)
-        return call_error(c, "shape is %s; it must be of rank 1", shape_text(c->arena, s));
+        return call_error(c, "shape is %s; it must be of rank 1",
+                          shape_text(c->arena, s));
     if (s->dim[0] == DIM_ANY)
         return call_error(c, "the number of dimensions in shape is not known");
     if (s->dim[0] > MAX_RANK)
@@ -35,13 +36,20 @@ static bool random_shaped(Call *c, DType t)
     for (int i = 0; i < out.rank; i++) {
         if (!known) out.dim[i] = DIM_ANY;
         else if (out.dim[i] < 0)
-            return call_error(c, "shape asks for a dimension of %lld", (long long)out.dim[i]);
+            return call_error(c, "shape asks for a dimension of %lld",
+                              (long long)out.dim[i]);
     }
     return call_out(c, t, out);
 }
 
-bool infer_random_bernoulli(Call *c) { return random_shaped(c, type_of(c, P_prob, P_NONE)); }
-bool infer_random_normal(Call *c) { return random_shaped(c, type_of(c, P_mean, P_stddev)); }
+bool infer_random_bernoulli(Call *c)
+{
+    return random_shaped(c, type_of(c, P_prob, P_NONE));
+}
+bool infer_random_normal(Call *c)
+{
+    return random_shaped(c, type_of(c, P_mean, P_stddev));
+}
 bool infer_random_uniform(Call *c) { return random_shaped(c, type_of(c, P_low, P_high)); }
 
 bool infer_random_categorical(Call *c)
@@ -75,15 +83,15 @@ static uint64_t stream_of(const Call *c)
 typedef void Draw(uint64_t stream, size_t first, size_t n, double a, double b, DType t,
                   double *z);
 
-static void draw_bernoulli(uint64_t stream, size_t first, size_t n, double p, double b, DType t,
-                           double *z)
+static void draw_bernoulli(uint64_t stream, size_t first, size_t n, double p, double b,
+                           DType t, double *z)
 {
     (void)b, (void)t;
     for (size_t i = 0; i < n; i++) z[i] = rng_unit(stream, first + i) < p;
 }
 
-static void draw_normal(uint64_t stream, size_t first, size_t n, double mean, double deviation,
-                        DType t, double *z)
+static void draw_normal(uint64_t stream, size_t first, size_t n, double mean,
+                        double deviation, DType t, double *z)
 {
     (void)t;
     rng_normals(stream, first, n, z);

@@ -54,16 +54,21 @@ static bool recurrent_expect(Call *c, ParamId param, int64_t *rows, int64_t *col
     if (good) return true;
     Shape w = shape_of(rank, (int64_t[]){ *rows, cols ? *cols : 0 });
     return call_error(c, "%s is %s where %s is needed (x is %s, weight_hh is %s)",
-                      param_names[param], shape_text(c->arena, s), shape_text(c->arena, &w),
-                      shape_text(c->arena, call_shape(c, P_x)),
+                      param_names[param], shape_text(c->arena, s),
+                      shape_text(c->arena, &w), shape_text(c->arena, call_shape(c, P_x)),
                       shape_text(c->arena, call_shape(c, P_weight_hh)));
 }
 
-static int64_t recurrent_times(int64_t a, int64_t b) { return a == DIM_ANY ? DIM_ANY : a * b; }
+static int64_t recurrent_times(int64_t a, int64_t b)
+{
+    return a == DIM_ANY ? DIM_ANY : a * b;
+}
 
 static int gates_of(const Call *c)
 {
-    return call_takes(c, P_cell_activation) ? 4 : call_takes(c, P_recurrent_activation) ? 3 : 1;
+    return call_takes(c, P_cell_activation)      ? 4
+         : call_takes(c, P_recurrent_activation) ? 3
+                                                 : 1;
 }
 
 /* The weights of each direction. */
@@ -76,18 +81,21 @@ static const struct {
 
 static bool check_weights(Call *c, Recurrent *r, int way)
 {
-    int64_t rows = recurrent_times(r->hidden, r->gates), three = recurrent_times(r->hidden, 3);
+    int64_t rows = recurrent_times(r->hidden, r->gates),
+            three = recurrent_times(r->hidden, 3);
     return recurrent_expect(c, weights[way].ih, &rows, &r->width)
         && recurrent_expect(c, weights[way].hh, &rows, &r->hidden)
         && recurrent_expect(c, weights[way].bias, &rows, NULL)
         && (!call_takes(c, P_peephole)
             || recurrent_expect(c, weights[way].peephole, &three, NULL))
-        && (!call_takes(c, P_input_bias) || recurrent_expect(c, P_input_bias, &rows, NULL));
+        && (!call_takes(c, P_input_bias)
+            || recurrent_expect(c, P_input_bias, &rows, NULL));
 }
 
 static bool check_names(Call *c)
 {
-    static const ParamId params[] = { P_activation, P_recurrent_activation, P_cell_activation };
+    static const ParamId params[] = { P_activation, P_recurrent_activation,
+                                      P_cell_activation };
     for (size_t i = 0; i < COUNT(params); i++)
         if (call_takes(c, params[i]) && call_known(c, params[i])
             && !recurrent_activation(c, params[i]))
@@ -104,18 +112,21 @@ bool recurrent_of(Call *c, Recurrent *r)
         return call_error(c, "x is %s; it must be [steps, batch, features]",
                           shape_text(c->arena, x));
     if (hh->rank != 2)
-        return call_error(c, "weight_hh is %s; it must be of rank 2", shape_text(c->arena, hh));
+        return call_error(c, "weight_hh is %s; it must be of rank 2",
+                          shape_text(c->arena, hh));
     *r = (Recurrent){ x->dim[0],          x->dim[1],
                       x->dim[2],          hh->dim[1],
                       gates_of(c),        way == WAY_BOTH ? 2 : 1,
                       way == WAY_REVERSE, call_bool(c, P_output_sequence) };
-    if (r->ways == 2 && (!call_has(c, P_weight_ih_back) || !call_has(c, P_weight_hh_back)))
+    if (r->ways == 2
+        && (!call_has(c, P_weight_ih_back) || !call_has(c, P_weight_hh_back)))
         return call_error(
             c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
     int64_t wide = recurrent_times(r->hidden, r->ways);
     return check_weights(c, r, 0) && (r->ways == 1 || check_weights(c, r, 1))
         && recurrent_expect(c, P_initial_h, &r->batch, &wide)
-        && (!call_takes(c, P_initial_c) || recurrent_expect(c, P_initial_c, &r->batch, &wide));
+        && (!call_takes(c, P_initial_c)
+            || recurrent_expect(c, P_initial_c, &r->batch, &wide));
 }
 
 bool infer_recurrent(Call *c)
@@ -159,15 +170,16 @@ typedef struct RecurrentWalker RecurrentWalker;
 struct RecurrentWalker {
     Recurrent r;
     RecurrentActivation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
-    double *input, *state;                  /* weights: gates * hidden by width or hidden */
-    double *x;                              /* a step of x: batch by width */
+    double *input, *state; /* weights: gates * hidden by width or hidden */
+    double *x;             /* a step of x: batch by width */
     double *bias, *input_bias, *peephole;
     double *h, *c; /* batch by hidden */
     double *pre;   /* batch by gates * hidden: what the gates are made of */
     double *room;  /* the same again */
     double clip;   /* INFINITY: none */
     bool reset_after;
-    void (*step)(RecurrentWalker *k); /* pre holds W x on entry; makes the new h (and c) */
+    void (*step)(
+        RecurrentWalker *k); /* pre holds W x on entry; makes the new h (and c) */
 };
 
 /* pre += R h, for all gates or those from `first` on */
@@ -191,7 +203,10 @@ static void step_rnn(RecurrentWalker *k)
         k->h[i] = k->out(k->pre[i] + recurrent_at(k->bias, i % n));
 }
 
-static double recurrent_clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
+static double recurrent_clipped(double v, double to)
+{
+    return v > to ? to : v < -to ? -to : v;
+}
 
 static void step_lstm(RecurrentWalker *k)
 {
@@ -270,7 +285,8 @@ static void put_rows(Tensor *z, const RecurrentWalker *k, const double *v, int64
 {
     int64_t n = k->r.hidden, wide = n * k->r.ways;
     for (int64_t b = 0; b < k->r.batch; b++)
-        tensor_put_floats(z, (size_t)((first + b) * wide + way * n), (size_t)n, v + b * n);
+        tensor_put_floats(z, (size_t)((first + b) * wide + way * n), (size_t)n,
+                          v + b * n);
 }
 
 static void recurrent_load(Call *c, RecurrentWalker *k, int way)
@@ -299,7 +315,8 @@ static void one_way(Call *c, RecurrentWalker *k, int way)
         int64_t time = way || k->r.backward ? steps - 1 - t : t;
         take_input(c, k, time);
         k->step(k);
-        if (k->r.sequence) put_rows(c->res[0], k, k->h, (way ? time : t) * k->r.batch, way);
+        if (k->r.sequence)
+            put_rows(c->res[0], k, k->h, (way ? time : t) * k->r.batch, way);
     }
     if (!k->r.sequence) put_rows(c->res[0], k, k->h, 0, way);
     put_rows(c->res[1], k, k->h, 0, way);
@@ -316,13 +333,17 @@ static bool recurrent_run(Call *c, RecurrentWalker *k)
     return true;
 }
 
-bool eval_rnn(Call *c) { return recurrent_run(c, &(RecurrentWalker){ .step = step_rnn }); }
+bool eval_rnn(Call *c)
+{
+    return recurrent_run(c, &(RecurrentWalker){ .step = step_rnn });
+}
 
 bool eval_gru(Call *c)
 {
-    return recurrent_run(c, &(RecurrentWalker){ .step = step_gru,
-                                                .reset_after = call_bool(c, P_reset_after),
-                                                .input_bias = call_doubles(c, P_input_bias) });
+    return recurrent_run(
+        c, &(RecurrentWalker){ .step = step_gru,
+                               .reset_after = call_bool(c, P_reset_after),
+                               .input_bias = call_doubles(c, P_input_bias) });
 }
 
 bool eval_lstm(Call *c)

@@ -53,8 +53,8 @@ bool infer_argreduce(Call *c)
     const Shape *x = call_shape(c, P_x);
     if (!call_axis(c, P_axis, x->rank, &axis) || !index_type(c, &t)) return false;
     if (x->dim[axis] == 0)
-        return call_error(c, "x is %s; dimension %d has no element to choose", call_text(c, x),
-                          axis);
+        return call_error(c, "x is %s; dimension %d has no element to choose",
+                          call_text(c, x), axis);
     in[axis] = true;
     return call_out(c, t, reduce_dims(x, in, call_bool(c, P_keep_dims)));
 }
@@ -163,12 +163,16 @@ static int64_t int_smallest(const int64_t *v, int64_t n)
 
 typedef struct {
     double (*number)(const double *x, int64_t n);
-    int64_t (*whole)(const int64_t *v, int64_t n); /* NULL: number, and then toward zero */
+    int64_t (*whole)(const int64_t *v,
+                     int64_t n); /* NULL: number, and then toward zero */
 } Reduction;
 
 static double l2_norm(const double *x, int64_t n) { return sqrt(sum_square(x, n)); }
 static double log_sum(const double *x, int64_t n) { return log(reduce_sum(x, n)); }
-static double reduce_mean(const double *x, int64_t n) { return reduce_sum(x, n) / (double)n; }
+static double reduce_mean(const double *x, int64_t n)
+{
+    return reduce_sum(x, n) / (double)n;
+}
 
 static const Reduction functions[OP_COUNT] = {
     [OP_reduce_l1_norm] = { sum_abs, int_sum_abs },
@@ -237,7 +241,8 @@ static bool arg_reduce(Call *c, bool want_max)
     AxisRows r = axis_rows(c, &x->shape, in, call_doubles_of(c, x));
     const double *v = r.word;
     for (int64_t i = 0; i < r.count; i++)
-        tensor_set_int(c->res[0], (size_t)i, arg_best(v + i * r.length, r.length, want_max));
+        tensor_set_int(c->res[0], (size_t)i,
+                       arg_best(v + i * r.length, r.length, want_max));
     return true;
 }
 
@@ -297,7 +302,8 @@ bool grad_reduce_sum(Grad *g)
 bool grad_reduce_mean(Grad *g)
 {
     Reduce r;
-    return !open_reduce(g, &r) || reduce_done(g, &r, grad_scaled(r.b, r.d, 1 / (double)r.n));
+    return !open_reduce(g, &r)
+        || reduce_done(g, &r, grad_scaled(r.b, r.d, 1 / (double)r.n));
 }
 
 /* Elements that are the largest share the gradient. */
@@ -324,10 +330,12 @@ bool grad_reduce_prod(Grad *g)
     Value *factor = grad_where(b, zero, ones, r.x);
     Value *rest = grad_reduce(b, OP_reduce_prod, factor, r.axes, true);
     Value *zeros = sum_over(&r, grad_where(b, zero, ones, NULL));
-    Value *none = make_with(b, OP_equal, zeros, 0), *one = make_with(b, OP_equal, zeros, 1);
+    Value *none = make_with(b, OP_equal, zeros, 0),
+          *one = make_with(b, OP_equal, zeros, 1);
     Value *at_zero = grad_where(b, one, rest, NULL);
     Value *elsewhere = grad_where(b, none, rest, NULL);
-    Value *others = make_two(b, OP_real_div, grad_where(b, zero, at_zero, elsewhere), factor);
+    Value *others = make_two(b, OP_real_div, grad_where(b, zero, at_zero, elsewhere),
+                             factor);
     return reduce_done(g, &r, grad_times(b, r.d, others));
 }
 

@@ -18,11 +18,15 @@ static double grid_offset(double len, double n, double i)
 {
     return (i + 0.5) * (len > 2 ? len - 1 : 1) / n;
 }
-static double grid_unalign(double len, double n, double i) { return (i + 0.5) * len / n - 0.5; }
+static double grid_unalign(double len, double n, double i)
+{
+    return (i + 0.5) * len / n - 0.5;
+}
 
 static double (*const grids[GRID_COUNT])(double, double, double) = {
-    [GRID_STRICT] = grid_strict, [GRID_ALIGN] = grid_align,     [GRID_DEFAULT] = grid_default,
-    [GRID_OFFSET] = grid_offset, [GRID_UNALIGN] = grid_unalign,
+    [GRID_STRICT] = grid_strict,   [GRID_ALIGN] = grid_align,
+    [GRID_DEFAULT] = grid_default, [GRID_OFFSET] = grid_offset,
+    [GRID_UNALIGN] = grid_unalign,
 };
 
 double grid_point(Grid g, double len, int64_t n, int64_t i)
@@ -86,14 +90,16 @@ double sample_point(int rank, const int64_t *in, const Tap *const *tap, double p
     const Tap *t = tap[0];
     int64_t step = 1;
     for (int i = 1; i < rank; i++) step *= in[i];
-    double a = t->a < 0 ? pad : sample_point(rank - 1, in + 1, tap + 1, pad, x + t->a * step);
+    double a = t->a < 0 ? pad
+                        : sample_point(rank - 1, in + 1, tap + 1, pad, x + t->a * step);
     if (t->t == 0) return a;
-    double b = t->b < 0 ? pad : sample_point(rank - 1, in + 1, tap + 1, pad, x + t->b * step);
+    double b = t->b < 0 ? pad
+                        : sample_point(rank - 1, in + 1, tap + 1, pad, x + t->b * step);
     return (1 - t->t) * a + t->t * b;
 }
 
-void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap, double pad,
-                 const double *x, double *z)
+void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap,
+                 double pad, const double *x, double *z)
 {
     int64_t at[MAX_RANK] = { 0 };
     const Tap *one[MAX_RANK];

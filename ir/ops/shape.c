@@ -25,8 +25,8 @@ static bool check_same_size(Call *c, const Shape *x, const Shape *r)
     size_t have, want;
     if (!shape_count(x, &have) || !shape_known(r)) return true;
     if (shape_count(r, &want) && have == want) return true;
-    return call_error(c, "x is %s, %zu elements; they do not fill %s", call_text(c, x), have,
-                      call_text(c, r));
+    return call_error(c, "x is %s, %zu elements; they do not fill %s", call_text(c, x),
+                      have, call_text(c, r));
 }
 
 /* The dimension that -1 stands for. */
@@ -38,8 +38,9 @@ static bool solve_dim(Call *c, const Shape *x, Shape *r, int wild)
     r->dim[wild] = DIM_ANY;
     if (!known) return true;
     if (!rest || have % rest)
-        return call_error(c, "x is %s, %zu elements; no dimension in place of ? makes them %s",
-                          call_text(c, x), have, call_text(c, r));
+        return call_error(
+            c, "x is %s, %zu elements; no dimension in place of ? makes them %s",
+            call_text(c, x), have, call_text(c, r));
     r->dim[wild] = (int64_t)(have / rest);
     return true;
 }
@@ -50,7 +51,8 @@ bool infer_reshape(Call *c)
     Vector s;
     if (!call_vector(c, P_shape, MAX_RANK, &s)) return false;
     if (s.n < 0)
-        return call_error(c, "the length of shape, which is the result's rank, must be known");
+        return call_error(
+            c, "the length of shape, which is the result's rank, must be known");
     Shape r = { .rank = s.n };
     int wild = -1;
     for (int i = 0; i < s.n; i++) {
@@ -75,7 +77,8 @@ bool infer_reshape(Call *c)
 static bool scalar_of(Call *c, ParamId param, DType type, int i, int64_t *out)
 {
     const CallArg *a = call_arg(c, param, i);
-    if (!a->val || a->type->kind != TY_TENSOR || a->type->dtype != type || a->type->shape.rank)
+    if (!a->val || a->type->kind != TY_TENSOR || a->type->dtype != type
+        || a->type->shape.rank)
         return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s",
                           param_names[param], i, type_text(c->arena, a->type),
                           dtypes[type].name);
@@ -94,7 +97,8 @@ static int clamp_index(int64_t i, int n)
 bool infer_reshape_like(Call *c)
 {
     int n = call_has(c, P_ref_tensors);
-    if (call_has(c, P_begins) != n || call_has(c, P_ends) != n || call_has(c, P_end_masks) != n)
+    if (call_has(c, P_begins) != n || call_has(c, P_ends) != n
+        || call_has(c, P_end_masks) != n)
         return call_error(
             c,
             "%d ref_tensors need as many begins, ends and end_masks; there are %d, %d "
@@ -118,7 +122,8 @@ bool infer_reshape_like(Call *c)
             "the result is %s; the dimensions that it takes of ref_tensors must be "
             "known",
             call_text(c, &r));
-    return check_same_size(c, call_shape(c, P_x), &r) && call_out(c, call_dtype(c, P_x), r);
+    return check_same_size(c, call_shape(c, P_x), &r)
+        && call_out(c, call_dtype(c, P_x), r);
 }
 
 /* ---- axes of one ------------------------------------------------------------------------- */
@@ -130,8 +135,8 @@ bool infer_expand_dims(Call *c)
     bool set[MAX_RANK], known;
     int64_t added = a->rank == 1 ? a->dim[0] : 1;
     if (added == DIM_ANY || added > MAX_RANK - x->rank)
-        return call_error(c, "x is %s and axes is %s; the largest rank is %d", call_text(c, x),
-                          call_text(c, a), MAX_RANK);
+        return call_error(c, "x is %s and axes is %s; the largest rank is %d",
+                          call_text(c, x), call_text(c, a), MAX_RANK);
     Shape r = { .rank = x->rank + (int)added };
     if (!call_axes(c, P_axes, r.rank, set, &known)) return false;
     for (int i = 0, k = 0; i < r.rank; i++)
@@ -193,10 +198,11 @@ bool infer_reverse_sequence(Call *c)
         return false;
     if (seq == batch) return call_error(c, "seq_axis and batch_axis are both %d", seq);
     if (lengths->rank != 1 || !dim_fits(lengths->dim[0], x->dim[batch]))
-        return call_error(c,
-                          "lengths is %s; x is %s, so axis %d needs one length for each of its "
-                          "entries",
-                          call_text(c, lengths), call_text(c, x), batch);
+        return call_error(
+            c,
+            "lengths is %s; x is %s, so axis %d needs one length for each of its "
+            "entries",
+            call_text(c, lengths), call_text(c, x), batch);
     return call_out(c, call_dtype(c, P_x), *x);
 }
 
@@ -241,23 +247,26 @@ static bool slice_point(Call *c, SliceAxis *a, int axis, int64_t n, bool mask, i
     if (n == DIM_ANY) return true;
     a->start = mask ? 0 : b < 0 ? b + n : b;
     if (a->start >= 0 && a->start < n) return true;
-    return call_error(c, "begin %lld is outside axis %d, which has %lld entries", (long long)b,
-                      axis, (long long)n);
+    return call_error(c, "begin %lld is outside axis %d, which has %lld entries",
+                      (long long)b, axis, (long long)n);
 }
 
 bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
 {
     Vector b, e, st, bm, em, sq;
     if (!call_per_axis(c, P_begin, s, 0, &b) || !call_per_axis(c, P_end, s, 0, &e)
-        || !call_per_axis(c, P_stride, s, 1, &st) || !call_per_axis(c, P_begin_mask, s, 0, &bm)
+        || !call_per_axis(c, P_stride, s, 1, &st)
+        || !call_per_axis(c, P_begin_mask, s, 0, &bm)
         || !call_per_axis(c, P_end_mask, s, 0, &em)
         || !call_per_axis(c, P_squeeze_mask, s, 0, &sq))
         return false;
     if (!sq.known)
-        return call_error(c, "squeeze_mask, which makes the result's rank, must be known");
+        return call_error(c,
+                          "squeeze_mask, which makes the result's rank, must be known");
     for (int i = 0; i < s->rank; i++) {
         SliceAxis *a = &axis[i];
-        bool from = (bm.known && bm.v[i]) || b.known, to = (em.known && em.v[i]) || e.known;
+        bool from = (bm.known && bm.v[i]) || b.known,
+             to = (em.known && em.v[i]) || e.known;
         *a = (SliceAxis){ .step = st.known ? st.v[i] : 1,
                           .count = DIM_ANY,
                           .squeeze = sq.v[i] != 0 };
@@ -267,7 +276,8 @@ bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
                 return false;
         } else if (from && to && st.known && bm.known && em.known) {
             if (s->dim[i] == DIM_ANY)
-                a->count = open_count(bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i], a->step);
+                a->count = open_count(bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i],
+                                      a->step);
             else slice_range(a, s->dim[i], bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i]);
         }
     }
@@ -324,9 +334,9 @@ bool infer_slice_update(Call *c)
     if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
     Shape part = shape_sliced(x, axis);
     if (!update->rank)
-        return call_error(c,
-                          "update is a scalar; Core ML has no update of rank 0: leave an axis "
-                          "unsqueezed");
+        return call_error(
+            c, "update is a scalar; Core ML has no update of rank 0: leave an axis "
+               "unsqueezed");
     if (!shape_fits(&part, update))
         return call_error(c, "update is %s, but the slice of x, which is %s, is %s",
                           call_text(c, update), call_text(c, x), call_text(c, &part));
@@ -341,13 +351,16 @@ bool infer_slice_by_size(Call *c)
     if (!call_per_axis(c, P_begin, x, 0, &b) || !call_per_axis(c, P_size, x, 0, &n))
         return false;
     for (int i = 0; i < x->rank; i++) {
-        int64_t dim = x->dim[i], size = n.known ? n.v[i] : DIM_ANY, from = b.known ? b.v[i] : 0;
-        if (size < -1) return call_error(c, "size is %lld at axis %d", (long long)size, i);
+        int64_t dim = x->dim[i], size = n.known ? n.v[i] : DIM_ANY,
+                from = b.known ? b.v[i] : 0;
+        if (size < -1)
+            return call_error(c, "size is %lld at axis %d", (long long)size, i);
         r.dim[i] = size;
         if (!b.known || dim == DIM_ANY) continue;
         if (from < 0) from += dim;
         if (from < 0 || from > dim || size > dim - from)
-            return call_error(c, "begin %lld and size %lld leave axis %d of x, which is %s",
+            return call_error(c,
+                              "begin %lld and size %lld leave axis %d of x, which is %s",
                               (long long)b.v[i], (long long)size, i, call_text(c, x));
         if (n.known && size < 0) r.dim[i] = dim - from;
     }
@@ -362,8 +375,8 @@ bool infer_sliding_windows(Call *c)
     if (!call_axis(c, P_axis, x->rank, &axis)) return false;
     int64_t dim = x->dim[axis];
     if (size < 1 || stride < 1)
-        return call_error(c, "size %lld and stride %lld must be at least 1", (long long)size,
-                          (long long)stride);
+        return call_error(c, "size %lld and stride %lld must be at least 1",
+                          (long long)size, (long long)stride);
     if (dim != DIM_ANY && size > dim)
         return call_error(c, "windows of %lld do not fit axis %d of x, which is %s",
                           (long long)size, axis, call_text(c, x));
@@ -383,7 +396,8 @@ static const struct BlockOp {
     int op;
     ParamId param;
     bool to_depth;
-    bool block_first; /* the channel axis of the deep side is block major, else channel major */
+    bool
+        block_first; /* the channel axis of the deep side is block major, else channel major */
     uint8_t perm[6];
 } block_ops[] = {
     { OP_depth_to_space, P_block_size, false, true, { 0, 3, 4, 1, 5, 2 } },
@@ -405,7 +419,8 @@ static bool block_dims(Call *c, const struct BlockOp *o, Shape *r)
     const Shape *x = call_shape(c, P_x);
     int64_t b = call_int(c, o->param);
     if (x->rank != 4)
-        return call_error(c, "x must have the axes batch, channel, height, width; it is %s",
+        return call_error(c,
+                          "x must have the axes batch, channel, height, width; it is %s",
                           call_text(c, x));
     if (b < 1 || b > INT32_MAX)
         return call_error(c, "%s is %lld", param_names[o->param], (long long)b);
@@ -462,16 +477,17 @@ bool block_plan(Call *c, BlockPlan *p)
 /* space_to_batch pads height and width and deals them out; batch_to_space deals them back and
  * crops. Reads the blocks and what is padded or cropped before and after each axis; without them,
  * *known is false and *r is x with a batch, height and width of any size. */
-static bool blocks_and_edges(Call *c, ParamId param, Vector *block, int64_t *edge, bool *known,
-                             Shape *r)
+static bool blocks_and_edges(Call *c, ParamId param, Vector *block, int64_t *edge,
+                             bool *known, Shape *r)
 {
     const Shape *x = call_shape(c, P_x), *e = call_shape(c, param);
     if (!call_vector(c, P_block_shape, MAX_RANK, block)) return false;
     if (x->rank != 4 || block->n != 2)
-        return call_error(c,
-                          "x is %s and block_shape has %d elements; it must be batch, channel, "
-                          "height and width, and two elements",
-                          call_text(c, x), block->n);
+        return call_error(
+            c,
+            "x is %s and block_shape has %d elements; it must be batch, channel, "
+            "height and width, and two elements",
+            call_text(c, x), block->n);
     if (e->rank != 2 || !dim_fits(e->dim[0], block->n) || !dim_fits(e->dim[1], 2))
         return call_error(c, "%s is %s; it must be [%d, 2]", param_names[param],
                           call_text(c, e), block->n);
@@ -482,7 +498,8 @@ static bool blocks_and_edges(Call *c, ParamId param, Vector *block, int64_t *edg
     *known = block->known && call_ints(c, param, edge, 2 * MAX_RANK) == 2 * block->n;
     if (!*known) r->dim[0] = r->dim[2] = r->dim[3] = DIM_ANY;
     for (int i = 0; *known && i < 2 * block->n; i++)
-        if (edge[i] < 0) return call_error(c, "%s holds a negative number", param_names[param]);
+        if (edge[i] < 0)
+            return call_error(c, "%s holds a negative number", param_names[param]);
     return true;
 }
 
@@ -501,8 +518,10 @@ bool infer_space_to_batch(Call *c)
         if (*dim == DIM_ANY) continue;
         if (*dim % b.v[i])
             return call_error(
-                c, "axis %d of x, which is %s, is %lld with its padding: no multiple of %lld",
-                2 + i, call_text(c, call_shape(c, P_x)), (long long)*dim, (long long)b.v[i]);
+                c,
+                "axis %d of x, which is %s, is %lld with its padding: no multiple of %lld",
+                2 + i, call_text(c, call_shape(c, P_x)), (long long)*dim,
+                (long long)b.v[i]);
         *dim /= b.v[i];
     }
     return call_out(c, call_dtype(c, P_x), r);
@@ -519,16 +538,16 @@ bool infer_batch_to_space(Call *c)
         int64_t *dim = &r.dim[2 + i];
         if (r.dim[0] != DIM_ANY) {
             if (r.dim[0] % b.v[i])
-                return call_error(c,
-                                  "the batch of x, which is %s, is no multiple of the blocks",
-                                  call_text(c, call_shape(c, P_x)));
+                return call_error(
+                    c, "the batch of x, which is %s, is no multiple of the blocks",
+                    call_text(c, call_shape(c, P_x)));
             r.dim[0] /= b.v[i];
         }
         if (!dim_mul(c, *dim, b.v[i], dim)) return false;
         if (*dim == DIM_ANY) continue;
         if (*dim < crop[2 * i] + crop[2 * i + 1])
-            return call_error(c, "crops takes more from axis %d than its %lld entries", 2 + i,
-                              (long long)*dim);
+            return call_error(c, "crops takes more from axis %d than its %lld entries",
+                              2 + i, (long long)*dim);
         *dim -= crop[2 * i] + crop[2 * i + 1];
     }
     return call_out(c, call_dtype(c, P_x), r);

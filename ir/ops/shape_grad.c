@@ -8,7 +8,8 @@
 /* reshape, expand_dims, squeeze, flatten2d, identity */
 bool grad_relabel(Grad *g)
 {
-    if (grad_wants(g, P_x)) grad_give(g, P_x, grad_like(g->b, g->dy[0], grad_arg(g, P_x)));
+    if (grad_wants(g, P_x))
+        grad_give(g, P_x, grad_like(g->b, g->dy[0], grad_arg(g, P_x)));
     return true;
 }
 
@@ -25,7 +26,9 @@ bool grad_transpose_op(Grad *g)
 /* A permutation that is its own inverse: the same op of what flows back. */
 bool grad_itself(Grad *g)
 {
-    const BuildArg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
+    const BuildArg with = { .param = P_x,
+                            .val = (Value **)(uintptr_t)&g->dy[0],
+                            .count = 1 };
     if (grad_wants(g, P_x)) grad_give(g, P_x, grad_same(g, g->op->kind, 1, &with));
     return true;
 }
@@ -90,7 +93,8 @@ bool grad_space_to_batch(Grad *g)
 /* Elements of d that were every step-th of an axis of n, from `start` on, in zeros. */
 static Value *put_axis(Builder *b, Value *d, int axis, const SliceAxis *a, int64_t n)
 {
-    int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 }, start = a->start, step = a->step;
+    int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 }, start = a->start,
+            step = a->step;
     Shape s = d->type->shape;
     const int64_t count = s.dim[axis];
     if (step < 0 && count > 1) {
@@ -161,7 +165,8 @@ bool grad_picked(Grad *g)
 static Value *put_part(Builder *b, Value *d, const SliceAxis *axis, const Value *x)
 {
     Shape whole = x->type->shape;
-    for (int i = 0; i < whole.rank; i++) whole.dim[i] = axis[i].squeeze ? 1 : axis[i].count;
+    for (int i = 0; i < whole.rank; i++)
+        whole.dim[i] = axis[i].squeeze ? 1 : axis[i].count;
     d = grad_as(b, d, whole);
     for (int i = whole.rank - 1; i >= 0; i--)
         d = put_axis(b, d, i, &axis[i], x->type->shape.dim[i]);
@@ -182,7 +187,8 @@ bool grad_slice_by_index(Grad *g)
     const Value *begin = grad_arg(g, P_begin), *end = grad_arg(g, P_end);
     if (!value_is_const(begin) || !value_is_const(end)) known = false;
     if (ok && is_empty(&g->dy[0]->type->shape)) grad_give(g, P_x, grad_zeros(g->b, x));
-    else if (ok) grad_give(g, P_x, known ? put_part(g->b, g->dy[0], axis, x) : scatter_back(g));
+    else if (ok)
+        grad_give(g, P_x, known ? put_part(g->b, g->dy[0], axis, x) : scatter_back(g));
     arena_free(&scratch);
     return ok;
 }
@@ -207,15 +213,19 @@ bool grad_slice_update(Grad *g)
     Value *update = grad_arg(g, P_update);
     Value *const d = g->dy[0];
     if (grad_wants(g, P_update)) {
-        const BuildArg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
-                                  { .param = P_update } };
+        const BuildArg with[] = {
+            { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
+            { .param = P_update }
+        };
         Value *part = grad_same(g, OP_slice_by_index, 2, with);
         grad_give(g, P_update, grad_like(g->b, part, update));
     }
     if (grad_wants(g, P_x)) {
         Value *zeros = grad_zeros(g->b, update);
-        const BuildArg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
-                                  { .param = P_update, .val = &zeros, .count = 1 } };
+        const BuildArg with[] = {
+            { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
+            { .param = P_update, .val = &zeros, .count = 1 }
+        };
         grad_give(g, P_x, grad_same(g, OP_slice_update, 2, with));
     }
     return true;
@@ -229,13 +239,15 @@ bool grad_sliding_windows(Grad *g)
     Value *x = grad_arg(g, P_x);
     Shape s = x->type->shape;
     const int axis = grad_axis(g, P_axis, s.rank);
-    const int64_t size = grad_int(g, P_size), stride = grad_int(g, P_stride), n = s.dim[axis];
+    const int64_t size = grad_int(g, P_size), stride = grad_int(g, P_stride),
+                  n = s.dim[axis];
     const int64_t windows = g->dy[0]->type->shape.dim[axis];
     double *m = NEW_ARRAY(&scratch, windows * size * n + 1, double);
     for (int64_t w = 0; w < windows; w++)
         for (int64_t k = 0; k < size; k++) m[(w * size + k) * n + w * stride + k] = 1;
     s.dim[axis] = windows * size;
-    grad_give(g, P_x, grad_along(g->b, grad_as(g->b, g->dy[0], s), axis, windows * size, n, m));
+    grad_give(g, P_x,
+              grad_along(g->b, grad_as(g->b, g->dy[0], s), axis, windows * size, n, m));
     arena_free(&scratch);
     return true;
 }

@@ -23,8 +23,9 @@ static bool check_values(Call *c, int axis, Shape *s)
             if (s->dim[k] == DIM_ANY) s->dim[k] = t->shape.dim[k];
         }
         if (!fits)
-            return call_error(c, "values[%d] is %s and values[0] is %s; they must agree%s", i,
-                              type_text(c->arena, t), type_text(c->arena, first->type),
+            return call_error(c,
+                              "values[%d] is %s and values[0] is %s; they must agree%s",
+                              i, type_text(c->arena, t), type_text(c->arena, first->type),
                               axis < 0 ? "" : " but for the axis");
     }
     return true;
@@ -56,7 +57,8 @@ bool infer_stack(Call *c)
     Shape s, r = { .rank = 0 };
     int axis;
     if (!check_values(c, -1, &s) || !call_axis(c, P_axis, s.rank + 1, &axis)
-        || !shape_append_some(c, &r, &s, 0, axis) || !shape_append(c, &r, call_has(c, P_values))
+        || !shape_append_some(c, &r, &s, 0, axis)
+        || !shape_append(c, &r, call_has(c, P_values))
         || !shape_append_some(c, &r, &s, axis, s.rank))
         return false;
     return call_out(c, call_arg(c, P_values, 0)->type->dtype, r);
@@ -98,7 +100,8 @@ bool infer_split(Call *c)
         return call_error(c, "one of num_splits and split_sizes is needed");
     }
     for (int64_t i = 0; i < n && call_has(c, P_split_sizes); i++) {
-        if (size[i] < 0) return call_error(c, "split_sizes holds %lld", (long long)size[i]);
+        if (size[i] < 0)
+            return call_error(c, "split_sizes holds %lld", (long long)size[i]);
         sum += size[i];
     }
     if (!dim_fits(sum, x->dim[axis]))
@@ -127,9 +130,10 @@ bool infer_tile(Call *c)
     if (!call_per_axis(c, P_reps, x, 1, &reps)) return false;
     for (int i = 0; i < x->rank; i++) {
         if (reps.known && reps.v[i] < (constant ? 1 : 0))
-            return call_error(c, "reps holds %lld; at least %d is needed", (long long)reps.v[i],
-                              constant ? 1 : 0);
-        if (!dim_mul(c, x->dim[i], reps.known ? reps.v[i] : DIM_ANY, &r.dim[i])) return false;
+            return call_error(c, "reps holds %lld; at least %d is needed",
+                              (long long)reps.v[i], constant ? 1 : 0);
+        if (!dim_mul(c, x->dim[i], reps.known ? reps.v[i] : DIM_ANY, &r.dim[i]))
+            return false;
     }
     return call_out(c, call_dtype(c, P_x), r);
 }
@@ -144,12 +148,13 @@ bool infer_pad(Call *c)
     if (mode < 0) return false;
     if (!call_vector(c, P_pad, MOVE_RANK, &p)) return false;
     if (p.n >= 0 && (p.n % 2 || p.n / 2 > x->rank))
-        return call_error(c,
-                          "pad has %d elements; x is %s, so an even number up to %d is needed",
-                          p.n, call_text(c, x), 2 * x->rank);
+        return call_error(
+            c, "pad has %d elements; x is %s, so an even number up to %d is needed", p.n,
+            call_text(c, x), 2 * x->rank);
     if (!call_arg(c, P_pad, 0)->constant && p.n >= 0 && p.n != 2 * x->rank)
-        return call_error(c, "pad is computed and has %d elements; x is %s, so it must have %d",
-                          p.n, call_text(c, x), 2 * x->rank);
+        return call_error(
+            c, "pad is computed and has %d elements; x is %s, so it must have %d", p.n,
+            call_text(c, x), 2 * x->rank);
     int first = p.n < 0 ? 0 : x->rank - p.n / 2;
     for (int i = first; i < x->rank; i++) {
         const int64_t *v = &p.v[2 * (i - first)];
@@ -158,10 +163,11 @@ bool infer_pad(Call *c)
         if (!p.known) continue;
         if (v[0] < 0 || v[1] < 0) return call_error(c, "pad holds a negative number");
         int64_t most = v[0] > v[1] ? v[0] : v[1];
-        if (dim != DIM_ANY && ((reflect && most && most >= dim) || (replicate && most && !dim)))
-            return call_error(c,
-                              "mode %s cannot make %lld entries from axis %d of x, which is %s",
-                              call_str(c, P_mode), (long long)most, i, call_text(c, x));
+        if (dim != DIM_ANY
+            && ((reflect && most && most >= dim) || (replicate && most && !dim)))
+            return call_error(
+                c, "mode %s cannot make %lld entries from axis %d of x, which is %s",
+                call_str(c, P_mode), (long long)most, i, call_text(c, x));
         if (!dim_add(c, dim, v[0] + v[1], &r.dim[i])) return false;
     }
     return call_out(c, call_dtype(c, P_x), r);
@@ -180,7 +186,8 @@ bool infer_fill(Call *c)
     Shape r = { .rank = 0 };
     if (!call_vector(c, P_shape, MAX_RANK, &s)) return false;
     if (s.n < 0)
-        return call_error(c, "the length of shape, which is the result's rank, must be known");
+        return call_error(
+            c, "the length of shape, which is the result's rank, must be known");
     for (r.rank = 0; r.rank < s.n; r.rank++)
         if (!s.known) r.dim[r.rank] = DIM_ANY;
         else if (!given_dim(c, P_shape, s.v[r.rank], &r.dim[r.rank])) return false;
@@ -208,12 +215,12 @@ bool infer_range_1d(Call *c)
     const Tensor *step = call_val(c, P_step);
     if (start && end && step) {
         double by = tensor_float(step, 0);
-        double count = range_count(start->dtype, tensor_float(start, 0), tensor_float(end, 0),
-                                   by);
+        double count = range_count(start->dtype, tensor_float(start, 0),
+                                   tensor_float(end, 0), by);
         if (by == 0) return call_error(c, "step is 0");
         if (isnan(count) || count > (double)INT32_MAX)
-            return call_error(c, "there is no end from %g to %g by %g", tensor_float(start, 0),
-                              tensor_float(end, 0), by);
+            return call_error(c, "there is no end from %g to %g by %g",
+                              tensor_float(start, 0), tensor_float(end, 0), by);
         n = count > 0 ? (int64_t)count : 0;
     }
     return call_out(c, call_dtype(c, P_start), SHAPE(n));
@@ -226,11 +233,14 @@ bool infer_one_hot(Call *c)
     int64_t n = DIM_ANY;
     Shape r = { .rank = 0 };
     int axis;
-    if (size && !given_dim(c, P_one_hot_vector_size, tensor_int(size, 0), &n)) return false;
-    if (!call_axis(c, P_axis, ix->rank + 1, &axis) || !shape_append_some(c, &r, ix, 0, axis)
-        || !shape_append(c, &r, n) || !shape_append_some(c, &r, ix, axis, ix->rank))
+    if (size && !given_dim(c, P_one_hot_vector_size, tensor_int(size, 0), &n))
         return false;
-    DType t = call_has(c, P_on_value) ? call_dtype(c, P_on_value) : call_dtype(c, P_off_value);
+    if (!call_axis(c, P_axis, ix->rank + 1, &axis)
+        || !shape_append_some(c, &r, ix, 0, axis) || !shape_append(c, &r, n)
+        || !shape_append_some(c, &r, ix, axis, ix->rank))
+        return false;
+    DType t = call_has(c, P_on_value) ? call_dtype(c, P_on_value)
+                                      : call_dtype(c, P_off_value);
     return call_out(c, t == DT_NONE ? DT_INT32 : t, r);
 }
 
@@ -261,7 +271,8 @@ bool infer_topk(Call *c)
                           (long long)k, axis, call_text(c, &r), (long long)r.dim[axis]);
     if (t != DT_INT32 && t != DT_UINT16)
         return call_error(
-            c, "output_indices_dtype \"%s\" is no type for indices: int32 or uint16", name);
+            c, "output_indices_dtype \"%s\" is no type for indices: int32 or uint16",
+            name);
     if (call_has(c, P_output_indices_dtype) && !call_bool(c, P_return_indices))
         return call_error(c, "output_indices_dtype goes with return_indices");
     if (k != -1) r.dim[axis] = call_known(c, P_k) ? k : DIM_ANY;
@@ -289,8 +300,8 @@ bool infer_non_maximum_suppression(Call *c)
     DType t = call_dtype(c, P_boxes);
     if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[of], 4)
         || !dim_fits(b->dim[0], s->dim[0]) || !dim_fits(b->dim[box], s->dim[box]))
-        return call_error(c, "boxes is %s and scores is %s; %s has them as %s", call_text(c, b),
-                          call_text(c, s), opset_text(c->opset),
+        return call_error(c, "boxes is %s and scores is %s; %s has them as %s",
+                          call_text(c, b), call_text(c, s), opset_text(c->opset),
                           columns ? "[n, 4, B] and [n, classes, B]"
                                   : "[n, B, 4] and [n, B, classes]");
     if (most < 0) return call_error(c, "max_boxes is %lld", (long long)most);
@@ -299,7 +310,8 @@ bool infer_non_maximum_suppression(Call *c)
         return call_error(c, "scores is %s: there is no class", call_text(c, s));
     int64_t n = b->dim[0] == DIM_ANY ? s->dim[0] : b->dim[0];
     if (columns)
-        return call_out(c, t, SHAPE(n, 4, most)) && call_out(c, t, SHAPE(n, s->dim[of], most))
+        return call_out(c, t, SHAPE(n, 4, most))
+            && call_out(c, t, SHAPE(n, s->dim[of], most))
             && call_out(c, DT_INT32, SHAPE(n, most));
     return call_out(c, t, SHAPE(n, most, 4)) && call_out(c, t, SHAPE(n, most, s->dim[2]))
         && call_out(c, DT_INT32, SHAPE(n, most)) && call_out(c, DT_INT32, SHAPE(n));
@@ -328,6 +340,9 @@ bool infer_flatten2d(Call *c)
     return call_out(c, call_dtype(c, P_x), SHAPE(side[0], side[1]));
 }
 
-bool infer_shape(Call *c) { return call_out(c, DT_INT32, SHAPE(call_shape(c, P_x)->rank)); }
+bool infer_shape(Call *c)
+{
+    return call_out(c, DT_INT32, SHAPE(call_shape(c, P_x)->rank));
+}
 
 bool infer_identity(Call *c) { return call_out_type(c, call_arg(c, P_x, 0)->type); }

@@ -146,8 +146,10 @@ bool eval_range_1d(Call *c)
     const Tensor *start = call_val(c, P_start), *step = call_val(c, P_step);
     for (size_t i = 0; i < r->count; i++)
         if (dtype_is_float(r->dtype))
-            tensor_set_float(r, i, tensor_float(start, 0) + (double)i * tensor_float(step, 0));
-        else tensor_set_int(r, i, tensor_int(start, 0) + (int64_t)i * tensor_int(step, 0));
+            tensor_set_float(r, i,
+                             tensor_float(start, 0) + (double)i * tensor_float(step, 0));
+        else
+            tensor_set_int(r, i, tensor_int(start, 0) + (int64_t)i * tensor_int(step, 0));
     return true;
 }
 
@@ -235,7 +237,10 @@ static int by_value(double a, double b)
     return an || bn ? an - bn : (a > b) - (a < b);
 }
 
-static int by_index(const Ranked *a, const Ranked *b) { return (a->i > b->i) - (a->i < b->i); }
+static int by_index(const Ranked *a, const Ranked *b)
+{
+    return (a->i > b->i) - (a->i < b->i);
+}
 
 static int rank_up(const void *p, const void *q)
 {
@@ -271,15 +276,16 @@ static bool sort_lines(Call *c, Tensor *values, Tensor *places)
     Ranked *line = call_scratch(c, (size_t)l.n + 1, sizeof *line);
     for (int64_t i = 0; i < l.lines; i++) {
         for (int64_t j = 0; j < l.n; j++)
-            line[j] = (Ranked){ tensor_float(x, (size_t)(line_start(&l, i) + j * l.stride)),
-                                j };
+            line[j] = (Ranked){
+                tensor_float(x, (size_t)(line_start(&l, i) + j * l.stride)), j
+            };
         tensor_rank(line, (size_t)l.n, ascending);
         for (int64_t j = 0; j < k.n; j++) {
             size_t to = (size_t)(line_start(&k, i) + j * k.stride);
             size_t from = (size_t)(line_start(&l, i) + line[j].i * l.stride);
             if (values)
-                memcpy((char *)values->data + to * size, (const char *)x->data + from * size,
-                       size);
+                memcpy((char *)values->data + to * size,
+                       (const char *)x->data + from * size, size);
             if (places) tensor_set_int(places, to, line[j].i);
         }
     }
@@ -287,7 +293,10 @@ static bool sort_lines(Call *c, Tensor *values, Tensor *places)
 }
 
 bool eval_argsort(Call *c) { return sort_lines(c, NULL, c->res[0]); }
-bool eval_topk(Call *c) { return sort_lines(c, c->res[0], c->nout > 1 ? c->res[1] : NULL); }
+bool eval_topk(Call *c)
+{
+    return sort_lines(c, c->res[0], c->nout > 1 ? c->res[1] : NULL);
+}
 
 /* ---- results whose dimension depends on the data ----------------------------------------- */
 
@@ -303,7 +312,8 @@ bool eval_non_zero(Call *c)
     for (size_t i = 0; i < x->count; i++) {
         if (tensor_float(x, i) == 0) continue;
         for (int k = 0; k < rank_x; k++)
-            tensor_set_int(c->res[0], (size_t)at++, (int64_t)i / stride[k] % x->shape.dim[k]);
+            tensor_set_int(c->res[0], (size_t)at++,
+                           (int64_t)i / stride[k] % x->shape.dim[k]);
     }
     return true;
 }
@@ -314,7 +324,8 @@ bool eval_band_part(Call *c)
 {
     const Tensor *x = call_val(c, P_x);
     int64_t lower = call_int(c, P_lower), upper = call_int(c, P_upper);
-    int64_t cols = x->shape.dim[x->shape.rank - 1], rows = x->shape.dim[x->shape.rank - 2];
+    int64_t cols = x->shape.dim[x->shape.rank - 1],
+            rows = x->shape.dim[x->shape.rank - 2];
     int64_t all = cols ? (int64_t)x->count / cols : 0;
     size_t size = tensor_elem_size(x);
     for (int64_t i = 0; i < all; i++) {

@@ -39,7 +39,8 @@ bool grad_stack(Grad *g)
     for (int k = 0; k < arg_count(v); k++) {
         const int at = grad_place(g, P_values, k);
         if (g->wanted[at])
-            g->dx[at] = grad_like(g->b, grad_slice(g->b, g->dy[0], axis, k, 1), v->val[k]);
+            g->dx[at] = grad_like(g->b, grad_slice(g->b, g->dy[0], axis, k, 1),
+                                  v->val[k]);
     }
     return true;
 }
@@ -89,8 +90,8 @@ bool grad_cumsum(Grad *g)
     Value *exclusive = build_bool(b, grad_bool(g, P_exclusive));
     Value *back = build_bool(b, !grad_bool(g, P_reverse));
     grad_give(g, P_x,
-              mil_cumsum(b, "cumsum", .x = g->dy[0], .axis = along, .exclusive = exclusive,
-                         .reverse = back));
+              mil_cumsum(b, "cumsum", .x = g->dy[0], .axis = along,
+                         .exclusive = exclusive, .reverse = back));
     return true;
 }
 
@@ -133,9 +134,9 @@ bool grad_pad_op(Grad *g)
             inside = grad_slice(g->b, inside, i, pad[2 * (i - first)], s.dim[i]);
         Value *all = grad_reduce(g->b, OP_reduce_sum, d, axes, true);
         inside = grad_reduce(g->b, OP_reduce_sum, inside, axes, true);
-        grad_give(
-            g, P_constant_val,
-            grad_like(g->b, make_two(g->b, OP_sub, all, inside), grad_arg(g, P_constant_val)));
+        grad_give(g, P_constant_val,
+                  grad_like(g->b, make_two(g->b, OP_sub, all, inside),
+                            grad_arg(g, P_constant_val)));
     }
     if (!grad_wants(g, P_x)) return true;
     for (int i = first; i < s.rank; i++) {
@@ -172,7 +173,9 @@ bool grad_topk(Grad *g)
 /* The same matrix elements, whose places have no gradient. */
 bool grad_band_part(Grad *g)
 {
-    const BuildArg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
+    const BuildArg with = { .param = P_x,
+                            .val = (Value **)(uintptr_t)&g->dy[0],
+                            .count = 1 };
     if (grad_wants(g, P_x)) grad_give(g, P_x, grad_same(g, OP_band_part, 1, &with));
     return true;
 }

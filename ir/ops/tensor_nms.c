@@ -73,9 +73,11 @@ static int64_t tensor_nms_suppress(const Nms *n, Candidate *cand, int64_t *pick)
 }
 
 /* Where number k of box `row` is in [n, rows, numbers], or [n, numbers, rows]. */
-static size_t tensor_nms_place(const Shape *s, bool columns, int64_t b, int64_t row, int64_t k)
+static size_t tensor_nms_place(const Shape *s, bool columns, int64_t b, int64_t row,
+                               int64_t k)
 {
-    return (size_t)((b * s->dim[1] + (columns ? k : row)) * s->dim[2] + (columns ? row : k));
+    return (size_t)((b * s->dim[1] + (columns ? k : row)) * s->dim[2]
+                    + (columns ? row : k));
 }
 
 static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int64_t row,
@@ -92,7 +94,8 @@ static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int6
 /* Room for the numbers of one image, a row for each box. */
 static double *rows_of(Call *c, const Tensor *t)
 {
-    return call_scratch(c, (size_t)(t->shape.dim[1] * t->shape.dim[2]) + 1, sizeof(double));
+    return call_scratch(c, (size_t)(t->shape.dim[1] * t->shape.dim[2]) + 1,
+                        sizeof(double));
 }
 
 static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
@@ -100,7 +103,8 @@ static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
     const int64_t rows = t->shape.dim[columns ? 2 : 1], n = t->shape.dim[columns ? 1 : 2];
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < n; k++)
-            to[i * n + k] = tensor_float(t, tensor_nms_place(&t->shape, columns, b, i, k));
+            to[i * n + k] = tensor_float(t,
+                                         tensor_nms_place(&t->shape, columns, b, i, k));
 }
 
 bool eval_non_maximum_suppression(Call *c)

@@ -9,7 +9,10 @@
 /* ==== inference
  * ============================================================================= */
 
-bool infer_like_x(Call *c) { return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x)); }
+bool infer_like_x(Call *c)
+{
+    return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x));
+}
 
 /* From ios17 on the bounds may not be equal, or the wrong way round. */
 bool infer_clip(Call *c)
@@ -18,7 +21,8 @@ bool infer_clip(Call *c)
     if (c->opset >= OPSET_IOS17 && call_known(c, P_alpha) && call_known(c, P_beta)
         && low >= high)
         return call_error(
-            c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta", low, high);
+            c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta", low,
+            high);
     return infer_like_x(c);
 }
 
@@ -26,18 +30,20 @@ bool infer_cast(Call *c)
 {
     const char *name = call_known(c, P_dtype) ? call_str(c, P_dtype) : NULL;
     DType t = name ? call_type_named(c, P_dtype) : DT_NONE;
-    if (!name) return call_error(c, "dtype must be a string that is known at compile time");
+    if (!name)
+        return call_error(c, "dtype must be a string that is known at compile time");
     const DTypes all = domain_types(DOM_MOVE, OPSET_IOS18),
                  here = domain_types(DOM_MOVE, c->opset);
     if (t == DT_NONE || !(all >> t & 1))
-        return call_error(c,
-                          "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
-                          "fp32, int32, and from ios17 on int8, uint8, int16 and uint16",
-                          name);
+        return call_error(
+            c,
+            "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
+            "fp32, int32, and from ios17 on int8, uint8, int16 and uint16",
+            name);
     if (!(here >> t & 1))
         return call_error(
-            c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it", name,
-            opset_text(c->opset));
+            c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it",
+            name, opset_text(c->opset));
     return call_out(c, t, *call_shape(c, P_x));
 }
 
@@ -117,7 +123,10 @@ static double unary_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 
 /* clang-format on */
 
 #define F(op, pa, pb, number, whole) \
-    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (number); } \
+    static double n_##op(double x, double a, double b) \
+    { \
+        return (void)a, (void)b, (number); \
+    } \
     static int64_t w_##op(int64_t w, int64_t wa, int64_t wb) \
     { \
         return (void)w, (void)wa, (void)wb, (whole); \
@@ -142,7 +151,8 @@ bool eval_cast(Call *c)
     bool whole = !dtype_is_float(x->dtype), to_int = dtype_is_int(y->dtype);
     for (size_t i = 0; i < x->count; i++)
         if (to_int && whole) tensor_set_int(y, i, tensor_int(x, i));
-        else if (to_int) tensor_set_int(y, i, int_from_double(y->dtype, tensor_float(x, i)));
+        else if (to_int)
+            tensor_set_int(y, i, int_from_double(y->dtype, tensor_float(x, i)));
         else tensor_set_float(y, i, tensor_float(x, i));
     return true;
 }
@@ -225,7 +235,8 @@ bool grad_cast(Grad *g)
     if (!open_one(g, &o)) return true;
     const char *type = dtypes[o.x->type->dtype].name;
     if (o.d->type->dtype == o.x->type->dtype) return unary_done(g, o.d);
-    return unary_done(g, mil_cast(o.b, "cast", .x = o.d, .dtype = build_string(o.b, type)));
+    return unary_done(g,
+                      mil_cast(o.b, "cast", .x = o.d, .dtype = build_string(o.b, type)));
 }
 
 bool grad_clip(Grad *g)
@@ -299,7 +310,8 @@ bool grad_exp2(Grad *g)
 bool grad_inverse(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || unary_times(g, &o, grad_scaled(o.b, unary_square(&o, o.y), -1));
+    return !open_one(g, &o)
+        || unary_times(g, &o, grad_scaled(o.b, unary_square(&o, o.y), -1));
 }
 
 bool grad_log(Grad *g)

@@ -3,17 +3,20 @@
 
 #include <string.h>
 
-enum { DIM_MAX = 1 << 30 }; /* keeps every sum and product of two dimensions inside int64 */
+enum {
+    DIM_MAX = 1 << 30
+}; /* keeps every sum and product of two dimensions inside int64 */
 
 /* ---- dimensions -------------------------------------------------------------------------- */
 
 bool window_rank(Call *c, const Shape *x)
 {
     if (x->rank >= 3 && x->rank <= 2 + MAX_SPATIAL) return true;
-    return call_error(c,
-                      "x is %s; it must be of rank 3 to 5: [batch, channels, 1 to 3 spatial "
-                      "dimensions]",
-                      shape_text(c->arena, x));
+    return call_error(
+        c,
+        "x is %s; it must be of rank 3 to 5: [batch, channels, 1 to 3 spatial "
+        "dimensions]",
+        shape_text(c->arena, x));
 }
 
 static int64_t window_product(const int64_t *v)
@@ -36,8 +39,8 @@ Shape window_shape(const Window *w, int64_t batch, int64_t channels)
 
 /* A vector parameter of n * per numbers, at least `least` each, laid into the last n places;
  * *sure becomes false when it is there but its value is not known. */
-static bool window_vector(Call *c, ParamId param, int n, int per, int64_t fill, int64_t least,
-                          int64_t *out, bool *sure)
+static bool window_vector(Call *c, ParamId param, int n, int per, int64_t fill,
+                          int64_t least, int64_t *out, bool *sure)
 {
     int64_t *at = out + (MAX_SPATIAL - n) * per;
     for (int i = 0; i < MAX_SPATIAL * per; i++) out[i] = fill;
@@ -102,12 +105,12 @@ static bool out_forward(Call *c, Window *w, bool ceil, const Shape *x, int i)
     int64_t room = w->in[i] + pad - window_span(w, i);
     /* rounded up, one window may reach beyond the end by less than its stride */
     if (room < 0 && !(ceil && room > -s))
-        return call_error(c,
-                          "x is %s; with padding %lld + %lld its dimension %d is shorter than "
-                          "the kernel, which spans %lld",
-                          shape_text(c->arena, x), (long long)w->before[i],
-                          (long long)w->after[i], i - MAX_SPATIAL + w->n + 2,
-                          (long long)window_span(w, i));
+        return call_error(
+            c,
+            "x is %s; with padding %lld + %lld its dimension %d is shorter than "
+            "the kernel, which spans %lld",
+            shape_text(c->arena, x), (long long)w->before[i], (long long)w->after[i],
+            i - MAX_SPATIAL + w->n + 2, (long long)window_span(w, i));
     w->out[i] = (ceil && room >= 0 ? (room + s - 1) / s : room / s) + 1;
     /* a window that would begin in the padding after the last element is left out */
     if (ceil && pad && (w->out[i] - 1) * s >= w->in[i] + w->before[i]) w->out[i]--;
@@ -154,14 +157,16 @@ static bool wanted_shape(Call *c, const Shape *x, int64_t *wanted, bool *sure)
 static bool ceil_allowed(Call *c, int type, const int64_t *custom)
 {
     if (type == PAD_SAME || type == PAD_SAME_LOWER)
-        return call_error(c, "ceil_mode goes with pad_type \"valid\" or \"custom\", not \"%s\"",
-                          call_str(c, P_pad_type));
+        return call_error(
+            c, "ceil_mode goes with pad_type \"valid\" or \"custom\", not \"%s\"",
+            call_str(c, P_pad_type));
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (custom[2 * i] != custom[2 * i + 1])
-            return call_error(c,
-                              "ceil_mode needs the same padding at both ends; pad has %lld and "
-                              "%lld",
-                              (long long)custom[2 * i], (long long)custom[2 * i + 1]);
+            return call_error(
+                c,
+                "ceil_mode needs the same padding at both ends; pad has %lld and "
+                "%lld",
+                (long long)custom[2 * i], (long long)custom[2 * i + 1]);
     return true;
 }
 
@@ -204,10 +209,12 @@ bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, 
     }
     if (!dims_fit(c, w, x) || !window_vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
         || !window_vector(c, P_dilations, n, 1, 1, 1, w->dilation, &sure)
-        || !window_vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
+        || !window_vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom,
+                          &sure)
         || !wanted_shape(c, x, wanted, &sure))
         return false;
-    if (kind == WINDOW_POOL && call_bool(c, P_ceil_mode) && !ceil_allowed(c, type, custom))
+    if (kind == WINDOW_POOL && call_bool(c, P_ceil_mode)
+        && !ceil_allowed(c, type, custom))
         return false;
     for (int i = 0; i < MAX_SPATIAL; i++) {
         if (kind != WINDOW_TRANSPOSE || type == PAD_CUSTOM) pad_one(w, i, type, custom);

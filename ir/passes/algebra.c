@@ -96,7 +96,8 @@ static Value *relabel_pair(const Op *op)
     const Op *inner = is_relabel(op) ? op_value(op, P_x)->def : NULL;
     if (!inner || !is_relabel(inner)) return NULL;
     Value *x = op_value(inner, P_x);
-    return type_equal(x->type, op->out[0]->type) && shape_known(&x->type->shape) ? x : NULL;
+    return type_equal(x->type, op->out[0]->type) && shape_known(&x->type->shape) ? x
+                                                                                 : NULL;
 }
 
 /* reshape(reshape(x)) is the outer one of x, when its shape says all. */
@@ -131,7 +132,8 @@ static bool take_name(Module *m, Op *op, Value *with)
 {
     Value *out = op->out[0];
     if (!is_result(out)) return true;
-    if (!with->def || with->def->parent != op->parent || value_lit(with) || is_result(with))
+    if (!with->def || with->def->parent != op->parent || value_lit(with)
+        || is_result(with))
         return false;
     with->name = out->name;
     if (with->def->nout == 1) op_set_name(m, with->def, out->name);
@@ -152,7 +154,8 @@ static bool algebra_visit(void *ctx, Op *op)
     if (skip_inner_reshape(op, c->m)) c->changes++;
     for (size_t i = 0; i < COUNT(simplers); i++) {
         Value *with = simplers[i](op);
-        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, op, with))
+        if (!with || !type_equal(with->type, op->out[0]->type)
+            || !take_name(c->m, op, with))
             continue;
         replace_op(op, with);
         c->changes++;

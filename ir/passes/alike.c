@@ -70,7 +70,8 @@ static bool alike_list(AlikeWork *w)
     }
     int n = 0;
     for (const Op *op = b->first; op; op = op->next, n++) {
-        w->op[n] = (AlikeOp){ .op = op, .layer = ptrmap_get(&w->func->module->layer_of, op) };
+        w->op[n] = (AlikeOp){ .op = op,
+                              .layer = ptrmap_get(&w->func->module->layer_of, op) };
         ptrmap_set(&w->place, op, (void *)(uintptr_t)(n + 1));
     }
     for (int i = 0; i < b->nresult; i++) {
@@ -151,9 +152,9 @@ static void alike_join_between(AlikeWork *w)
 /* ---- what no engine computes ------------------------------------------------------------- */
 
 /* The operations that an engine is for: a part without one of them is not worth its copies. */
-static const int alike_worth[] = {
-    OP_matmul, OP_linear, OP_einsum, OP_conv, OP_conv_transpose, OP_scaled_dot_product_attention
-};
+static const int alike_worth[] = { OP_matmul,         OP_linear,
+                                   OP_einsum,         OP_conv,
+                                   OP_conv_transpose, OP_scaled_dot_product_attention };
 
 static bool alike_is_worth(const Op *op)
 {
@@ -172,7 +173,8 @@ static bool alike_is_float(void *ctx, const Value *v)
 {
     const AlikeWork *w = ctx;
     const int from = alike_place(w, v);
-    const bool computed = from >= 0 ? !w->op[from].fixed : ptrmap_get(&w->input, v) != NULL;
+    const bool computed = from >= 0 ? !w->op[from].fixed
+                                    : ptrmap_get(&w->input, v) != NULL;
     const bool mask = v->type->dtype == DT_BOOL && (from < 0 || !w->op[from].host);
     return !computed || !alike_is_whole(v) || mask;
 }
@@ -257,7 +259,8 @@ static void alike_place_all(AlikeWork *w)
         const Op *op = w->op[i].op;
         bool whole = !alike_uses(op, alike_is_float, w);
         for (int k = 0; k < op->nout; k++)
-            whole = whole || (alike_is_whole(op->out[k]) && op->out[k]->type->dtype != DT_BOOL);
+            whole = whole
+                 || (alike_is_whole(op->out[k]) && op->out[k]->type->dtype != DT_BOOL);
         w->op[i].host = whole && !w->op[i].fixed && !w->run[w->op[i].run].layer;
     }
     do alike_levels(w);
@@ -383,7 +386,8 @@ static void alike_release(void *ctx)
     arena_free(&w->arena);
 }
 
-void func_cut_alike(const Func *f, const AlikeOptions *o, Arena *arena, AlikeCut *out, Diag *d)
+void func_cut_alike(const Func *f, const AlikeOptions *o, Arena *arena, AlikeCut *out,
+                    Diag *d)
 {
     GuardTask lost;
     AlikeWork w = { .func = f, .options = o };

@@ -6,21 +6,23 @@
 #include "../ops/ops.h"
 
 typedef struct {
-    const char *port;  /* name of an input or result of the program */
-    const char *value; /* name of the input or value of the whole function that it stands for */
+    const char *port; /* name of an input or result of the program */
+    const char
+        *value; /* name of the input or value of the whole function that it stands for */
 } AlikePort;
 
 typedef struct {
     int program;
     const char *layer; /* "blocks.3"; NULL: of no layer of a list */
-    bool host;         /* for the processor: it takes integers, or is too small for an engine */
-    bool again;        /* it recomputes what the layer's forward part had computed */
+    bool host;  /* for the processor: it takes integers, or is too small for an engine */
+    bool again; /* it recomputes what the layer's forward part had computed */
     AlikePort *in, *out;
     int nin, nout;
 } AlikePart;
 
 typedef struct {
-    bool engine; /* separates ops that an engine has no form for: on ids, gather, scatter */
+    bool
+        engine; /* separates ops that an engine has no form for: on ids, gather, scatter */
     /* bytes that may be kept from part to part; beyond that backward parts recompute what
      * forward parts had (checkpointing); 0: no bound */
     uint64_t memory;
@@ -38,7 +40,8 @@ typedef struct {
 
 /* Cuts f by the layers that its module notes (Module.layer_of). out->npart is 0 where it
  * stays one program. Texts and arrays are in the arena. */
-void func_cut_alike(const Func *f, const AlikeOptions *o, Arena *arena, AlikeCut *out, Diag *d);
+void func_cut_alike(const Func *f, const AlikeOptions *o, Arena *arena, AlikeCut *out,
+                    Diag *d);
 
 /* ---- shared by alike.c and alike_form.c alone: a function while it is cut ---------------- */
 
@@ -46,11 +49,11 @@ typedef struct {
     const Op *op;
     const char *layer;
     bool fixed, gives, host; /* depends on no input; makes a result; for the processor */
-    bool drawn;              /* has another result each time, so it must not be recomputed */
-    int run, level, group;   /* group -1: none, since it is fixed */
-    int late;                /* the last level that it may be put into; -1: any */
-    int reader;              /* a part that reads it; -1: none */
-    bool several;            /* more than one part reads it */
+    bool drawn; /* has another result each time, so it must not be recomputed */
+    int run, level, group; /* group -1: none, since it is fixed */
+    int late;              /* the last level that it may be put into; -1: any */
+    int reader;            /* a part that reads it; -1: none */
+    bool several;          /* more than one part reads it */
 } AlikeOp;
 
 typedef struct {
@@ -83,7 +86,8 @@ int alike_place(const AlikeWork *w, const Value *v);
 typedef bool AlikeUse(void *ctx, const Value *v);
 /* Calls fn for each value that op and the ops in its blocks use; false: fn returned false. */
 bool alike_uses(const Op *op, AlikeUse *fn, void *ctx);
-uint64_t alike_bytes(const AlikeWork *w, const Value *v); /* when it goes from part to part */
+uint64_t alike_bytes(const AlikeWork *w,
+                     const Value *v); /* when it goes from part to part */
 /* Makes one program of parts that are alike; out->part stays empty where none are. */
 void alike_form(AlikeWork *w, Arena *arena, AlikeCut *out, Diag *d);
 

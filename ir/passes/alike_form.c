@@ -27,11 +27,13 @@ static bool alike_is_mask(const AlikeOp *op)
 {
     const Op *o = op->op;
     bool floats = o->nout == 1 && o->out[0]->type->kind == TY_TENSOR && !op->host
-               && o->out[0]->type->dtype == DT_BOOL && (ops[o->kind].flags & F_ELEMENTWISE);
+               && o->out[0]->type->dtype == DT_BOOL
+               && (ops[o->kind].flags & F_ELEMENTWISE);
     for (int i = 0; floats && i < o->narg; i++)
         for (int k = 0; floats && k < arg_count(&o->arg[i]); k++) {
             const Type *t = o->arg[i].val[k]->type;
-            floats = t->kind == TY_TENSOR && (dtype_is_float(t->dtype) || t->dtype == DT_BOOL);
+            floats = t->kind == TY_TENSOR
+                  && (dtype_is_float(t->dtype) || t->dtype == DT_BOOL);
         }
     return floats;
 }
@@ -42,7 +44,8 @@ static bool alike_mark(void *ctx, const Value *v)
     const int from = alike_place(f->w, v), again = f->w->group[f->group].again;
     if (from < 0) return true;
     const AlikeOp *op = &f->w->op[from];
-    if (op->fixed || (again >= 0 && op->group == again && !op->drawn) || alike_is_mask(op))
+    if (op->fixed || (again >= 0 && op->group == again && !op->drawn)
+        || alike_is_mask(op))
         f->needed[from] = true;
     return true;
 }
@@ -95,7 +98,8 @@ static void alike_put_value(AlikeForm *f, const Value *v)
         alike_put_type(f, v->type);
         alike_number(f, v);
     }
-    buf_printf(&f->text, " %llu", (unsigned long long)(uintptr_t)ptrmap_get(&f->w->number, v));
+    buf_printf(&f->text, " %llu",
+               (unsigned long long)(uintptr_t)ptrmap_get(&f->w->number, v));
 }
 
 static void alike_put_block(AlikeForm *f, const Block *b)
@@ -120,7 +124,8 @@ static void alike_put_op(AlikeForm *f, const Op *op)
     buf_printf(&f->text, "%s.%d(", op_name(op), op->opset);
     for (int i = 0; i < op->narg; i++) {
         buf_printf(&f->text, " %s=", arg_name(&op->arg[i]));
-        for (int k = 0; k < arg_count(&op->arg[i]); k++) alike_put_value(f, op->arg[i].val[k]);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            alike_put_value(f, op->arg[i].val[k]);
     }
     for (int i = 0; i < attrs.count; i++) {
         if (!strcmp(attrs.at[i].name, "name")) continue;
@@ -332,30 +337,33 @@ static Module *alike_make(const AlikeForm *f, Diag *d)
     passes_run(m, &dead, d);
     n = 0;
     for (int i = 0; i < to->body->nparam; i++)
-        if (func_count_uses(to, to->body->param[i])) to->body->param[n++] = to->body->param[i];
+        if (func_count_uses(to, to->body->param[i]))
+            to->body->param[n++] = to->body->param[i];
     to->body->nparam = n;
     module_verify(m, d, "alike");
     return m;
 }
 
-static AlikePort *alike_ports(Arena *a, const Value *const *port, const Value *const *value,
-                              int n)
+static AlikePort *alike_ports(Arena *a, const Value *const *port,
+                              const Value *const *value, int n)
 {
     AlikePort *out = NEW_ARRAY(a, n + 1, AlikePort);
     for (int i = 0; i < n; i++)
-        out[i] = (AlikePort){ arena_strdup(a, port[i]->name), arena_strdup(a, value[i]->name) };
+        out[i] = (AlikePort){ arena_strdup(a, port[i]->name),
+                              arena_strdup(a, value[i]->name) };
     return out;
 }
 
-static void alike_tell(const AlikeWork *w, const AlikeForm *form, const int *first, Arena *a,
-                       AlikeCut *out, Diag *d)
+static void alike_tell(const AlikeWork *w, const AlikeForm *form, const int *first,
+                       Arena *a, AlikeCut *out, Diag *d)
 {
     int *number = NEW_ARRAY(a, w->ngroup + 1, int);
     PtrMap read = { 0 };
     out->kept = 0;
     for (int g = 0; g < w->ngroup; g++)
         for (int i = 0; i < form[g].nin; i++)
-            if (!ptrmap_set(&read, form[g].in[i], (void *)(uintptr_t)1) && form[g].in[i]->def)
+            if (!ptrmap_set(&read, form[g].in[i], (void *)(uintptr_t)1)
+                && form[g].in[i]->def)
                 out->kept += alike_bytes(w, form[g].in[i]);
     ptrmap_free(&read);
     out->program = NEW_ARRAY(a, w->ngroup + 1, Module *);
@@ -367,14 +375,15 @@ static void alike_tell(const AlikeWork *w, const AlikeForm *form, const int *fir
             number[g] = out->nprogram;
             out->program[out->nprogram++] = alike_make(f, d);
         }
-        out->part[out->npart++] = (AlikePart){ .program = number[first[g]],
-                                               .layer = layer ? arena_strdup(a, layer) : NULL,
-                                               .host = w->group[g].host,
-                                               .again = w->group[g].again >= 0,
-                                               .in = alike_ports(a, of->in, f->in, f->nin),
-                                               .out = alike_ports(a, of->out, f->out, f->nout),
-                                               .nin = f->nin,
-                                               .nout = f->nout };
+        out->part[out->npart++] =
+            (AlikePart){ .program = number[first[g]],
+                         .layer = layer ? arena_strdup(a, layer) : NULL,
+                         .host = w->group[g].host,
+                         .again = w->group[g].again >= 0,
+                         .in = alike_ports(a, of->in, f->in, f->nin),
+                         .out = alike_ports(a, of->out, f->out, f->nout),
+                         .nin = f->nin,
+                         .nout = f->nout };
     }
 }
 

@@ -34,7 +34,8 @@ typedef struct {
 static void autodiff_release(void *ctx)
 {
     Auto *a = ctx;
-    PtrMap *const maps[] = { &a->old, &a->depends, &a->from_x, &a->flow, &a->toward, &a->twin };
+    PtrMap *const maps[] = { &a->old,  &a->depends, &a->from_x,
+                             &a->flow, &a->toward,  &a->twin };
     for (size_t i = 0; i < COUNT(maps); i++) ptrmap_free(maps[i]);
     arena_free(&a->scratch);
 }
@@ -74,11 +75,13 @@ static bool any_depends(const Auto *a, Value *const *v, int n)
  * yields. */
 static bool autodiff_flows(const Auto *a, const Op *op)
 {
-    if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero)) return false;
+    if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero))
+        return false;
     for (int i = 0; i < op->narg; i++)
         if (any_depends(a, op->arg[i].val, arg_count(&op->arg[i]))) return true;
     for (int i = 0; i < op_nblock(op); i++)
-        if (any_depends(a, op_block(op, i)->result, op_block(op, i)->nresult)) return true;
+        if (any_depends(a, op_block(op, i)->result, op_block(op, i)->nresult))
+            return true;
     return false;
 }
 
@@ -144,7 +147,8 @@ static const char *way_to_differentiate(const Op *op)
     if (op->kind == OP_NONE) return "this build does not know it";
     if (ops[op->kind].flags & F_CONSTEXPR)
         return "decompress it first: anec --passes decompress";
-    if (op->kind == OP_while_loop) return "write the steps out: a `for` of the language does";
+    if (op->kind == OP_while_loop)
+        return "write the steps out: a `for` of the language does";
     return "stop(..) in the language lets nothing through, if that is meant";
 }
 
@@ -162,10 +166,11 @@ static bool has_none(const Auto *a, const Op *op, const char *arg)
 static bool dims_known(const Auto *a, const Op *op, const Value *v)
 {
     if (!v || v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) return true;
-    diag_error(a->at->diag, op_loc(op),
-               "gradient of %s: the dimensions of %s are not known; a model of fixed shapes is "
-               "needed",
-               op_name(op), v->name ? v->name : "an argument");
+    diag_error(
+        a->at->diag, op_loc(op),
+        "gradient of %s: the dimensions of %s are not known; a model of fixed shapes is "
+        "needed",
+        op_name(op), v->name ? v->name : "an argument");
     return false;
 }
 
@@ -230,11 +235,12 @@ static void add_flow(Auto *a, Builder *b, Value *v, Value *dx, Value *toward)
     if (dx->type->kind == TY_POISON) return;
     if (dx->type->dtype != v->type->dtype) dx = make_cast(b, dx, v->type->dtype);
     if (!shape_equal(&dx->type->shape, &v->type->shape)) {
-        diag_error(b->diag, b->loc,
-                   "the gradient of %s, which is %s, would be %s; a result is declared of "
-                   "another shape than it has",
-                   v->name, shape_text(&a->scratch, &v->type->shape),
-                   shape_text(&a->scratch, &dx->type->shape));
+        diag_error(
+            b->diag, b->loc,
+            "the gradient of %s, which is %s, would be %s; a result is declared of "
+            "another shape than it has",
+            v->name, shape_text(&a->scratch, &v->type->shape),
+            shape_text(&a->scratch, &dx->type->shape));
         return;
     }
     Value *sum = ptrmap_get(&a->flow, v);
@@ -297,7 +303,8 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
     if (op->opset) b.opset = op->opset;
     if (op->nout && ptrmap_get(&a->twin, op->out[0])) {
         for (int i = 0; i < op->nout; i++)
-            if (dy[i]) add_flow(a, &b, ptrmap_get(&a->twin, op->out[i]), dy[i], op->out[i]);
+            if (dy[i])
+                add_flow(a, &b, ptrmap_get(&a->twin, op->out[i]), dy[i], op->out[i]);
         return true;
     }
     if (op->kind == OP_NONE || !ops[op->kind].grad) return has_none(a, op, NULL);
@@ -319,13 +326,14 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
         && autodiff_give(a, &b, op, wanted, dx);
 }
 
-bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
-                     Value *const *x, int nx, Value **dx)
+bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed,
+                     int ny, Value *const *x, int nx, Value **dx)
 {
     Auto a = { .at = at, .func = at->block->func, .block = block };
     const char *const layer = at->m->layer;
     guard_task(&a.lost, autodiff_release, &a);
-    for (int i = 0; block->owner && i < ny; i++) /* of outside, where they have their names */
+    for (int i = 0; block->owner && i < ny;
+         i++) /* of outside, where they have their names */
         if (seed[i]->def) ptrmap_set(&a.old, seed[i]->def, autodiff_mark());
     for (int i = 0; i < nx; i++) {
         ptrmap_set(&a.from_x, x[i], autodiff_mark());
@@ -350,8 +358,8 @@ bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *s
     return ok;
 }
 
-bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
-              Value **dx)
+bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x,
+              int nx, Value **dx)
 {
     return autodiff_within(at, at->block->func->body, y, seed, ny, x, nx, dx);
 }

@@ -105,15 +105,16 @@ static bool autodiff_cond_build(Branches *t)
         for (int i = 0; i < 2; i++)
             block_result(op_block(made, i),
                          autodiff_cond_own(t, op_block(made, i), dx[i][j], x));
-        f->dx[j] = op_out(t->b->m, made, func_unique_name(t->b->block->func, "d_cond"), x->type,
-                          op_loc(t->op));
+        f->dx[j] = op_out(t->b->m, made, func_unique_name(t->b->block->func, "d_cond"),
+                          x->type, op_loc(t->op));
     }
     if (made->nout) op_set_name(t->b->m, made, made->out[0]->name);
     else op_unlink(made);
     return true;
 }
 
-bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, CondFlow *flow)
+bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena,
+                   CondFlow *flow)
 {
     Branches t = { .b = b, .op = op, .dy = dy, .flow = flow, .arena = arena };
     for (int i = 0; i < op_nblock(op); i++) take_block(&t, op_block(op, i));

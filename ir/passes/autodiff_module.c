@@ -51,7 +51,8 @@ static bool feeds_only_decoders(Func *f, const Value *v)
         for (int i = 0; i < op->narg; i++)
             for (int k = 0; k < arg_count(&op->arg[i]); k++) {
                 if (op->arg[i].val[k] != v) continue;
-                if (op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR)) return false;
+                if (op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR))
+                    return false;
                 any = true;
             }
     return any;
@@ -92,8 +93,9 @@ static bool autodiff_module_unknown(GradWork *w, const char *name)
     const char **known = NEW_ARRAY(&all.scratch, all.nx + 1, const char *);
     for (int i = 0; i < all.nx; i++) known[i] = all.x[i]->name;
     const char *near = name_nearest(name, known, (size_t)all.nx);
-    diag_error(w->diag, (Loc){ 0 }, "%s has no input, weight or value %s%s%s%s", w->func->name,
-               name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    diag_error(w->diag, (Loc){ 0 }, "%s has no input, weight or value %s%s%s%s",
+               w->func->name, name, near ? "; did you mean " : "", near ? near : "",
+               near ? "?" : "");
     arena_free(&all.scratch);
     return false;
 }
@@ -106,8 +108,9 @@ static bool add_named(GradWork *w)
         Value *v = find_value(w->func, name);
         if (!v) return autodiff_module_unknown(w, arena_strndup(&w->scratch, s, n));
         if (!is_float(v))
-            return diag_error(w->diag, value_loc(v), "%s is %s: only floats have a gradient",
-                              name, type_text(&w->scratch, v->type));
+            return diag_error(w->diag, value_loc(v),
+                              "%s is %s: only floats have a gradient", name,
+                              type_text(&w->scratch, v->type));
         add_x(w, v);
     }
     return true;
@@ -131,10 +134,11 @@ static int add_last(GradWork *w, Builder *b, Value **y, Value **seed)
         }
         return 1;
     }
-    diag_error(w->diag, v ? value_loc(v) : w->func->loc,
-               "the last result of %s is what is to become small: a float of one element is "
-               "needed, and it is %s",
-               w->func->name, v ? type_text(&w->scratch, v->type) : "none");
+    diag_error(
+        w->diag, v ? value_loc(v) : w->func->loc,
+        "the last result of %s is what is to become small: a float of one element is "
+        "needed, and it is %s",
+        w->func->name, v ? type_text(&w->scratch, v->type) : "none");
     return -1;
 }
 
@@ -151,18 +155,20 @@ static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
         else {
             const char *name = arena_printf(&w->scratch, "d_%s", v->name);
             if (find_value(w->func, name) && is_result(find_value(w->func, name)))
-                return diag_error(w->diag, value_loc(v),
-                                  "%s is a result already; the gradient of %s cannot come in "
-                                  "under that name",
-                                  name, v->name)
+                return diag_error(
+                           w->diag, value_loc(v),
+                           "%s is a result already; the gradient of %s cannot come in "
+                           "under that name",
+                           name, v->name)
                          ? 0
                          : -1;
             Value *taken = find_value(w->func, name);
             if (taken && !taken->def)
-                return diag_error(w->diag, value_loc(v),
-                                  "%s is an input already; the gradient of %s cannot come in "
-                                  "under that name",
-                                  name, v->name)
+                return diag_error(
+                           w->diag, value_loc(v),
+                           "%s is an input already; the gradient of %s cannot come in "
+                           "under that name",
+                           name, v->name)
                          ? 0
                          : -1;
             if (taken) value_rename(taken, func_unique_name(w->func, name));
@@ -173,8 +179,8 @@ static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
         y[n++] = v;
     }
     if (n) return n;
-    diag_error(w->diag, w->func->loc, "no result of %s is a float: nothing has a gradient",
-               w->func->name);
+    diag_error(w->diag, w->func->loc,
+               "no result of %s is a float: nothing has a gradient", w->func->name);
     return -1;
 }
 
@@ -185,13 +191,14 @@ static bool add_result(GradWork *w, Builder *b, Value *v, const char *wish)
 {
     const char *name = module_name(w->m, wish);
     Value *taken = find_value(w->func, name);
-    const bool own = v->def && v->def->kind != OP_const && v->def->nout == 1 && !is_result(v)
-                  && taken == v;
+    const bool own = v->def && v->def->kind != OP_const && v->def->nout == 1
+                  && !is_result(v) && taken == v;
     if (taken && taken != v && (is_result(taken) || !taken->def))
-        return diag_error(w->diag, value_loc(taken),
-                          "%s is the name of an input or result already; a gradient cannot "
-                          "have it",
-                          name);
+        return diag_error(
+            w->diag, value_loc(taken),
+            "%s is the name of an input or result already; a gradient cannot "
+            "have it",
+            name);
     if (!own) {
         if (taken) value_rename(taken, func_unique_name(w->func, name));
         func_claim_name(w->func, name);

@@ -17,7 +17,10 @@ static DType float_type(void *ctx, const Func *f, const Value *v)
     return fixed ? fixed : *io == IO_FP32 ? DT_FP32 : DT_FP16;
 }
 
-static bool is_other(const Type *t, DType want) { return want != DT_NONE && t->dtype != want; }
+static bool is_other(const Type *t, DType want)
+{
+    return want != DT_NONE && t->dtype != want;
+}
 
 typedef struct {
     Func *f;
@@ -60,7 +63,8 @@ static int convert_inputs(const BoundaryEdges *e)
         func_replace_uses(f, p, v);
         op_set_arg(m, v->def, P_x, p);
         for (int k = 0; result && is_result(v); k++)
-            if (f->body->result[k] == v) func_set_result(f, k, p); /* what goes in comes out */
+            if (f->body->result[k] == v)
+                func_set_result(f, k, p); /* what goes in comes out */
     }
     return changes;
 }

@@ -108,7 +108,8 @@ static void compress_told_axis(const Compression *as, int rank, Encoder *e)
     int axis = (int)as->told[TOLD_axis];
     if (axis < 0) axis += rank;
     if (axis < 0 || axis >= rank) {
-        e->why = arena_printf(&e->m->arena, "there is no axis %d", (int)as->told[TOLD_axis]);
+        e->why = arena_printf(&e->m->arena, "there is no axis %d",
+                              (int)as->told[TOLD_axis]);
         return;
     }
     if (axis == e->input) e->input = e->channel;
@@ -187,7 +188,8 @@ static const Const *compress_source(Compressing *c, const Value *v)
                             : NULL;
 }
 
-static void compress_measure(Compressing *c, const Value *v, const Const *from, CompressNote *n)
+static void compress_measure(Compressing *c, const Value *v, const Const *from,
+                             CompressNote *n)
 {
     Tensor t;
     double raw[1024], was[1024], is[1024], sum = 0, all = 0;
@@ -229,8 +231,8 @@ static void compress_say(Compressing *c, const Op *op, const CompressNote *note)
         if (!strcmp(c->why[i], note->why)) return;
     ARENA_ROOM(&c->scratch, c->why, c->nwhy, c->why_cap);
     c->why[c->nwhy++] = note->why;
-    diag_warn(c->diag, WARN_COMPRESS, op_loc(op), "the weight %s becomes %s: %s", note->path,
-              note->as, note->why);
+    diag_warn(c->diag, WARN_COMPRESS, op_loc(op), "the weight %s becomes %s: %s",
+              note->path, note->as, note->why);
 }
 
 static bool compress_one(Compressing *c, Op *op, const Compression *as, const char *why,
@@ -283,14 +285,16 @@ static const Compression *compress_wish(Compressing *c, const Op *op)
     shape_count(&v->type->shape, &s.elements);
     ARENA_ROOM(&c->scratch, c->name, c->nname, c->name_cap);
     c->name[c->nname++] = w ? w->path : v->name;
-    const Compression *ruled = c->plan->rules ? compress_rules_ask(c->plan->rules, &s) : NULL;
+    const Compression *ruled = c->plan->rules ? compress_rules_ask(c->plan->rules, &s)
+                                              : NULL;
     const bool again = ruled && compression_says(ruled, TOLD_again);
     if (is_encoded(op)) return again ? ruled : NULL;
     return w && w->as && !again ? w->as : ruled;
 }
 
 /* ios15 has none of these ops. */
-static bool compress_has_forms(Compressing *c, const Op *op, const Compression *as, Opset o)
+static bool compress_has_forms(Compressing *c, const Op *op, const Compression *as,
+                               Opset o)
 {
     const CompressFamilyRow *f = &compress_families[compress_kinds[as->kind].family];
     if (o >= OPSET_IOS16 || c->refused) return o >= OPSET_IOS16;
@@ -316,8 +320,8 @@ static bool compress_visit(void *ctx, Op *op)
     const char *why;
     const Use *u = values_get(&c->use, op->out[0]);
     const Opset o = op_opset(op);
-    const Compression as = compression_for(wish, c->options, o, u ? u->op : NULL, &c->m->arena,
-                                           &why);
+    const Compression as = compression_for(wish, c->options, o, u ? u->op : NULL,
+                                           &c->m->arena, &why);
     if (as.kind == KIND_none) return true;
     if (!compress_has_forms(c, op, &as, o)) return true;
     return compress_one(c, op, &as, why, wish->kind == KIND_auto);

@@ -39,8 +39,8 @@ enum {
 
 typedef struct Compression {
     int kind;
-    int values;              /* of `sparse`: the form of the elements that stay, or KIND_none */
-    uint32_t given;          /* bit i: parameter TOLD_i was given */
+    int values;     /* of `sparse`: the form of the elements that stay, or KIND_none */
+    uint32_t given; /* bit i: parameter TOLD_i was given */
     double told[TOLD_COUNT]; /* parameters by TOLD_; 0 where not given */
 } Compression;
 
@@ -76,8 +76,8 @@ void compress_rules_free(CompressRules *r); /* NULL is allowed */
 typedef struct {
     const char *func, *name; /* of the value in the program */
     const char *path;        /* of the named weight that it is, or is computed from */
-    const char *as;          /* the form it got; NULL: it stays as it is, `why` tells why */
-    const char *why;         /* why it is not what was asked for, or NULL */
+    const char *as;  /* the form it got; NULL: it stays as it is, `why` tells why */
+    const char *why; /* why it is not what was asked for, or NULL */
     const Type *type;
     double elements, before, after; /* number of elements; bytes before and after */
     bool shared; /* an earlier function has the weight too, and its bytes count there */

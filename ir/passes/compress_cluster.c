@@ -156,7 +156,8 @@ static ClusterLine line_reduced(Arena *a, const ClusterLine *l, size_t most)
             bin = to;
             continue;
         }
-        line_add(&r, (l->s[i] - l->s[from]) / (l->w[i] - l->w[from]), l->w[i] - l->w[from]);
+        line_add(&r, (l->s[i] - l->s[from]) / (l->w[i] - l->w[from]),
+                 l->w[i] - l->w[from]);
         from = i;
         bin = to;
     }
@@ -188,7 +189,8 @@ typedef struct {
 
 /* Where the last run begins does not go back as points are added: halves, then halves of
  * them. */
-static void layer_fill(ClusterLayer *y, size_t low, size_t high, size_t first, size_t last)
+static void layer_fill(ClusterLayer *y, size_t low, size_t high, size_t first,
+                       size_t last)
 {
     while (low < high) {
         const size_t mid = low + (high - low) / 2;
@@ -249,7 +251,8 @@ static void line_settle(const ClusterLine *l, int k, double *value)
         size_t from = 0;
         bool moved = false;
         for (int i = 0; i < k; i++) {
-            const size_t to = i + 1 < k ? line_parted(l, (value[i] + value[i + 1]) / 2) : l->n;
+            const size_t to = i + 1 < k ? line_parted(l, (value[i] + value[i + 1]) / 2)
+                                        : l->n;
             const double mean = to > from ? line_mean(l, from, to) : value[i];
             moved = moved || mean != value[i];
             value[i] = mean;
@@ -275,6 +278,7 @@ void cluster_values(ClusterPoints *p, int k, double *value)
     const int runs = few.n < (size_t)k ? (int)few.n : k;
     line_best_runs(&p->arena, &few, runs, begin);
     for (int i = 0; i < k; i++)
-        value[i] = i < runs ? line_mean(&few, begin[i], begin[i + 1]) : few.value[few.n - 1];
+        value[i] = i < runs ? line_mean(&few, begin[i], begin[i + 1])
+                            : few.value[few.n - 1];
     line_settle(&l, k, value);
 }

@@ -60,13 +60,15 @@ static size_t block_place(const Blocks *b, int64_t block, int64_t k)
     }
     for (int i = b->rank; i-- > 0;) {
         const int64_t groups = b->dim[i] / b->block[i];
-        at += (block / b->stride[i] % groups * b->block[i] + element % b->block[i]) * stride[i];
+        at += (block / b->stride[i] % groups * b->block[i] + element % b->block[i])
+            * stride[i];
         element /= b->block[i];
     }
     return (size_t)at;
 }
 
-bool encoder_walk_block(Encoder *e, const Blocks *b, int64_t block, RunTaker *take, void *ctx)
+bool encoder_walk_block(Encoder *e, const Blocks *b, int64_t block, RunTaker *take,
+                        void *ctx)
 {
     double v[CODE_RUN];
     int64_t all = 1;
@@ -105,13 +107,14 @@ Const *encoder_room(Encoder *e, DType t, Shape s, Tensor *view)
 
 int64_t encoder_groups(Encoder *e, int axis, double each, const char *what)
 {
-    const int64_t n = axis < 0 ? 1 : e->shape.dim[axis], most = each < 1 ? 1 : (int64_t)each;
+    const int64_t n = axis < 0 ? 1 : e->shape.dim[axis],
+                  most = each < 1 ? 1 : (int64_t)each;
     int64_t size = most < n ? most : n;
     while (size > 1 && n % size) size--;
     const bool near = 2 * size > most || size == n;
     if (n % most && near)
-        e->why = arena_printf(&e->m->arena, "no %s of %lld parts an axis of %lld: %lld", what,
-                              (long long)most, (long long)n, (long long)size);
+        e->why = arena_printf(&e->m->arena, "no %s of %lld parts an axis of %lld: %lld",
+                              what, (long long)most, (long long)n, (long long)size);
     if (!near)
         e->why = arena_printf(&e->m->arena, "no %s near %lld parts an axis of %lld", what,
                               (long long)most, (long long)n);
@@ -144,7 +147,8 @@ static double encoder_step(const Encoder *e, double wanted)
 double encoder_scale(const Encoder *e, double most, double reach)
 {
     double s = encoder_step(e, most / reach);
-    while (most > 0 && isinf(encoder_rounded(e, s * reach))) s = rounded_next(e, s, false);
+    while (most > 0 && isinf(encoder_rounded(e, s * reach)))
+        s = rounded_next(e, s, false);
     return s;
 }
 
@@ -186,7 +190,8 @@ static bool is_all_finite(Encoder *e)
  * of one upper half which lower half. */
 typedef struct {
     size_t *count;
-    uint32_t upper; /* of those whose lower half is counted; UINT32_MAX: upper halves are */
+    uint32_t
+        upper; /* of those whose lower half is counted; UINT32_MAX: upper halves are */
 } Ranks;
 
 static uint32_t rank_of(double v)
@@ -294,7 +299,7 @@ typedef struct {
     Encoder *e;
     double *low, *high; /* of each block; then */
     double *scale,
-        *zero;          /* what its elements are multiples of, and which number stands for 0 */
+        *zero; /* what its elements are multiples of, and which number stands for 0 */
     double least, most; /* what an element of the stored type may be */
     Tensor to;
 } Quantising;
@@ -358,7 +363,8 @@ static void quant_blocks(Encoder *e, Blocks *b, Shape *groups)
     blocks_of(b, e->shape.rank, e->shape.dim, groups->dim);
 }
 
-static void quant_offsets(Encoder *e, const Quantising *q, Shape groups, size_t n, DType t)
+static void quant_offsets(Encoder *e, const Quantising *q, Shape groups, size_t n,
+                          DType t)
 {
     Tensor scale, zero;
     bool any = false;

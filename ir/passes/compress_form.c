@@ -45,9 +45,10 @@ static Op *form_done(Forming *f, Op *op, const char *suffix)
 
 static const Const *form_bytes(Forming *f, const Const *c)
 {
-    return const_data(&f->m->arena,
-                      type_tensor(&f->m->arena, DT_UINT8, SHAPE((int64_t)type_bytes(c->type))),
-                      c->data);
+    return const_data(
+        &f->m->arena,
+        type_tensor(&f->m->arena, DT_UINT8, SHAPE((int64_t)type_bytes(c->type))),
+        c->data);
 }
 
 static const Const *form_shape(Forming *f, const Shape *s)
@@ -75,7 +76,8 @@ static Op *form_affine(Forming *f)
 {
     const Coded *c = f->coded;
     Op *op = form_op(f, OP_constexpr_affine_dequantize);
-    op_set_attr(f->m, op, param_names[P_axis], const_int(&f->m->arena, DT_INT32, f->channel));
+    op_set_attr(f->m, op, param_names[P_axis],
+                const_int(&f->m->arena, DT_INT32, f->channel));
     op_set_name(f->m, op, f->name);
     form_give(f, op, P_quantized_data, c->data);
     form_give(f, op, P_scale, form_along(f, c->scale));
@@ -89,7 +91,8 @@ static Op *form_old(Forming *f, const Shape *dense)
 {
     const Coded *c = f->coded;
     if (c->scale) return form_affine(f);
-    Op *op = form_op(f, c->table ? OP_constexpr_lut_to_dense : OP_constexpr_sparse_to_dense);
+    Op *op = form_op(f,
+                     c->table ? OP_constexpr_lut_to_dense : OP_constexpr_sparse_to_dense);
     op_set_name(f->m, op, f->name);
     if (c->table) {
         const Shape *s = &c->table->type->shape;

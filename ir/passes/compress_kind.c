@@ -8,7 +8,8 @@
 #include <string.h>
 
 const CompressFamilyRow compress_families[] = {
-#define FAMILY(id, old, now, joint, text) [FAMILY_##id] = { OP_##old, OP_##now, OP_##joint },
+#define FAMILY(id, old, now, joint, text) \
+    [FAMILY_##id] = { OP_##old, OP_##now, OP_##joint },
 #include "compress.def"
 };
 
@@ -90,7 +91,8 @@ static int families_of(const Compression *c)
 static int told_find(const Compression *c, const char *name)
 {
     for (int i = 0; i < TOLD_COUNT; i++)
-        if (compress_told[i].families & families_of(c) && !strcmp(compress_told[i].name, name))
+        if (compress_told[i].families & families_of(c)
+            && !strcmp(compress_told[i].name, name))
             return i;
     return -1;
 }
@@ -108,12 +110,14 @@ static bool tell_unknown(Telling *t, const char *name)
     const char *known[TOLD_COUNT], *kind = compress_kinds[t->c->kind].name;
     size_t n = 0;
     for (int i = 0; i < TOLD_COUNT; i++)
-        if (compress_told[i].families & families_of(t->c)) known[n++] = compress_told[i].name;
+        if (compress_told[i].families & families_of(t->c))
+            known[n++] = compress_told[i].name;
     const char *near = name_nearest(name, known, n);
     Buf all = { 0 };
     for (size_t i = 0; i < n; i++) buf_printf(&all, "%s%s", i ? ", " : "", known[i]);
     telling_wrong(
-        t, near ? arena_printf(t->arena, "%s takes no %s; did you mean %s?", kind, name, near)
+        t, near ? arena_printf(t->arena, "%s takes no %s; did you mean %s?", kind, name,
+                               near)
                 : arena_printf(t->arena, "%s takes no %s, but %s", kind, name, all.s));
     buf_free(&all);
     return false;
@@ -124,12 +128,12 @@ static bool tell_one(Telling *t, int told, const CompressArg *arg)
     const CompressTold *row = &compress_told[told];
     const char *kind = compress_kinds[t->c->kind].name;
     if (t->c->given >> told & 1)
-        return telling_wrong(t,
-                             arena_printf(t->arena, "%s: %s is given twice", kind, row->name));
+        return telling_wrong(
+            t, arena_printf(t->arena, "%s: %s is given twice", kind, row->name));
     if (row->word != (arg->word != NULL))
-        return telling_wrong(t,
-                             arena_printf(t->arena, "%s: %s is %s", kind, row->name,
-                                          row->word ? "a word without a number" : "a number"));
+        return telling_wrong(
+            t, arena_printf(t->arena, "%s: %s is %s", kind, row->name,
+                            row->word ? "a word without a number" : "a number"));
     const bool whole = told != TOLD_ratio && told != TOLD_below;
     const double v = row->word ? 1 : arg->number;
     if (!(v >= row->low && v <= row->high) || (whole && v != floor(v)))
@@ -162,8 +166,8 @@ static bool tell(Telling *t, const CompressArg *arg)
     if (!name) {
         const int first = told_first(c, c->kind == KIND_sparse && t->numbers);
         if (first >= 0 && ++t->numbers) return tell_one(t, first, arg);
-        return telling_wrong(
-            t, arena_printf(t->arena, "%s takes no number here", compress_kinds[c->kind].name));
+        return telling_wrong(t, arena_printf(t->arena, "%s takes no number here",
+                                             compress_kinds[c->kind].name));
     }
     const int told = told_find(c, name);
     return told < 0 ? tell_unknown(t, name) : tell_one(t, told, arg);
@@ -179,25 +183,27 @@ bool compression_make(Arena *a, const char *kind, const CompressArg *arg, int n,
         for (int i = 0; i < KIND_COUNT; i++) known[i] = compress_kinds[i].name;
         near = name_nearest(kind, known, KIND_COUNT);
         return telling_wrong(
-            &t,
-            near ? arena_printf(a, "there is no form %s; did you mean %s?", kind, near)
-                 : arena_printf(a, "there is no form %s, but %s", kind, compression_kinds(a)));
+            &t, near
+                    ? arena_printf(a, "there is no form %s; did you mean %s?", kind, near)
+                    : arena_printf(a, "there is no form %s, but %s", kind,
+                                   compression_kinds(a)));
     }
     for (int i = 0; i < n; i++)
         if (!tell(&t, &arg[i])) return false;
     const bool part = compression_says(out, TOLD_ratio),
                edge = compression_says(out, TOLD_below);
     if (out->kind == KIND_sparse && !part && !edge)
-        return telling_wrong(&t,
-                             "sparse needs the part that becomes zeros, as in sparse(0.5), or "
-                             "what is below a number, as in sparse(below = 0.01)");
+        return telling_wrong(
+            &t, "sparse needs the part that becomes zeros, as in sparse(0.5), or "
+                "what is below a number, as in sparse(below = 0.01)");
     if (part && edge) return telling_wrong(&t, "ratio and below contradict each other");
     if (out->kind == KIND_sparse && compression_says(out, TOLD_vector))
         return telling_wrong(&t, "sparse leaves single elements: it has no vectors");
     if (compression_says(out, TOLD_vector) && compression_says(out, TOLD_uniform))
         return telling_wrong(&t, "vectors have no order: uniform is for single values");
     if (compression_says(out, TOLD_vector) && compression_says(out, TOLD_table8))
-        return telling_wrong(&t, "a table of vectors has no bytes: int8 is for single values");
+        return telling_wrong(
+            &t, "a table of vectors has no bytes: int8 is for single values");
     if (compression_says(out, TOLD_block) && compression_says(out, TOLD_tensor))
         return telling_wrong(&t, "block and tensor contradict each other");
     return true;
@@ -211,7 +217,8 @@ const char *compression_text(Arena *a, const Compression *c)
     for (int i = 0; i < TOLD_COUNT; i++) {
         if (!compression_says(c, i)) continue;
         if (i == TOLD_ratio) buf_printf(&out, "%s%g", sep, c->told[i]);
-        else if (compress_told[i].word) buf_printf(&out, "%s%s", sep, compress_told[i].name);
+        else if (compress_told[i].word)
+            buf_printf(&out, "%s%s", sep, compress_told[i].name);
         else buf_printf(&out, "%s%s = %.15g", sep, compress_told[i].name, c->told[i]);
         sep = ", ";
         if ((i == TOLD_ratio || i == TOLD_below) && c->values != KIND_none)
@@ -265,16 +272,16 @@ static void nearest_chosen(Nearest *n, Compression *c, const Target *t)
     c->kind = kind_chosen(t);
     const CompressKind *k = &compress_kinds[c->kind];
     if (!kind_streams(c->kind, t))
-        nearest_says(n,
-                     arena_printf(n->arena, "%s streams no form; %s is near and half as large",
-                                  t->name, k->name));
+        nearest_says(n, arena_printf(n->arena,
+                                     "%s streams no form; %s is near and half as large",
+                                     t->name, k->name));
     else if (t->chip < 0)
-        nearest_says(
-            n, arena_printf(n->arena, "every chip streams %s (%s)", k->name, k->evidence));
+        nearest_says(n, arena_printf(n->arena, "every chip streams %s (%s)", k->name,
+                                     k->evidence));
     else
-        nearest_says(n,
-                     arena_printf(n->arena, "%s streams %s (%s; %s)", t->name, k->name,
-                                  standing_names[chip_standing(t, &k->streams)], k->evidence));
+        nearest_says(n, arena_printf(n->arena, "%s streams %s (%s; %s)", t->name, k->name,
+                                     standing_names[chip_standing(t, &k->streams)],
+                                     k->evidence));
 }
 
 /* The palette of no more than so many bits an element, for vectors that an opset has not. */
@@ -284,7 +291,8 @@ static int kind_of_vectors(const Compression *c, Opset o)
     int best = KIND_lut8;
     for (int i = 0; i < KIND_COUNT; i++)
         if (compress_kinds[i].family == FAMILY_LUT && compress_kinds[i].since <= o
-            && compression_bits(i) >= bits && compression_bits(i) < compression_bits(best))
+            && compression_bits(i) >= bits
+            && compression_bits(i) < compression_bits(best))
             best = i;
     return best;
 }
@@ -318,8 +326,8 @@ static void nearest_told(Nearest *n, Compression *c, Opset o)
         c->kind = kind_of_vectors(c, o);
     for (int i = 0; i < TOLD_COUNT; i++) {
         if (!compression_says(c, i) || compress_told[i].since <= o) continue;
-        nearest_says(
-            n, arena_printf(n->arena, "%s has no %s", opset_text(o), compress_told[i].name));
+        nearest_says(n, arena_printf(n->arena, "%s has no %s", opset_text(o),
+                                     compress_told[i].name));
         told_forget(c, i);
     }
 }
@@ -339,7 +347,8 @@ static void nearest_scales(Nearest *n, Compression *c, const PassOptions *o, Ops
 {
     static const int scales[] = { TOLD_scaled, TOLD_table8 };
     const CompressKind *k = &compress_kinds[c->kind];
-    const int rule = opset < OPSET_IOS18 ? RULE_constexpr_affine : RULE_constexpr_blockwise;
+    const int rule = opset < OPSET_IOS18 ? RULE_constexpr_affine
+                                         : RULE_constexpr_blockwise;
     if (!rule_fixes(o->rules, rule)) return;
     if (k->family == FAMILY_QUANT) {
         nearest_says(n, arena_printf(n->arena, "the profile refuses %s", k->name));
@@ -348,14 +357,15 @@ static void nearest_scales(Nearest *n, Compression *c, const PassOptions *o, Ops
     }
     for (size_t i = 0; i < COUNT(scales); i++) {
         if (k->family != FAMILY_LUT || !compression_says(c, scales[i])) continue;
-        nearest_says(
-            n, arena_printf(n->arena, "the profile refuses %s", compress_told[scales[i]].name));
+        nearest_says(n, arena_printf(n->arena, "the profile refuses %s",
+                                     compress_told[scales[i]].name));
         told_forget(c, scales[i]);
     }
 }
 
 /* What a chip gets wrong. */
-static void nearest_tables(Nearest *n, Compression *c, const PassOptions *o, const Op *use)
+static void nearest_tables(Nearest *n, Compression *c, const PassOptions *o,
+                           const Op *use)
 {
     const bool conv = use && (use->kind == OP_conv || use->kind == OP_conv_transpose);
     if (!conv || !compression_says(c, TOLD_group)

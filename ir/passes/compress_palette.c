@@ -179,7 +179,8 @@ static void palette_put_scale(Palette *p)
     e->to.scale = encoder_room(e, e->from->type->dtype, s, &scale);
     for (int64_t i = 0; i < n; i++)
         tensor_set_float(&scale, (size_t)i,
-                         (p->scale ? p->scale[i] : 1) * (p->size ? p->size[i / each] : 1));
+                         (p->scale ? p->scale[i] : 1)
+                             * (p->size ? p->size[i / each] : 1));
 }
 
 static void palette_blocks(Palette *p)
@@ -201,7 +202,8 @@ bool encode_palette(Encoder *e)
     palette_blocks(&p);
     p.entries = 1 << dtypes[t].bits;
     p.values = NEW_ARRAY(&e->scratch, p.ntable * (size_t)p.entries, double);
-    if (compression_says(e->as, TOLD_table8)) p.size = NEW_ARRAY(&e->scratch, p.ntable, double);
+    if (compression_says(e->as, TOLD_table8))
+        p.size = NEW_ARRAY(&e->scratch, p.ntable, double);
     if (!palette_scales(&p)) return false;
     for (size_t i = 0; i < p.ntable; i++)
         if (!palette_table(&p, (int64_t)i)) return false;

@@ -9,7 +9,8 @@
 /* ---- the tables -------------------------------------------------------------------------- */
 
 typedef struct {
-    int old, now, joint; /* the ops that decode it: up to ios17, from ios18 on, sparse too */
+    int old, now,
+        joint; /* the ops that decode it: up to ios17, from ios18 on, sparse too */
 } CompressFamilyRow;
 
 typedef struct {
@@ -61,7 +62,8 @@ typedef struct {
 /* The form of the first rule that selects the weight; NULL: none does. */
 const Compression *compress_rules_ask(CompressRules *r, const CompressSubject *s);
 /* Warns about rules that selected no weight, with the nearest name that there is. */
-void compress_rules_idle(const CompressRules *r, Diag *d, const char *const *names, size_t n);
+void compress_rules_idle(const CompressRules *r, Diag *d, const char *const *names,
+                         size_t n);
 
 /* ---- encoding ---------------------------------------------------------------------------- */
 
@@ -99,7 +101,8 @@ bool compress_encode(Encoder *e);
 typedef void RunTaker(void *ctx, int64_t block, const double *v, size_t n, size_t at);
 bool encoder_walk(Encoder *e, const Blocks *b, RunTaker *take, void *ctx);
 /* The same for one block; `at` is not set. */
-bool encoder_walk_block(Encoder *e, const Blocks *b, int64_t block, RunTaker *take, void *ctx);
+bool encoder_walk_block(Encoder *e, const Blocks *b, int64_t block, RunTaker *take,
+                        void *ctx);
 /* A literal for the caller to fill through *view; it lives as long as the module. */
 Const *encoder_room(Encoder *e, DType t, Shape s, Tensor *view);
 /* The scale for integers up to `reach` that stand for numbers up to `most`; `reach` times it is

@@ -13,8 +13,9 @@
 #include <string.h>
 
 enum {
-    LEAST = 2048, /* a weight of no more elements stays, unless a rule speaks of its size */
-    RANK = 2      /* a vector, as a bias or a norm, stays, unless a rule speaks of its rank */
+    LEAST =
+        2048, /* a weight of no more elements stays, unless a rule speaks of its size */
+    RANK = 2  /* a vector, as a bias or a norm, stays, unless a rule speaks of its rank */
 };
 
 typedef enum { ASKS_NAME, ASKS_SIZE, ASKS_RANK, ASKS_OP, ASKS_FUNC } Asks;
@@ -126,7 +127,8 @@ static bool read_form(RuleReader *r, const char *from, const char *to, Compressi
     if (open && to[-1] != ')')
         return diag_error(r->diag, reader_loc(r, from, to), "there is no ) at the end");
     const char *name = text_between(r, from, open ? open : to);
-    if (!*name) return diag_error(r->diag, reader_loc(r, from, to), "a form is missing here");
+    if (!*name)
+        return diag_error(r->diag, reader_loc(r, from, to), "a form is missing here");
     for (const char *at = open ? open + 1 : to; at < to - 1; at++) {
         const char *stop = scan_to(at, to - 1, ",");
         if (n == ARGS)
@@ -151,9 +153,9 @@ static bool read_comparison(RuleReader *r, const char *from, const char *to, Con
     const char *what = text_between(r, from, sign), *text = text_between(r, number, to);
     c->asks = !strcmp(what, "rank") ? ASKS_RANK : ASKS_SIZE;
     if (strcmp(what, "rank") != 0 && strcmp(what, "size") != 0)
-        return diag_error(r->diag, reader_loc(r, from, to),
-                          "%s has no number to compare: size (elements) and rank have one",
-                          what);
+        return diag_error(
+            r->diag, reader_loc(r, from, to),
+            "%s has no number to compare: size (elements) and rank have one", what);
     if (!read_number(text, &c->number))
         return diag_error(r->diag, reader_loc(r, from, to), "%s: `%s` is no number", what,
                           text);
@@ -175,7 +177,8 @@ static bool read_named(RuleReader *r, const char *from, const char *to, Conditio
     }
     c->text = text_between(r, from, to);
     if (!*c->text)
-        return diag_error(r->diag, reader_loc(r, from, to), "a name or condition is missing");
+        return diag_error(r->diag, reader_loc(r, from, to),
+                          "a name or condition is missing");
     if (c->asks != ASKS_OP || op_find(c->text) != OP_NONE) return true;
     return diag_error(r->diag, reader_loc(r, from, to),
                       "there is no operation %s; --list-ops shows all", c->text);
@@ -185,7 +188,8 @@ static bool read_condition(RuleReader *r, const char *from, const char *to, Cond
 {
     trim(&from, &to);
     const size_t n = (size_t)(to - from);
-    const bool compares = memchr(from, '<', n) || memchr(from, '>', n) || memchr(from, '=', n);
+    const bool compares = memchr(from, '<', n) || memchr(from, '>', n)
+                       || memchr(from, '=', n);
     return (compares ? read_comparison : read_named)(r, from, to, c);
 }
 
@@ -200,7 +204,8 @@ static bool read_rule(CompressRules *all, RuleReader *r, const char *from, const
         const char *stop = scan_to(at, is, "&");
         ARENA_ROOM(all->arena, one->condition, (size_t)one->ncondition, cap);
         one->condition[one->ncondition] = (Condition){ .asks = ASKS_NAME };
-        if (!read_condition(r, at, stop, &one->condition[one->ncondition++])) return false;
+        if (!read_condition(r, at, stop, &one->condition[one->ncondition++]))
+            return false;
         at = stop;
     }
     if (is == from)
@@ -283,7 +288,8 @@ static bool is_called(const char *pattern, const char *name)
     char flat[256];
     if (name_matches(pattern, n, name)) return true;
     if (n >= sizeof flat || !strchr(pattern, '.')) return false;
-    for (size_t i = 0; i <= n; i++) flat[i] = (char)(pattern[i] == '.' ? '_' : pattern[i]);
+    for (size_t i = 0; i <= n; i++)
+        flat[i] = (char)(pattern[i] == '.' ? '_' : pattern[i]);
     return name_matches(flat, n, name);
 }
 
@@ -333,7 +339,8 @@ const Compression *compress_rules_ask(CompressRules *all, const CompressSubject 
     return NULL;
 }
 
-void compress_rules_idle(const CompressRules *all, Diag *d, const char *const *names, size_t n)
+void compress_rules_idle(const CompressRules *all, Diag *d, const char *const *names,
+                         size_t n)
 {
     for (const CompressRule *r = all->first; r; r = r->next) {
         const char *near = NULL, *asked = NULL;

@@ -18,7 +18,7 @@ typedef struct {
     Encoder *e;
     int64_t length; /* of a vector */
     int64_t before, after,
-        rows;             /* places before the channels and behind them; vectors of these */
+        rows; /* places before the channels and behind them; vectors of these */
     int64_t groups, each; /* tables, and vectors of the channels that one is for */
     int entries;
     double *scale;  /* by channel */
@@ -43,7 +43,8 @@ static bool vectors_read(Vectors *x, int64_t before, int64_t row)
     Blocks b;
     double *to = x->piece;
     const int64_t size = x->length * x->after;
-    const int64_t dim[] = { x->before * x->rows, size }, groups[] = { x->before * x->rows, 1 };
+    const int64_t dim[] = { x->before * x->rows, size },
+                  groups[] = { x->before * x->rows, 1 };
     blocks_of(&b, 2, dim, groups);
     if (!encoder_walk_block(e, &b, before * x->rows + row, take_piece, &to)) return false;
     for (int64_t i = 0; x->scale && i < size; i++)
@@ -100,7 +101,8 @@ static int vector_nearest(const double *table, int entries, const double *v, int
 }
 
 /* k-means++: each next one is drawn by the square of its distance to those that there are. */
-static void vectors_begin(Arena *a, const Sample *s, uint64_t seed, double *table, int entries)
+static void vectors_begin(Arena *a, const Sample *s, uint64_t seed, double *table,
+                          int entries)
 {
     const int n = s->length;
     double *apart = NEW_ARRAY(a, s->count, double);
@@ -224,7 +226,8 @@ static bool vectors_scales(Vectors *x)
 
 static bool vectors_fit(Encoder *e)
 {
-    const int64_t n = e->shape.dim[e->channel], length = (int64_t)e->as->told[TOLD_vector];
+    const int64_t n = e->shape.dim[e->channel],
+                  length = (int64_t)e->as->told[TOLD_vector];
     if (n % length == 0) return true;
     e->why = arena_printf(&e->m->arena, "no vectors of %lld part an axis of %lld",
                           (long long)length, (long long)n);

@@ -29,7 +29,8 @@ static uint64_t hash_op(const Op *op)
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; i < attrs.count; i++)
-        if (strcmp(attrs.at[i].name, "name") != 0) h = hash_mix(h, const_hash(attrs.at[i].val));
+        if (strcmp(attrs.at[i].name, "name") != 0)
+            h = hash_mix(h, const_hash(attrs.at[i].val));
     return h;
 }
 

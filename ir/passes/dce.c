@@ -9,7 +9,8 @@ static void dce_mark(ValueSet *live, Value *const *val, int n)
 /* Of what table rows do not say anything is assumed; effects are kept. */
 static bool has_effect(const Op *op)
 {
-    return op->keep || op->kind == OP_NONE || !op->nout || (ops[op->kind].flags & F_IMPURE);
+    return op->keep || op->kind == OP_NONE || !op->nout
+        || (ops[op->kind].flags & F_IMPURE);
 }
 
 static bool block_has_effect(const Block *b)

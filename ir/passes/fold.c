@@ -3,7 +3,8 @@
 #include "passes.h"
 
 enum {
-    SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */
+    SMALL =
+        4096, /* bytes: results up to here may be larger than what they are computed from */
     GROWTH =
         /* of what depends on weights; what grows more stays computed: it would fill a file */
     2,
@@ -11,8 +12,9 @@ enum {
 
 static bool is_small(const Value *v)
 {
-    return value_lit(v) && value_lit(v)->type->kind == TY_TENSOR && const_at_hand(value_lit(v))
-        && type_bytes(value_lit(v)->type) <= SMALL && value_lit(v)->kind != CONST_INIT;
+    return value_lit(v) && value_lit(v)->type->kind == TY_TENSOR
+        && const_at_hand(value_lit(v)) && type_bytes(value_lit(v)->type) <= SMALL
+        && value_lit(v)->kind != CONST_INIT;
 }
 
 static bool fold_foldable(const Op *op)
@@ -65,7 +67,8 @@ static bool relabel_const(Func *f, Op *op, Module *m)
         || is_result(op->out[0]))
         return false;
     const Type *t = op->out[0]->type;
-    if (!shape_known(&t->shape) || is_result(x) || func_count_uses(f, x) != 1) return false;
+    if (!shape_known(&t->shape) || is_result(x) || func_count_uses(f, x) != 1)
+        return false;
     Const *c = NEW(&m->arena, Const);
     *c = *value_lit(x);
     c->type = t;
@@ -127,7 +130,8 @@ static bool is_worth(const Folding *f, const Op *op)
     for (int i = 0; i < op->nout; i++) {
         const Const *c = ptrmap_get(&f->made, op->out[i]);
         if (!c || is_result(op->out[i])) return false;
-        if (type_bytes(c->type) > SMALL && type_bytes(c->type) > GROWTH * const_made_from(c))
+        if (type_bytes(c->type) > SMALL
+            && type_bytes(c->type) > GROWTH * const_made_from(c))
             return false;
         used = used || values_get(&f->used, op->out[i]);
     }

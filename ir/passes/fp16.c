@@ -261,7 +261,8 @@ static void restore_results(Halving *h, const bool *was_full)
         Value *v = f->body->result[i];
         if (!was_full[i] || is_full(v)) continue;
         const char *name = v->name;
-        value_rename(v, func_unique_name(f, arena_printf(&h->scratch, "%s_to_fp16", name)));
+        value_rename(v,
+                     func_unique_name(f, arena_printf(&h->scratch, "%s_to_fp16", name)));
         Value *r = cast_at(h, f->body, NULL, v, DT_FP32);
         r->name = name;
         op_set_name(h->m, r->def, name);

@@ -51,10 +51,12 @@ static bool legal_visit(void *ctx, Op *op)
 {
     Walker *w = ctx;
     Value *with[MAX_RESULT];
-    if (!legal_rewritable(op) || op_is_ahead(op) || (w->one && op->nout != 1)) return true;
+    if (!legal_rewritable(op) || op_is_ahead(op) || (w->one && op->nout != 1))
+        return true;
     Builder b = before_op(op, w->legal.diag);
     b.scalars = &w->scalars;
-    if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with))
+    if (w->one ? !(with[0] = w->one(&w->legal, &b, op))
+               : !w->all(&w->legal, &b, op, with))
         return true;
     legal_replace_all(op, with);
     w->legal.changes++;
@@ -86,8 +88,9 @@ int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn)
 
 const Shape *shape_of_value(const Value *v)
 {
-    return v && v->type->kind == TY_TENSOR && shape_known(&v->type->shape) ? &v->type->shape
-                                                                           : NULL;
+    return v && v->type->kind == TY_TENSOR && shape_known(&v->type->shape)
+             ? &v->type->shape
+             : NULL;
 }
 
 int64_t dim_of(const Value *v, int from_last)
@@ -184,7 +187,8 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
     if (shape_equal(&x->type->shape, s)) return x;
     if (shape_count(s, &n) && !n) return legal_nothing(b, x, s);
     x = make_dense(b, x);
-    if (value_lit(x) && value_lit(x)->kind != CONST_GROUP) return legal_relabelled(b, x, s);
+    if (value_lit(x) && value_lit(x)->kind != CONST_GROUP)
+        return legal_relabelled(b, x, s);
     if (!s->rank) return mil_squeeze(b, "squeeze", .x = x);
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s->rank, s->dim));
 }
@@ -205,7 +209,8 @@ Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *e
     const int rank = x->type->shape.rank;
     Value *from = build_ints(b, rank, begin), *to = build_ints(b, rank, end);
     Value *step = build_ints(b, rank, stride);
-    return mil_slice_by_index(b, "slice", .x = x, .begin = from, .end = to, .stride = step);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = from, .end = to,
+                              .stride = step);
 }
 
 Value *make_clip(Builder *b, Value *x, double low, double high)
@@ -214,7 +219,8 @@ Value *make_clip(Builder *b, Value *x, double low, double high)
     return mil_clip(b, "clip", .x = x, .alpha = least, .beta = most);
 }
 
-Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes)
+Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n,
+                 const int64_t *axes)
 {
     Value *over = build_ints(b, n, axes), *keep = build_bool(b, true);
     return build_of(b, wish, kind, P_x, x, P_axes, over, P_keep_dims, keep, P_NONE);

@@ -79,7 +79,10 @@ Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
 Value *make_cast(Builder *b, Value *x, DType t); /* x itself where it has the type */
 /* reshape; x itself where it has the shape */
 Value *make_shape(Builder *b, Value *x, const Shape *s);
-static inline Value *make_as(Builder *b, Value *x, Shape s) { return make_shape(b, x, &s); }
+static inline Value *make_as(Builder *b, Value *x, Shape s)
+{
+    return make_shape(b, x, &s);
+}
 /* a transpose that exchanges the last two axes */
 Value *make_swap(Builder *b, Value *x);
 /* slice_by_index, with a begin, an end and a stride for each axis of x */
@@ -87,7 +90,8 @@ Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *e
                     const int64_t *stride);
 Value *make_clip(Builder *b, Value *x, double low, double high);
 /* a reduction over n axes with keep_dims */
-Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes);
+Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n,
+                 const int64_t *axes);
 
 /* ---- rewrites of operations that an engine refuses (legal_forms.c applies them) ---------- */
 

@@ -30,10 +30,10 @@ Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
     if (!mode) return NULL;
     if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
         return accurate_gated(b, x, make_with(b, OP_mul, x, 1.702));
-    Value *cubic = make_with(b, OP_add,
-                             make_with(b, OP_mul, make_two(b, OP_mul, x, x), 0.044715), 1);
-    return accurate_gated(b, x,
-                          make_with(b, OP_mul, make_two(b, OP_mul, x, cubic), 1.59576912));
+    Value *cubic = make_with(
+        b, OP_add, make_with(b, OP_mul, make_two(b, OP_mul, x, x), 0.044715), 1);
+    return accurate_gated(
+        b, x, make_with(b, OP_mul, make_two(b, OP_mul, x, cubic), 1.59576912));
 }
 
 Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
@@ -53,7 +53,9 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
     const int n = op_value(op, P_axes) ? value_ints(op_value(op, P_axes), axes) : x->rank;
     for (int i = 0; i < x->rank; i++) s.dim[i] = 1;
     for (int i = 0; i < n; i++) {
-        int64_t axis = !op_value(op, P_axes) ? i : axes[i] < 0 ? axes[i] + x->rank : axes[i];
+        int64_t axis = !op_value(op, P_axes) ? i
+                     : axes[i] < 0           ? axes[i] + x->rank
+                                             : axes[i];
         if (axis <= last || axis >= x->rank) return NULL;
         s.dim[axis] = x->dim[axis];
         last = axis;
@@ -70,7 +72,8 @@ static bool affine_apart(const Legal *l, const Op *op)
 
 Value *norm_apart(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma), *beta = op_value(op, P_beta);
+    Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma),
+          *beta = op_value(op, P_beta);
     Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
     const Shape *s = shape_of_value(x);
     const bool split = affine_apart(l, op);
@@ -78,8 +81,10 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
     double e;
     if (!s || (!split && !retype) || !float_of(op, P_epsilon, 1e-5, &e)) return NULL;
     const DType t = x->type->dtype;
-    if (split && gamma && !(gamma = along_axes(b, op, make_cast(b, gamma, t), s))) return NULL;
-    if (split && beta && !(beta = along_axes(b, op, make_cast(b, beta, t), s))) return NULL;
+    if (split && gamma && !(gamma = along_axes(b, op, make_cast(b, gamma, t), s)))
+        return NULL;
+    if (split && beta && !(beta = along_axes(b, op, make_cast(b, beta, t), s)))
+        return NULL;
     Value *last = build_float(b, retype || !eps ? t : eps->type->dtype, e);
     Value *y = mil_layer_norm(b, "layer_norm", .x = x, .epsilon = last, .axes = axes,
                               .gamma = split ? NULL : gamma, .beta = split ? NULL : beta);

@@ -17,7 +17,8 @@ static Value *axis_longer(Builder *b, Value *x, int axis, int64_t more, double v
 
 /* More than are asked for, sorted, and the first of these. What fills up an axis that is too
  * short stands behind all else, and behind its equals, since it comes later. */
-static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
+static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k,
+                         Value **out)
 {
     BuildArg arg[MAX_PARAM];
     int64_t more = k;
@@ -25,7 +26,8 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     const int64_t n = x->type->shape.dim[axis];
     if (n < more && !dtype_is_float(x->type->dtype)) return false;
     if (n < more)
-        x = axis_longer(b, x, axis, more - n, flag_of(op, P_ascending) ? INFINITY : -INFINITY);
+        x = axis_longer(b, x, axis, more - n,
+                        flag_of(op, P_ascending) ? INFINITY : -INFINITY);
     Value *count = build_int(b, more), *sorted = build_bool(b, true);
     int narg = args_with(op, arg, op->narg, P_x, &x);
     narg = args_with(NULL, arg, narg, P_k, &count);
@@ -45,10 +47,12 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
     Value *value[MOST], *place[MOST];
     const Shape *s = &x->type->shape;
     const DType t = x->type->dtype;
-    if (k < 1 || k > MOST || s->dim[axis] > FP16_WHOLE || !dtype_is_float(t)) return false;
+    if (k < 1 || k > MOST || s->dim[axis] > FP16_WHOLE || !dtype_is_float(t))
+        return false;
     const bool up = flag_of(op, P_ascending);
     const int64_t at = axis;
-    Value *axes = build_ints(b, 1, &at), *one = build_int(b, axis), *keep = build_bool(b, true);
+    Value *axes = build_ints(b, 1, &at), *one = build_int(b, axis),
+          *keep = build_bool(b, true);
     Value *all = make_counting(b, t, s->rank, axis, s->dim[axis]),
           *least = make_number(b, x, -INFINITY);
     if (up) x = make_with(b, OP_mul, x, -1);
@@ -56,7 +60,8 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
         value[i] = mil_reduce_max(b, "largest", .x = x, .axes = axes, .keep_dims = keep);
         place[i] = mil_reduce_argmax(b, "place", .x = x, .axis = one, .keep_dims = keep);
         if (i + 1 < k)
-            x = make_select(b, make_two(b, OP_equal, all, make_cast(b, place[i], t)), least, x);
+            x = make_select(b, make_two(b, OP_equal, all, make_cast(b, place[i], t)),
+                            least, x);
     }
     out[0] = make_concat(b, value, (int)k, axis);
     if (up) out[0] = make_with(b, OP_mul, out[0], -1);
@@ -98,8 +103,8 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
 /* ---- local_response_norm ----------------------------------------------------------------- */
 
 /* Channels of x from..to and their neighbours, normalized, without the neighbours. */
-static Value *axis_normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to,
-                              int64_t size)
+static Value *axis_normalized(Builder *b, const Op *op, Value *x, int64_t from,
+                              int64_t to, int64_t size)
 {
     BuildArg arg[MAX_PARAM];
     const int64_t all = x->type->shape.dim[1];

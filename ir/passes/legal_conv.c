@@ -9,7 +9,8 @@
 static bool bias_behind(const Legal *l, const Op *op)
 {
     return legal_asks(l, RULE_conv_bias, op)
-        && (l->rules->profiled[RULE_conv_bias] || op_value(op, P_bias)->type->dtype != DT_FP16);
+        && (l->rules->profiled[RULE_conv_bias]
+            || op_value(op, P_bias)->type->dtype != DT_FP16);
 }
 
 static Value *shape_conv(const Legal *l, Builder *b, Op *op)
@@ -37,8 +38,8 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
         weight = make_relabel(b, weight, &s);
         v.conv.window.n = 2;
     }
-    Value *y = make_conv(b, v.conv.transposed, x, weight, behind ? NULL : v.bias, v.conv.groups,
-                         &v.conv.window);
+    Value *y = make_conv(b, v.conv.transposed, x, weight, behind ? NULL : v.bias,
+                         v.conv.groups, &v.conv.window);
     if (behind) y = make_two(b, OP_add, y, make_bias(b, v.bias, y->type->shape.rank));
     const int64_t two = 2;
     return flat ? mil_squeeze(b, "squeeze", .x = y, .axes = build_ints(b, 1, &two)) : y;
@@ -81,7 +82,8 @@ static Value *forward_piece(Builder *b, const ConvOp *v, const Taps *t, Value *b
     for (int i = 0; i < MAX_SPATIAL; i++) {
         const int axis = window_axis(&w, i);
         if (axis < 0) continue;
-        const int64_t span = (w.out[i] - 1) * w.stride[i] + (t->n[i] - 1) * w.dilation[i] + 1;
+        const int64_t span = (w.out[i] - 1) * w.stride[i] + (t->n[i] - 1) * w.dilation[i]
+                           + 1;
         int64_t start = t->from[i] * w.dilation[i] - w.before[i], end = start + span;
         w.before[i] = start < 0 ? -start : 0;
         w.after[i] = end > w.in[i] ? end - w.in[i] : 0;

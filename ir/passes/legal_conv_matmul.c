@@ -82,7 +82,8 @@ static Value *product_of_tap(const TapProducts *p, int64_t index, const int64_t 
 
 static bool conv_matmul_applies(const Legal *l, const Op *op)
 {
-    return legal_asks(l, RULE_conv_weight, op) || legal_asks(l, RULE_conv_weight_batch, op);
+    return legal_asks(l, RULE_conv_weight, op)
+        || legal_asks(l, RULE_conv_weight_batch, op);
 }
 
 static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
@@ -99,7 +100,8 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
     p.padded = padded_input(b, &v);
     for (int64_t k = 0; k < taps; k++) {
         const int64_t tap[MAX_SPATIAL] = { k / (w->kernel[1] * w->kernel[2]),
-                                           k / w->kernel[2] % w->kernel[1], k % w->kernel[2] };
+                                           k / w->kernel[2] % w->kernel[1],
+                                           k % w->kernel[2] };
         part[k] = product_of_tap(&p, k, tap);
     }
     Value *y = make_shape(b, make_sum(b, part, (int)taps), &op->out[0]->type->shape);

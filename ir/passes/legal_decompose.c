@@ -116,14 +116,16 @@ Value *prod_by_halves(const Legal *l, Builder *b, Op *op)
     const Shape *s = shape_of_value(x);
     size_t count;
     (void)l;
-    if (!s || !shape_count(s, &count) || !count || !ints_of(op, P_axes, axes, &n)) return NULL;
+    if (!s || !shape_count(s, &count) || !count || !ints_of(op, P_axes, axes, &n))
+        return NULL;
     if (!op_value(op, P_axes))
         for (n = 0; n < s->rank; n++) axes[n] = n;
     const int rank = s->rank;
     Value *first = x;
     for (int i = 0; i < n; i++)
         x = decompose_product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
-    if (x == first) return make_with(b, OP_mul, make_shape(b, x, &op->out[0]->type->shape), 1);
+    if (x == first)
+        return make_with(b, OP_mul, make_shape(b, x, &op->out[0]->type->shape), 1);
     return make_shape(b, x, &op->out[0]->type->shape);
 }
 
@@ -155,8 +157,10 @@ Value *band_by_mask(const Legal *l, Builder *b, Op *op)
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
             tensor_set_float(&mask, (size_t)(i * cols + j),
-                             (lower < 0 || i - j <= lower) && (upper < 0 || j - i <= upper));
-    return make_two(b, OP_mul, x, build_const(b, "band", const_data(&b->m->arena, t, data)));
+                             (lower < 0 || i - j <= lower)
+                                 && (upper < 0 || j - i <= upper));
+    return make_two(b, OP_mul, x,
+                    build_const(b, "band", const_data(&b->m->arena, t, data)));
 }
 
 /* ---- what is known ----------------------------------------------------------------------- */
@@ -229,7 +233,8 @@ static Value *apply_mask(Builder *b, Value *scores, Value *mask)
 
 Value *legal_attention(Builder *b, const Op *op)
 {
-    Value *q = op_value(op, P_query), *k = op_value(op, P_key), *v = op_value(op, P_value);
+    Value *q = op_value(op, P_query), *k = op_value(op, P_key),
+          *v = op_value(op, P_value);
     Value *mask = op_value(op, P_attn_mask);
     const int64_t size = dim_of(q, 0);
     if (size <= 0) return NULL;

@@ -26,7 +26,8 @@ static Value *matmul_of_three(Builder *b, const Op *op)
         if (s->dim[i] != t->dim[i]) return NULL;
     x = as_three(b, x);
     y = as_three(b, y);
-    Value *r = make_matmul(b, x, y, flag_of(op, P_transpose_x), flag_of(op, P_transpose_y));
+    Value *r = make_matmul(b, x, y, flag_of(op, P_transpose_x),
+                           flag_of(op, P_transpose_y));
     return make_shape(b, r, out);
 }
 

@@ -69,7 +69,8 @@ static const Const *files_loose(Files *f, const Const *c)
     size_t n;
     if (c->kind != CONST_BLOB || !c->file || c->file->absent) return c;
     if (!shape_count(&c->type->shape, &n)) return c;
-    const void *data = weight_data(c->file, f->diag, c->loc, c->offset, c->type->dtype, n);
+    const void *data = weight_data(c->file, f->diag, c->loc, c->offset, c->type->dtype,
+                                   n);
     if (!data) return c;
     const Const as = { .type = c->type,
                        .kind = CONST_FILE,

@@ -36,7 +36,8 @@ static bool can_select(const Op *op, const Value *pred)
     const Block *yes = op_block(op, 0), *no = op_block(op, 1);
     size_t n;
     if (!shape_count(&pred->type->shape, &n) || n != 1) return false;
-    if (!is_pure(yes) || !is_pure(no) || yes->nresult != op->nout || no->nresult != op->nout)
+    if (!is_pure(yes) || !is_pure(no) || yes->nresult != op->nout
+        || no->nresult != op->nout)
         return false;
     for (int i = 0; i < op->nout; i++) {
         const Type *a = yes->result[i]->type, *b = no->result[i]->type;
@@ -59,7 +60,8 @@ static bool flatten_cond(Legal *l, Op *op)
 {
     bool known, *decided = NULL;
     Value *pred = op_value(op, P_pred);
-    if (op_nblock(op) != 2 || !pred || pred->type->kind != TY_TENSOR || !can_select(op, pred))
+    if (op_nblock(op) != 2 || !pred || pred->type->kind != TY_TENSOR
+        || !can_select(op, pred))
         return false;
     if (value_bool(pred, &known)) decided = &known;
     for (int i = 0; i < 2; i++) move_out(op_block(op, i), op);
@@ -104,7 +106,8 @@ static void copy_block(Builder *b, ValueTable *copies, const Block *from, int st
     for (int i = 0; i < from->nparam; i++) values_set(copies, from->param[i], in[i]);
     for (Op *op = from->first; op; op = op->next)
         if (!step || !is_constant(op)) flatten_copy(b, copies, op);
-    for (int i = 0; i < from->nresult; i++) out[i] = flatten_copied(copies, from->result[i]);
+    for (int i = 0; i < from->nresult; i++)
+        out[i] = flatten_copied(copies, from->result[i]);
 }
 
 static int flatten_ops(const Block *b)
@@ -152,9 +155,11 @@ static bool flatten_loop(Legal *l, Op *op)
 {
     Value *v[MAX_RESULT];
     const Arg *vars = op_find_arg(op, P_loop_vars);
-    if (op_nblock(op) != 2 || !vars || arg_count(vars) != op->nout || op->nout > MAX_RESULT)
+    if (op_nblock(op) != 2 || !vars || arg_count(vars) != op->nout
+        || op->nout > MAX_RESULT)
         return false;
-    if (!is_pure(op_block(op, 0)) || !is_pure(op_block(op, 1)) || op_block(op, 0)->nresult != 1)
+    if (!is_pure(op_block(op, 0)) || !is_pure(op_block(op, 1))
+        || op_block(op, 0)->nresult != 1)
         return false;
     for (int i = 0; i < 2; i++)
         if (op_block(op, i)->nparam != op->nout) return false;
@@ -185,7 +190,8 @@ static void flatten_block(Legal *l, Block *b)
     for (Op *op = b->first, *next; op; op = next) {
         next = op->next;
         for (int i = 0; i < op_nblock(op); i++) flatten_block(l, op_block(op, i));
-        if (op->kind == OP_cond && flatten_applies(l, op)) l->changes += flatten_cond(l, op);
+        if (op->kind == OP_cond && flatten_applies(l, op))
+            l->changes += flatten_cond(l, op);
         else if (op->kind == OP_while_loop && flatten_applies(l, op))
             l->changes += flatten_loop(l, op);
     }
@@ -194,6 +200,7 @@ static void flatten_block(Legal *l, Block *b)
 int pass_flatten(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
-    for (l.func = m->first; l.func; l.func = l.func->next) flatten_block(&l, l.func->body);
+    for (l.func = m->first; l.func; l.func = l.func->next)
+        flatten_block(&l, l.func->body);
     return l.changes;
 }

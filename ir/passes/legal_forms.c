@@ -27,7 +27,8 @@ static bool all_known(const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR)
+            if (!value_at_hand(op->arg[i].val[k])
+                || op->arg[i].val[k]->type->kind != TY_TENSOR)
                 return false;
     return op_is_computable(op);
 }

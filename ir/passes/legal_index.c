@@ -15,13 +15,13 @@ enum {
 static bool known_tensor(Builder *b, const Value *v, Tensor *out)
 {
     Tensor t;
-    if (!v || v->type->kind != TY_TENSOR || !dtype_is_int(v->type->dtype) || !value_at_hand(v)
-        || !value_tensor(v, b->diag, &t))
+    if (!v || v->type->kind != TY_TENSOR || !dtype_is_int(v->type->dtype)
+        || !value_at_hand(v) || !value_tensor(v, b->diag, &t))
         return false;
-    *out = t.owned
-             ? tensor_view(t.dtype, &t.shape,
-                           memcpy(arena_alloc(&b->m->arena, t.bytes + 1), t.data, t.bytes))
-             : t;
+    *out = t.owned ? tensor_view(
+               t.dtype, &t.shape,
+               memcpy(arena_alloc(&b->m->arena, t.bytes + 1), t.data, t.bytes))
+                   : t;
     tensor_free(&t);
     return true;
 }
@@ -72,8 +72,9 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     Shape s = *out;
     s.dim[axis] = 1;
     indices = make_shape(b, index_uncast(b, indices, out->dim[axis]), &s);
-    Value *hot = make_two(b, OP_equal, indices,
-                          make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
+    Value *hot = make_two(
+        b, OP_equal, indices,
+        make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
     if (!on) on = one_element(b, t, 1);
     if (!off) off = one_element(b, t, 0);
     return make_select(b, hot, on, off);
@@ -86,13 +87,15 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
  * it looks up: so it makes this table, and the engine multiplies by it, which is exact where
  * the line is finite. Places from the end are negative. NULL: the indices are others, or an
  * engine takes them. */
-static Value *index_table(const Legal *l, Builder *b, const Op *op, const Shape *s, int axis,
-                          DType t)
+static Value *index_table(const Legal *l, Builder *b, const Op *op, const Shape *s,
+                          int axis, DType t)
 {
     Value *indices = op_value(op, P_indices);
     const Shape *at = shape_of_value(indices);
-    if (!rule_holds(l->rules, RULE_io_type) || !at || !value_is_number(indices)) return NULL;
-    if (axis < 0 || at->rank != s->rank || at->dim[axis] != 1 || s->dim[axis] > COMPUTED_MAX)
+    if (!rule_holds(l->rules, RULE_io_type) || !at || !value_is_number(indices))
+        return NULL;
+    if (axis < 0 || at->rank != s->rank || at->dim[axis] != 1
+        || s->dim[axis] > COMPUTED_MAX)
         return NULL;
     const DType n = indices->type->dtype;
     Shape line = { .rank = 0 };
@@ -125,7 +128,8 @@ Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
 }
 
 /* The gradient of that, and what is written so: added, or in the place of what is there. */
-static Value *scatter_along_by_one_hot(const Legal *l, Builder *b, Op *op, const char *mode)
+static Value *scatter_along_by_one_hot(const Legal *l, Builder *b, Op *op,
+                                       const char *mode)
 {
     Value *data = op_value(op, P_data), *updates = op_value(op, P_updates);
     const Shape *s = shape_of_value(data);
@@ -146,7 +150,8 @@ static Value *scatter_along_by_one_hot(const Legal *l, Builder *b, Op *op, const
 
 /* The rows that n index vectors name in a tensor whose first `depth` axes are counted as
  * one. */
-static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n, int64_t *row)
+static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n,
+                      int64_t *row)
 {
     for (int64_t i = 0; i < n; i++) {
         row[i] = 0;
@@ -316,13 +321,16 @@ Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
     Scatter s = { .data = op_value(op, P_data), .updates = op_value(op, P_updates) };
     const char *mode = op_value(op, P_mode) ? op_const_string(op, P_mode) : "add";
     Tensor ix;
-    if (mode && op->kind == OP_scatter_along_axis && value_is_number(op_value(op, P_indices)))
+    if (mode && op->kind == OP_scatter_along_axis
+        && value_is_number(op_value(op, P_indices)))
         return scatter_along_by_one_hot(l, b, op, mode);
-    if (!mode || !joined_by(mode, &s.by) || !known_tensor(b, op_value(op, P_indices), &ix))
+    if (!mode || !joined_by(mode, &s.by)
+        || !known_tensor(b, op_value(op, P_indices), &ix))
         return NULL;
     if (!shape_of_value(s.data) || !shape_of_value(s.updates) || !ix.count) return NULL;
     s.row = arena_alloc(&b->m->arena, ix.count * sizeof *s.row);
-    if (op->kind == OP_scatter_nd ? !plan_nd(b, &ix, &s) : !plan_axis(op, &ix, &s)) return NULL;
+    if (op->kind == OP_scatter_nd ? !plan_nd(b, &ix, &s) : !plan_axis(op, &ix, &s))
+        return NULL;
     Value *y = scatter_rows(b, &s);
     return y ? make_shape(b, y, &op->out[0]->type->shape) : NULL;
 }
@@ -351,14 +359,16 @@ Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
         return NULL;
     const int along = axis_of(op, P_seq_axis, 0, s->rank),
               batch = axis_of(op, P_batch_axis, 0, s->rank);
-    if (along < 0 || batch < 0 || along == batch || (int64_t)lengths.count != s->dim[batch])
+    if (along < 0 || batch < 0 || along == batch
+        || (int64_t)lengths.count != s->dim[batch])
         return NULL;
     if (lengths.count > MAX_PARTS) return NULL;
     int n = 0;
     for (size_t i = 0, next; i < lengths.count; i = next) {
         const int64_t len = tensor_int(&lengths, i);
         if (len < 0 || len > s->dim[along]) return NULL;
-        for (next = i + 1; next < lengths.count && tensor_int(&lengths, next) == len;) next++;
+        for (next = i + 1; next < lengths.count && tensor_int(&lengths, next) == len;)
+            next++;
         Value *entry = make_slice(b, x, batch, (int64_t)i, (int64_t)(next - i));
         part[n++] = reversed_start(b, entry, along, len);
     }

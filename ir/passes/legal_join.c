@@ -24,7 +24,8 @@ static Value *join_tile(Builder *b, const Op *op)
     Shape ones = { .rank = s->rank };
     bool any = false, changed = false;
     for (int i = 0; i < s->rank; i++) {
-        if (reps[i] < 1 || (!(spread && s->dim[i] == 1) && reps[i] > MOST_COPIES)) return NULL;
+        if (reps[i] < 1 || (!(spread && s->dim[i] == 1) && reps[i] > MOST_COPIES))
+            return NULL;
         ones.dim[i] = spread && s->dim[i] == 1 ? reps[i] : 1;
         any = any || ones.dim[i] > 1;
         changed = changed || reps[i] > 1;
@@ -95,7 +96,8 @@ static Value *join_concat(Builder *b, const Op *op)
     int64_t from = 0;
     for (int i = 0; i < arg_count(values); i++) {
         const int64_t n = values->val[i]->type->shape.dim[axis];
-        Value *part = join_padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
+        Value *part = join_padded(b, values->val[i], axis, from,
+                                  out->dim[axis] - from - n);
         sum = sum ? make_two(b, OP_add, sum, part) : part;
         from += n;
     }
@@ -140,7 +142,8 @@ static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
         const int64_t groups = piece_count(n, most);
         for (int64_t i = 0, from; i < groups; i++) {
             const int64_t size = piece_size(n, groups, i, &from);
-            part[i] = size > 1 ? make_concat(b, part + from, (int)size, axis) : part[from];
+            part[i] = size > 1 ? make_concat(b, part + from, (int)size, axis)
+                               : part[from];
         }
         n = groups;
     }

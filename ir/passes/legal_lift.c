@@ -131,8 +131,9 @@ static Value *lift_op(const Legal *l, Builder *b, Op *op, ParamId other)
     const Shape *out = shape_of_value(op->out[0]);
     if (!l->options->lift || !rule_holds(l->rules, RULE_mac_denormal)) return NULL;
     if (op_value(op, P_bias) || !out || !lift_some(out)) return NULL;
-    if (!lift_operand(b, op_value(op, P_x), &x) || !lift_operand(b, op_value(op, other), &y)
-        || (x.fixed && y.fixed) || !lift_some(&x.v->type->shape))
+    if (!lift_operand(b, op_value(op, P_x), &x)
+        || !lift_operand(b, op_value(op, other), &y) || (x.fixed && y.fixed)
+        || !lift_some(&x.v->type->shape))
         return NULL;
     Value *back = lift_both(b, &x, &y, lift_sums(op, y.v));
     int narg = args_with(op, arg, op->narg, P_x, &x.v);

@@ -30,7 +30,8 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
 static Value *matrix_of(const Legal *l, Builder *b, Value *v, bool turn)
 {
     const Shape *s = shape_of_value(v);
-    if (!value_lit(v) || !s || s->rank < 2 || dtypes[v->type->dtype].bits < 8) return NULL;
+    if (!value_lit(v) || !s || s->rank < 2 || dtypes[v->type->dtype].bits < 8)
+        return NULL;
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != 1) return NULL;
     if (turn) return turned_const(l, b, v);
@@ -45,7 +46,8 @@ static Value *constant_side(const Legal *l, Builder *b, const Op *op, Value *x, 
     if (!out || (value_is_const(x) && value_is_const(y))) return NULL;
     if (value_is_const(x) && y->type->shape.rank > 1) { /* (y^T x^T)^T */
         Value *w = matrix_of(l, b, x, tx);
-        return w ? make_shape(b, make_swap(b, make_matmul(b, y, w, !ty, true)), out) : NULL;
+        return w ? make_shape(b, make_swap(b, make_matmul(b, y, w, !ty, true)), out)
+                 : NULL;
     }
     if (!value_is_const(y) || (ty && y->type->shape.rank == 2) || x->type->shape.rank < 2)
         return NULL;

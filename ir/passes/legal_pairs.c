@@ -9,7 +9,8 @@ static Value *scale_whole(const Legal *l, Builder *b, Op *op)
     Value *rounded, *number;
     double scale;
     size_t n;
-    if (!legal_asks(l, RULE_rounded_scale, op) || !rule_scales_rounded(op, &rounded, &number))
+    if (!legal_asks(l, RULE_rounded_scale, op)
+        || !rule_scales_rounded(op, &rounded, &number))
         return NULL;
     const Type *t = op->out[0]->type;
     if (!value_float(number, &scale) || !shape_count(&t->shape, &n)) return NULL;
@@ -29,15 +30,19 @@ static Value *with_four_axes(Builder *b, Value *x)
 static Value *swish_of_four(const Legal *l, Builder *b, Op *op)
 {
     Value *product;
-    if (!legal_asks(l, RULE_hard_swish_rank, op) || !rule_hard_swish(op, &product)) return NULL;
-    const Value *side = op_value(op, P_x) == product ? op_value(op, P_y) : op_value(op, P_x);
+    if (!legal_asks(l, RULE_hard_swish_rank, op) || !rule_hard_swish(op, &product))
+        return NULL;
+    const Value *side = op_value(op, P_x) == product ? op_value(op, P_y)
+                                                     : op_value(op, P_x);
     const Op *matmul = product->def, *hard = side->def;
     Value *x = op_value(matmul, P_x), *y = op_value(matmul, P_y);
-    if (value_is_const(x) || !shape_of_value(y) || !(x = with_four_axes(b, x))) return NULL;
+    if (value_is_const(x) || !shape_of_value(y) || !(x = with_four_axes(b, x)))
+        return NULL;
     if (!value_is_const(y) && !(y = with_four_axes(b, y))) return NULL;
     Value *p = make_matmul(b, x, y, flag_of(matmul, P_transpose_x),
                            flag_of(matmul, P_transpose_y));
-    Value *gate = mil_sigmoid_hard(b, "sigmoid_hard", .x = p, .alpha = op_value(hard, P_alpha),
+    Value *gate = mil_sigmoid_hard(b, "sigmoid_hard", .x = p,
+                                   .alpha = op_value(hard, P_alpha),
                                    .beta = op_value(hard, P_beta));
     return make_shape(b, make_two(b, OP_mul, gate, p), &op->out[0]->type->shape);
 }

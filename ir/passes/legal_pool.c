@@ -22,7 +22,8 @@ static bool pool_read(Op *op, PoolOp *p)
            && call_check(c);
     ok = ok && call_ints_or(c, P_kernel_sizes, s->rank - 2, 1, kernel);
     ok = ok && window_of(c, WINDOW_POOL, s, kernel, &p->w);
-    for (int i = 0; ok && i < MAX_SPATIAL; i++) ok = p->w.kernel[i] > 0 && p->w.out[i] > 0;
+    for (int i = 0; ok && i < MAX_SPATIAL; i++)
+        ok = p->w.kernel[i] > 0 && p->w.out[i] > 0;
     diag_free(&quiet);
     arena_free(&scratch);
     return ok;
@@ -35,16 +36,17 @@ static int64_t pool_reached(const Window *w, int i)
     return end > w->in[i] ? end - w->in[i] : 0;
 }
 
-static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, bool inside)
+static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w,
+                        bool inside)
 {
     const int first = MAX_SPATIAL - w->n;
     Value *size = build_ints(b, w->n, w->kernel + first);
     Value *step = build_ints(b, w->n, w->stride + first);
     Value *type = build_string(b, "custom"), *pad = build_padding(b, w);
     Value *given[] = { x, size, step, type, pad, build_bool(b, inside) };
-    static const ParamId names[] = {
-        P_x, P_kernel_sizes, P_strides, P_pad_type, P_pad, P_exclude_padding_from_average
-    };
+    static const ParamId names[] = { P_x,       P_kernel_sizes,
+                                     P_strides, P_pad_type,
+                                     P_pad,     P_exclude_padding_from_average };
     BuildArg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
         arg[i] = (BuildArg){ .param = names[i], .val = &given[i], .count = 1 };
@@ -82,7 +84,8 @@ static Value *two_steps(Builder *b, const PoolOp *p)
         two.kernel[i] /= f;
         two.after[i] = 0; /* which no window reaches: factor asked */
         two.stride[i] = two.out[i] == 1 ? 1 : two.stride[i] / f;
-        s.dim[window_axis(&p->w, i)] = (p->w.out[i] - 1) * p->w.stride[i] + p->w.kernel[i];
+        s.dim[window_axis(&p->w, i)] = (p->w.out[i] - 1) * p->w.stride[i]
+                                     + p->w.kernel[i];
     }
     Value *x = make_pool(b, p, make_box(b, p->x, begin, s.dim), &one, false);
     return make_pool(b, p, x, &two, p->inside);
@@ -213,7 +216,8 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
     enum { MOST = 256 };
     const bool mean = p->op->kind == OP_avg_pool, whole = !mean || counts_all(p);
     Value *part[MOST], *by = whole ? NULL : pool_correction(b, p);
-    int64_t pieces[MAX_SPATIAL], all = 1, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
+    int64_t pieces[MAX_SPATIAL], all = 1, before[MAX_RANK] = { 0 },
+                                 after[MAX_RANK] = { 0 };
     if (!whole && !by) return NULL;
     for (int i = 0; i < MAX_SPATIAL; i++) {
         const int axis = window_axis(&p->w, i);

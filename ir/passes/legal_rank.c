@@ -96,7 +96,8 @@ static Value *rank_reduction(const Legal *l, Builder *b, Op *op, Value *x, const
         if (reduced[i] && (!n || axes[n - 1] != m.of[i])) axes[n++] = m.of[i];
     /* an axis of 1 that is kept in front of the first group is of it, which changes nothing */
     const Shape to = rank_merged(&m, s);
-    return n && rank_fits(l, m.n) ? make_reduced(b, op, make_shape(b, x, &to), n, axes) : NULL;
+    return n && rank_fits(l, m.n) ? make_reduced(b, op, make_shape(b, x, &to), n, axes)
+                                  : NULL;
 }
 
 static Value *rank_axis(const Legal *l, Builder *b, Op *op, Value *x, const Shape *s)

@@ -29,7 +29,7 @@ struct Unroll {
     double clip;               /* INFINITY: none */
     Value *input;              /* [steps, batch, gates * hidden]: W x + b */
     Value *state, *state_bias; /* weights; NULL: no bias */
-    Value *candidate;          /* gru: the rows of the state's weights for the candidate */
+    Value *candidate; /* gru: the rows of the state's weights for the candidate */
     Value *peephole[3];
     Value *h, *c; /* [batch, 1, hidden] */
 };
@@ -90,7 +90,8 @@ static Value *gate_of(const Unroll *u, Value *x, int gate)
 
 static void step_rnn(Unroll *u, Value *input)
 {
-    Value *sum = make_two(u->b, OP_add, input, recurrent_product(u, u->h, u->state, NULL));
+    Value *sum = make_two(u->b, OP_add, input,
+                          recurrent_product(u, u->h, u->state, NULL));
     u->h = recurrent_activate(u->b, u->out, sum);
 }
 
@@ -114,7 +115,8 @@ static void step_lstm(Unroll *u, Value *input)
     Value *kept = make_two(b, OP_mul, forget, u->c);
     u->c = make_two(b, OP_add, kept, make_two(b, OP_mul, in, content));
     if (!isinf(u->clip)) u->c = make_clip(b, u->c, -u->clip, u->clip);
-    Value *open = recurrent_activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
+    Value *open = recurrent_activate(b, u->gate,
+                                     with_peephole(u, gate_of(u, all, OUT), OUT));
     u->h = make_two(b, OP_mul, open, recurrent_activate(b, u->out, u->c));
 }
 
@@ -123,15 +125,16 @@ static void step_gru(Unroll *u, Value *input)
     enum { RESET, NEW_STATE, UPDATE };
     Builder *b = u->b;
     Value *given = gates_apart(u, input),
-          *from_state = gates_apart(u, recurrent_product(u, u->h, u->state, u->state_bias));
+          *from_state = gates_apart(u,
+                                    recurrent_product(u, u->h, u->state, u->state_bias));
     Value *sum = make_two(b, OP_add, given, from_state);
     Value *reset = recurrent_activate(b, u->gate, gate_of(u, sum, RESET));
     Value *update = recurrent_activate(b, u->gate, gate_of(u, sum, UPDATE));
     Value *kept = u->after ? make_two(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
                            : recurrent_product(u, make_two(b, OP_mul, reset, u->h),
                                                u->candidate, NULL);
-    Value *fresh = recurrent_activate(b, u->out,
-                                      make_two(b, OP_add, gate_of(u, given, NEW_STATE), kept));
+    Value *fresh = recurrent_activate(
+        b, u->out, make_two(b, OP_add, gate_of(u, given, NEW_STATE), kept));
     /* (1 - z) o + z h */
     u->h = make_two(b, OP_add, fresh,
                     make_two(b, OP_mul, update, make_two(b, OP_sub, u->h, fresh)));
@@ -175,15 +178,16 @@ static bool legal_recurrent_load(Unroll *u, int way)
 /* part[t]: the state of each step as [1, batch, hidden], in the order of the result. */
 static bool one_way(Unroll *u, int way, Value **part)
 {
-    static void (*const step[])(Unroll *,
-                                Value *) = { [1] = step_rnn, [3] = step_gru, [4] = step_lstm };
+    static void (*const step[])(
+        Unroll *, Value *) = { [1] = step_rnn, [3] = step_gru, [4] = step_lstm };
     const bool back = way || u->backward;
     if (!legal_recurrent_load(u, way)) return false;
     for (int64_t t = 0; t < u->steps; t++) {
         Value *input = make_slice(u->b, u->input, 0, back ? u->steps - 1 - t : t, 1);
         input = make_as(u->b, input, SHAPE(u->batch, 1, u->gates * u->hidden));
         step[u->gates](u, input);
-        part[way ? u->steps - 1 - t : t] = make_as(u->b, u->h, SHAPE(1, u->batch, u->hidden));
+        part[way ? u->steps - 1 - t : t] = make_as(u->b, u->h,
+                                                   SHAPE(1, u->batch, u->hidden));
     }
     return true;
 }
@@ -220,10 +224,12 @@ static bool recurrent_plan(Unroll *u)
     const Op *op = u->op;
     const Shape *x = shape_of_value(op_value(op, P_x)),
                 *hh = shape_of_value(op_value(op, P_weight_hh));
-    const char *way = op_value(op, P_direction) ? op_const_string(op, P_direction) : "forward";
+    const char *way = op_value(op, P_direction) ? op_const_string(op, P_direction)
+                                                : "forward";
     if (!x || !hh || x->rank != 3 || hh->rank != 2) return false;
     u->steps = x->dim[0], u->batch = x->dim[1], u->hidden = hh->dim[1];
-    if (u->steps < 1 || u->steps > MAX_STEPS || u->batch < 1 || u->hidden < 1) return false;
+    if (u->steps < 1 || u->steps > MAX_STEPS || u->batch < 1 || u->hidden < 1)
+        return false;
     u->gates = op->kind == OP_lstm ? MAX_GATES : op->kind == OP_gru ? 3 : 1;
     if (!way || !activation_of(op, P_activation, OP_tanh, &u->out)
         || !activation_of(op, P_recurrent_activation, OP_sigmoid, &u->gate)
@@ -245,7 +251,8 @@ static bool recurrent_plan(Unroll *u)
 /* Both directions side by side. */
 static Value *recurrent_beside(const Unroll *u, Value **v)
 {
-    return u->ways == 1 ? v[0] : make_concat(u->b, v, u->ways, v[0]->type->shape.rank - 1);
+    return u->ways == 1 ? v[0]
+                        : make_concat(u->b, v, u->ways, v[0]->type->shape.rank - 1);
 }
 
 static Value *recurrent_result(const Unroll *u, int i, Value *v)

@@ -31,13 +31,15 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
 {
     int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!s || !out || s->rank < 3 || value_ints(op_value(op, P_axes), axes) != 1) return NULL;
+    if (!s || !out || s->rank < 3 || value_ints(op_value(op, P_axes), axes) != 1)
+        return NULL;
     for (int i = 0; i < s->rank; i++) perm[i] = i;
     perm[1] = s->rank - 1;
     perm[s->rank - 1] = 1;
     Value *turned = make_transpose(b, x, perm);
     Value *over = build_ints(b, 1, last), *keep = build_bool(b, true);
-    Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = over, .keep_dims = keep);
+    Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = over,
+                                  .keep_dims = keep);
     return make_shape(b, make_transpose(b, mean, perm), out);
 }
 
@@ -65,7 +67,8 @@ static Best reduce_search(Builder *b, const ReduceSearch *s, Value *x, int axis)
 }
 
 /* Of equals the one in front: it comes first in the axis. */
-static Best reduce_better(Builder *b, const ReduceSearch *s, Best front, Best behind, bool last)
+static Best reduce_better(Builder *b, const ReduceSearch *s, Best front, Best behind,
+                          bool last)
 {
     Value *is = make_two(b, s->better, behind.best, front.best);
     Value *best = last ? NULL : make_select(b, is, behind.best, front.best);
@@ -94,7 +97,8 @@ static Best reduce_shifted(Builder *b, Best part, int64_t by)
 
 /* Where the axis falls into equal parts they become an axis of their own, in front of it: both
  * reductions are of all parts at once, and no long axis is sliced. */
-static bool equal_parts(Builder *b, const ReduceSearch *s, Value *x, int64_t n, Best *part)
+static bool equal_parts(Builder *b, const ReduceSearch *s, Value *x, int64_t n,
+                        Best *part)
 {
     const int64_t all = x->type->shape.dim[s->axis];
     Shape two = x->type->shape;
@@ -130,7 +134,8 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
                        largest ? OP_greater : OP_less, 0 };
     s.axis = in && out ? axis_of(op, P_axis, -1, in->rank) : -1;
     if (s.axis < 0) return NULL;
-    const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
+    const int64_t least = piece_count(in->dim[s.axis],
+                                      rule_limit(l->rules, LIMIT_arg_axis));
     int64_t n = over_limit(l->rules, LIMIT_rank, in->rank + 1) ? MOST_PARTS + 1 : least;
     if (least > MOST_PARTS) return NULL;
     while (n <= MOST_PARTS && !equal_parts(b, &s, x, n, part)) n++;
@@ -145,7 +150,8 @@ static Value *reduce_op(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin)
         return legal_asks(l, RULE_arg_axis, op) ? places_in_parts(l, b, op) : NULL;
-    if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
+    if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype))
+        return NULL;
     Value *x = op_value(op, P_x);
     if (legal_asks(l, RULE_reduce_mean, op)) return mean_as_sum(b, op, x);
     return legal_asks(l, RULE_channel_reduce, op) ? mean_of_last(b, op, x) : NULL;

@@ -10,7 +10,8 @@ Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
 {
     const Shape *s = &x->type->shape;
     bool whole = true;
-    for (int i = 0; i < s->rank; i++) whole = whole && begin[i] == 0 && size[i] == s->dim[i];
+    for (int i = 0; i < s->rank; i++)
+        whole = whole && begin[i] == 0 && size[i] == s->dim[i];
     if (whole) return x;
     Value *from = build_ints(b, s->rank, begin), *length = build_ints(b, s->rank, size);
     return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = length);
@@ -34,7 +35,8 @@ Value *make_sum(Builder *b, Value **v, int n)
 {
     while (n > 1) {
         int left = 0;
-        for (int i = 0; i + 1 < n; i += 2) v[left++] = make_two(b, OP_add, v[i], v[i + 1]);
+        for (int i = 0; i + 1 < n; i += 2)
+            v[left++] = make_two(b, OP_add, v[i], v[i + 1]);
         if (n % 2) v[left++] = v[n - 1];
         n = left;
     }
@@ -67,7 +69,8 @@ static bool can_read(const Const *c)
     Diag quiet = { .quiet = true };
     double room;
     const bool ok = const_at_hand(c) && c->type->dtype != DT_STRING
-                 && dtypes[c->type->dtype].bits % 8 == 0 && const_read(c, &quiet, 0, 0, &room);
+                 && dtypes[c->type->dtype].bits % 8 == 0
+                 && const_read(c, &quiet, 0, 0, &room);
     diag_free(&quiet);
     return ok;
 }
@@ -78,7 +81,8 @@ bool can_cut(const Value *w)
 }
 
 /* Copies the box, one run of the last axis after the other. */
-static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, const Shape *box)
+static const Const *copy_box(Module *m, const Const *c, const int64_t *begin,
+                             const Shape *box)
 {
     Diag quiet = { .quiet = true };
     const Shape *s = &c->type->shape;
@@ -100,7 +104,8 @@ static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, co
     return ok ? const_data(&m->arena, t, to) : NULL;
 }
 
-Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size)
+Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin,
+                        const int64_t *size)
 {
     const int rank = w->type->shape.rank;
     if (!value_lit(w) || !rank || !can_read(value_lit(w))) return NULL;
@@ -111,8 +116,9 @@ Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const 
         rows = rows && size[i] == w->type->shape.dim[i];
         row *= (size_t)w->type->shape.dim[i];
     }
-    const Const *piece = rows ? const_part(b->m, value_lit(w), (size_t)begin[0] * row, box)
-                              : copy_box(b->m, value_lit(w), begin, &box);
+    const Const *piece = rows
+                           ? const_part(b->m, value_lit(w), (size_t)begin[0] * row, box)
+                           : copy_box(b->m, value_lit(w), begin, &box);
     if (!piece) return NULL;
     Const *c = NEW(&b->m->arena, Const);
     *c = *piece;
@@ -153,7 +159,8 @@ bool conv_read(Op *op, ConvOp *v)
                    .weight = op_value(op, P_weight),
                    .bias = op_value(op, P_bias) };
     bool ok = op->kind == OP_conv || op->kind == OP_conv_transpose;
-    ok = ok && shape_of_value(v->x) && shape_of_value(v->weight) && shape_of_value(op->out[0]);
+    ok = ok && shape_of_value(v->x) && shape_of_value(v->weight)
+      && shape_of_value(op->out[0]);
     ok = ok && call_of_op(c, op, &scratch, &quiet) && call_check(c);
     ok = ok && conv_of(c, op->kind == OP_conv_transpose, &v->conv);
     for (int i = 0; ok && i < MAX_SPATIAL; i++)
@@ -216,14 +223,15 @@ static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t 
     Window whole = *w;
     bool plain = true;
     for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
-        const int64_t full = w->stride[i] * (w->in[i] - 1) + (w->kernel[i] - 1) * w->dilation[i]
-                           + 1;
+        const int64_t full = w->stride[i] * (w->in[i] - 1)
+                           + (w->kernel[i] - 1) * w->dilation[i] + 1;
         plain = plain && w->out[i] == full - w->before[i] - w->after[i];
         whole.before[i] = whole.after[i] = 0;
         whole.out[i] = full;
     }
     if (plain) return NULL;
-    Value *y = make_span(b, make_conv(b, true, x, weight, NULL, groups, &whole), w, w->before);
+    Value *y = make_span(b, make_conv(b, true, x, weight, NULL, groups, &whole), w,
+                         w->before);
     return y && bias ? make_two(b, OP_add, y, make_bias(b, bias, w->n + 2)) : y;
 }
 
@@ -233,7 +241,8 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
     const int first = MAX_SPATIAL - w->n;
     Value *cut = transposed ? cut_out(b, x, weight, bias, groups, w) : NULL;
     if (cut) return cut;
-    Value *step = build_ints(b, w->n, w->stride + first), *type = build_string(b, "custom");
+    Value *step = build_ints(b, w->n, w->stride + first),
+          *type = build_string(b, "custom");
     Value *pad = build_padding(b, w), *spread = build_ints(b, w->n, w->dilation + first);
     Value *given[] = { x, weight, step, type, pad, spread, build_int(b, groups), bias };
     static const ParamId names[] = { P_x,   P_weight,    P_strides, P_pad_type,

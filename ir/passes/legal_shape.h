@@ -20,7 +20,8 @@ bool can_cut(const Value *w);
  * literal, along the first axis without a copy; otherwise it is an op that slices. */
 Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n);
 /* A box of a literal as a literal; NULL: its bytes are not at hand. */
-Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size);
+Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin,
+                        const int64_t *size);
 /* The same elements in another shape; that of a literal is a literal, wherever its bytes
  * are. */
 Value *make_relabel(Builder *b, Value *w, const Shape *s);

@@ -50,8 +50,9 @@ static Value *build_slice(Builder *b, Value *x, int n, const Bounds *s)
     Value *stride = build_ints(b, n, s->stride);
     Value *from_start = build_flags(b, n, s->from_start);
     Value *to_end = build_flags(b, n, s->to_end);
-    return mil_slice_by_index(b, "slice", .x = x, .begin = begin, .end = end, .stride = stride,
-                              .begin_mask = from_start, .end_mask = to_end);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = begin, .end = end,
+                              .stride = stride, .begin_mask = from_start,
+                              .end_mask = to_end);
 }
 
 static void take_all(Bounds *s, int axis)
@@ -73,7 +74,8 @@ static Value *slice_others(Builder *b, Value *x, int n, Bounds *s)
 static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 {
     Bounds s;
-    if (!slice_numbers(op, P_begin, n, 0, s.begin) || !slice_numbers(op, P_end, n, 0, s.end)
+    if (!slice_numbers(op, P_begin, n, 0, s.begin)
+        || !slice_numbers(op, P_end, n, 0, s.end)
         || !slice_numbers(op, P_stride, n, 1, s.stride)
         || !slice_numbers(op, P_begin_mask, n, 0, s.from_start)
         || !slice_numbers(op, P_end_mask, n, 0, s.to_end)
@@ -89,11 +91,13 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 static Value *slice_size(Builder *b, Op *op, Value *x, int n)
 {
     int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
-    if (!slice_numbers(op, P_begin, n, 0, begin) || !slice_numbers(op, P_size, n, 0, size))
+    if (!slice_numbers(op, P_begin, n, 0, begin)
+        || !slice_numbers(op, P_size, n, 0, size))
         return NULL;
     if (begin[n - 2] != 0) {
         const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + dim_of(x, 1) : begin[n - 2];
-        x = make_slice(b, x, n - 2, at, size[n - 2] < 0 ? dim_of(x, 1) - at : size[n - 2]);
+        x = make_slice(b, x, n - 2, at,
+                       size[n - 2] < 0 ? dim_of(x, 1) - at : size[n - 2]);
         begin[n - 2] = 0;
         size[n - 2] = -1;
     }

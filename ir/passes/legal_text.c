@@ -14,14 +14,22 @@ static const struct {
     ParamId arg;
     int rule;
 } filed[] = {
-    { OP_add, P_x, RULE_inline_constant },      { OP_add, P_y, RULE_inline_constant },
-    { OP_sub, P_x, RULE_inline_constant },      { OP_sub, P_y, RULE_inline_constant },
-    { OP_mul, P_x, RULE_inline_constant },      { OP_mul, P_y, RULE_inline_constant },
-    { OP_real_div, P_x, RULE_inline_constant }, { OP_real_div, P_y, RULE_inline_constant },
-    { OP_maximum, P_x, RULE_inline_constant },  { OP_maximum, P_y, RULE_inline_constant },
-    { OP_minimum, P_x, RULE_inline_constant },  { OP_minimum, P_y, RULE_inline_constant },
-    { OP_pow, P_x, RULE_inline_constant },      { OP_pow, P_y, RULE_inline_constant },
-    { OP_conv, P_bias, RULE_conv_bias },        { OP_matmul, P_y, RULE_matmul_constant },
+    { OP_add, P_x, RULE_inline_constant },
+    { OP_add, P_y, RULE_inline_constant },
+    { OP_sub, P_x, RULE_inline_constant },
+    { OP_sub, P_y, RULE_inline_constant },
+    { OP_mul, P_x, RULE_inline_constant },
+    { OP_mul, P_y, RULE_inline_constant },
+    { OP_real_div, P_x, RULE_inline_constant },
+    { OP_real_div, P_y, RULE_inline_constant },
+    { OP_maximum, P_x, RULE_inline_constant },
+    { OP_maximum, P_y, RULE_inline_constant },
+    { OP_minimum, P_x, RULE_inline_constant },
+    { OP_minimum, P_y, RULE_inline_constant },
+    { OP_pow, P_x, RULE_inline_constant },
+    { OP_pow, P_y, RULE_inline_constant },
+    { OP_conv, P_bias, RULE_conv_bias },
+    { OP_matmul, P_y, RULE_matmul_constant },
 };
 
 /* Puts the literal of a value into the weight file; whether it was in the text. */
@@ -33,7 +41,8 @@ static bool file_literal(Legal *l, Op *op, ParamId arg)
         || const_in_file(l->func, value_lit(v)))
         return false;
     if (v->type->kind != TY_TENSOR || !dtype_is_float(v->type->dtype)) return false;
-    if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
+    if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank))
+        return false;
     Const *c = NEW(&l->m->arena, Const);
     *c = *value_lit(v);
     c->in_file = true;
@@ -80,7 +89,8 @@ static Value *default_value(Builder *b, const Op *op, const Param *p)
     const Value *x = op_value(op, P_x);
     if (!strcmp(p->def, "true") || !strcmp(p->def, "false"))
         return build_bool(b, !strcmp(p->def, "true"));
-    if (domain_types(p->dom, OPSET_IOS18) == 1u << DT_STRING) return build_string(b, p->def);
+    if (domain_types(p->dom, OPSET_IOS18) == 1u << DT_STRING)
+        return build_string(b, p->def);
     return x ? make_number(b, x, strtod(p->def, NULL)) : NULL;
 }
 

@@ -14,9 +14,12 @@ typedef struct {
     int64_t most_rank;
 } TileFold;
 
-static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most, TileFold *f)
+static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most,
+                      TileFold *f)
 {
-    *f = (TileFold){ .rank = s->rank, .axis = axis, .most_rank = rule_limit(rs, LIMIT_rank) };
+    *f = (TileFold){ .rank = s->rank,
+                     .axis = axis,
+                     .most_rank = rule_limit(rs, LIMIT_rank) };
     f->p = rule_equal_parts(rs, s, axis, most);
     f->q = f->p ? s->dim[axis] / f->p : 0;
     return f->p != 0;
@@ -58,7 +61,8 @@ static Value *tile_reduction(Builder *b, Op *op, Value *x, const TileFold *f)
     int64_t axes[MAX_RANK + 1];
     int n = 0;
     const Shape s = tile_folded(f, &x->type->shape);
-    const int shift = s.rank - f->rank; /* of the axes behind the folded one, which may be 0 */
+    const int shift = s.rank
+                    - f->rank; /* of the axes behind the folded one, which may be 0 */
     if (!reduced_axes(op, f->rank, reduced)) return NULL;
     for (int i = 0; i < f->rank; i++) {
         if (!reduced[i] || i + shift - 1 + (i >= f->axis) < 0) continue;
@@ -151,7 +155,8 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     const int64_t inner = rule_limit(l->rules, LIMIT_matmul_inner);
     if (legal_asks(l, RULE_matmul_inner, op)) {
         if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx)
-            || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
+            || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p
+            || fx.p > MOST_PIECES)
             return NULL;
         w = make_dense(b, w);
         for (int64_t i = 0; i < fx.p; i++) {
@@ -236,8 +241,8 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
         Value *bias = !v.bias || (in && i) ? NULL
                     : in                   ? v.bias
                                            : folded_piece(b, v.bias, &fb, i);
-        part[i] = make_conv(b, false, in ? folded_piece(b, v.x, &f, i) : v.x, weight, bias, 1,
-                            w);
+        part[i] = make_conv(b, false, in ? folded_piece(b, v.x, &f, i) : v.x, weight,
+                            bias, 1, w);
     }
     return in ? make_sum(b, part, (int)f.p)
               : join_folded(b, part, &f, &op->out[0]->type->shape);

@@ -9,7 +9,8 @@
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c)
 {
     Value *p = make_with(b, OP_mul, x, c[n - 1]);
-    for (int i = n - 2; i > 0; i--) p = make_two(b, OP_mul, make_with(b, OP_add, p, c[i]), x);
+    for (int i = n - 2; i > 0; i--)
+        p = make_two(b, OP_mul, make_with(b, OP_add, p, c[i]), x);
     return make_with(b, OP_add, p, c[0]);
 }
 
@@ -44,7 +45,8 @@ static TrigTurned turned_sine(Builder *b, Value *x, Value *turns, double shift)
 {
     static const double part[] = { 3.125, 0.015625, 9.6765358979e-4 };
     static const double sine[] = { 0.9999966, -0.16664824, 0.00830629, -0.00018363 };
-    Value *k = make_one(b, OP_floor, shift != 0 ? turns : make_with(b, OP_add, turns, 0.5));
+    Value *k = make_one(b, OP_floor,
+                        shift != 0 ? turns : make_with(b, OP_add, turns, 0.5));
     Value *from = shift != 0 ? make_with(b, OP_add, k, shift) : k;
     for (size_t i = 0; i < COUNT(part); i++)
         x = make_two(b, OP_sub, x, make_with(b, OP_mul, from, part[i]));
@@ -82,7 +84,8 @@ Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
     Value *x = op_value(op, P_x), *turns = half_turns(b, x);
-    const TrigTurned sine = turned_sine(b, x, turns, 0), cosine = turned_sine(b, x, turns, 0.5);
+    const TrigTurned sine = turned_sine(b, x, turns, 0),
+                     cosine = turned_sine(b, x, turns, 0.5);
     Value *more = make_two(b, OP_sub, sine.k, cosine.k);
     Value *sign = make_with(b, OP_add, make_with(b, OP_mul, more, 2), -1);
     return make_two(b, OP_mul, make_two(b, OP_real_div, sine.sine, cosine.sine), sign);
@@ -138,7 +141,8 @@ static Value *arc_of_size(Builder *b, Value *x)
 {
     static const double c[] = { 1.5707288, -0.2121144, 0.0742610, -0.0187293 };
     Value *size = make_one(b, OP_abs, x);
-    Value *root = make_with(b, OP_pow, make_with(b, OP_add, trig_negated(b, size), 1), 0.5);
+    Value *root = make_with(b, OP_pow, make_with(b, OP_add, trig_negated(b, size), 1),
+                            0.5);
     return make_two(b, OP_mul, root, make_polynomial(b, size, (int)COUNT(c), c));
 }
 

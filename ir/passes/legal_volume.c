@@ -42,8 +42,8 @@ static Value *volume_turned(Builder *b, Value *x)
 static Value *conv_planes(Builder *b, const Volume *v, Value *x, int64_t tap, Value *bias)
 {
     const Conv *c = &v->conv->conv;
-    return make_conv(b, c->transposed, x, weight_at(b, v->conv->weight, tap), bias, c->groups,
-                     &v->plane);
+    return make_conv(b, c->transposed, x, weight_at(b, v->conv->weight, tap), bias,
+                     c->groups, &v->plane);
 }
 
 /* The entries of the depth that a tap meets, one for each of the result. */
@@ -83,7 +83,8 @@ static Value *volume_spread(Builder *b, Value *y, const Shape *one, int64_t stri
     s.dim[1] *= stride;
     if (stride > 1) {
         y = make_as(
-            b, y, SHAPE(one->dim[0] * one->dim[1], 1, one->dim[2], one->dim[3] * one->dim[4]));
+            b, y,
+            SHAPE(one->dim[0] * one->dim[1], 1, one->dim[2], one->dim[3] * one->dim[4]));
         after[1] = stride - 1;
         y = make_zeros(b, y, before, after);
     }
@@ -144,9 +145,9 @@ Value *make_planes(Builder *b, const ConvOp *conv)
     if (conv->conv.transposed && !as_computed(w)) return NULL;
     dense.weight = make_dense(b, conv->weight);
     v.plane.n = 2;
-    v.out = (Shape){
-        .rank = 5, .dim = { conv->conv.batch, w->out[0], conv->conv.cout, w->out[1], w->out[2] }
-    };
+    v.out = (Shape){ .rank = 5,
+                     .dim = { conv->conv.batch, w->out[0], conv->conv.cout, w->out[1],
+                              w->out[2] } };
     Value *y = conv->conv.transposed ? volume_transposed(b, &v, part)
                                      : volume_forward(b, &v, part);
     return y ? volume_turned(b, make_shape(b, y, &v.out)) : NULL;

@@ -133,6 +133,7 @@ int pass_decompress(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
     int errors = d->errors + d->fails;
-    for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, weights_visit, &l);
+    for (l.func = m->first; l.func; l.func = l.func->next)
+        func_walk(l.func, weights_visit, &l);
     return errors == d->errors + d->fails ? l.changes : -1;
 }

@@ -15,8 +15,9 @@
 
 static void opset_refuse(Level *l, const Op *op, const char *what)
 {
-    diag_error(l->diag, op_loc(op), "%s: %s cannot be expressed in %s; --opset %s keeps it",
-               op_name(op), what, opset_text(l->to), opset_text(l->from));
+    diag_error(l->diag, op_loc(op),
+               "%s: %s cannot be expressed in %s; --opset %s keeps it", op_name(op), what,
+               opset_text(l->to), opset_text(l->from));
     l->failed = true;
 }
 
@@ -26,8 +27,8 @@ static void opset_refuse(Level *l, const Op *op, const char *what)
  * and the width of indices, which int32 can hold too. */
 static bool may_go(ParamId p)
 {
-    static const ParamId all[] = { P_validate_indices, P_sort, P_return_indices, P_output_dtype,
-                                   P_output_indices_dtype };
+    static const ParamId all[] = { P_validate_indices, P_sort, P_return_indices,
+                                   P_output_dtype, P_output_indices_dtype };
     for (size_t i = 0; i < COUNT(all); i++)
         if (p == all[i]) return true;
     return false;
@@ -54,7 +55,8 @@ static bool says_nothing(const Op *op, const Param *p, const Value *v)
     if (p->id == P_reset_after)
         return value_bool(v, &half) && !half && !op_value(op, P_input_bias);
     if (p->id != P_half_pixel_centers || !value_bool(v, &half)) return false;
-    return (!op_value(op, P_align_corners) || value_bool(op_value(op, P_align_corners), &align))
+    return (!op_value(op, P_align_corners)
+            || value_bool(op_value(op, P_align_corners), &align))
         && half != align;
 }
 
@@ -81,7 +83,8 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
     if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return true;
     const Shape *s = &op->out[0]->type->shape;
     if (!shape_known(s)) {
-        diag_error(l->diag, op_loc(op), "reshape: a 0 in its shape means another thing in %s",
+        diag_error(l->diag, op_loc(op),
+                   "reshape: a 0 in its shape means another thing in %s",
                    opset_text(l->to));
         return false;
     }
@@ -96,7 +99,8 @@ static void spell_padding(Level *l, Builder *b, Op *op)
     const char *type = op_const_string(op, P_pad_type);
     const Shape *x = shape_of_value(op_value(op, P_x)),
                 *w = shape_of_value(op_value(op, P_weight));
-    int64_t kernel[MAX_RANK * 2], stride[MAX_RANK * 2], hole[MAX_RANK * 2], pad[MAX_RANK * 2];
+    int64_t kernel[MAX_RANK * 2], stride[MAX_RANK * 2], hole[MAX_RANK * 2],
+        pad[MAX_RANK * 2];
     int n, nstride, nhole, spatial = x ? x->rank - 2 : 0;
     if (l->to >= OPSET_IOS16 || !type || strcmp(type, "same_lower") != 0 || spatial < 1
         || spatial > 3)
@@ -111,8 +115,9 @@ static void spell_padding(Level *l, Builder *b, Op *op)
                       span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
         if (kernel[i] == DIM_ANY || (x->dim[2 + i] == DIM_ANY && s > 1)) return;
         const int64_t steps = (x->dim[2 + i] + s - 1) / s;
-        int64_t all = op->kind == OP_conv_transpose ? span - s
-                                                    : s * (steps - 1) + span - x->dim[2 + i];
+        int64_t all = op->kind == OP_conv_transpose
+                        ? span - s
+                        : s * (steps - 1) + span - x->dim[2 + i];
         if (all < 0) all = 0;
         pad[2 * i + 1] = all / 2;
         pad[2 * i] = all - all / 2;
@@ -145,8 +150,8 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     const char *name = v->name;
     take_place(l, v, r);
     op_set_arg(l->m, r->def, P_x, v);
-    v->name = func_unique_name(l->func,
-                               arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
+    v->name = func_unique_name(
+        l->func, arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
     values_set(&l->was, v, NULL);
     if (i == 0) op_set_name(l->m, op, v->name);
 }
@@ -158,7 +163,8 @@ static bool take_type(Level *l, Op *op, int i, const Type *t)
     if (t->kind != TY_TENSOR || old->kind != TY_TENSOR) return true;
     if (!shape_fits(&old->shape, &t->shape)) {
         diag_error(l->diag, op_loc(op), "%s results in %s in %s, not in %s", op_name(op),
-                   type_text(&l->scratch, t), opset_text(l->to), type_text(&l->scratch, old));
+                   type_text(&l->scratch, t), opset_text(l->to),
+                   type_text(&l->scratch, old));
         return false;
     }
     if (t->dtype == old->dtype) return true;
@@ -180,7 +186,8 @@ static bool infer_anew(Level *l, Op *op)
     for (int i = op->nout; ok && i < c->nout; i++)
         op_out(l->m, op, func_unique_name(l->func, op_name(op)),
                opset_retyped(l, c->out[i], c->out[i]->dtype), op_loc(op));
-    for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
+    for (int i = 0; ok && i < op->nout && i < c->nout; i++)
+        ok = take_type(l, op, i, c->out[i]);
     if (!ok && errors != l->diag->errors + l->diag->fails)
         diag_note(l->diag, op_loc(op),
                   "that is %s's rule, which %s is taken to; --opset %s keeps it",

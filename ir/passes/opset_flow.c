@@ -107,6 +107,7 @@ void opset_flow(Level *l)
     func_walk(l->func, opset_flow_look, l);
     if (!l->lost) return;
     func_walk(l->func, look_inside, l);
-    for (int i = 0; i < body->nresult; i++) opset_flow_reach(l, body->result[i], INT64_MAX);
+    for (int i = 0; i < body->nresult; i++)
+        opset_flow_reach(l, body->result[i], INT64_MAX);
     for (const Op *op = body->last; op; op = op->prev) opset_flow_use(l, op, false);
 }

@@ -43,12 +43,15 @@ static bool opset_forms_holds(DType t, DType all)
 /* Places along axes that are no longer than the type counts. */
 static bool places_within(const Value *v, int64_t last)
 {
-    static const int kinds[] = { OP_reduce_argmax, OP_reduce_argmin, OP_argsort, OP_topk };
+    static const int kinds[] = { OP_reduce_argmax, OP_reduce_argmin, OP_argsort,
+                                 OP_topk };
     const Shape *x = v->def ? shape_of_value(op_value(v->def, P_x)) : NULL;
     bool place = false;
-    for (size_t i = 0; x && i < COUNT(kinds); i++) place = place || v->def->kind == kinds[i];
+    for (size_t i = 0; x && i < COUNT(kinds); i++)
+        place = place || v->def->kind == kinds[i];
     for (int i = 0; place && i < x->rank; i++) place = x->dim[i] - 1 <= last;
-    return place && dtype_is_int(v->type->dtype) && (v->def->kind != OP_topk || v->index == 1);
+    return place && dtype_is_int(v->type->dtype)
+        && (v->def->kind != OP_topk || v->index == 1);
 }
 
 /* A cast to a type that is int32 now: floats go into its range, ints wrap around in it. */
@@ -78,7 +81,8 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 /* ---- quantisation ------------------------------------------------------------------------ */
 
 /* A number or one an element of the axis, so that it broadcasts against x; NULL: not known. */
-static Value *opset_forms_along(Builder *b, const Op *op, ParamId arg, const Value *x, DType t)
+static Value *opset_forms_along(Builder *b, const Op *op, ParamId arg, const Value *x,
+                                DType t)
 {
     Value *v = opset_as(b, op_value(op, arg), t);
     Shape s = { .rank = x->type->shape.rank };

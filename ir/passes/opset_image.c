@@ -25,7 +25,8 @@ static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t
     const uint32_t dims = 1;
     const char *mode = op_const_string(op, P_sampling_mode), *near = "NEAREST_NEIGHBOR";
     if (!mode) mode = "DEFAULT";
-    const Tensor t[] = { tensor_view(DT_FP32, &line, ramp), tensor_view(DT_INT32, &one, &want),
+    const Tensor t[] = { tensor_view(DT_FP32, &line, ramp),
+                         tensor_view(DT_INT32, &one, &want),
                          tensor_view(DT_UINT32, &scalar, &dims),
                          tensor_view(DT_STRING, &scalar, &near),
                          tensor_view(DT_STRING, &scalar, &mode) };
@@ -44,10 +45,12 @@ static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t
     Value *v = NULL;
     if (ok) {
         int32_t *index = arena_array(&b->m->arena, (size_t)to, sizeof *index);
-        for (int64_t i = 0; i < to; i++) index[i] = (int32_t)tensor_float(&res[0], (size_t)i);
-        v = build_const(
-            b, "picked",
-            const_data(&b->m->arena, type_tensor(&b->m->arena, DT_INT32, SHAPE(to)), index));
+        for (int64_t i = 0; i < to; i++)
+            index[i] = (int32_t)tensor_float(&res[0], (size_t)i);
+        v = build_const(b, "picked",
+                        const_data(&b->m->arena,
+                                   type_tensor(&b->m->arena, DT_INT32, SHAPE(to)),
+                                   index));
     }
     tensor_free(&res[0]);
     arena_free(&scratch);
@@ -63,9 +66,9 @@ static Value *opset_image_bilinear(Builder *b, const Op *op, Value *x, const Sha
         if (s->dim[i] != x->type->shape.dim[i]) return NULL;
     const int64_t w = s->dim[s->rank - 1], h = s->rank > 1 ? s->dim[s->rank - 2] : 1;
     if (s->rank < 3)
-        v = opset_image_reshape(
-            b, x,
-            SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
+        v = opset_image_reshape(b, x,
+                                SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1,
+                                      x->type->shape.dim[s->rank - 1]));
     Value *high = build_int(b, h), *wide = build_int(b, w);
     v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = high,
                             .target_size_width = wide,
@@ -87,8 +90,9 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
     }
     for (int i = 0; i < from->rank; i++) {
         if (from->dim[i] == to->dim[i]) continue;
-        Value *index = from->dim[i] > 0 ? opset_image_picked(b, op, from->dim[i], to->dim[i])
-                                        : NULL;
+        Value *index = from->dim[i] > 0
+                         ? opset_image_picked(b, op, from->dim[i], to->dim[i])
+                         : NULL;
         if (!index) return false;
         v = mil_gather(b, "picked", .x = v, .indices = index, .axis = build_int(b, i));
     }
@@ -105,10 +109,13 @@ static Value *opset_image_cropped(Builder *b, const Op *op, Value *boxes, Value 
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         const ParamId p = op->arg[i].param;
-        if (p != P_roi && p != P_boxes && p != P_box_indices) arg[n++] = arg_given(&op->arg[i]);
+        if (p != P_roi && p != P_boxes && p != P_box_indices)
+            arg[n++] = arg_given(&op->arg[i]);
     }
-    arg[n++] = (BuildArg){ .param = indices ? P_boxes : P_roi, .val = &boxes, .count = 1 };
-    if (indices) arg[n++] = (BuildArg){ .param = P_box_indices, .val = &indices, .count = 1 };
+    arg[n++] =
+        (BuildArg){ .param = indices ? P_boxes : P_roi, .val = &boxes, .count = 1 };
+    if (indices)
+        arg[n++] = (BuildArg){ .param = P_box_indices, .val = &indices, .count = 1 };
     return build_op(b, "crop", OP_crop_resize, arg, n)->out[0];
 }
 
@@ -192,7 +199,8 @@ static Op *opset_image_suppressed(Builder *b, const Op *op, Value *threshold)
         n++;
     }
     if (threshold)
-        arg[n++] = (BuildArg){ .param = P_score_threshold, .val = &threshold, .count = 1 };
+        arg[n++] =
+            (BuildArg){ .param = P_score_threshold, .val = &threshold, .count = 1 };
     return build_op(b, "nms", op->kind, arg, n);
 }
 
@@ -226,8 +234,9 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     Value *keep = make_with(b, OP_greater, best, above);
     bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
     if (s->dim[1]) first[0] = true;
-    keep = make_two(b, OP_logical_or, keep,
-                    build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
+    keep = make_two(
+        b, OP_logical_or, keep,
+        build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
     keep = make_two(b, OP_logical_and, keep,
                     make_two(b, OP_greater_equal, index, build_int(b, 0)));
     Value *wide = opset_image_reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));

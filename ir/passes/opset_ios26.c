@@ -32,7 +32,8 @@ static bool find_lookup(Op *op, Scaled *s)
     const int lookup = sparse ? OP_constexpr_lut_to_sparse : OP_constexpr_lut_to_dense;
     const Value *data = op_value(op, sparse ? P_nonzero_data : P_data),
                 *mask = sparse ? op_value(op, P_data_mask) : NULL;
-    if (!data || !data->def || data->def->kind != lookup || (mask && mask->def != data->def))
+    if (!data || !data->def || data->def->kind != lookup
+        || (mask && mask->def != data->def))
         return false;
     const Value *indices = op_value(data->def, sparse ? P_indices_mask : P_indices);
     *s = (Scaled){ .scale = op,
@@ -42,7 +43,8 @@ static bool find_lookup(Op *op, Scaled *s)
                    .shift = opset_ios26_literal(op, P_offset) };
     if (!indices || indices->type->kind != TY_TENSOR) return false;
     s->shape = indices->type->shape;
-    return s->table && s->by && (s->shift || !op_value(op, P_offset)) && shape_known(&s->shape);
+    return s->table && s->by && (s->shift || !op_value(op, P_offset))
+        && shape_known(&s->shape);
 }
 
 /* The coarsest division of each axis into tables that have one scale; false: there is none. */
@@ -78,8 +80,8 @@ static const Const *opset_ios26_repeat(Level *l, const Scaled *s)
     const Type *type = type_tensor(&l->m->arena, from.dtype, to);
     char *data = arena_alloc(&l->m->arena, type_bytes(type) + 1);
     for (size_t i = 0; i < type_bytes(type) / bytes; i++)
-        memcpy(data + i * bytes, (char *)from.data + (size_t)blocks_at(&of, (int64_t)i) * bytes,
-               bytes);
+        memcpy(data + i * bytes,
+               (char *)from.data + (size_t)blocks_at(&of, (int64_t)i) * bytes, bytes);
     tensor_free(&from);
     Const *c = const_data(&l->m->arena, type, data);
     c->in_file = s->table->in_file || s->table->kind == CONST_BLOB;
@@ -148,7 +150,8 @@ static bool opset_ios26_visit(void *ctx, Op *op)
 
 void opset_scale_tables(Level *l)
 {
-    if (l->from >= OPSET_IOS26 && l->to < OPSET_IOS26) func_walk(l->func, opset_ios26_visit, l);
+    if (l->from >= OPSET_IOS26 && l->to < OPSET_IOS26)
+        func_walk(l->func, opset_ios26_visit, l);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */

@@ -39,9 +39,12 @@ static Value *opset_slice_join(const Update *u, Value *x, Value *update, int axi
     if (opset_slice_whole(u, axis)) return opset_slice_join(u, x, update, axis + 1);
     const int64_t end = a->start + a->count;
     if (a->start > 0) part[n++] = make_slice(u->b, x, axis, 0, a->start);
-    Value *inner = whole_from(u, axis + 1) ? x : make_slice(u->b, x, axis, a->start, a->count);
+    Value *inner = whole_from(u, axis + 1)
+                     ? x
+                     : make_slice(u->b, x, axis, a->start, a->count);
     part[n++] = opset_slice_join(u, inner, update, axis + 1);
-    if (end < u->x.dim[axis]) part[n++] = make_slice(u->b, x, axis, end, u->x.dim[axis] - end);
+    if (end < u->x.dim[axis])
+        part[n++] = make_slice(u->b, x, axis, end, u->x.dim[axis] - end);
     return make_concat(u->b, part, n, axis);
 }
 
@@ -51,7 +54,8 @@ static bool opset_slice_placed(const Update *u, int i)
 {
     int64_t begin[MAX_RANK * 2];
     if (u->axis[i].count == DIM_ANY) return false;
-    return !u->axis[i].squeeze || value_ints(op_value(u->op, P_begin), begin) == u->x.rank;
+    return !u->axis[i].squeeze
+        || value_ints(op_value(u->op, P_begin), begin) == u->x.rank;
 }
 
 static bool opset_slice_joins(const Update *u)
@@ -102,7 +106,8 @@ static Value *opset_slice_spread(const Update *u, Value *update, int i, Value **
     const int64_t n = update->type->shape.dim[i], step = u->axis[i].step,
                   by = step < 0 ? -step : step;
     Value *at = opset_slice_places(b, u->x.dim[i]), *begin = begin_of(u, i);
-    Value *way = step > 0 ? make_two(b, OP_sub, at, begin) : make_two(b, OP_sub, begin, at);
+    Value *way = step > 0 ? make_two(b, OP_sub, at, begin)
+                          : make_two(b, OP_sub, begin, at);
     Value *entry = int_op(b, OP_floor_div, way, by);
     Value *hit = make_two(b, OP_equal, int_op(b, OP_mul, entry, by), way);
     hit = make_two(b, OP_logical_and, hit, int_op(b, OP_greater_equal, entry, 0));
@@ -119,7 +124,8 @@ static Value *opset_slice_gathered(const Update *u, Value *x, Value *update)
 {
     Value *in = NULL;
     const bool flags = x->type->dtype == DT_BOOL;
-    if (flags) update = make_cast(u->b, update, DT_INT32), x = make_cast(u->b, x, DT_INT32);
+    if (flags)
+        update = make_cast(u->b, update, DT_INT32), x = make_cast(u->b, x, DT_INT32);
     for (int i = 0; i < u->x.rank; i++)
         if (!opset_slice_whole(u, i)) update = opset_slice_spread(u, update, i, &in);
     if (!in) return NULL;
@@ -146,7 +152,8 @@ static bool opset_slice_plan(Update *u)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);
-    const bool ok = call_of_op(c, u->op, &scratch, u->b->diag) && slice_plan(c, &u->x, u->axis);
+    const bool ok = call_of_op(c, u->op, &scratch, u->b->diag)
+                 && slice_plan(c, &u->x, u->axis);
     arena_free(&scratch);
     return ok;
 }

@@ -5,7 +5,8 @@
 bool opset_computes(Opset o, DType t)
 {
     /* cast is what makes them; what it never makes is decoded or written down. */
-    const DTypes ever = domain_types(DOM_MOVE, OPSET_IOS18), now = domain_types(DOM_MOVE, o);
+    const DTypes ever = domain_types(DOM_MOVE, OPSET_IOS18),
+                 now = domain_types(DOM_MOVE, o);
     return !((ever & ~now) >> t & 1);
 }
 
@@ -126,7 +127,8 @@ void opset_fit_types(Level *l, Builder *b, Op *op)
 {
     Variables vars = { .want = { DT_NONE } };
     if (ops[op->kind].flags & F_CONSTEXPR || op->kind == OP_const) return;
-    if (ops[op->kind].since > l->to) return; /* what is written in its place asks itself */
+    if (ops[op->kind].since > l->to)
+        return; /* what is written in its place asks itself */
     opset_variables(l, op, &vars);
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);

@@ -37,7 +37,8 @@ static const Const *opset_weights_reshaped(Level *l, const Const *c, Shape s)
 
 static const Const *as_bytes(Level *l, const Const *c)
 {
-    const Type *t = type_tensor(&l->m->arena, DT_UINT8, SHAPE((int64_t)type_bytes(c->type)));
+    const Type *t = type_tensor(&l->m->arena, DT_UINT8,
+                                SHAPE((int64_t)type_bytes(c->type)));
     return opset_weights_repacked(l, c, t);
 }
 
@@ -65,9 +66,9 @@ static bool lut_to_bytes(Level *l, Op *op, Op *to)
     const Const *bytes = as_bytes(l, indices);
     if (!bytes) return false;
     op_set_attr(l->m, to, param_names[P_indices], bytes);
-    op_set_attr(
-        l->m, to, param_names[P_lut],
-        opset_weights_reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
+    op_set_attr(l->m, to, param_names[P_lut],
+                opset_weights_reshaped(
+                    l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
     op_set_attr(l->m, to, param_names[P_shape], shape_const(l, &indices->type->shape));
     return true;
 }
@@ -77,7 +78,8 @@ static bool sparse_to_bytes(Level *l, Op *op, Op *to)
     const Const *mask = opset_weights_literal(op, P_mask),
                 *data = opset_weights_literal(op, P_nonzero_data);
     const Param *p = op_param_of(&ops[op->kind], P_nonzero_data);
-    if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1)) return false;
+    if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1))
+        return false;
     const Const *bytes = as_bytes(l, mask);
     if (!bytes) return false;
     op_set_attr(l->m, to, param_names[P_mask], bytes);
@@ -91,7 +93,8 @@ static bool sparse_to_bytes(Level *l, Op *op, Op *to)
 /* Bytes as a tensor of sub-byte elements of the result's shape. */
 static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
 {
-    return opset_weights_repacked(l, c, type_tensor(&l->m->arena, t, op->out[0]->type->shape));
+    return opset_weights_repacked(l, c,
+                                  type_tensor(&l->m->arena, t, op->out[0]->type->shape));
 }
 
 static void opset_weights_give(Level *l, Op *to, ParamId p, const Const *c)
@@ -166,7 +169,8 @@ static bool same_form(const Level *l, const Op *op)
     const bool crossed = (l->from >= OPSET_IOS18) != (l->to >= OPSET_IOS18);
     if (ops[op->kind].since > l->to) return false;
     if (!crossed) return true;
-    return op->kind != OP_constexpr_lut_to_dense && op->kind != OP_constexpr_sparse_to_dense;
+    return op->kind != OP_constexpr_lut_to_dense
+        && op->kind != OP_constexpr_sparse_to_dense;
 }
 
 /* Up to ios17 all of a compressed weight stands among the attributes. */
@@ -186,7 +190,8 @@ static void decode_operands(Level *l, Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         Op *def = op->arg[i].val[0]->def;
-        if (def && ops[def->kind].flags & F_CONSTEXPR) legal_decompress(l->m, def, l->diag);
+        if (def && ops[def->kind].flags & F_CONSTEXPR)
+            legal_decompress(l->m, def, l->diag);
     }
 }
 

@@ -49,8 +49,9 @@ bool pad_mark(Padder *p, const Value *v, unsigned axes)
 
 bool pad_refuse(const Padder *p, const Op *op, const char *why)
 {
-    return diag_error(p->d, op_loc(op), "padding to a bucket may change what %s gives: %s",
-                      op_name(op), why);
+    return diag_error(p->d, op_loc(op),
+                      "padding to a bucket may change what %s gives: %s", op_name(op),
+                      why);
 }
 
 int pad_rank(const Value *v) { return v->type->shape.rank; }
@@ -83,7 +84,8 @@ bool pad_fill(Padder *p, Op *op, ParamId param, int axis, double fill)
 {
     Value *v = op_value(op, param);
     if (!dtype_is_float(v->type->dtype))
-        return pad_refuse(p, op, "its integers would be mixed with those that were padded");
+        return pad_refuse(p, op,
+                          "its integers would be mixed with those that were padded");
     Value *mask = pad_mask(p, pad_rank(v), axis);
     Builder b = pad_before(p, op);
     Value *other = build_float(&b, v->type->dtype, fill);
@@ -102,7 +104,8 @@ bool pad_only_x(const Padder *p, const Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].param != P_x && pad_state(p, op->arg[i].val[k]))
                 return pad_refuse(p, op, "another argument than x was padded");
-    return !pad_sized(p, op_value(op, P_x)) || pad_refuse(p, op, "it computes with a size");
+    return !pad_sized(p, op_value(op, P_x))
+        || pad_refuse(p, op, "it computes with a size");
 }
 
 bool pad_axis_of(const Op *op, ParamId param, int rank, int64_t *out)
@@ -209,7 +212,8 @@ static bool pad_rule(Padder *p, Op *op)
 static bool pad_op(Padder *p, Op *op)
 {
     if (op->kind == OP_const) return true;
-    if (op_nblock(op)) return pad_refuse(p, op, "what stands in its blocks is not followed");
+    if (op_nblock(op))
+        return pad_refuse(p, op, "what stands in its blocks is not followed");
     Builder b = pad_before(p, op);
     if (!build_infer(&b, NULL, op)) return false;
     if (!pad_any(p, op)) return true;
@@ -268,8 +272,8 @@ bool func_pad(Func *f, int64_t size, bool engine, unsigned *cut, Diag *d)
         cut[i] = pad_axes(&p, v);
         if (pad_sized(&p, v))
             ok = diag_error(d, f->loc,
-                            "result %d of %s is a size, which a bucket has of its own", i + 1,
-                            f->name);
+                            "result %d of %s is a size, which a bucket has of its own",
+                            i + 1, f->name);
     }
     if (ok && !func_count_uses(f, p.kept)) block_drop_param(f->body, p.kept);
     values_free(&p.state);

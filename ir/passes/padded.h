@@ -27,8 +27,10 @@ typedef struct {
 
 /* What is known of a value; NULL: nothing came to it from what was padded. */
 PadState *pad_state(const Padder *p, const Value *v);
-unsigned pad_axes(const Padder *p, const Value *v); /* those that were padded, a bit each */
-bool pad_sized(const Padder *p, const Value *v);    /* it is ints that follow from the size */
+unsigned pad_axes(const Padder *p,
+                  const Value *v); /* those that were padded, a bit each */
+bool pad_sized(const Padder *p,
+               const Value *v); /* it is ints that follow from the size */
 /* The same to be written to: from now on something is known of the value. */
 PadState *pad_note(Padder *p, const Value *v);
 /* Notes which axes of a result were padded; always true, as a rule that went well returns. */
@@ -57,11 +59,12 @@ unsigned pad_without(unsigned axes, unsigned gone, int rank);
 typedef bool PadRule(Padder *p, Op *op);
 
 /* padded_mix.c */
-PadRule pad_elementwise, pad_matmul, pad_linear, pad_conv, pad_softmax, pad_reduce, pad_norm,
-    pad_cumsum;
+PadRule pad_elementwise, pad_matmul, pad_linear, pad_conv, pad_softmax, pad_reduce,
+    pad_norm, pad_cumsum;
 
 /* padded_move.c */
-PadRule pad_sum, pad_transpose, pad_reshape, pad_expand, pad_squeeze, pad_concat, pad_split,
-    pad_slice, pad_slice_index, pad_gather, pad_shape, pad_range, pad_filled, pad_identity;
+PadRule pad_sum, pad_transpose, pad_reshape, pad_expand, pad_squeeze, pad_concat,
+    pad_split, pad_slice, pad_slice_index, pad_gather, pad_shape, pad_range, pad_filled,
+    pad_identity;
 
 #endif

@@ -23,7 +23,8 @@ bool pad_elementwise(Padder *p, Op *op)
             for (int axis = off; axis < rank; axis++)
                 if (all >> axis & 1 && v->type->shape.dim[axis - off] != 1
                     && !(pad_axes(p, v) >> (axis - off) & 1))
-                    return pad_refuse(p, op, "an operand has that size and was not padded");
+                    return pad_refuse(p, op,
+                                      "an operand has that size and was not padded");
         }
     return pad_mark(p, op->out[0], all);
 }
@@ -59,12 +60,14 @@ bool pad_matmul(Padder *p, Op *op)
     const int kx = tx ? rx - 2 : rx - 1, ky = ty ? ry - 1 : ry - 2;
     const int row = tx ? rx - 1 : rx - 2, column = ty ? ry - 2 : ry - 1;
     const bool cx = ax >> kx & 1, cy = ay >> ky & 1;
-    if (cx != cy) return pad_refuse(p, op, "one side of what it sums over was not padded");
+    if (cx != cy)
+        return pad_refuse(p, op, "one side of what it sums over was not padded");
     unsigned out = pad_batch(p, x, rank) | pad_batch(p, y, rank);
     if (!pad_batch_fits(p, x, rank, out) || !pad_batch_fits(p, y, rank, out))
         return pad_refuse(p, op, "one side of a batch was not padded");
     out |= (ax >> row & 1) << (rank - 2) | (ay >> column & 1) << (rank - 1);
-    if (cx && (!pad_fill(p, op, P_x, kx, 0) || !pad_fill(p, op, P_y, ky, 0))) return false;
+    if (cx && (!pad_fill(p, op, P_x, kx, 0) || !pad_fill(p, op, P_y, ky, 0)))
+        return false;
     return pad_mark(p, op->out[0], out);
 }
 
@@ -89,7 +92,8 @@ bool pad_conv(Padder *p, Op *op)
     if (axes & 2) return pad_refuse(p, op, "its channels were padded");
     for (int i = 2; i < pad_rank(x); i++) {
         if (!(axes >> i & 1)) continue;
-        const bool by_one = !op_value(op, P_strides) || (i - 2 < strides && stride[i - 2] == 1);
+        const bool by_one = !op_value(op, P_strides)
+                         || (i - 2 < strides && stride[i - 2] == 1);
         if (!by_one || op->out[0]->type->shape.dim[i] != p->size)
             return pad_refuse(p, op, "its result is shorter or longer than x");
         if (w->type->shape.dim[i] > 1 && !pad_fill(p, op, P_x, i, 0)) return false;
@@ -113,7 +117,8 @@ bool pad_softmax(Padder *p, Op *op)
     if (!op_value(op, P_axis)) axis = pad_rank(x) - 1;
     else if (!pad_axis_of(op, P_axis, pad_rank(x), &axis))
         return pad_refuse(p, op, "its axis is not known");
-    if (axes >> axis & 1 && !pad_fill(p, op, P_x, (int)axis, pad_lowest(p, x))) return false;
+    if (axes >> axis & 1 && !pad_fill(p, op, P_x, (int)axis, pad_lowest(p, x)))
+        return false;
     return pad_mark(p, op->out[0], axes);
 }
 
@@ -166,7 +171,8 @@ bool pad_norm(Padder *p, Op *op)
     if (!pad_only_x(p, op)) return false;
     if (op->kind == OP_layer_norm && !pad_axes_of(op, P_axes, pad_rank(x), &over))
         return pad_refuse(p, op, "its axes are not known");
-    if (pad_axes(p, x) & over) return pad_refuse(p, op, "it takes the mean of what was padded");
+    if (pad_axes(p, x) & over)
+        return pad_refuse(p, op, "it takes the mean of what was padded");
     return pad_mark(p, op->out[0], pad_axes(p, x));
 }
 

@@ -161,7 +161,8 @@ static bool pad_mask_bit(const Op *op, ParamId param, int axis)
 }
 
 /* The whole of an axis, or from its first element up to the size, with a step of one. */
-static bool pad_slice_axis(Padder *p, const Op *op, int axis, const int64_t *begin, bool sized)
+static bool pad_slice_axis(Padder *p, const Op *op, int axis, const int64_t *begin,
+                           bool sized)
 {
     int64_t step[MAX_RANK * 2];
     const Value *stride = op_value(op, P_stride);
@@ -249,12 +250,14 @@ bool pad_filled(Padder *p, Op *op)
 /* Sums and differences of sizes; where they cancel nothing of the size is left. */
 bool pad_sum(Padder *p, Op *op)
 {
-    const PadState *x = pad_state(p, op_value(op, P_x)), *y = pad_state(p, op_value(op, P_y));
+    const PadState *x = pad_state(p, op_value(op, P_x)),
+                   *y = pad_state(p, op_value(op, P_y));
     const int sign = op->kind == OP_add ? 1 : -1;
     if (!(x && x->sized) && !(y && y->sized)) return pad_elementwise(p, op);
     if ((x && x->axes) || (y && y->axes) || pad_rank(op->out[0]))
         return pad_refuse(p, op, "it computes with a size");
     const int by = (x ? x->by[0] : 0) + sign * (y ? y->by[0] : 0);
-    if (by) *pad_note(p, op->out[0]) = (PadState){ .sized = true, .by = { (signed char)by } };
+    if (by)
+        *pad_note(p, op->out[0]) = (PadState){ .sized = true, .by = { (signed char)by } };
     return true;
 }

@@ -42,9 +42,11 @@ static bool check_list(const char *list, Diag *d)
         const char *near = found ? NULL : name_nearest(name, known, COUNT(passes));
         if (!found)
             ok = near ? diag_error(d, (Loc){ 0 },
-                                   "there is no pass called %s; did you mean %s?", name, near)
+                                   "there is no pass called %s; did you mean %s?", name,
+                                   near)
                       : diag_error(d, (Loc){ 0 },
-                                   "there is no pass called %s; --list-passes shows all", name);
+                                   "there is no pass called %s; --list-passes shows all",
+                                   name);
     }
     arena_free(&scratch);
     return ok;
@@ -124,7 +126,10 @@ static bool run_all(Module *m, const PassOptions *given, Diag *d)
 
 /* ---- shared by passes -------------------------------------------------------------------- */
 
-IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : target_io(o->target); }
+IoMode pass_io(const PassOptions *o)
+{
+    return o->io != IO_AUTO ? o->io : target_io(o->target);
+}
 
 Builder before_op(Op *op, Diag *d)
 {
@@ -145,4 +150,7 @@ const char *op_const_string(const Op *op, ParamId arg)
     return v ? value_string(v) : NULL;
 }
 
-bool is_relabel(const Op *op) { return op->kind != OP_NONE && ops[op->kind].laws.relabels; }
+bool is_relabel(const Op *op)
+{
+    return op->kind != OP_NONE && ops[op->kind].laws.relabels;
+}

@@ -13,7 +13,8 @@ typedef struct {
     IoMode io;         /* IO_AUTO: that of the target */
     Opset opset;       /* OPSET_NONE: that of the target */
     bool states_as_io; /* states become inputs and results */
-    bool lift; /* scales operands, so that products too small for the target are not lost */
+    bool
+        lift; /* scales operands, so that products too small for the target are not lost */
     /* which weights to compress and how, in addition to what the program declares; NULL: none.
      * Receives a note for each weight. */
     struct CompressPlan *compress;
@@ -116,7 +117,8 @@ bool weights_join(Module *m, Diag *d);
 /* The result of an op that requires constants, for arguments that are computed: products and
  * sums behind the op without them. The arguments are those of build_op. NULL: there is no
  * such form, or it is not needed, or an error was reported. */
-Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg, int narg);
+Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg,
+                     int narg);
 /* Makes float constants of more than one element of m's main function inputs of the same names:
  * all that can be (names NULL), or those in a list of names, in which * stands for any text.
  * False: an error was reported. */
@@ -137,13 +139,13 @@ bool promote_listed(const char *names, const char *name);
  * from the last use to the first. Values are named d_<value> and have the places of the ops
  * that are differentiated. False: an op on the way has no gradient, or dimensions are not
  * known, which was reported. */
-bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
-              Value **dx);
+bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x,
+              int nx, Value **dx);
 
 /* The same for the ops of one nested block that is being built and yields nothing yet; all of x
  * are defined outside of it. */
-bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
-                     Value *const *x, int nx, Value **dx);
+bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed,
+                     int ny, Value *const *x, int nx, Value **dx);
 
 /* The gradients of a cond: x are the values from outside that its blocks use and that are in
  * `depends`, dx[i] the gradient by x[i], or NULL. The arrays are in the arena. */
@@ -154,18 +156,22 @@ typedef struct {
 } CondFlow;
 /* dy: the gradients of its results, NULL for one that has none. False: an error was
  * reported. */
-bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, CondFlow *flow);
+bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena,
+                   CondFlow *flow);
 
 typedef struct {
     /* "x,w1,blocks.0.wq": the inputs, weights (by path) or other floats to differentiate by;
      * NULL: all float inputs and weights */
     const char *names;
-    bool only;     /* the function returns the gradients alone */
-    bool declared; /* weights are declared ones; else float constants of several elements */
+    bool only; /* the function returns the gradients alone */
+    bool
+        declared; /* weights are declared ones; else float constants of several elements */
     const char *function; /* NULL: the main one */
-    bool last;        /* differentiates the last result alone, which must have one element */
-    const char *seed; /* with `last`: name of a new input by which gradients are multiplied */
-    bool sparse;      /* a value that no result depends on gets no gradient, instead of zeros */
+    bool last; /* differentiates the last result alone, which must have one element */
+    const char
+        *seed; /* with `last`: name of a new input by which gradients are multiplied */
+    bool
+        sparse; /* a value that no result depends on gets no gradient, instead of zeros */
 } GradOptions;
 
 /* Makes the main function of a verified module compute gradients too. Behind its inputs come

@@ -68,13 +68,15 @@ static void place_cost(PlacedOp *o, const Target *t)
                                   o->bytes / (PLACE_HOST_GBS * 1e3))
                    + PLACE_HOST_NS / 1e3;
     o->us[ON_ENGINE] = place_larger(flop / (middle(target_cost(t, COST_compute)) * 1e6),
-                                    o->bytes / (middle(target_cost(t, COST_stream)) * 1e3));
+                                    o->bytes
+                                        / (middle(target_cost(t, COST_stream)) * 1e3));
     if (o->free) o->us[ON_HOST] = o->us[ON_ENGINE] = 0;
 }
 
 static bool place_is_free(const Op *op)
 {
-    return op->kind == OP_const || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
+    return op->kind == OP_const
+        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
 }
 
 static void place_ops(PlaceWork *p, const RuleSet *rs, Diag *d)

@@ -59,8 +59,10 @@ static Value *promote_along(const PromoteCall *c, Value *v, const Value *x, int 
 static Value *promote_scaled(const PromoteCall *c, Value *y, int axis)
 {
     Value *gamma = promote_arg(c, P_gamma), *beta = promote_arg(c, P_beta);
-    if (y && gamma) y = mil_mul(c->b, c->wish, .x = y, .y = promote_along(c, gamma, y, axis));
-    if (y && beta) y = mil_add(c->b, c->wish, .x = y, .y = promote_along(c, beta, y, axis));
+    if (y && gamma)
+        y = mil_mul(c->b, c->wish, .x = y, .y = promote_along(c, gamma, y, axis));
+    if (y && beta)
+        y = mil_add(c->b, c->wish, .x = y, .y = promote_along(c, beta, y, axis));
     return y;
 }
 
@@ -114,9 +116,11 @@ static Value *promote_conv(const PromoteCall *c)
     static const ParamId no_bias = P_bias;
     Value *weight = promote_arg(c, P_weight), *bias = promote_arg(c, P_bias);
     const bool taps = !value_is_const(weight) && shape_known(&weight->type->shape)
-                   && (c->kind == OP_conv ? promote_dilated(c) : c->b->opset < OPSET_IOS17);
+                   && (c->kind == OP_conv ? promote_dilated(c)
+                                          : c->b->opset < OPSET_IOS17);
     Value *y = taps ? promote_taps(c) : promote_without(c, &no_bias, 1);
-    return y && bias ? mil_add(c->b, c->wish, .x = y, .y = promote_along(c, bias, y, 1)) : y;
+    return y && bias ? mil_add(c->b, c->wish, .x = y, .y = promote_along(c, bias, y, 1))
+                     : y;
 }
 
 static Value *promote_instance(const PromoteCall *c)
@@ -159,7 +163,8 @@ static Value *promote_batch(const PromoteCall *c)
 static Value *promote_prelu(const PromoteCall *c)
 {
     Builder *b = c->b;
-    Value *x = promote_arg(c, P_x), *alpha = promote_along(c, promote_arg(c, P_alpha), x, 1);
+    Value *x = promote_arg(c, P_x),
+          *alpha = promote_along(c, promote_arg(c, P_alpha), x, 1);
     Value *less = mil_mul(b, c->wish, .x = x, .y = alpha);
     Value *up = mil_greater(b, c->wish, .x = x, .y = build_float(b, x->type->dtype, 0));
     return mil_select(b, c->wish, .cond = up, .a = x, .b = less);
@@ -200,7 +205,8 @@ static bool form_takes(size_t form, ParamId param)
     return takes;
 }
 
-Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg, int narg)
+Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg,
+                     int narg)
 {
     const PromoteCall c = { b, wish, kind, arg, narg };
     bool computed = kind == OP_conv && promote_dilated(&c);
@@ -274,8 +280,8 @@ static bool is_promotable(const Op *op)
 {
     size_t n;
     const Type *t = op->kind == OP_const ? op->out[0]->type : NULL;
-    return t && t->kind == TY_TENSOR && dtype_is_float(t->dtype) && shape_count(&t->shape, &n)
-        && n > 1;
+    return t && t->kind == TY_TENSOR && dtype_is_float(t->dtype)
+        && shape_count(&t->shape, &n) && n > 1;
 }
 
 bool promote_module(Module *m, const char *names, Diag *d)
@@ -284,7 +290,8 @@ bool promote_module(Module *m, const char *names, Diag *d)
     int n = 0;
     for (Op *op = f ? f->body->first : NULL, *next; op; op = next) {
         next = op->next;
-        if (!is_promotable(op) || (names && !promote_listed(names, op->out[0]->name))) continue;
+        if (!is_promotable(op) || (names && !promote_listed(names, op->out[0]->name)))
+            continue;
         PromoteUses u = { .v = op->out[0], .diag = d };
         func_read(f, promote_asks, &u);
         if (u.against && names)
@@ -298,8 +305,8 @@ bool promote_module(Module *m, const char *names, Diag *d)
     if (!n)
         return diag_error(d, (Loc){ 0 },
                           "%s has no float constant of more than one element%s%s",
-                          f ? f->name : "the program", names ? " that is called like " : "",
-                          names ? names : "");
+                          f ? f->name : "the program",
+                          names ? " that is called like " : "", names ? names : "");
     const PassOptions dead = { .only = "dce" };
     if (!func_walk(f, promote_rewrite, d)) return false;
     pass_dce(m, &dead, d);

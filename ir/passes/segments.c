@@ -38,7 +38,8 @@ static void segments_use(SegmentCut *c, const Value *v, int before)
 {
     if (!v->def || v->def->parent != c->func->body || is_fixed(v->def)) return;
     const uintptr_t was = (uintptr_t)ptrmap_get(&c->last, v);
-    if (was < (uintptr_t)before + 1) ptrmap_set(&c->last, v, (void *)((uintptr_t)before + 1));
+    if (was < (uintptr_t)before + 1)
+        ptrmap_set(&c->last, v, (void *)((uintptr_t)before + 1));
 }
 
 static bool note_uses(void *ctx, const Op *op)
@@ -46,7 +47,8 @@ static bool note_uses(void *ctx, const Op *op)
     SegmentCut *c = ctx;
     const int at = place_of(c, op);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < arg_count(&op->arg[i]); k++) segments_use(c, op->arg[i].val[k], at);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            segments_use(c, op->arg[i].val[k], at);
     for (int i = 0; i < op_nblock(op); i++)
         for (int k = 0; k < op_block(op, i)->nresult; k++)
             segments_use(c, op_block(op, i)->result[k], at);
@@ -64,7 +66,8 @@ static bool can_cross(const SegmentCut *c, const Value *v)
 {
     const Type *t = v->type;
     if (t->kind != TY_TENSOR || !shape_known(&t->shape)) return false;
-    return t->dtype == DT_FP16 || (t->dtype == DT_FP32 && !rule_holds(c->rules, RULE_io_fp32));
+    return t->dtype == DT_FP16
+        || (t->dtype == DT_FP32 && !rule_holds(c->rules, RULE_io_fp32));
 }
 
 static void segments_weigh(SegmentCut *c)
@@ -216,8 +219,8 @@ bool func_is_deep(const Func *f, const RuleSet *rs)
     return rule_holds(rs, RULE_deep_program) && most > 0 && func_layers(f) > most;
 }
 
-static void make_parts(const SegmentCut *c, int n, const int *end, Arena *a, Module ***out,
-                       Diag *d)
+static void make_parts(const SegmentCut *c, int n, const int *end, Arena *a,
+                       Module ***out, Diag *d)
 {
     *out = NEW_ARRAY(a, n + 1, Module *);
     for (int i = 0; i < n; i++) (*out)[i] = make_part(c, i ? end[i - 1] : 0, end[i], d);
@@ -254,7 +257,8 @@ bool func_cut_places(const Func *f, const RuleSet *rs, Arena *a, CutPlaces *out)
     return true;
 }
 
-Module **func_cut_at(const Func *f, const RuleSet *rs, int n, const int *end, Arena *a, Diag *d)
+Module **func_cut_at(const Func *f, const RuleSet *rs, int n, const int *end, Arena *a,
+                     Diag *d)
 {
     SegmentCut c = { .func = f, .rules = rs };
     Module **part;

@@ -75,6 +75,7 @@ int pass_names(Module *m, const PassOptions *o, Diag *d)
 {
     (void)d;
     Renaming r = { .rules = o->rules };
-    for (r.func = m->first; r.func; r.func = r.func->next) func_walk(r.func, rename_visit, &r);
+    for (r.func = m->first; r.func; r.func = r.func->next)
+        func_walk(r.func, rename_visit, &r);
     return r.changes;
 }

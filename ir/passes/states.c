@@ -79,16 +79,18 @@ static int state_as_io(Func *f, Value *state, Diag *d, const char **result)
 }
 
 /* Nobody asked for another interface. */
-static void states_tell(const PassOptions *o, const Value *state, const char *result, Diag *d)
+static void states_tell(const PassOptions *o, const Value *state, const char *result,
+                        Diag *d)
 {
     if (result)
-        diag_warn(d, WARN_IO_TYPE, value_loc(state),
-                  "%s has no states: %s becomes an input, and what it holds at the end the "
-                  "result %s",
-                  o->target->name, state->name, result);
+        diag_warn(
+            d, WARN_IO_TYPE, value_loc(state),
+            "%s has no states: %s becomes an input, and what it holds at the end the "
+            "result %s",
+            o->target->name, state->name, result);
     else
-        diag_warn(d, WARN_IO_TYPE, value_loc(state), "%s has no states: %s becomes an input",
-                  o->target->name, state->name);
+        diag_warn(d, WARN_IO_TYPE, value_loc(state),
+                  "%s has no states: %s becomes an input", o->target->name, state->name);
     diag_note(
         d, (Loc){ 0 },
         "anerun and the library keep it from run to run, as a state; who runs the program "
@@ -102,10 +104,11 @@ static bool take_state(Func *f, Value *state, const PassOptions *o, Diag *d, int
     const char *result;
     if (rule_state_is_inside(f, state))
         return !o->states_as_io
-            || diag_error(d, value_loc(state),
-                          "the state %s is written inside of a cond or while_loop: it cannot "
-                          "become an input and a result",
-                          state->name);
+            || diag_error(
+                d, value_loc(state),
+                "the state %s is written inside of a cond or while_loop: it cannot "
+                "become an input and a result",
+                state->name);
     *changes += state_as_io(f, state, d, &result);
     if (o->states_as_io) return true;
     carried_add(f, state->name, result);

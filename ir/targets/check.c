@@ -17,14 +17,15 @@ static void check_explain(const RuleCheck *c, const RuleBreak *b)
     const Rule *r = b->rule;
     const char *target = c->rules->target->name;
     diag_note(c->diag, (Loc){ 0 },
-              "on the engine: %s; %s for %s%s, anec --explain %s has the evidence", r->happens,
-              standing_names[b->standing], target,
+              "on the engine: %s; %s for %s%s, anec --explain %s has the evidence",
+              r->happens, standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
     if (b->left)
-        diag_note(c->diag, (Loc){ 0 }, "fix: %s; no pass applies it: %s", r->fix, b->left);
+        diag_note(c->diag, (Loc){ 0 }, "fix: %s; no pass applies it: %s", r->fix,
+                  b->left);
     else if (c->rules->doubts && rule_fixes(c->rules, c->rule))
-        diag_note(c->diag, (Loc){ 0 }, "fix: %s; anec --target %s applies it (pass %s)", r->fix,
-                  target, r->pass);
+        diag_note(c->diag, (Loc){ 0 }, "fix: %s; anec --target %s applies it (pass %s)",
+                  r->fix, target, r->pass);
     else diag_note(c->diag, (Loc){ 0 }, "fix: %s", r->fix);
 }
 
@@ -32,21 +33,23 @@ static void check_report(RuleCheck *c, const RuleBreak *b)
 {
     const Rule *r = b->rule;
     const char *more = finding_text(c->scratch, r);
-    if (b->standing == STAND_CONTRADICTED && b->level == LEVEL_WARNING && !c->rules->each_doubt
-        && c->rules->wish[c->rule] == WISH_NONE) {
+    if (b->standing == STAND_CONTRADICTED && b->level == LEVEL_WARNING
+        && !c->rules->each_doubt && c->rules->wish[c->rule] == WISH_NONE) {
         c->doubted[c->rule] = true;
         return;
     }
-    const bool once = b->level
-                   == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
+    const bool once =
+        b->level
+        == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
     if (once && c->func && c->said[c->rule] == c->func) return;
     c->said[c->rule] = c->func;
     if (b->level == LEVEL_ERROR)
         diag_error(c->diag, b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name,
                    r->name, more);
     else
-        diag_warn(c->diag, b->standing == STAND_CONTRADICTED ? WARN_CONTRADICTED : WARN_RULE,
-                  b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name, more);
+        diag_warn(
+            c->diag, b->standing == STAND_CONTRADICTED ? WARN_CONTRADICTED : WARN_RULE,
+            b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name, more);
     check_explain(c, b);
 }
 
@@ -202,7 +205,9 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
 
 static RuleCheck check_silent(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {
-    RuleCheck c = { .rules = rs, .module = f->module, .func = f, .op = op, .silent = true };
+    RuleCheck c = {
+        .rules = rs, .module = f->module, .func = f, .op = op, .silent = true
+    };
     const Rule *r = &rules[rule];
     if (r->match && (!op || check_applies(r, op_name(op)))) check_ask(&c, rule);
     return c;

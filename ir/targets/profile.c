@@ -18,7 +18,8 @@ typedef struct {
 
 static bool profile_is(const Profile *p, int i, const char *text)
 {
-    return i < p->nword && strlen(text) == p->len[i] && !memcmp(text, p->word[i], p->len[i]);
+    return i < p->nword && strlen(text) == p->len[i]
+        && !memcmp(text, p->word[i], p->len[i]);
 }
 
 static Loc loc_of(const Profile *p, int i)
@@ -31,8 +32,8 @@ static Loc loc_of(const Profile *p, int i)
 static void profile_wrong(Profile *p, int i, const char *expected)
 {
     p->failed = true;
-    diag_error(p->diag, loc_of(p, i < p->nword ? i : p->nword - 1), "a profile has %s here",
-               expected);
+    diag_error(p->diag, loc_of(p, i < p->nword ? i : p->nword - 1),
+               "a profile has %s here", expected);
 }
 
 static void profile_unknown(Profile *p, const char *what)
@@ -62,8 +63,9 @@ static void read_chip(Profile *p)
 {
     if (p->rs->target->chip < 0 || profile_is(p, 1, p->rs->target->name)) return;
     p->failed = true;
-    diag_error(p->diag, loc_of(p, 1), "this profile was measured on %.*s, the target is %s",
-               (int)p->len[1], p->word[1], p->rs->target->name);
+    diag_error(p->diag, loc_of(p, 1),
+               "this profile was measured on %.*s, the target is %s", (int)p->len[1],
+               p->word[1], p->rs->target->name);
 }
 
 /* Measured there: rules that the profile does not name are those of that release, unless the
@@ -71,7 +73,8 @@ static void read_chip(Profile *p)
 static void read_os(Profile *p)
 {
     char os[16];
-    if (p->rs->os_asked || p->len[1] >= sizeof os || release_number(p->word[1], p->len[1]) < 0)
+    if (p->rs->os_asked || p->len[1] >= sizeof os
+        || release_number(p->word[1], p->len[1]) < 0)
         return;
     snprintf(os, sizeof os, "%.*s", (int)p->len[1], p->word[1]);
     ruleset_release(p->rs, os);
@@ -93,7 +96,8 @@ static void read_rule(Profile *p)
     }
     if (profile_is(p, 2, "holds")) p->rs->stand[at] = STAND_MEASURED;
     else if (profile_is(p, 2, "absent")) p->rs->stand[at] = STAND_NOT;
-    else if (!profile_is(p, 2, "unknown")) profile_wrong(p, 2, "holds, absent or unknown");
+    else if (!profile_is(p, 2, "unknown"))
+        profile_wrong(p, 2, "holds, absent or unknown");
     p->rs->profiled[at] = !profile_is(p, 2, "unknown");
 }
 
@@ -105,7 +109,8 @@ static void read_op(Profile *p)
     if (at < 0) profile_unknown(p, "operation");
     else if (profile_is(p, 2, "refused")) p->rs->op_stand[at] = STAND_MEASURED;
     else if (profile_is(p, 2, "runs")) p->rs->op_stand[at] = STAND_NOT;
-    else if (!profile_is(p, 2, "unknown")) profile_wrong(p, 2, "refused, runs or unknown");
+    else if (!profile_is(p, 2, "unknown"))
+        profile_wrong(p, 2, "refused, runs or unknown");
 }
 
 static void read_limit(Profile *p)
@@ -150,7 +155,8 @@ static void read_line(Profile *p)
         else if (lines[i].read) lines[i].read(p);
         return;
     }
-    profile_wrong(p, 0, p->versioned ? "chip, os, date, rule, limit or op" : "anec-profile 1");
+    profile_wrong(p, 0,
+                  p->versioned ? "chip, os, date, rule, limit or op" : "anec-profile 1");
 }
 
 /* Splits [s, end) into words; a line has at most MAX_WORDS of them that matter. */
@@ -197,8 +203,8 @@ bool profile_read(RuleSet *rs, Diag *d, const char *path)
                          .text = map.data ? (const char *)map.data : "",
                          .len = map.size };
     bool ok = map.size <= MOST
-           || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have",
-                         path);
+           || diag_error(d, (Loc){ 0 },
+                         "%s is larger than the 1 MiB that a profile may have", path);
     ok = ok && profile_parse(rs, d, &src);
     file_unmap(&map);
     return ok;

@@ -87,7 +87,8 @@ static bool norm_of(const Op *op, Norm *n)
     const Shape *s = &x->type->shape;
     const int count = given ? value_ints(given, axes) : 0;
     if (!shape_known(s)) return false;
-    for (int i = 0; i < count; i++) over[axes[i] < 0 ? axes[i] + s->rank : axes[i]] = true;
+    for (int i = 0; i < count; i++)
+        over[axes[i] < 0 ? axes[i] + s->rank : axes[i]] = true;
     *n = (Norm){ 1, 1 };
     for (int i = 0; i < s->rank; i++) {
         size_t *of = over[i] || !given ? &n->width : &n->rows;
@@ -138,5 +139,6 @@ void rule_norm_wide(RuleCheck *c) { broken_norm(c, norm_wide_is(c->rules, c->op)
 void rule_norm_values(RuleCheck *c)
 {
     if (norm_values_is(c->op))
-        rule_broken(c, op_loc(c->op), "layer_norm with a gamma or beta of unequal elements");
+        rule_broken(c, op_loc(c->op),
+                    "layer_norm with a gamma or beta of unequal elements");
 }

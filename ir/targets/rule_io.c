@@ -48,7 +48,8 @@ void rule_io_fp32(RuleCheck *c) { each_edge(c, edge_fp32); }
 static void edge_type(RuleCheck *c, const Value *v, const char *what)
 {
     if (v->type->kind == TY_TENSOR && dtypes[v->type->dtype].edge) return;
-    rule_broken(c, value_loc(v), "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
+    rule_broken(c, value_loc(v), "%s %s is %s", what, v->name,
+                type_text(c->scratch, v->type));
 }
 
 void rule_io_type(RuleCheck *c) { each_edge(c, edge_type); }
@@ -76,7 +77,8 @@ void rule_constant_result(RuleCheck *c)
     const Edges e = edges_of(c);
     for (int i = 0; i < e.nout; i++)
         if (value_is_const(e.out[i]))
-            rule_broken(c, value_loc(e.out[i]), "result %s is a constant", e.out[i]->name);
+            rule_broken(c, value_loc(e.out[i]), "result %s is a constant",
+                        e.out[i]->name);
 }
 
 void rule_identity_result(RuleCheck *c)
@@ -84,7 +86,8 @@ void rule_identity_result(RuleCheck *c)
     const Edges e = edges_of(c);
     const Op *def = e.nout == 1 ? e.out[0]->def : NULL;
     if (def && def->kind == OP_identity)
-        rule_broken(c, op_loc(def), "the only result, %s, is an identity", e.out[0]->name);
+        rule_broken(c, op_loc(def), "the only result, %s, is an identity",
+                    e.out[0]->name);
 }
 
 /* ---- order, count and sizes -------------------------------------------------------------- */
@@ -94,8 +97,9 @@ static void check_order(RuleCheck *c, const Value *const *v, int n, const char *
 {
     for (int i = 1; i < n; i++)
         if (strcmp(v[i - 1]->name, v[i]->name) > 0) {
-            rule_broken(c, value_loc(v[i]), "%s %s stands after %s, before it in the alphabet",
-                        what, v[i]->name, v[i - 1]->name);
+            rule_broken(c, value_loc(v[i]),
+                        "%s %s stands after %s, before it in the alphabet", what,
+                        v[i]->name, v[i - 1]->name);
             return;
         }
 }
@@ -119,8 +123,8 @@ static void check_sizes(RuleCheck *c, const Value *const *v, int n, const char *
     for (int i = 1; i < n; i++) {
         size_t a = type_bytes(v[0]->type), b = type_bytes(v[i]->type);
         if (!a || !b || a == b) continue;
-        rule_broken(c, value_loc(v[i]), "%s %s has %zu bytes, %s has %zu", what, v[i]->name, b,
-                    v[0]->name, a);
+        rule_broken(c, value_loc(v[i]), "%s %s has %zu bytes, %s has %zu", what,
+                    v[i]->name, b, v[0]->name, a);
         return;
     }
 }
@@ -150,9 +154,11 @@ static void edge_row(RuleCheck *c, const Value *v, const char *what)
     if (t->kind != TY_TENSOR || !t->shape.rank || dtypes[t->dtype].bits < 8 || align <= 0)
         return;
     int64_t width = t->shape.dim[t->shape.rank - 1], each = dtypes[t->dtype].bits / 8;
-    if (width < 0 || width > INT64_MAX / ELEMENT_BYTES || width * each % align == 0) return;
-    rule_broken(c, value_loc(v), "%s %s has rows of %lld bytes, which the engine pads to %lld",
-                what, v->name, (long long)(width * each),
+    if (width < 0 || width > INT64_MAX / ELEMENT_BYTES || width * each % align == 0)
+        return;
+    rule_broken(c, value_loc(v),
+                "%s %s has rows of %lld bytes, which the engine pads to %lld", what,
+                v->name, (long long)(width * each),
                 (long long)((width * each + align - 1) / align * align));
 }
 
@@ -203,8 +209,9 @@ void rule_procedures(RuleCheck *c)
     int64_t n = 0;
     for (const Func *f = c->module->first; f; f = f->next) n++;
     if (most >= 0 && n > most)
-        rule_broken(c, c->module->first->loc, "the program has %lld functions, more than %lld",
-                    (long long)n, (long long)most);
+        rule_broken(c, c->module->first->loc,
+                    "the program has %lld functions, more than %lld", (long long)n,
+                    (long long)most);
 }
 
 /* ---- flexible dimensions and states ------------------------------------------------------ */

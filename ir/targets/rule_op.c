@@ -36,9 +36,10 @@ void rule_op_refused(RuleCheck *c)
 {
     const Standing s = op_refused(c->rules, c->op->kind);
     if (s < STAND_CONTRADICTED || (ops[c->op->kind].flags & F_PRIVATE)) return;
-    c->left = s < STAND_REPORTED ? "other findings contradict it" : why_op_stays(c->op->kind);
-    rule_broken_as(c, s, op_loc(c->op), "%s has no form on the engine: %s", op_name(c->op),
-                   op_support[c->op->kind].note);
+    c->left = s < STAND_REPORTED ? "other findings contradict it"
+                                 : why_op_stays(c->op->kind);
+    rule_broken_as(c, s, op_loc(c->op), "%s has no form on the engine: %s",
+                   op_name(c->op), op_support[c->op->kind].note);
     c->left = NULL;
 }
 
@@ -109,7 +110,10 @@ static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op 
     return u.found;
 }
 
-static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
+static bool is_product(const Op *op)
+{
+    return op->kind == OP_mul || op->kind == OP_real_div;
+}
 
 static bool is_activation(const Op *op)
 {
@@ -131,7 +135,8 @@ void rule_sqrt(RuleCheck *c)
 {
     const Op *use = c->op->nout ? use_of(c, c->op->out[0], is_product) : NULL;
     if (use)
-        rule_broken(c, op_loc(use), "%s of the sqrt %s", op_name(use), c->op->out[0]->name);
+        rule_broken(c, op_loc(use), "%s of the sqrt %s", op_name(use),
+                    c->op->out[0]->name);
 }
 
 void rule_square(RuleCheck *c)
@@ -141,7 +146,8 @@ void rule_square(RuleCheck *c)
     int64_t width = s->rank ? s->dim[s->rank - 1] : 1;
     const Op *use = width % 128 > 64 ? use_of(c, c->op->out[0], is_activation) : NULL;
     if (use)
-        rule_broken(c, op_loc(use), "%s of the square %s, whose width %lld is %lld modulo 128",
+        rule_broken(c, op_loc(use),
+                    "%s of the square %s, whose width %lld is %lld modulo 128",
                     op_name(use), c->op->out[0]->name, (long long)width,
                     (long long)(width % 128));
 }
@@ -150,9 +156,11 @@ void rule_mul_zero(RuleCheck *c)
 {
     static const ParamId side[] = { P_x, P_y };
     for (int i = 0; i < 2; i++) {
-        const Value *zero = op_value(c->op, side[i]), *other = op_value(c->op, side[1 - i]);
+        const Value *zero = op_value(c->op, side[i]),
+                    *other = op_value(c->op, side[1 - i]);
         double f;
-        if (value_float(zero, &f) && f == 0 && other && other->def && is_reduction(other->def))
+        if (value_float(zero, &f) && f == 0 && other && other->def
+            && is_reduction(other->def))
             rule_broken(c, op_loc(c->op), "the reduction %s times 0", other->name);
     }
 }
@@ -164,7 +172,8 @@ void rule_slice_input(RuleCheck *c)
                       ? use_of(c, c->op->out[0], is_conv_or_norm)
                       : NULL;
     if (use)
-        rule_broken(c, op_loc(use), "%s of a slice of the input %s", op_name(use), x->name);
+        rule_broken(c, op_loc(use), "%s of a slice of the input %s", op_name(use),
+                    x->name);
 }
 
 void rule_broadcast(RuleCheck *c)
@@ -172,12 +181,15 @@ void rule_broadcast(RuleCheck *c)
     static const ParamId side[] = { P_x, P_y };
     for (int i = 0; i < 2; i++) {
         const Value *a = op_value(c->op, side[i]), *b = op_value(c->op, side[1 - i]);
-        if (!a || !b || a->type->kind != TY_TENSOR || b->type->kind != TY_TENSOR) continue;
+        if (!a || !b || a->type->kind != TY_TENSOR || b->type->kind != TY_TENSOR)
+            continue;
         const Shape *s = &a->type->shape, *t = &b->type->shape;
-        if (s->rank < 2 || !t->rank || s->dim[s->rank - 1] != 1 || t->dim[t->rank - 1] <= 1)
+        if (s->rank < 2 || !t->rank || s->dim[s->rank - 1] != 1
+            || t->dim[t->rank - 1] <= 1)
             continue;
         rule_broken(c, op_loc(c->op), "%s: %s is %s beside %s", op_name(c->op),
-                    param_names[side[i]], shape_text(c->scratch, s), shape_text(c->scratch, t));
+                    param_names[side[i]], shape_text(c->scratch, s),
+                    shape_text(c->scratch, t));
     }
 }
 
@@ -243,7 +255,9 @@ void rule_concat(RuleCheck *c)
                      && dtype_is_float(c->op->out[0]->type->dtype);
     bool turns = false;
     value_bool(op_value(c->op, P_interleave), &turns);
-    c->left = turns ? "the values are interleaved" : floats ? NULL : "the values are no floats";
+    c->left = turns  ? "the values are interleaved"
+            : floats ? NULL
+                     : "the values are no floats";
     rule_broken(c, op_loc(c->op), "concat");
     c->left = NULL;
 }
@@ -255,8 +269,8 @@ void rule_joined_slices(RuleCheck *c)
     for (int i = 0; a && i < arg_count(a); i++)
         if (a->val[i]->def && rule_begins_inside(a->val[i]->def)) n++;
     if (n > 1)
-        rule_broken(c, op_loc(c->op), "concat of %d slices that begin inside of the last axis",
-                    n);
+        rule_broken(c, op_loc(c->op),
+                    "concat of %d slices that begin inside of the last axis", n);
 }
 
 void rule_log_floor(RuleCheck *c)
@@ -265,6 +279,6 @@ void rule_log_floor(RuleCheck *c)
     const Value *eps = op_value(c->op, P_epsilon);
     double f;
     if (eps && value_float(eps, &f) && f < floor)
-        rule_broken(c, op_loc(c->op), "%s: an epsilon of %g is below %g", op_name(c->op), f,
-                    floor);
+        rule_broken(c, op_loc(c->op), "%s: an epsilon of %g is below %g", op_name(c->op),
+                    f, floor);
 }

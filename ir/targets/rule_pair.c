@@ -6,7 +6,10 @@
 
 static const ParamId sides[] = { P_x, P_y };
 
-static bool made_by(const Value *v, int kind) { return v && v->def && v->def->kind == kind; }
+static bool made_by(const Value *v, int kind)
+{
+    return v && v->def && v->def->kind == kind;
+}
 
 /* ---- a rounding times a number ----------------------------------------------------------- */
 
@@ -29,7 +32,8 @@ bool rule_scales_rounded(const Op *op, Value **rounded, Value **number)
     for (int i = 0; i < 2; i++) {
         *rounded = op_value(op, sides[i]);
         *number = op_value(op, sides[1 - i]);
-        if (*rounded && is_rounding((*rounded)->def) && is_number(*number, op->out[0]->type))
+        if (*rounded && is_rounding((*rounded)->def)
+            && is_number(*number, op->out[0]->type))
             return true;
     }
     return false;
@@ -62,10 +66,11 @@ void rule_hard_swish_rank(RuleCheck *c)
 {
     Value *product;
     if (!rule_hard_swish(c->op, &product)) return;
-    c->left = value_is_const(op_value(product->def, P_x)) ? "the first operand is a constant"
-                                                          : NULL;
-    rule_broken(c, op_loc(c->op), "mul: the hard-swish of the matmul %s, which has 2 axes",
-                product->name);
+    c->left = value_is_const(op_value(product->def, P_x))
+                ? "the first operand is a constant"
+                : NULL;
+    rule_broken(c, op_loc(c->op),
+                "mul: the hard-swish of the matmul %s, which has 2 axes", product->name);
     c->left = NULL;
 }
 
@@ -75,7 +80,8 @@ void rule_quantized_scale(RuleCheck *c)
 {
     for (int i = 0; i < 2; i++) {
         const Value *v = op_value(c->op, sides[i]);
-        if (!made_by(v, OP_dequantize) || !made_by(op_value(v->def, P_input), OP_quantize))
+        if (!made_by(v, OP_dequantize)
+            || !made_by(op_value(v->def, P_input), OP_quantize))
             continue;
         rule_broken(c, op_loc(c->op), "mul of %s, which was quantized and dequantized",
                     v->name);
@@ -111,8 +117,9 @@ static bool count_fed(void *ctx, const Op *op)
     if (!by || ++f->fed < 2) return true;
     f->check->left = goes_into_flags(by->def) ? NULL : "more than the last two axes move";
     f->check->op = op;
-    rule_broken(f->check, op_loc(op), "matmul is number %d of those that a transpose feeds: %s",
-                f->fed, by->name);
+    rule_broken(f->check, op_loc(op),
+                "matmul is number %d of those that a transpose feeds: %s", f->fed,
+                by->name);
     f->check->left = NULL;
     f->check->op = NULL;
     return true;
@@ -138,8 +145,8 @@ typedef struct {
 
 static bool rule_pair_relabels(const Op *op)
 {
-    return op->kind == OP_reshape || op->kind == OP_transpose || op->kind == OP_expand_dims
-        || op->kind == OP_squeeze;
+    return op->kind == OP_reshape || op->kind == OP_transpose
+        || op->kind == OP_expand_dims || op->kind == OP_squeeze;
 }
 
 static void add_slice(Slices *s, const Value *v)
@@ -153,7 +160,8 @@ static void add_slice(Slices *s, const Value *v)
 
 static bool visit_product(void *ctx, const Op *op)
 {
-    for (int i = 0; op->kind == OP_matmul && i < 2; i++) add_slice(ctx, op_value(op, sides[i]));
+    for (int i = 0; op->kind == OP_matmul && i < 2; i++)
+        add_slice(ctx, op_value(op, sides[i]));
     return true;
 }
 
@@ -201,10 +209,11 @@ void rule_sliced_products(RuleCheck *c)
     const int n = rule_sliced_for_products(c->func, c->scratch, &slice);
     for (int i = 0; i < n; i++) {
         c->op = slice[i];
-        rule_broken(c, op_loc(c->op),
-                    "%s begins at %lld of the last axis and feeds a matmul, as another that "
-                    "begins elsewhere does",
-                    op_name(c->op), (long long)rule_width_begin(c->op));
+        rule_broken(
+            c, op_loc(c->op),
+            "%s begins at %lld of the last axis and feeds a matmul, as another that "
+            "begins elsewhere does",
+            op_name(c->op), (long long)rule_width_begin(c->op));
     }
     c->op = NULL;
 }
@@ -224,13 +233,16 @@ static bool visit_bare(void *ctx, const Op *op)
     const bool guards = op->kind == OP_maximum
                      && ((x == s->v && y == s->x) || (y == s->v && x == s->x));
     for (int i = 0; i < op->narg && !guards; i++)
-        for (int k = 0; k < arg_count(&op->arg[i]); k++) s->bare |= op->arg[i].val[k] == s->v;
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            s->bare |= op->arg[i].val[k] == s->v;
     return !s->bare;
 }
 
 static bool softplus_is_bare(const Func *f, const Op *op)
 {
-    Bare s = { .v = op->out[0], .x = op_value(op, P_x), .bare = op->out[0]->returned > 0 };
+    Bare s = { .v = op->out[0],
+               .x = op_value(op, P_x),
+               .bare = op->out[0]->returned > 0 };
     if (!s.bare) func_read(f, visit_bare, &s);
     return s.bare;
 }
@@ -239,5 +251,6 @@ void rule_softplus_range(RuleCheck *c)
 {
     if (softplus_is_bare(c->func, c->op))
         rule_broken(c, op_loc(c->op), "softplus of %s, which may be above 10.4",
-                    op_value(c->op, P_x)->name ? op_value(c->op, P_x)->name : "a literal");
+                    op_value(c->op, P_x)->name ? op_value(c->op, P_x)->name
+                                               : "a literal");
 }

@@ -48,9 +48,11 @@ static const char absent_bytes[] = "its bytes are not at hand";
 
 int64_t rule_axis_most(const RuleSet *rs, int from_last)
 {
-    static const int of_axis[] = { LIMIT_width, LIMIT_height, LIMIT_channels, LIMIT_batch };
-    const int64_t most = from_last < (int)COUNT(of_axis) ? rule_limit(rs, of_axis[from_last])
-                                                         : -1;
+    static const int of_axis[] = { LIMIT_width, LIMIT_height, LIMIT_channels,
+                                   LIMIT_batch };
+    const int64_t most = from_last < (int)COUNT(of_axis)
+                           ? rule_limit(rs, of_axis[from_last])
+                           : -1;
     return most > 0 ? most : INT64_MAX;
 }
 
@@ -79,8 +81,8 @@ static bool extent_has_form(const Op *op)
     const OpInfo *info = &ops[op->kind];
     if (info->flags & F_ELEMENTWISE) return true;
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin) return false;
-    return !strcmp(info->family, "reduce") || op->kind == OP_softmax || op->kind == OP_linear
-        || op->kind == OP_matmul;
+    return !strcmp(info->family, "reduce") || op->kind == OP_softmax
+        || op->kind == OP_linear || op->kind == OP_matmul;
 }
 
 static bool extent_relabels(const Op *op)
@@ -117,16 +119,18 @@ static const char *extent_left(const RuleCheck *c, const Value *v)
 
 static void check_dim(RuleCheck *c, const Value *v, Loc loc)
 {
-    static const char *const axes[] = { "last", "second last", "third last", "fourth last" };
+    static const char *const axes[] = { "last", "second last", "third last",
+                                        "fourth last" };
     const Shape *s = tensor_shape(v);
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
         const int64_t most = rule_axis_most(c->rules, i);
         if (rule_shape_dim(s, i) <= most) continue;
         if (!c->left) c->left = extent_left(c, v);
-        if (!c->left && !falls_apart(c, s, s->rank - 1 - i, most)) c->left = unequal_parts;
+        if (!c->left && !falls_apart(c, s, s->rank - 1 - i, most))
+            c->left = unequal_parts;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
-                    v->name ? v->name : "a literal", type_text(c->scratch, v->type), axes[i],
-                    (long long)most);
+                    v->name ? v->name : "a literal", type_text(c->scratch, v->type),
+                    axes[i], (long long)most);
         return;
     }
 }
@@ -183,11 +187,12 @@ void rule_matmul_inner(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     const int last = x && x->rank > 1 && arg_true(c->op, P_transpose_x);
-    const int64_t k = rule_shape_dim(x, last), most = rule_limit(c->rules, LIMIT_matmul_inner);
+    const int64_t k = rule_shape_dim(x, last),
+                  most = rule_limit(c->rules, LIMIT_matmul_inner);
     if (!rule_shape_over(c, LIMIT_matmul_inner, k)) return;
     c->left = falls_apart(c, x, x->rank - 1 - last, most) ? NULL : unequal_parts;
-    rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld", op_name(c->op),
-                (long long)k, (long long)most);
+    rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld",
+                op_name(c->op), (long long)k, (long long)most);
     c->left = NULL;
 }
 
@@ -217,10 +222,12 @@ void rule_matmul_constant(RuleCheck *c)
                     x->name ? x->name : "a literal");
     } else if (value_is_const(y) && (!turned || !s || s->rank != 2)) {
         c->left = why_constant_stays(c->op, y, !turned);
-        rule_broken(c, op_loc(c->op), "matmul: the constant y is %s with transpose_y = %s",
+        rule_broken(c, op_loc(c->op),
+                    "matmul: the constant y is %s with transpose_y = %s",
                     type_text(c->scratch, y->type), turned ? "true" : "false");
     } else if (literal_of(y) && !const_in_file(c->func, value_lit(y)))
-        rule_broken(c, op_loc(c->op), "matmul: the constant y is spelled out in the text");
+        rule_broken(c, op_loc(c->op),
+                    "matmul: the constant y is spelled out in the text");
     c->left = NULL;
 }
 
@@ -242,7 +249,8 @@ void rule_rank3_matmul(RuleCheck *c)
     const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     const Shape *s = tensor_shape(x);
     if (x && y && s && s->rank != 3 && !value_is_const(x) && !value_is_const(y))
-        rule_broken(c, op_loc(c->op), "matmul of two run-time values of %d axes", s->rank);
+        rule_broken(c, op_loc(c->op), "matmul of two run-time values of %d axes",
+                    s->rank);
 }
 
 /* ---- convolutions ------------------------------------------------------------------------ */
@@ -278,7 +286,8 @@ void rule_conv_channels(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x), *w = conv_weight(c);
     if (!x || !w || x->rank < 3) return;
-    int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
+    int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1],
+            out = w->dim[0];
     if (most < 0 || (in <= most && out <= most)) return;
     c->left = why_channels_stay(c, x, most);
     rule_broken(c, op_loc(c->op), "conv of %lld to %lld channels, more than %lld",
@@ -298,7 +307,8 @@ void rule_kernel_width(RuleCheck *c)
 void rule_kernel_height(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 4 && rule_shape_over(c, LIMIT_kernel_height, rule_shape_dim(w, 1)))
+    if (w && w->rank >= 4
+        && rule_shape_over(c, LIMIT_kernel_height, rule_shape_dim(w, 1)))
         rule_broken(c, op_loc(c->op), "%s: the kernel is %lld high, more than %lld",
                     op_name(c->op), (long long)rule_shape_dim(w, 1),
                     (long long)rule_limit(c->rules, LIMIT_kernel_height));
@@ -315,7 +325,8 @@ static int64_t padded_width(const Op *op)
     const bool ok = op->kind == OP_conv && call_of_op(call, op, &scratch, &quiet)
                  && call_check(call) && conv_of(call, false, &conv);
     const Window *w = &conv.window;
-    const bool known = ok && w->in[last] >= 0 && w->before[last] >= 0 && w->after[last] >= 0;
+    const bool known = ok && w->in[last] >= 0 && w->before[last] >= 0
+                    && w->after[last] >= 0;
     const int64_t width = known ? w->in[last] + w->before[last] + w->after[last] : -1;
     diag_free(&quiet);
     arena_free(&scratch);
@@ -331,9 +342,10 @@ static bool conv_padded_is(const RuleSet *rs, const Op *op)
 void rule_conv_padded(RuleCheck *c)
 {
     if (conv_padded_is(c->rules, c->op))
-        rule_broken(
-            c, op_loc(c->op), "conv: its input is %lld wide with its padding, more than %lld",
-            (long long)padded_width(c->op), (long long)rule_limit(c->rules, LIMIT_width));
+        rule_broken(c, op_loc(c->op),
+                    "conv: its input is %lld wide with its padding, more than %lld",
+                    (long long)padded_width(c->op),
+                    (long long)rule_limit(c->rules, LIMIT_width));
 }
 
 void rule_groups(RuleCheck *c)
@@ -354,7 +366,8 @@ void rule_conv_weight_batch(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     if (weight_is_computed(c) && x && x->rank && x->dim[0] > 1)
-        rule_broken(c, op_loc(c->op), "conv: the weight %s is computed, and the batch is %lld",
+        rule_broken(c, op_loc(c->op),
+                    "conv: the weight %s is computed, and the batch is %lld",
                     op_value(c->op, P_weight)->name, (long long)x->dim[0]);
 }
 
@@ -380,8 +393,8 @@ void rule_working_set(RuleCheck *c)
         const Arg *a = &c->op->arg[i];
         size_t bytes = arg_count(a) ? type_bytes(a->val[0]->type) : 0;
         if (most < 0 || bytes <= (size_t)most) continue;
-        rule_broken(c, op_loc(c->op), "%s: %s has %zu bytes, more than %lld", op_name(c->op),
-                    arg_name(a), bytes, (long long)most);
+        rule_broken(c, op_loc(c->op), "%s: %s has %zu bytes, more than %lld",
+                    op_name(c->op), arg_name(a), bytes, (long long)most);
         return;
     }
 }
@@ -415,8 +428,8 @@ void rule_arg_axis(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     if (rule_shape_over(c, LIMIT_arg_axis, axis_dim(x, axis)))
-        rule_broken(c, op_loc(c->op), "%s over %lld elements, more than %lld", op_name(c->op),
-                    (long long)axis_dim(x, axis),
+        rule_broken(c, op_loc(c->op), "%s over %lld elements, more than %lld",
+                    op_name(c->op), (long long)axis_dim(x, axis),
                     (long long)rule_limit(c->rules, LIMIT_arg_axis));
 }
 
@@ -428,8 +441,8 @@ void rule_reduce_route(RuleCheck *c)
     int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
     for (int i = 0; i < n; i++)
         if (from >= 0 && axis_dim(x, axes[i]) >= from) {
-            rule_broken(c, op_loc(c->op), "%s over %lld elements, %lld or more", op_name(c->op),
-                        (long long)axis_dim(x, axes[i]), (long long)from);
+            rule_broken(c, op_loc(c->op), "%s over %lld elements, %lld or more",
+                        op_name(c->op), (long long)axis_dim(x, axes[i]), (long long)from);
             return;
         }
 }
@@ -458,8 +471,8 @@ void rule_fan_in(RuleCheck *c)
     for (int i = 0; i < c->op->narg; i++)
         if (most >= 0 && arg_count(&c->op->arg[i]) >= most) {
             c->left = why_many_stay(c->op);
-            rule_broken(c, op_loc(c->op), "%s: %d values meet, %lld or more", op_name(c->op),
-                        arg_count(&c->op->arg[i]), (long long)most);
+            rule_broken(c, op_loc(c->op), "%s: %d values meet, %lld or more",
+                        op_name(c->op), arg_count(&c->op->arg[i]), (long long)most);
             c->left = NULL;
             return;
         }
@@ -480,8 +493,9 @@ void rule_lrn_channels(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     if (x && x->rank >= 3 && rule_shape_over(c, LIMIT_lrn_channels, x->dim[1]))
-        rule_broken(c, op_loc(c->op), "local_response_norm of %lld channels, more than %lld",
-                    (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
+        rule_broken(
+            c, op_loc(c->op), "local_response_norm of %lld channels, more than %lld",
+            (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
 }
 
 static bool rule_block_factor_is(int64_t f)

@@ -45,12 +45,16 @@ void rule_missing_name(RuleCheck *c)
 
 /* ---- the program ------------------------------------------------------------------------- */
 
-static Loc program_loc(const RuleCheck *c) { return (Loc){ .src = c->module->src, .len = 1 }; }
+static Loc program_loc(const RuleCheck *c)
+{
+    return (Loc){ .src = c->module->src, .len = 1 };
+}
 
 void rule_build_info(RuleCheck *c)
 {
     if (!attr_get(&c->module->attrs, "buildInfo"))
-        rule_broken(c, program_loc(c), "program(%s) has no buildInfo", c->module->version);
+        rule_broken(c, program_loc(c), "program(%s) has no buildInfo",
+                    c->module->version);
 }
 
 void rule_version(RuleCheck *c)
@@ -62,7 +66,8 @@ void rule_version(RuleCheck *c)
 void rule_short_scalars(RuleCheck *c)
 {
     if (module_short_scalars(c->module))
-        rule_broken(c, program_loc(c), "program(%s) spells scalars short", c->module->version);
+        rule_broken(c, program_loc(c), "program(%s) spells scalars short",
+                    c->module->version);
 }
 
 bool rule_name_taken(const char *name)
@@ -129,7 +134,8 @@ void rule_inline_constant(RuleCheck *c)
         size_t n;
         if (!in_text(c, v) || v->type->dtype != DT_FP16 || !v->type->shape.rank) continue;
         if (shape_count(&v->type->shape, &n) && n > 1)
-            rule_broken(c, op_loc(c->op), "%s: %s is a constant of %zu elements in the text",
+            rule_broken(c, op_loc(c->op),
+                        "%s: %s is a constant of %zu elements in the text",
                         op_name(c->op), param_names[sides[i]], n);
     }
 }

@@ -68,7 +68,8 @@ void rule_weights_total(RuleCheck *c)
     const int64_t most = rule_limit(c->rules, LIMIT_weights_total);
     const RuleWeights w = weights_of(c);
     if (most >= 0 && w.bytes > (double)most)
-        rule_broken(c, c->func->loc, "function %s has %.0f bytes of weights, more than %lld",
+        rule_broken(c, c->func->loc,
+                    "function %s has %.0f bytes of weights, more than %lld",
                     c->func->name, w.bytes, (long long)most);
 }
 
@@ -80,7 +81,8 @@ void rule_weight_files(RuleCheck *c)
     const RuleWeights w = weights_of(c);
     if (most < 0 || w.nfile <= most) return;
     c->left = w.absent ? absent_file : NULL;
-    rule_broken(c, c->func->loc, "the weights of function %s lie in %d files, more than %lld",
+    rule_broken(c, c->func->loc,
+                "the weights of function %s lie in %d files, more than %lld",
                 c->func->name, w.nfile, (long long)most);
     c->left = NULL;
 }
@@ -90,8 +92,8 @@ void rule_one_weight_file(RuleCheck *c)
     const RuleWeights w = weights_of(c);
     if (w.nfile < 2) return;
     c->left = w.absent ? absent_file : NULL;
-    rule_broken(c, c->func->loc, "the weights of function %s lie in %d files", c->func->name,
-                w.nfile);
+    rule_broken(c, c->func->loc, "the weights of function %s lie in %d files",
+                c->func->name, w.nfile);
     c->left = NULL;
 }
 
@@ -144,7 +146,8 @@ void rule_decoded(RuleCheck *c)
  * int8. */
 void rule_stream(RuleCheck *c)
 {
-    rule_broken(c, op_loc(c->op), "%s is expanded to fp16 before it is read", op_name(c->op));
+    rule_broken(c, op_loc(c->op), "%s is expanded to fp16 before it is read",
+                op_name(c->op));
 }
 
 /* One palette a group: the tables of ios16 are single ones. */
@@ -172,8 +175,8 @@ void rule_grouped_palettes(RuleCheck *c)
     if (!palettes_are_grouped(c->op)) return;
     const Value *w = op_value(c->op, P_weight);
     c->left = value_at_hand(w) ? NULL : absent_bytes;
-    rule_broken(c, op_loc(c->op), "%s: the weight %s has a palette a group", op_name(c->op),
-                w->name);
+    rule_broken(c, op_loc(c->op), "%s: the weight %s has a palette a group",
+                op_name(c->op), w->name);
     c->left = NULL;
 }
 

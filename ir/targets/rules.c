@@ -113,9 +113,9 @@ void ruleset_release(RuleSet *rs, const char *os)
     if (!target_has_rules(rs->target)) return;
     for (int i = 0; i < RULE_COUNT; i++)
         if (!rs->profiled[i])
-            rs->stand[i] = (unsigned char)(rule_on_release(i, rs->os)
-                                               ? target_standing(rs->target, &rules[i].facts)
-                                               : STAND_UNKNOWN);
+            rs->stand[i] = (unsigned char)(rule_on_release(i, rs->os) ? target_standing(
+                                               rs->target, &rules[i].facts)
+                                                                      : STAND_UNKNOWN);
     for (int i = 0; i < LIMIT_COUNT; i++)
         if (!rs->limit_profiled[i]) rs->limit[i] = limit_for(rs->target, i);
     change_limits(rs);

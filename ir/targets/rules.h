@@ -28,8 +28,8 @@ extern const char *const effect_names[FX_COUNT]; /* "refused", .. in -W groups a
 /* When the pass that a rule names applies its fix. */
 typedef enum {
     FIXES_NEVER, /* there is no pass: `left` says why, and the user has to change the program */
-    FIXES_HOLDS, /* where the rule stands as reported or better */
-    FIXES_DOUBT, /* also where it is contradicted, since the fix costs little */
+    FIXES_HOLDS,  /* where the rule stands as reported or better */
+    FIXES_DOUBT,  /* also where it is contradicted, since the fix costs little */
     FIXES_PROFILE /* only where a profile measured it, since the fix costs much */
 } FixesWhen;
 
@@ -57,7 +57,8 @@ typedef struct {
     RuleOn on;
     /* ON_OP: names of ops between blanks, " conv conv_transpose ", or "*" for all; else NULL */
     const char *ops;
-    void (*match)(RuleCheck *); /* calls rule_broken where the rule is broken; ON_RUN: NULL */
+    void (*match)(
+        RuleCheck *); /* calls rule_broken where the rule is broken; ON_RUN: NULL */
     FixesWhen fixes;
     const char *pass;     /* the pass that applies the fix, or several, "a,b"; or NULL, */
     const char *left;     /* and why there is none */
@@ -69,8 +70,9 @@ typedef struct {
 
     /* programs that show on an engine whether it holds (rules.def) */
     RulePrograms programs[RULE_PAIRS];
-    const char *alone; /* or one program, whose results are off by more than the tolerance */
-    const char *fill;  /* elements of their inputs; NULL: all are random */
+    const char
+        *alone; /* or one program, whose results are off by more than the tolerance */
+    const char *fill; /* elements of their inputs; NULL: all are random */
     double tolerance;
     bool raw, heavy, spelled;
 } Rule;
@@ -105,7 +107,7 @@ extern const int limit_change_count;
 
 /* The column CHIPS of the op table. */
 typedef struct {
-    ChipFacts refused;                     /* how well it is known that the engine refuses it */
+    ChipFacts refused; /* how well it is known that the engine refuses it */
     const char *note, *evidence, *against; /* "": none */
 } Support;
 
@@ -119,9 +121,11 @@ typedef struct RuleSet {
     bool os_asked;
     unsigned char stand[RULE_COUNT]; /* Standing */
     unsigned char op_stand[OP_COUNT];
-    int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
+    int64_t
+        limit[LIMIT_COUNT]; /* -1: not known; of `generic` the smallest of all chips */
     unsigned char wish[RULE_COUNT]; /* a Wish: what -W asks for */
-    bool doubts; /* --check: reports rules that are contradicted, of speed or accuracy too */
+    bool
+        doubts; /* --check: reports rules that are contradicted, of speed or accuracy too */
     bool each_doubt; /* -Wcontradicted: reports each contradicted one by itself */
     bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT]; /* which a profile has set */
 } RuleSet;
@@ -152,8 +156,9 @@ bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
 bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op);
 
 Standing rule_stands(const RuleSet *rs, int rule);
-bool rule_holds(const RuleSet *rs, int rule);   /* it stands as reported or better */
-bool rule_fixes(const RuleSet *rs, int rule);   /* its pass applies the fix on this target */
+bool rule_holds(const RuleSet *rs, int rule); /* it stands as reported or better */
+bool rule_fixes(const RuleSet *rs,
+                int rule); /* its pass applies the fix on this target */
 Standing op_refused(const RuleSet *rs, int op); /* of a row of the op table, or OP_NONE */
 /* How well it is known that a target with rules refuses an op. An op whose row says nothing of
  * the chip and its bases is unknown, and counts as refused. */
@@ -195,7 +200,10 @@ void layers_free(Layers *l);
 int64_t func_layers(const Func *f);
 /* state: whether a nested block writes it, so that it cannot become an input and a result. */
 bool rule_state_is_inside(const Func *f, const Value *state);
-static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
+static inline int64_t rule_limit(const RuleSet *rs, int limit)
+{
+    return rs->limit[limit];
+}
 
 /* An error is a rule that is measured or derived and whose effect is refused, crash or
  * wrong; one that is reported is a warning, as are the others where rs->doubts or -WNAME
@@ -241,7 +249,8 @@ struct RuleCheck {
     RuleSink *sink;
     void *ctx;
     const Func **said; /* by rule: the function for which its warning was given last */
-    bool *doubted;     /* by rule: it is contradicted, and goes into the line with the others */
+    bool *
+        doubted; /* by rule: it is contradicted, and goes into the line with the others */
     /* set by a match before rule_broken: why the pass leaves this break */
     const char *left;
     bool silent; /* only the counts are wanted */

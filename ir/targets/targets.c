@@ -128,7 +128,10 @@ static bool is_release(const char *text)
 
 /* ---- what a row leaves out --------------------------------------------------------------- */
 
-const Target *target_base(const Target *t) { return t->base < 0 ? NULL : &targets[t->base]; }
+const Target *target_base(const Target *t)
+{
+    return t->base < 0 ? NULL : &targets[t->base];
+}
 
 /* The row that says `field`: t itself, or the nearest base. */
 #define SAYS(t, field) \
@@ -241,7 +244,8 @@ static Standing targets_derived(Standing s)
 Standing chip_standing(const Target *t, const ChipFacts *f)
 {
     if (t->chip >= 0 && f->of[t->chip]) return (Standing)f->of[t->chip];
-    return t->base < 0 ? STAND_UNKNOWN : targets_derived(chip_standing(&targets[t->base], f));
+    return t->base < 0 ? STAND_UNKNOWN
+                       : targets_derived(chip_standing(&targets[t->base], f));
 }
 
 Standing target_standing(const Target *t, const ChipFacts *f)
@@ -323,10 +327,11 @@ static const char *release_wrong(Arena *a, const char *name, const char *os)
     if (number > 0 && before)
         return arena_printf(a, "there is no macOS %s: after %d Apple went on with %s", os,
                             before, release_newest());
-    if (number > 0) return arena_printf(a, "macOS %s is older than any Mac with an engine", os);
-    return arena_printf(a,
-                        "target %s: behind the comma stands a release of macOS, as in %.*s,%s",
-                        name, (int)strcspn(name, ","), name, release_newest());
+    if (number > 0)
+        return arena_printf(a, "macOS %s is older than any Mac with an engine", os);
+    return arena_printf(
+        a, "target %s: behind the comma stands a release of macOS, as in %.*s,%s", name,
+        (int)strcspn(name, ","), name, release_newest());
 }
 
 const char *target_wrong(Arena *a, const char *name)

@@ -17,13 +17,13 @@
  * misspelt one does not compile. */
 
 typedef enum {
-    STAND_UNNAMED,        /* the row does not name the chip, which is as its base */
-    STAND_UNKNOWN,        /* nothing is known */
-    STAND_NOT,            /* seen not to hold */
-    STAND_CONTRADICTED,   /* seen both ways */
-    STAND_REPORTED,       /* somebody says so */
-    STAND_DERIVED,        /* read in the compiler's own tables, or known of the generation */
-    STAND_MEASURED,       /* by one person */
+    STAND_UNNAMED,      /* the row does not name the chip, which is as its base */
+    STAND_UNKNOWN,      /* nothing is known */
+    STAND_NOT,          /* seen not to hold */
+    STAND_CONTRADICTED, /* seen both ways */
+    STAND_REPORTED,     /* somebody says so */
+    STAND_DERIVED,  /* read in the compiler's own tables, or known of the generation */
+    STAND_MEASURED, /* by one person */
     STAND_MEASURED_OFTEN, /* by several */
     STAND_COUNT
 } Standing;
@@ -144,7 +144,8 @@ struct Target {
     /* boundary type of float inputs and results; IO_AUTO: as declared */
     IoMode io;
     const char *passes; /* names of the passes that run for it, "a,b"; NULL: all */
-    IoMode try_io[4];   /* tried in this order when compiling on a device; ends with IO_AUTO */
+    IoMode
+        try_io[4]; /* tried in this order when compiling on a device; ends with IO_AUTO */
     const char *try_version[3]; /* spellings, tried in this order; ends with NULL */
     /* the beginning of the framework's name of its architecture, and a name that was seen */
     const char *arch, *arch_one;

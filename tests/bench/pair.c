@@ -70,7 +70,7 @@ int main(int argc, char **argv)
             return 1;
         }
     double ta = median(&a, n), tb = median(&b, n);
-    printf("%-34s %8.3f s %8.1f MB   %-12s %8.3f s   ratio %.2f\n", a.name, ta, a.megabytes,
-           b.name, tb, ta / tb);
+    printf("%-34s %8.3f s %8.1f MB   %-12s %8.3f s   ratio %.2f\n", a.name, ta,
+           a.megabytes, b.name, tb, ta / tb);
     return 0;
 }

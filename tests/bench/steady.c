@@ -33,7 +33,8 @@ static int copy_file(const char *path, const char *mode, const anec_tensor *t)
     const int put = mode[0] == 'w';
     size_t n = 0;
     if (f) n = put ? fwrite(t->data, 1, t->bytes, f) : fread(t->data, 1, t->bytes, f);
-    if ((!f || fclose(f) || n != t->bytes) && fprintf(stderr, "steady: %s\n", path)) return 1;
+    if ((!f || fclose(f) || n != t->bytes) && fprintf(stderr, "steady: %s\n", path))
+        return 1;
     return 0;
 }
 
@@ -74,7 +75,8 @@ static int run_once(anec_kernel *k, const anec_run_options *o, Least *least)
     anec_error e;
     const double cpu = ms_of(CLOCK_PROCESS_CPUTIME_ID), wall = ms_of(CLOCK_MONOTONIC);
     if (anec_run_with(k, NULL, 0, o, &e)) return fail(&e);
-    const Least now = { ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, ms_of(CLOCK_MONOTONIC) - wall };
+    const Least now = { ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu,
+                        ms_of(CLOCK_MONOTONIC) - wall };
     if (now.cpu < least->cpu) least->cpu = now.cpu;
     if (now.wall < least->wall) least->wall = now.wall;
     return 0;
@@ -87,7 +89,8 @@ static int time_runs(anec_kernel *k, const char *net, int threads, double second
     Least first = { 1e30, 1e30 }, least = first;
     struct rusage use;
     if (fill_inputs(k, net) || run_once(k, &o, &first) || keep_results(k, net)) return 1;
-    const double start = before + first.cpu, until = ms_of(CLOCK_MONOTONIC) + seconds * 1e3;
+    const double start = before + first.cpu,
+                 until = ms_of(CLOCK_MONOTONIC) + seconds * 1e3;
     for (int i = 0; i < LEAST || ms_of(CLOCK_MONOTONIC) < until; i++)
         if (run_once(k, &o, &least)) return 1;
     getrusage(RUSAGE_SELF, &use);

@@ -11,7 +11,8 @@ static size_t elements_of(const uint8_t *data, size_t size, size_t at, DType t)
 {
     uint64_t bytes = 0;
     if (at <= size && size - at >= 16) memcpy(&bytes, data + at + 8, sizeof bytes);
-    return bytes > SIZE_MAX / 8 ? (size_t)bytes : (size_t)bytes * 8 / (size_t)dtypes[t].bits;
+    return bytes > SIZE_MAX / 8 ? (size_t)bytes
+                                : (size_t)bytes * 8 / (size_t)dtypes[t].bits;
 }
 
 static unsigned ask(const WeightFile *w, Diag *d, size_t at, DType t)
@@ -21,9 +22,11 @@ static unsigned ask(const WeightFile *w, Diag *d, size_t at, DType t)
     const int before = d->errors;
     const uint8_t *p = weight_data(w, d, (Loc){ 0 }, at, t, n);
     /* That a file is cut is said once, however many literals lie beyond its end. */
-    if (!p && (!d->errors || d->errors > before + 1)) bug("%d errors", d->errors - before);
+    if (!p && (!d->errors || d->errors > before + 1))
+        bug("%d errors", d->errors - before);
     if (!p) return 0;
-    const size_t bytes = n / 8 * (size_t)dtypes[t].bits + n % 8 * (size_t)dtypes[t].bits / 8;
+    const size_t bytes = n / 8 * (size_t)dtypes[t].bits
+                       + n % 8 * (size_t)dtypes[t].bits / 8;
     if (p < w->map.data || bytes > (size_t)(w->map.data + w->map.size - p))
         bug("data outside of the file");
     for (size_t i = 0; i < bytes; i++) sum += p[i];
@@ -33,7 +36,9 @@ static unsigned ask(const WeightFile *w, Diag *d, size_t at, DType t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Diag d = { .quiet = true, .max_errors = 1 };
-    WeightFile w = { .path = "w.bin", .real = "w.bin", .map = { .data = data, .size = size } };
+    WeightFile w = { .path = "w.bin",
+                     .real = "w.bin",
+                     .map = { .data = data, .size = size } };
     unsigned sum = 0;
     if (!size) w.map.data = NULL;
     weight_file_check(&w, &d, (Loc){ 0 });

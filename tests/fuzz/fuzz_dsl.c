@@ -12,7 +12,8 @@ static void expect_laid_out(const Source *src)
     Diag d = { .quiet = true };
     if (dsl_format(&d, src, &once)) {
         const Source laid = { .name = "x.anedsl", .text = once.s, .len = once.len };
-        if (!dsl_format(&d, &laid, &twice)) bug("laid out, it is no program:\n%s", once.s);
+        if (!dsl_format(&d, &laid, &twice))
+            bug("laid out, it is no program:\n%s", once.s);
         if (once.len != twice.len || (once.len && memcmp(once.s, twice.s, once.len) != 0))
             bug("laid out otherwise the second time:\n%s", once.s);
     }

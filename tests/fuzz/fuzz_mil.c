@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Buf copy = { 0 }, first = { 0 }, second = { 0 };
     buf_add(&copy, data, size); /* a NUL follows, as in a mapped file */
     if (print(copy.s, copy.len, &first)) {
-        if (!print(first.s, first.len, &second)) bug("its own print is refused:\n%s", first.s);
+        if (!print(first.s, first.len, &second))
+            bug("its own print is refused:\n%s", first.s);
         if (first.len != second.len || memcmp(first.s, second.s, first.len))
             bug("its own print reads as another:\n%s\n%s", first.s, second.s);
     }

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const Source src = { .name = "profile", .text = text, .len = size };
     ruleset_init(&rs, generation_at((int)size % generation_count()), NULL);
     const bool ok = profile_parse(&rs, &d, &src);
-    if (ok == (d.errors > 0)) bug("%d errors, and it is %s", d.errors, ok ? "read" : "refused");
+    if (ok == (d.errors > 0))
+        bug("%d errors, and it is %s", d.errors, ok ? "read" : "refused");
     for (int i = 0; i < RULE_COUNT; i++)
         if (rs.stand[i] >= STAND_COUNT) bug("rule %d stands as %d", i, rs.stand[i]);
     for (int i = 0; i < LIMIT_COUNT; i++)

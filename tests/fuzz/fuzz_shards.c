@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const Mapped m = { .data = data, .size = size };
     if (shards_parse(&a, &d, (Loc){ 0 }, "x.index.json", &m, &s)) {
         for (size_t i = 1; i < s.count; i++)
-            if (strcmp(s.place[i - 1].tensor, s.place[i].tensor) >= 0) bug("not in order");
+            if (strcmp(s.place[i - 1].tensor, s.place[i].tensor) >= 0)
+                bug("not in order");
         for (size_t i = 1; i < s.files; i++)
             if (strcmp(s.file[i - 1], s.file[i]) >= 0) bug("a file twice");
         if (s.files > s.count) bug("%zu files of %zu tensors", s.files, s.count);

@@ -45,7 +45,10 @@ static int fails(void)
 }
 
 void *malloc(size_t size) { return fails() ? NULL : __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { return fails() ? NULL : __libc_calloc(count, size); }
+void *calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __libc_calloc(count, size);
+}
 void *realloc(void *p, size_t size) { return fails() ? NULL : __libc_realloc(p, size); }
 
 /* ---- what a run leaves ------------------------------------------------------------------- */
@@ -147,7 +150,8 @@ static const char *judge(int code, const Leavings *whole, const Leavings *left)
     static char why[300];
     for (int i = 0; i < left->n; i++) {
         const size_t len = strlen(left->file[i].path);
-        if (len >= 7 && !strcmp(left->file[i].path + len - 7, "/stdout") && code) continue;
+        if (len >= 7 && !strcmp(left->file[i].path + len - 7, "/stdout") && code)
+            continue;
         if (has(whole, &left->file[i])) continue;
         snprintf(why, sizeof why, "left %s", left->file[i].path);
         return why;
@@ -168,8 +172,8 @@ static void __attribute__((constructor)) drive(void)
     dir = getenv("NOMEM_DIR");
     if (!dir && !getenv("NOMEM_AT")) return;
     unsetenv("LD_PRELOAD"); /* what the program itself starts is none of these runs */
-    requests = mmap(NULL, sizeof *requests, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                    -1, 0);
+    requests = mmap(NULL, sizeof *requests, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     from_then_on = getenv("NOMEM_ON") != NULL;
     if (!dir) {
         fail_at = atol(getenv("NOMEM_AT"));
@@ -177,7 +181,8 @@ static void __attribute__((constructor)) drive(void)
     }
     int code = run(never, &whole);
     if (code < 0) return;
-    if (code) dprintf(1, "%s: exit %d when nothing fails: %s\n", name, code, said), _exit(1);
+    if (code)
+        dprintf(1, "%s: exit %d when nothing fails: %s\n", name, code, said), _exit(1);
     const long all = *requests;
     for (;; n++) {
         code = run(n, &left);
@@ -186,8 +191,8 @@ static void __attribute__((constructor)) drive(void)
         const char *why = judge(code, &whole, &left);
         harmless += !code;
         if (!why) continue;
-        dprintf(1, "FAILED %s: request %ld of %ld: exit %d: %s\n%s", name, n, all, code, why,
-                said);
+        dprintf(1, "FAILED %s: request %ld of %ld: exit %d: %s\n%s", name, n, all, code,
+                why, said);
         if (++wrong == 3) break;
     }
     dprintf(1, "%s: %ld requests fail%s, %ld of them without harm\n", name, n - 1,

@@ -38,9 +38,9 @@ static inline void open_bench(Bench *t, const char *backend, const char *text)
     *t = (Bench){ .src = { .name = "t.mil", .text = text, .len = strlen(text) } };
     t->m = mil_read(&t->d, &t->src, ".");
     if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
-    t->b = backend_open(backend,
-                        &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/cache", top) },
-                        &t->d);
+    t->b = backend_open(
+        backend, &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/cache", top) },
+        &t->d);
     assert_non_null(t->b);
 }
 
@@ -72,7 +72,8 @@ static inline double run(Program *p, Diag *d, float *w, float *x)
     assert_int_equal(program_results(p, &out), 1);
     assert_int_equal(out[0].value.dtype, DT_FP32);
     for (size_t i = 1; i < 6; i++)
-        assert_float_equal(tensor_float(&out[0].value, i), tensor_float(&out[0].value, 0), 0);
+        assert_float_equal(tensor_float(&out[0].value, i), tensor_float(&out[0].value, 0),
+                           0);
     return tensor_float(&out[0].value, 5);
 }
 

@@ -28,7 +28,8 @@ static const Type *read_type(Arena *a, const char **s)
     Shape shape = { .rank = 0 };
     if (**s != '[') fail_msg("type %s has no extents", name);
     for (++*s; **s != ']'; *s += **s == ',')
-        shape.dim[shape.rank++] = **s == '?' ? (++*s, DIM_ANY) : strtoll(*s, (char **)s, 10);
+        shape.dim[shape.rank++] = **s == '?' ? (++*s, DIM_ANY)
+                                             : strtoll(*s, (char **)s, 10);
     ++*s;
     if (!strcmp(name, "list")) return type_list(a, read_type(a, s), shape.dim[0]);
     DType t = dtype_find(name, strlen(name));
@@ -40,7 +41,8 @@ static void set_elem(Arena *a, Tensor *t, size_t i, const char *text)
 {
     if (t->dtype == DT_STRING) ((const char **)t->data)[i] = arena_strdup(a, text);
     else if (dtype_is_float(t->dtype)) tensor_set_float(t, i, strtod(text, NULL));
-    else if (t->dtype == DT_UINT64) tensor_set_int(t, i, (int64_t)strtoull(text, NULL, 10));
+    else if (t->dtype == DT_UINT64)
+        tensor_set_int(t, i, (int64_t)strtoull(text, NULL, 10));
     else tensor_set_int(t, i, strtoll(text, NULL, 10));
 }
 
@@ -87,7 +89,8 @@ static CallArg read_value(Arena *a, const char **s)
     }
     for (size_t i = n; again && n > 1 && i < t->count; i++) {
         const size_t size = (size_t)dtypes[t->dtype].bits / 8;
-        if (size) memcpy((char *)t->data + i * size, (char *)t->data + i % n * size, size);
+        if (size)
+            memcpy((char *)t->data + i * size, (char *)t->data + i % n * size, size);
     }
     if (!again && n > 1 && n != t->count)
         fail_msg("%zu elements for %s", n, type_text(a, type));
@@ -136,10 +139,12 @@ static void write_tensor(Buf *b, Arena *a, const Tensor *t)
 {
     write_type(b, type_tensor(a, t->dtype, t->shape));
     for (size_t i = 0; i < t->count; i++)
-        if (t->dtype == DT_STRING) buf_printf(b, " %s", ((const char *const *)t->data)[i]);
+        if (t->dtype == DT_STRING)
+            buf_printf(b, " %s", ((const char *const *)t->data)[i]);
         else if (t->dtype == DT_UINT64)
             buf_printf(b, " %llu", (unsigned long long)tensor_int(t, i));
-        else if (!dtype_is_float(t->dtype)) buf_printf(b, " %lld", (long long)tensor_int(t, i));
+        else if (!dtype_is_float(t->dtype))
+            buf_printf(b, " %lld", (long long)tensor_int(t, i));
         else if (isnan(tensor_float(t, i)))
             buf_puts(b, " nan"); /* its sign is the processor's */
         else buf_printf(b, " %g", tensor_float(t, i));

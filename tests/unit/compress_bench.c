@@ -17,7 +17,8 @@ void compress_end(CompressBench *t)
 
 static Value *input(CompressBench *t, Shape s)
 {
-    return block_param(t->f->body, "x", type_tensor(&t->m->arena, t->dtype, s), (Loc){ 0 });
+    return block_param(t->f->body, "x", type_tensor(&t->m->arena, t->dtype, s),
+                       (Loc){ 0 });
 }
 
 static Value *used(CompressBench *t, Value *w, By by)
@@ -30,13 +31,15 @@ static Value *used(CompressBench *t, Value *w, By by)
         return mil_linear(&b, "y", .x = input(t, SHAPE(2, last)), .weight = w);
     case BY_MATMUL:
     case BY_MATMUL_T:
-        return mil_matmul(&b, "y", .x = input(t, SHAPE(2, by == BY_MATMUL ? first : last)),
-                          .y = w, .transpose_x = build_bool(&b, false),
+        return mil_matmul(&b, "y",
+                          .x = input(t, SHAPE(2, by == BY_MATMUL ? first : last)), .y = w,
+                          .transpose_x = build_bool(&b, false),
                           .transpose_y = build_bool(&b, by == BY_MATMUL_T));
     case BY_CONV:
         return mil_conv(&b, "y", .x = input(t, SHAPE(1, s->dim[1], 9, 9)), .weight = w);
     case BY_DECONV:
-        return mil_conv_transpose(&b, "y", .x = input(t, SHAPE(1, first, 9, 9)), .weight = w);
+        return mil_conv_transpose(&b, "y", .x = input(t, SHAPE(1, first, 9, 9)),
+                                  .weight = w);
     default:
         return mil_mul(&b, "y", .x = input(t, *s), .y = w);
     }
@@ -65,7 +68,8 @@ bool compress_run(CompressBench *t, const char *text)
                             .only = "compress",
                             .compress = &t->plan };
     if (!t->plan.rules) t->plan.rules = compress_rules_new(&t->arena);
-    return compress_rules_add(t->plan.rules, &t->diag, text) && passes_run(t->m, &o, &t->diag);
+    return compress_rules_add(t->plan.rules, &t->diag, text)
+        && passes_run(t->m, &o, &t->diag);
 }
 
 Value *compress_value(const Module *m, const char *name)

@@ -21,7 +21,15 @@ typedef struct {
 } CompressBench;
 
 /* How the program uses the weight. */
-typedef enum { BY_MUL, BY_LINEAR, BY_MATMUL, BY_MATMUL_T, BY_CONV, BY_DECONV, BY_COUNT } By;
+typedef enum {
+    BY_MUL,
+    BY_LINEAR,
+    BY_MATMUL,
+    BY_MATMUL_T,
+    BY_CONV,
+    BY_DECONV,
+    BY_COUNT
+} By;
 
 /* An empty program of that opset, with a plan that measures errors. */
 void compress_begin(CompressBench *t, Opset o);

@@ -72,7 +72,8 @@ static inline void convert(Place *p, const char *from, const char *to)
 static inline void expect_same_file(Place *p, const char *a, const char *b)
 {
     Mapped x = get_file(p, a), y = get_file(p, b);
-    if (x.size != y.size || memcmp(x.data, y.data, x.size)) fail_msg("%s and %s differ", a, b);
+    if (x.size != y.size || memcmp(x.data, y.data, x.size))
+        fail_msg("%s and %s differ", a, b);
     file_unmap(&x);
     file_unmap(&y);
 }
@@ -200,7 +201,8 @@ static const char *const texts[] = {
     "        } -> (y, z);\n}",
     HEAD3("state<tensor<fp16, [1, 4]>> s, tensor<fp16, [1, 4]> x") LINE
     "tensor<fp16, [1, 4]> v = read_state(input = s);\n" LINE
-    "tensor<fp16, [1, 4]> y = add(x = v, y = x);\n" LINE "write_state(data = y, input = s);\n"
+    "tensor<fp16, [1, 4]> y = add(x = v, y = x);\n" LINE
+    "write_state(data = y, input = s);\n"
     "        } -> (y);\n}",
     "program(1.0)\n{\n    func first<ios16>(tensor<fp16, [2]> x) {\n" LINE
     "tensor<fp16, [2]> y = relu(x = x);\n"

@@ -26,7 +26,8 @@ const char *micro_short(Arena *a, const char *text)
     if (!out || strstr(out, "func ") || strlen(text) > LONG) return NULL;
     const char *results = out + strlen("} -> (");
     return arena_printf(a, "%.*s | %.*s | %.*s", (int)(body - in - 1), in + 1,
-                        (int)(out - body - 3), body + 3, (int)strcspn(results, ")"), results);
+                        (int)(out - body - 3), body + 3, (int)strcspn(results, ")"),
+                        results);
 }
 
 typedef struct {
@@ -59,7 +60,8 @@ const Target *micro_chip(int rule, const RulePrograms *pair)
 {
     const Target *chip;
     for (int i = 0; (chip = generation_at(i)); i++)
-        if (micro_breaks(chip, rule, pair->breaks) && !micro_breaks(chip, rule, pair->keeps))
+        if (micro_breaks(chip, rule, pair->breaks)
+            && !micro_breaks(chip, rule, pair->keeps))
             return chip;
     return NULL;
 }

@@ -41,7 +41,8 @@ static void change_words(Arena *a, const char *text, NearFn *fn, void *ctx)
         const char *other = with(a, text, pairs[i][0], pairs[i][1]);
         if (strcmp(other, text) != 0) fn(ctx, other, pairs[i][0]);
     }
-    const char *turned = with(a, with(a, with(a, text, "x", "x_y"), "y", "x"), "x_y", "y");
+    const char *turned = with(a, with(a, with(a, text, "x", "x_y"), "y", "x"), "x_y",
+                              "y");
     if (strcmp(turned, text) != 0) fn(ctx, turned, "x and y");
 }
 
@@ -50,7 +51,8 @@ static void change_numbers(Arena *a, const char *text, NearFn *fn, void *ctx)
     long seen[32];
     int count = 0;
     for (const char *s = text; *s && count < 32; s++) {
-        if (!isdigit((unsigned char)*s) || isalnum((unsigned char)s[-1]) || strchr("_.", s[-1]))
+        if (!isdigit((unsigned char)*s) || isalnum((unsigned char)s[-1])
+            || strchr("_.", s[-1]))
             continue;
         const long v = strtol(s, NULL, 10);
         bool again = false;
@@ -60,7 +62,9 @@ static void change_numbers(Arena *a, const char *text, NearFn *fn, void *ctx)
         const long to[] = { v + 1, v - 1, 2 * v, 1 };
         for (size_t k = 0; k < COUNT(to); k++)
             if (to[k] >= 0 && to[k] != v && (k == 0 || to[k] != to[0]))
-                fn(ctx, with(a, text, arena_printf(a, "%ld", v), arena_printf(a, "%ld", to[k])),
+                fn(ctx,
+                   with(a, text, arena_printf(a, "%ld", v),
+                        arena_printf(a, "%ld", to[k])),
                    arena_printf(a, "%ld is %ld", v, to[k]));
     }
 }
@@ -134,9 +138,12 @@ static void change_count(Arena *a, const char *text, NearFn *fn, void *ctx)
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) return;
     names_in(text, results, &names);
-    const char *part[] = { text, body, body + 1, results, results + 1, text + strlen(text) };
+    const char *part[] = {
+        text, body, body + 1, results, results + 1, text + strlen(text)
+    };
     for (int i = 0; i < 6; i += 2) {
-        const bool joined = i != 2 && strspn(part[i], " \n") < (size_t)(part[i + 1] - part[i]);
+        const bool joined = i != 2
+                         && strspn(part[i], " \n") < (size_t)(part[i + 1] - part[i]);
         if (i) buf_puts(&b, " | ");
         buf_add(&b, part[i], (size_t)(part[i + 1] - part[i]));
         if (joined) buf_puts(&b, ", ");
@@ -148,7 +155,8 @@ static void change_count(Arena *a, const char *text, NearFn *fn, void *ctx)
 
 /* ---- other values ------------------------------------------------------------------------ */
 
-static char *spliced(Arena *a, const char *text, const char *at, size_t n, const char *with)
+static char *spliced(Arena *a, const char *text, const char *at, size_t n,
+                     const char *with)
 {
     return arena_printf(a, "%.*s%s%s", (int)(at - text), text, with, at + n);
 }
@@ -205,8 +213,8 @@ static void args_in(const char *s, const char *end, NearArgs *out)
 }
 
 /* Every value where another is used. */
-static void change_use(Arena *a, const char *text, const NearArg *arg, const NearNames *names,
-                       NearFn *fn, void *ctx)
+static void change_use(Arena *a, const char *text, const NearArg *arg,
+                       const NearNames *names, NearFn *fn, void *ctx)
 {
     for (const char *s = arg->value; s < arg->end; s++) {
         const size_t n = begins_word(text, s) ? word_of(s) : 0;
@@ -222,7 +230,8 @@ static void change_use(Arena *a, const char *text, const NearArg *arg, const Nea
     }
 }
 
-static void change_absent(Arena *a, const char *text, const NearArg *arg, NearFn *fn, void *ctx)
+static void change_absent(Arena *a, const char *text, const NearArg *arg, NearFn *fn,
+                          void *ctx)
 {
     const size_t n = (size_t)(arg->end - arg->name) + (*arg->end == ',' ? 2 : 0);
     fn(ctx, spliced(a, text, arg->name, n, ""),
@@ -230,7 +239,8 @@ static void change_absent(Arena *a, const char *text, const NearArg *arg, NearFn
 }
 
 /* A literal that comes from outside, as an input. */
-static void change_known(Arena *a, const char *text, const NearArg *arg, NearFn *fn, void *ctx)
+static void change_known(Arena *a, const char *text, const NearArg *arg, NearFn *fn,
+                         void *ctx)
 {
     const size_t n = word_of(arg->value);
     const char *open = arg->value + n, *type;
@@ -243,7 +253,8 @@ static void change_known(Arena *a, const char *text, const NearArg *arg, NearFn 
         type = arena_strndup(a, arg->value, (size_t)(++open - arg->value));
     } else type = arena_printf(a, "tensor<%.*s, []>", (int)n, arg->value);
     if (*open != '(') return;
-    const char *body = spliced(a, text, arg->value, (size_t)(arg->end - arg->value), "near_in");
+    const char *body = spliced(a, text, arg->value, (size_t)(arg->end - arg->value),
+                               "near_in");
     const bool first = text[strspn(text, " \n")] == '|';
     fn(ctx, arena_printf(a, "%s near_in%s%s", type, first ? " " : ", ", body),
        arena_printf(a, "%.*s not known", (int)word_of(arg->name), arg->name));
@@ -255,12 +266,14 @@ static void change_results(Arena *a, const char *text, const NearNames *names, N
 {
     for (int i = 0; i < names->count; i++) {
         const char *name = arena_strndup(a, names->at[i], names->len[i]);
-        fn(ctx, arena_printf(a, "%s, %s", text, name), arena_printf(a, "%s a result", name));
+        fn(ctx, arena_printf(a, "%s, %s", text, name),
+           arena_printf(a, "%s a result", name));
     }
 }
 
 /* Dimensions of inputs that are not known. */
-static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
+static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn,
+                           void *ctx)
 {
     Buf all = { 0 };
     const char *from = text;
@@ -320,7 +333,8 @@ static void change_types(Arena *a, const char *text, NearFn *fn, void *ctx)
 }
 
 /* A number in one place of several. */
-static void change_places(Arena *a, const char *text, const char *end, NearFn *fn, void *ctx)
+static void change_places(Arena *a, const char *text, const char *end, NearFn *fn,
+                          void *ctx)
 {
     int count = 0;
     for (const char *s = text + 1; s < end && count < 40; s++) {
@@ -328,7 +342,8 @@ static void change_places(Arena *a, const char *text, const char *end, NearFn *f
         if (!n || isalnum((unsigned char)s[-1]) || strchr("_.", s[-1])) continue;
         const long v = strtol(s, NULL, 10);
         count++;
-        fn(ctx, spliced(a, text, s, n, arena_printf(a, "%ld", v + 1)), "one more in a place");
+        fn(ctx, spliced(a, text, s, n, arena_printf(a, "%ld", v + 1)),
+           "one more in a place");
         fn(ctx, spliced(a, text, s, n, v ? "0" : "-1"), "another in a place");
         s += n - 1;
     }
@@ -432,8 +447,9 @@ static void rewrite(void *ctx, const char *text, const char *by)
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) return;
     const char *all = arena_printf(
-        n->arena, "program(1.3)\n{\nfunc main<%s>(%.*s) {\n%.*s\n} -> (%s);\n}\n", n->opset,
-        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+        n->arena, "program(1.3)\n{\nfunc main<%s>(%.*s) {\n%.*s\n} -> (%s);\n}\n",
+        n->opset, (int)(body - text), text, (int)(results - body - 1), body + 1,
+        results + 1);
     const Source src = { .name = "near.mil", .text = all, .len = strlen(all) };
     Module *m = near_read(&d, &src);
     if (m && getenv("ANEC_NEAR")) fprintf(stderr, "%s: %s\n", by, text);

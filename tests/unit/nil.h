@@ -56,7 +56,8 @@ static inline void nil_each_call(Arena *a, const NilCall *t, void (*use)(void),
         set_machine(chip, arena_printf(a, "nil:%s,nil-from:%d%s%s", t->what, n,
                                        t->with ? "," : "", t->with ? t->with : ""));
         const int status = run_apart(use, said, sizeof said);
-        if (status) fail_msg("%s, call %d: ended with %x, said %s", t->what, n, status, said);
+        if (status)
+            fail_msg("%s, call %d: ended with %x, said %s", t->what, n, status, said);
         ran = strstr(said, "status 0") != NULL;
         if (n == 1) printf("%s: %s", t->what, said);
         if (n == 1 && !strstr(said, t->says ? t->says : "status 0"))

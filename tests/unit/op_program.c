@@ -102,7 +102,8 @@ static void put_value(Text *t, const Param *p, const Value *v, Opset o)
     } else {
         for (int i = 0; i < s.rank && i < t->how->unknown; i++) s.dim[i] = DIM_ANY;
         buf_printf(&t->inputs, "%s%s a%d", t->ninput ? ", " : "",
-                   type_text(t->arena, type_tensor(t->arena, v->type->dtype, s)), t->ninput);
+                   type_text(t->arena, type_tensor(t->arena, v->type->dtype, s)),
+                   t->ninput);
         buf_printf(&t->call, "a%d", t->ninput++);
     }
 }
@@ -136,12 +137,14 @@ typedef struct {
     const char *before, *inputs, *call; /* call: `arguments)[attributes` */
 } Parts;
 
-static const char *whole_text(Arena *a, const Parts *p, const char *results, const char *names)
+static const char *whole_text(Arena *a, const Parts *p, const char *results,
+                              const char *names)
 {
     return arena_printf(a,
                         "program(1.0)\n{\nfunc main<ios%d>(%s) {\n%s %s = %s(%sname = "
                         "string(\"y0\")];\n} -> (%s);\n}\n",
-                        p->opset, p->inputs, p->before, results, p->info->name, p->call, names);
+                        p->opset, p->inputs, p->before, results, p->info->name, p->call,
+                        names);
 }
 
 /* Its types and names, as inference says; false: it does not take the call, or gives other
@@ -177,7 +180,8 @@ const char *op_program(Arena *a, const OpSeed *s, const OpVariant *how)
     Text t = { .arena = a, .how = how };
     Buf results = { 0 }, names = { 0 };
     const int opset = how->opset ? how->opset : s->opset;
-    const char *all = with_type(a, s->args, how->type), *args = arguments(all), *text = NULL;
+    const char *all = with_type(a, s->args, how->type), *args = arguments(all),
+               *text = NULL;
     const bool attrs = (info->flags & F_CONSTEXPR) && s->opset < OPSET_IOS18;
     Parts p = { info, s->opset, arena_strndup(a, all, (size_t)(args - all)), "", NULL };
     p.call = attrs ? arena_printf(a, ")[%s, ", args) : arena_printf(a, "%s)[", args);

@@ -46,8 +46,8 @@ static bool put_op(void *ctx, Op *op)
     Lines *l = ctx;
     if (op->kind == OP_const) return true;
     for (int i = 0; i < op->nout; i++)
-        buf_printf(l->out, "%s%s %s", i ? ", " : "  ", type_text(&l->scratch, op->out[i]->type),
-                   op->out[i]->name);
+        buf_printf(l->out, "%s%s %s", i ? ", " : "  ",
+                   type_text(&l->scratch, op->out[i]->type), op->out[i]->name);
     buf_printf(l->out, " = %s", op_name(op));
     if (op->opset) buf_printf(l->out, "<%s>", opset_text((Opset)op->opset));
     for (int i = 0; i < op->narg; i++) {
@@ -113,8 +113,9 @@ void rewritten_end(Rewritten *r)
         now += line_end(now) + (now[line_end(now)] == '\n');
     }
     if (*was || *now)
-        fail_msg("%s: %.*s\nhas\n%.*s\nand not\n%.*s\n`make golden` writes it anew", r->path,
-                 (int)line_end(head), head, (int)line_end(now), now, (int)line_end(was), was);
+        fail_msg("%s: %.*s\nhas\n%.*s\nand not\n%.*s\n`make golden` writes it anew",
+                 r->path, (int)line_end(head), head, (int)line_end(now), now,
+                 (int)line_end(was), was);
     file_unmap(&file);
     arena_free(&a);
     buf_free(&r->text);

@@ -77,7 +77,10 @@ static inline void run_bool(Run *r, const char *name, bool v)
     run_arg(r, name, x);
 }
 
-static inline bool run_go(Run *r) { return r->ok = call_run(&r->call, r->out, MAX_RESULT); }
+static inline bool run_go(Run *r)
+{
+    return r->ok = call_run(&r->call, r->out, MAX_RESULT);
+}
 
 static inline void run_close(Run *r)
 {

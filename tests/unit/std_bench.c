@@ -41,7 +41,8 @@ void std_compute(StdTest *t, const char *text)
     const Binding *out;
     for (int i = 0; i < t->nin; i++) {
         in[i].name = t->in[i].name;
-        assert_true(tensor_alloc(&in[i].value, &t->diag, t->in[i].dtype, &t->in[i].shape));
+        assert_true(
+            tensor_alloc(&in[i].value, &t->diag, t->in[i].dtype, &t->in[i].shape));
         for (size_t k = 0; k < t->in[i].n; k++)
             tensor_set_float(&in[i].value, k, t->in[i].v[k]);
     }
@@ -69,7 +70,8 @@ void std_expect(const StdTest *t, int r, Shape s, const double *want)
         fail_msg("result %d has rank %d and %zu elements", r, got->shape.rank, got->n);
     for (size_t i = 0; i < n; i++)
         if (!(fabs(got->v[i] - want[i]) <= 2e-5 * (1 + fabs(want[i]))))
-            fail_msg("result %d, element %zu is %.9g, not %.9g", r, i, got->v[i], want[i]);
+            fail_msg("result %d, element %zu is %.9g, not %.9g", r, i, got->v[i],
+                     want[i]);
 }
 
 void std_end(StdTest *t)
@@ -89,7 +91,8 @@ void std_product(const double *w, const double *x, int rows, int inner, int posi
     for (int o = 0; o < rows; o++)
         for (int s = 0; s < positions; s++) {
             double sum = 0;
-            for (int i = 0; i < inner; i++) sum += w[o * inner + i] * x[i * positions + s];
+            for (int i = 0; i < inner; i++)
+                sum += w[o * inner + i] * x[i * positions + s];
             y[o * positions + s] = sum;
         }
 }

@@ -89,7 +89,8 @@ static void break_at(const char *chip, const char *faults, int good)
         assert_string_equal(program_backend(p)->name, i < good ? "ane" : "cpu");
         if (i == good)
             expect_says(
-                &t.d, "warning: cpu does this program from here on: a run failed on ane: the ");
+                &t.d,
+                "warning: cpu does this program from here on: a run failed on ane: the ");
         if (i == good) set_machine(chip, "");
         assert_float_equal(run(q, &t.d, NULL, x), v + 2, 0);
         assert_string_equal(program_backend(q)->name, "ane");
@@ -145,7 +146,8 @@ static void test_one_of_two_fails(void **state)
         }
         assert_string_equal(program_backend(p)->name, falls == 0 ? "cpu" : "ane");
         assert_string_equal(program_backend(q)->name, falls == 1 ? "cpu" : "ane");
-        expect_says(&t.d, "warning: cpu does this program from here on: a run failed on ane: ");
+        expect_says(&t.d,
+                    "warning: cpu does this program from here on: a run failed on ane: ");
         program_free(q);
         program_free(p);
         close_bench(&t);
@@ -167,8 +169,9 @@ static void test_run_alone(void **state)
                       { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
     set_machine("m4", "eval-fails");
     assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
-    expect_says(&t.d,
-                "error: the engine did not run the program: com.apple.appleneuralengine 8: ");
+    expect_says(
+        &t.d,
+        "error: the engine did not run the program: com.apple.appleneuralengine 8: ");
     set_machine("m4", "eval-busy:2");
     assert_float_equal(run(p, &t.d, w, x), 3, 0);
     program_free(p);
@@ -253,7 +256,8 @@ static void test_told(void **state)
         Program *p = new_program(&t, "main");
         setenv("TMPDIR", temp, 1);
         const bool told = t.d.text.s
-                       && strstr(t.d.text.s, "warning: the processor does this program: ");
+                       && strstr(t.d.text.s,
+                                 "warning: the processor does this program: ");
         assert_int_equal(told, i);
         if (i) assert_ptr_equal(p->backend, backend_find("cpu"));
         program_free(p);

@@ -77,13 +77,14 @@ static void test_stored_once(void **state)
     (void)state;
     memset(weights, 'w', 100000);
     cache_open(&c, &a, dir);
-    const char *from = arena_printf(&a, "%s/from", top), *to = arena_printf(&a, "%s/to", top);
+    const char *from = arena_printf(&a, "%s/from", top),
+               *to = arena_printf(&a, "%s/to", top);
     const char *const file[] = { "model.mil", "net.plist", "weights/weight.bin", "data" };
     for (int i = 0; i < 4; i++) {
         const char *path = arena_printf(&a, "%s/%s", from, file[i]);
         assert_true(file_make_dirs(&d, file_dir(&a, path)));
-        assert_true(
-            file_write_all(&d, path, i < 2 ? "program(1.0)" : weights, i < 2 ? 12 : 100000));
+        assert_true(file_write_all(&d, path, i < 2 ? "program(1.0)" : weights,
+                                   i < 2 ? 12 : 100000));
     }
     CacheSlot s = cache_slot(&c, &a, "k");
     assert_true(cache_put(&c, &s, from));
@@ -115,7 +116,8 @@ static void test_remembered(void **state)
     Program *p = new_program(&t, "main");
     clock_gettime(CLOCK_MONOTONIC, &b);
     assert_string_equal(p->as.cache, "hit");
-    assert_true((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec) < 0.4);
+    assert_true((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec)
+                < 0.4);
     program_free(p);
     close_bench(&t);
 }
@@ -149,8 +151,8 @@ static void test_not_own(void **state)
     const char *const backend[] = { "ane", "auto" };
     (void)state;
     set_machine("m4", "");
-    assert_int_equal(system(arena_printf(&arena, "mkdir -p '%s' && chmod go+w '%s'", dir, dir)),
-                     0);
+    assert_int_equal(
+        system(arena_printf(&arena, "mkdir -p '%s' && chmod go+w '%s'", dir, dir)), 0);
     for (size_t i = 0; i < COUNT(backend); i++) {
         open_bench(&t, backend[i], one);
         Program *p = new_program(&t, "main");

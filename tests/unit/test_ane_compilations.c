@@ -45,7 +45,8 @@ static void compile_many(void)
     if (d.text.s) fputs(d.text.s, stderr);
     fprintf(stderr, "%d programs, cache=%s\n", n, p[0]->as.cache);
     if (p[n - 1]->as.why) fprintf(stderr, "%s\n", p[n - 1]->as.why);
-    for (int i = 0; i < n; i++) assert_float_equal(run(p[i], &d, w, x), (float)(1 + i), 0);
+    for (int i = 0; i < n; i++)
+        assert_float_equal(run(p[i], &d, w, x), (float)(1 + i), 0);
     if (use_helper) { /* what it refuses is refused */
         set_machine("m4", "refuse:all");
         Module *more;
@@ -69,7 +70,8 @@ static void many(const char *const *helper, const char *count, const char *says)
     const int status = run_apart(compile_many, said, sizeof said);
     fputs(said, stdout);
     assert_int_equal(status, 0);
-    if (!strstr(said, count) || !strstr(said, says)) fail_msg("no `%s`, `%s`", count, says);
+    if (!strstr(said, count) || !strstr(said, says))
+        fail_msg("no `%s`, `%s`", count, says);
 }
 
 /* The same, and nothing is kept from before. */
@@ -87,8 +89,9 @@ static void test_compile_limit(void **state)
     (void)state;
     use_faults = "";
     many_anew(NULL, "119 programs, cache=miss",
-              SPENT "what the system has compiled before still loads; start again, or name a "
-                    "helper that compiles");
+              SPENT
+              "what the system has compiled before still loads; start again, or name a "
+              "helper that compiles");
     many_anew((const char *const[]){ "/nowhere/anerun", NULL }, "100 programs",
               "the helper /nowhere/anerun cannot be started: No such file or directory");
     many_anew((const char *const[]){ "true", NULL }, "100 programs",
@@ -104,11 +107,15 @@ static void test_hits_that_compile(void **state)
     const char *const ours[] = { anerun, "--compile-only", NULL };
     (void)state;
     use_faults = "purge"; /* the programs of the test before */
-    many(NULL, "119 programs, cache=recompiled", SPENT "what the system has compiled before");
-    use_faults = "purge,slow:110,no-selector:compiledModelExists"; /* where time alone tells */
-    many(NULL, "119 programs, cache=recompiled", SPENT "what the system has compiled before");
+    many(NULL, "119 programs, cache=recompiled",
+         SPENT "what the system has compiled before");
+    use_faults =
+        "purge,slow:110,no-selector:compiledModelExists"; /* where time alone tells */
+    many(NULL, "119 programs, cache=recompiled",
+         SPENT "what the system has compiled before");
     use_faults = "";
-    many(ours, "124 programs, cache=hit", "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
+    many(ours, "124 programs, cache=hit",
+         "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
     vault_is("vault of one");
     many(ours, "124 programs, cache=recompiled", "FAILED: InvalidMILProgram");
     unsetenv("ANESIM_VAULT");
@@ -118,10 +125,10 @@ static void test_hits_that_compile(void **state)
  * is not asked again; what it would have done is done here as long as that may be. */
 static void test_helper_of_another(void **state)
 {
-    const char *const other[] = { "env", "ANESIM_FAULT=identity:2", anerun, "--compile-only",
-                                  NULL };
-    const char *const nobody[] = { "env", "ANESIM_FAULT=unsigned", anerun, "--compile-only",
-                                   NULL };
+    const char *const other[] = { "env", "ANESIM_FAULT=identity:2", anerun,
+                                  "--compile-only", NULL };
+    const char *const nobody[] = { "env", "ANESIM_FAULT=unsigned", anerun,
+                                   "--compile-only", NULL };
     (void)state;
     use_faults = "";
     many_anew(
@@ -144,8 +151,8 @@ static void test_many_compilations(void **state)
     set_machine("m4", "compiles:1");
     open_bench(&t, "ane", two);
     Program *p = new_program(&t, "main");
-    Module *m = mil_read(&t.d, &(Source){ .name = "u.mil", .text = one, .len = strlen(one) },
-                         ".");
+    Module *m = mil_read(
+        &t.d, &(Source){ .name = "u.mil", .text = one, .len = strlen(one) }, ".");
     assert_null(program_new(t.b, m, module_main(m), &t.d));
     expect_says(&t.d, "error: the engine takes no form of this program: fp32 refused: ");
     module_free(m);

@@ -44,7 +44,8 @@ static void make_huge(void)
 
 static void poke_huge(char byte)
 {
-    FILE *f = fopen(arena_printf(&arena, "%s/" HUGE_DIR "/weights/weight.bin", top), "r+");
+    FILE *f = fopen(arena_printf(&arena, "%s/" HUGE_DIR "/weights/weight.bin", top),
+                    "r+");
     assert_non_null(f);
     fseek(f, 1000, SEEK_SET);
     fputc(byte, f);

@@ -19,8 +19,9 @@ static Arena arena;
 static char *program_text(int n, int in, int out)
 {
     Buf b = { 0 };
-    buf_puts(&b, "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>("
-                 "{{\"coremlc-version\", \"3505.4.1\"}})]\n{\n");
+    buf_puts(&b,
+             "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>("
+             "{{\"coremlc-version\", \"3505.4.1\"}})]\n{\n");
     for (int i = 0; i < n; i++) {
         buf_printf(&b, i ? "    func f%d<ios16>(" : "    func main<ios16>(", i);
         for (int k = 0; k < in; k++) buf_printf(&b, "%s" T " a%d", k ? ", " : "", k);
@@ -31,7 +32,8 @@ static char *program_text(int n, int in, int out)
                        " s = add(x = a0, y = a%d)[name = tensor<string, []>(\"s\")];\n",
                        in - 1);
         else
-            buf_puts(&b, "        " T " c = const()[name = tensor<string, []>(\"c\"), val = " T
+            buf_puts(&b, "        " T
+                         " c = const()[name = tensor<string, []>(\"c\"), val = " T
                          "([[[[1, 1, 1]], [[1, 1, 1]]]])];\n        " T
                          " s = add(x = c, y = c)[name = tensor<string, []>(\"s\")];\n");
         for (int k = 0; k < out; k++)
@@ -130,7 +132,8 @@ static void test_rules(void **state)
         { 129, 1, 1, -1 },
         { 130, 1, 1, RULE_procedures },
     };
-    static const int all[] = { RULE_buffers, RULE_no_input, RULE_symbols, RULE_procedures };
+    static const int all[] = { RULE_buffers, RULE_no_input, RULE_symbols,
+                               RULE_procedures };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
         for (int c = 0; c < generation_count(); c++) {
@@ -142,9 +145,10 @@ static void test_rules(void **state)
             assert_true(rules_check(g.m, &rs, &g.d, count_break, broken) >= 0);
             for (size_t k = 0; k < COUNT(all); k++)
                 if ((broken[all[k]] > 0) != (all[k] == cases[i].rule))
-                    fail_msg("%d functions, %d inputs, %d results on %s: %s is broken %d times",
-                             cases[i].n, cases[i].in, cases[i].out, generation_at(c)->name,
-                             rules[all[k]].name, broken[all[k]]);
+                    fail_msg(
+                        "%d functions, %d inputs, %d results on %s: %s is broken %d times",
+                        cases[i].n, cases[i].in, cases[i].out, generation_at(c)->name,
+                        rules[all[k]].name, broken[all[k]]);
             give_back(&g);
         }
 }
@@ -161,7 +165,8 @@ static void test_messages(void **state)
           "the 4 functions have together 256 inputs, more than 255 [m4: symbol-count" },
         { 4, 1, 64,
           "the 4 functions have together 256 results, more than 255 [m4: symbol-count" },
-        { 130, 1, 1, "the program has 130 functions, more than 129 [m4: procedure-count" },
+        { 130, 1, 1,
+          "the program has 130 functions, more than 129 [m4: procedure-count" },
         { 1, 255, 1,
           "function main has 256 inputs, states and results, more than 255 [m4: buffer-count, C23" },
     };
@@ -205,7 +210,9 @@ static bool takes(Engine *e, int nin, int nout, int last, int procedure)
         outs[i] = surface;
     }
     if (nin) in[nin - 1].symbol = last;
-    const Layout l = { .in = in, .out = out, .nin = nin, .nout = nout, .procedure = procedure };
+    const Layout l = {
+        .in = in, .out = out, .nin = nin, .nout = nout, .procedure = procedure
+    };
     Id request = engine_request_new(e, &l, ins, outs);
     const bool ok = request != NULL;
     objc_drop(e->objc, &request);
@@ -306,8 +313,8 @@ static void test_split(void **state)
             read_given(&g, cases[i].n, cases[i].in, cases[i].out);
             const char *cache = arena_printf(&arena, "%s/%zu-%s", top, i,
                                              generation_at(c)->name);
-            const Backend *b = backend_open("ane", &(BackendOptions){ .cache_dir = cache },
-                                            &g.d);
+            const Backend *b = backend_open(
+                "ane", &(BackendOptions){ .cache_dir = cache }, &g.d);
             if (!b) fail_msg("%s", g.d.text.s);
             Program *held = program_new(b, g.m, module_func(g.m, cases[i].func[0]), &g.d);
             if (!held) fail_msg("%s", g.d.text.s);
@@ -344,12 +351,12 @@ static void test_refused(void **state)
             set_machine(generation_at(c)->name, "");
             read_given(&g, 1, cases[i].in, cases[i].out);
             const char *cache = arena_printf(&arena, "%s/refused", top);
-            const Backend *b = backend_open("ane", &(BackendOptions){ .cache_dir = cache },
-                                            &g.d);
+            const Backend *b = backend_open(
+                "ane", &(BackendOptions){ .cache_dir = cache }, &g.d);
             if (!b) fail_msg("%s", g.d.text.s);
             assert_null(program_new(b, g.m, module_main(g.m), &g.d));
-            assert_non_null(
-                strstr(g.d.text.s, "the engine takes no form of this program: fp16 refused: "));
+            assert_non_null(strstr(
+                g.d.text.s, "the engine takes no form of this program: fp16 refused: "));
             backend_close(b);
             const Backend *simulated = backend_find(
                 arena_printf(&arena, "sim:%s", generation_at(c)->name));

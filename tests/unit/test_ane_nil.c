@@ -24,7 +24,8 @@ static void use(void)
     Used u;
     used_open(&u, "ane", cache_of());
     if (!u.s)
-        u.s = anec_load(u.device, arena_printf(&arena, "%s/model.mil", top), &u.model, &u.e);
+        u.s = anec_load(u.device, arena_printf(&arena, "%s/model.mil", top), &u.model,
+                        &u.e);
     used_run(&u, &(anec_tensor){ "fp16", 4, { 1, 2, 1, 3 }, x, sizeof x });
     used_end(&u, "");
 }
@@ -40,7 +41,8 @@ static void test_nil(void **state)
         { .what = "CFDictionaryCreate", .says = "memory" },
         { .what = "IOSurfaceCreate", .says = "no memory for the surface of x" },
         { .what = "NSTemporaryDirectory", .says = "names no folder" },
-        { .what = "modelWithMILText:weights:optionsPlist:", .says = "gives no descriptor" },
+        { .what = "modelWithMILText:weights:optionsPlist:",
+          .says = "gives no descriptor" },
         { .what = "inMemoryModelWithDescriptor:", .says = "gives no model" },
         { .what = "hexStringIdentifier", .says = "names no folder" },
         { .what = "objectWithIOSurface:", .says = "does not take these surfaces" },
@@ -48,7 +50,8 @@ static void test_nil(void **state)
               "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:"
               "procedureIndex:",
           .says = "does not take these surfaces" },
-        { .what = "IOSurfaceGetBaseAddress", .says = "the surface of x cannot be locked" },
+        { .what = "IOSurfaceGetBaseAddress",
+          .says = "the surface of x cannot be locked" },
         { .what = "CFNumberGetValue", .says = NULL },
         { .what = "CFStringGetCString", .says = "names no folder" },
         { .what = "CFArrayGetValueAtIndex", .says = NULL },

@@ -95,8 +95,8 @@ static void write_weights(const char *dir, const char *name, uint16_t value)
     memcpy(file + 64, record, sizeof record);
     for (int i = 0; i < 6; i++) memcpy(file + 128 + 2 * i, &value, 2);
     assert_true(file_make_dirs(&d, arena_printf(&arena, "%s/weights", dir)));
-    assert_true(file_write_all(&d, arena_printf(&arena, "%s/weights/%s.bin", dir, name), file,
-                               sizeof file));
+    assert_true(file_write_all(&d, arena_printf(&arena, "%s/weights/%s.bin", dir, name),
+                               file, sizeof file));
 }
 
 #define WEIGHT(name) \
@@ -116,8 +116,9 @@ static void test_two_weight_files(void **state)
 {
     (void)state;
     for (int as_given = 0; as_given < 2; as_given++) {
-        Bench t = { .src = {
-                        .name = "t.mil", .text = scattered, .len = sizeof scattered - 1 } };
+        Bench t = {
+            .src = { .name = "t.mil", .text = scattered, .len = sizeof scattered - 1 }
+        };
         uint16_t x[6] = { 0x3c00, 0x4000, 0x4200, 0x4400, 0, 0xbc00 }; /* 1 2 3 4 0 -1 */
         const Binding in = { .name = "x", .value = tensor_view(DT_FP16, &shape, x) };
         const Binding *out;
@@ -168,7 +169,8 @@ static void lose_files(const char *faults, bool gone, bool cached, const char *s
     open_bench(&t, "ane", one);
     if (!cached) {
         backend_close(t.b);
-        t.b = backend_open("ane", &(BackendOptions){ .cache_dir = "/dev/null/none" }, &t.d);
+        t.b = backend_open("ane", &(BackendOptions){ .cache_dir = "/dev/null/none" },
+                           &t.d);
     }
     u = t;
     u.m = mil_read(&u.d, &u.src, ".");

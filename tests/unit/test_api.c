@@ -62,7 +62,8 @@ static float result(anec_kernel *k, const char *name, int i)
 }
 
 /* What a call answers, and in which words. */
-static void refused(anec_status got, anec_status want, const anec_error *e, const char *says)
+static void refused(anec_status got, anec_status want, const anec_error *e,
+                    const char *says)
 {
     printf("error: %s\n", e->text);
     if (got != want) fail_msg("status %d, not %d: %s", (int)got, (int)want, e->text);
@@ -117,12 +118,13 @@ static void test_refused(void **state)
     anec_error *e = &t.error;
     refused(anec_open("gpu", NULL, &d, e), ANEC_WRONG, e, "there is no backend gpu");
     refused(anec_load(t.device, "/nowhere.mil", &m, e), ANEC_WORLD, e, "/nowhere.mil");
-    refused(anec_load_text(t.device, "program(", 8, NULL, &m, e), ANEC_WRONG, e, "<text>:1:");
+    refused(anec_load_text(t.device, "program(", 8, NULL, &m, e), ANEC_WRONG, e,
+            "<text>:1:");
     refused(anec_compile(t.model, "third", &k, e), ANEC_WRONG, e,
             "the model has no function third");
     refused(anec_bind(t.kernel, "z", FP32(t.x), e), ANEC_WRONG, e, "main has no input z");
-    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp31", 0, { 0 }, t.x, 4 }, e), ANEC_WRONG,
-            e, "x: there is no tensor of type fp31 and this rank");
+    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp31", 0, { 0 }, t.x, 4 }, e),
+            ANEC_WRONG, e, "x: there is no tensor of type fp31 and this rank");
     refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { -1 }, t.x, 4 }, e),
             ANEC_WRONG, e, "x: a dimension is less than 0");
     refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { 6 }, t.x, 12 }, e),
@@ -132,10 +134,12 @@ static void test_refused(void **state)
     refused(anec_buffer(t.kernel, "z", &v, e), ANEC_WRONG, e, "main has no input z");
     refused(anec_run(t.kernel, e), ANEC_WRONG, e,
             "input w (tensor<fp32, [1, 2, 1, 3]>) is not given");
-    refused(anec_result(t.kernel, "v", &v, e), ANEC_EMPTY, e, "there are no results of a run");
+    refused(anec_result(t.kernel, "v", &v, e), ANEC_EMPTY, e,
+            "there are no results of a run");
     refused(anec_state(t.kernel, "s", &v, e), ANEC_WRONG, e, "main has no state s");
     GOOD(&t, anec_bind(t.kernel, "w", FP32(t.w), e));
-    GOOD(&t, anec_bind(t.kernel, "x", &(anec_tensor){ "fp16", 4, { 1, 2, 1, 3 }, t.x, 12 }, e));
+    GOOD(&t, anec_bind(t.kernel, "x",
+                       &(anec_tensor){ "fp16", 4, { 1, 2, 1, 3 }, t.x, 12 }, e));
     refused(anec_run(t.kernel, e), ANEC_WRONG, e, "fp16");
     GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), e));
     GOOD(&t, anec_run(t.kernel, e));
@@ -179,7 +183,8 @@ static void *run_own(void *arg)
     anec_error e;
     if (anec_compile(a->t->model, "main", &a->kernel, &e)) return (void *)1;
     for (int i = 0; i < 6; i++) a->x[i] = 1, a->w[i] = (float)i;
-    if (anec_bind(a->kernel, "w", FP32(a->w), &e) || anec_bind(a->kernel, "x", FP32(a->x), &e))
+    if (anec_bind(a->kernel, "w", FP32(a->w), &e)
+        || anec_bind(a->kernel, "x", FP32(a->x), &e))
         return (void *)2;
     for (int n = 0; n < 20; n++) {
         a->w[3] = (float)n;
@@ -207,7 +212,8 @@ static void *run_shared(void *arg)
 static void together(Thread *a, int n, void *(*fn)(void *))
 {
     pthread_t id[8];
-    for (int i = 0; i < n; i++) assert_int_equal(pthread_create(&id[i], NULL, fn, &a[i]), 0);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, fn, &a[i]), 0);
     for (int i = 0; i < n; i++) {
         void *wrong;
         pthread_join(id[i], &wrong);
@@ -228,7 +234,8 @@ static void test_threads(void **state)
         GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), &t.error));
         Thread shared[2] = { { .kernel = t.kernel }, { .kernel = t.kernel } };
         together(shared, 2, run_shared);
-        assert_int_equal(shared[0].ran + shared[0].busy + shared[1].ran + shared[1].busy, 100);
+        assert_int_equal(shared[0].ran + shared[0].busy + shared[1].ran + shared[1].busy,
+                         100);
         assert_true(shared[0].ran + shared[1].ran > 0);
         assert_float_equal(result(t.kernel, "v", 5), 15, 0);
         close_bench(&u);
@@ -305,8 +312,8 @@ static void test_instances(void **state)
         set_machine("m1", "");
         t = (Bench){ .x = { 0, 1, 2, 3, 4, 5 } };
         anec_config *c = anec_config_new();
-        GOOD(&t, anec_config_set(c, "cache-dir", arena_printf(&arena, "%s/own%zu", top, i),
-                                 &t.error));
+        GOOD(&t, anec_config_set(c, "cache-dir",
+                                 arena_printf(&arena, "%s/own%zu", top, i), &t.error));
         anec_config_phases(c, count_compiles, &compiles);
         GOOD(&t, anec_open_with(backends[i], c, &t.device, &t.error));
         GOOD(&t, anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error));
@@ -367,7 +374,8 @@ enum { ELEMENTS = 4 << 20 };
 
 static const char *put_large(void)
 {
-    const uint32_t head[16] = { 1, 2 }, record[16] = { 0xdeadbeef, 1, 2 * ELEMENTS, 0, 128, 0 };
+    const uint32_t head[16] = { 1, 2 },
+                   record[16] = { 0xdeadbeef, 1, 2 * ELEMENTS, 0, 128, 0 };
     const char *path = arena_printf(&arena, "%s/large.bin", top);
     FILE *f = fopen(path, "wb");
     assert_non_null(f);

@@ -77,12 +77,14 @@ static void versions_orders_and_spellings_are_read(void **state)
     const unsigned char c[6] = { 1, 2, 3, 4, 5, 6 }, fortran[6] = { 1, 4, 2, 5, 3, 6 };
     for (int v = 1; v <= 3; v++) {
         expect_array(npy(v, DICT("|u1", "False", "(2, 3)"), c, 6), "|u1", 2, s23, c, 6);
-        expect_array(npy(v, DICT("|u1", "True", "(2, 3)"), fortran, 6), "|u1", 2, s23, c, 6);
+        expect_array(npy(v, DICT("|u1", "True", "(2, 3)"), fortran, 6), "|u1", 2, s23, c,
+                     6);
     }
-    expect_array(npy(1, "{\"shape\":(6,),'descr':'|i1' , 'fortran_order' :True}", c, 6), "|i1",
-                 1, s6, c, 6);
-    expect_array(npy(1, " {'fortran_order':False,'shape':( 2L ,3L, ),\n'descr':'<u1'} ", c, 6),
-                 "|u1", 2, s23, c, 6);
+    expect_array(npy(1, "{\"shape\":(6,),'descr':'|i1' , 'fortran_order' :True}", c, 6),
+                 "|i1", 1, s6, c, 6);
+    expect_array(
+        npy(1, " {'fortran_order':False,'shape':( 2L ,3L, ),\n'descr':'<u1'} ", c, 6),
+        "|u1", 2, s23, c, 6);
     expect_array(
         npy(1,
             "\t{\r\n'fortran_order'\t:\rFalse ,\t'shape'\n:\r(\t2\n,\t3\r)\n,'descr':\t'|u1'\r}\t\n",
@@ -90,10 +92,11 @@ static void versions_orders_and_spellings_are_read(void **state)
         "|u1", 2, s23, c, 6);
     int64_t ones[16];
     for (int i = 0; i < 16; i++) ones[i] = 1;
-    expect_array(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1), "|u1",
-                 16, ones, c, 1);
-    expect_wrong(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1),
-                 "more than 16 dimensions");
+    expect_array(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1),
+                 "|u1", 16, ones, c, 1);
+    expect_wrong(
+        npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1),
+        "more than 16 dimensions");
     expect_wrong(npy(1, DICT("|u1", "False", "(9223372036854775808,)"), c, 1),
                  "a dimension of the array is too large");
     expect_wrong(npy(1, DICT("|u1", "False", "(92233720368547758070,)"), c, 1),
@@ -111,14 +114,16 @@ static void versions_orders_and_spellings_are_read(void **state)
     expect_wrong(npy(1, DICT("?u1", "False", "(3,)"), c, 6),
                  "element type '?u1' cannot be read");
     expect_array(npy(1, DICT("=u1", "False", "()"), c, 1), "|u1", 0, NULL, c, 1);
-    expect_array(npy(1, DICT("|u1", "False", "(6,)"), "\1\2\3\4\5\6 tail", 11), "|u1", 1, s6, c,
-                 6);
+    expect_array(npy(1, DICT("|u1", "False", "(6,)"), "\1\2\3\4\5\6 tail", 11), "|u1", 1,
+                 s6, c, 6);
     const int64_t empty[] = { 0, 4 }, vast[] = { INT64_MAX, INT64_MAX, 0 };
     expect_array(npy(1, DICT("<f8", "True", "(0, 4)"), "", 0), "<f8", 2, empty, "", 0);
     expect_array(
-        npy(1, DICT("<f8", "False", "(9223372036854775807, 9223372036854775807, 0)"), "", 0),
+        npy(1, DICT("<f8", "False", "(9223372036854775807, 9223372036854775807, 0)"), "",
+            0),
         "<f8", 3, vast, "", 0);
-    const unsigned char bools[6] = { 0, 1, 2, 255, 0, 128 }, clean[6] = { 0, 1, 1, 1, 0, 1 };
+    const unsigned char bools[6] = { 0, 1, 2, 255, 0, 128 },
+                        clean[6] = { 0, 1, 1, 1, 0, 1 };
     expect_array(npy(1, DICT("|b1", "False", "(6,)"), bools, 6), "|b1", 1, s6, clean, 6);
 }
 
@@ -133,14 +138,15 @@ static void every_element_type_is_read_in_both_byte_orders(void **state)
         unsigned char little[24], big[24];
         for (size_t k = 0; k < 24; k++)
             little[k] = (unsigned char)(types[i][1] == 'b' ? k & 1 : 3 * k + 1);
-        for (size_t k = 0; k < 24; k++) big[k] = little[k / item * item + item - 1 - k % item];
+        for (size_t k = 0; k < 24; k++)
+            big[k] = little[k / item * item + item - 1 - k % item];
         const int64_t shape[] = { 1, (int64_t)(24 / item) };
         for (const char *order = "<>"; *order; order++) {
             char *dict = arena_printf(
                 &a, "{'descr': '%c%s', 'fortran_order': False, 'shape': (1, %d)}", *order,
                 types[i] + 1, (int)shape[1]);
-            expect_array(npy(2, dict, *order == '<' ? little : big, 24), types[i], 2, shape,
-                         little, 24);
+            expect_array(npy(2, dict, *order == '<' ? little : big, 24), types[i], 2,
+                         shape, little, 24);
         }
     }
     arena_free(&a);
@@ -157,10 +163,10 @@ static void orders_agree_for_any_rank(void **state)
         fortran[at[0] + 2 * (at[1] + 3 * (at[2] + 4 * at[3]))] = c[i];
     }
     for (int i = 0; i < 120; i++) big[i] = (uint16_t)(fortran[i] << 8 | fortran[i] >> 8);
-    expect_array(npy(1, DICT("<u2", "True", "(2, 3, 4, 5)"), fortran, 240), "<u2", 4, shape, c,
-                 240);
-    expect_array(npy(1, DICT(">u2", "True", "(2, 3, 4, 5)"), big, 240), "<u2", 4, shape, c,
-                 240);
+    expect_array(npy(1, DICT("<u2", "True", "(2, 3, 4, 5)"), fortran, 240), "<u2", 4,
+                 shape, c, 240);
+    expect_array(npy(1, DICT(">u2", "True", "(2, 3, 4, 5)"), big, 240), "<u2", 4, shape,
+                 c, 240);
 }
 
 static void hostile_headers_are_errors(void **state)
@@ -263,8 +269,8 @@ static void what_is_written_is_read(void **state)
     Buf h = { 0 };
     npy_header(&h, "|b1", 1, (const int64_t[]){ 7 });
     assert_int_equal(h.len % 64, 0);
-    assert_memory_equal(h.s + 10, "{'descr': '|b1', 'fortran_order': False, 'shape': (7,), }  ",
-                        59);
+    assert_memory_equal(
+        h.s + 10, "{'descr': '|b1', 'fortran_order': False, 'shape': (7,), }  ", 59);
     buf_free(&h);
     NpyArray n;
     assert_false(npy_open(&d, dir, &n));
@@ -361,12 +367,17 @@ static void hostile_tensors_are_errors(void **state)
         { "[1]", "its .safetensors header is no JSON object" },
         { "{\"t\": 1}", "tensor 't' has no dtype" },
         { "{\"t\": {\"dtype\": \"F32\"}}", "tensor 't' has no shape" },
-        { "{\"t\": {\"dtype\": \"F32\", \"shape\": []}}", "tensor 't' has no data_offsets" },
+        { "{\"t\": {\"dtype\": \"F32\", \"shape\": []}}",
+          "tensor 't' has no data_offsets" },
         { T("\"F4\"", "[]", "[0, 4]"), "tensor 't' has the unknown dtype 'F4'" },
-        { T("\"F32\"", "[-1]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
-        { T("\"F32\"", "[0.5]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
-        { T("\"F32\"", "[1e300]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
-        { T("\"F32\"", "[\"1\"]", "[0, 4]"), "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[-1]", "[0, 4]"),
+          "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[0.5]", "[0, 4]"),
+          "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[1e300]", "[0, 4]"),
+          "a dimension of tensor 't' is no whole number" },
+        { T("\"F32\"", "[\"1\"]", "[0, 4]"),
+          "a dimension of tensor 't' is no whole number" },
         { T("\"F32\"", "[4503599627370496, 4503599627370496]", "[0, 4]"),
           "tensor 't' is too large" },
         { T("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0, 4]"),

@@ -73,10 +73,12 @@ static void test_keys(void **state)
     assert_true(keys.n > 20);
     for (size_t i = 0; i < COUNT(asked); i++)
         if (!has_key(&keys, asked[i]) && strcmp(asked[i], "PlaneDescriptor") != 0)
-            fail_msg("attributes.def asks for %s, which the dump does not have", asked[i]);
+            fail_msg("attributes.def asks for %s, which the dump does not have",
+                     asked[i]);
     for (size_t i = 0; i < COUNT(exported); i++)
         if (!has_key(&keys, exported[i]))
-            fail_msg("constants.def exports %s, which the dump does not have", exported[i]);
+            fail_msg("constants.def exports %s, which the dump does not have",
+                     exported[i]);
 }
 
 /* ---- what the stand-in answers ----------------------------------------------------------- */
@@ -100,10 +102,12 @@ static void load(Loaded *l, const char *mil)
     assert_non_null(l->model);
     l->dir = engine_model_dir(l->engine, &l->arena, l->model);
     assert_true(file_make_dirs(&d, l->dir));
-    assert_true(
-        file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil, strlen(mil)));
-    if (!engine_compile(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
-    if (!engine_load(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
+    assert_true(file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil,
+                               strlen(mil)));
+    if (!engine_compile(l->engine, &l->arena, l->model, &l->why))
+        fail_msg("%s", l->why.text);
+    if (!engine_load(l->engine, &l->arena, l->model, &l->why))
+        fail_msg("%s", l->why.text);
 }
 
 static void unload(Loaded *l)
@@ -145,7 +149,9 @@ static void test_answer(void **state)
     Id minus = array_at(o, at(o, about, "ANEFModelProcedures"), 1);
     assert_int_equal(number_value(o, at(o, minus, "ANEFModelProcedureID"), -1), 1);
     assert_int_equal(
-        number_value(o, array_at(o, at(o, minus, "ANEFModelInputSymbolIndexArray"), 0), -1), 2);
+        number_value(o, array_at(o, at(o, minus, "ANEFModelInputSymbolIndexArray"), 0),
+                     -1),
+        2);
     Id network = array_at(o, at(o, all, "NetworkStatusList"), 1);
     assert_string_equal(string_text(o, &a, at(o, network, "Name")), "minus");
     Id port = array_at(o, at(o, network, "LiveOutputList"), 0);
@@ -158,7 +164,8 @@ static void test_answer(void **state)
         { "PlaneStride", 64 }, { "RowStride", 64 },       { "Width", 3 },
     };
     for (size_t i = 0; i < COUNT(numbers); i++)
-        assert_int_equal(number_value(o, at(o, port, numbers[i].key), -1), numbers[i].value);
+        assert_int_equal(number_value(o, at(o, port, numbers[i].key), -1),
+                         numbers[i].value);
     assert_string_equal(string_text(o, &a, at(o, port, "Symbol")), "y@output");
     assert_string_equal(string_text(o, &a, at(o, port, "Type")), "Float16");
     assert_null(dict_at(o, port, "4CCFormat"));
@@ -183,10 +190,11 @@ static void check_told(const Told *t)
     const char *why = NULL;
     set_machine("m4", t->faults);
     load(&l, two_functions);
-    const LayoutFound found = engine_layout(l.engine, &l.arena, l.model, t->function, &layout,
-                                            &why);
+    const LayoutFound found = engine_layout(l.engine, &l.arena, l.model, t->function,
+                                            &layout, &why);
     if (found != t->found)
-        fail_msg("%s, %s: found %d (%s)", t->faults, t->function, (int)found, why ? why : "");
+        fail_msg("%s, %s: found %d (%s)", t->faults, t->function, (int)found,
+                 why ? why : "");
     if (t->why && (!why || !strstr(why, t->why)))
         fail_msg("%s: %s", t->faults, why ? why : "nothing is said");
     if (found == LAYOUT_READ) {
@@ -253,7 +261,8 @@ static void test_constants(void **state)
     char said[2000];
     (void)state;
     for (size_t i = 0; i < COUNT(apart); i++) {
-        set_machine("m4", faults[i]); /* the library makes its strings when it is opened */
+        set_machine("m4",
+                    faults[i]); /* the library makes its strings when it is opened */
         const int status = run_apart(apart[i], said, sizeof said);
         if (status) fail_msg("%s: status %d: %s", faults[i], status, said);
     }

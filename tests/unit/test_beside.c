@@ -71,15 +71,18 @@ static void names_of_many_functions(void **state)
     Module *m = module_new();
     Func *last = NULL;
     Arena a = { 0 };
-    for (int i = 0; i < MANY; i++) last = func_new(m, arena_printf(&a, "f%d", i), OPSET_IOS18);
+    for (int i = 0; i < MANY; i++)
+        last = func_new(m, arena_printf(&a, "f%d", i), OPSET_IOS18);
     Func *at[] = { m->first, m->first->next, NULL, last };
     for (Func *f = m->first; f; f = f->next)
-        if (f->number == 65536) at[2] = f; /* as the first one where 16 bits are looked at: 0 */
+        if (f->number == 65536)
+            at[2] = f; /* as the first one where 16 bits are looked at: 0 */
     assert_non_null(at[2]);
     assert_int_equal(last->number, MANY);
     for (size_t turn = 0; turn < 2; turn++)
         for (size_t i = 0; i < COUNT(at); i++) {
-            const char *own = module_name(m, "own"), *late = module_name(m, i < 2 ? "a" : "b");
+            const char *own = module_name(m, "own"),
+                       *late = module_name(m, i < 2 ? "a" : "b");
             assert_int_equal(func_claim_name(at[i], own), turn == 0);
             assert_int_equal(func_claim_name(at[i], late), turn == 0);
             assert_int_equal(func_next_suffix(at[i], own), (int)turn);
@@ -147,11 +150,13 @@ static const struct {
     { "[name = string(\"\")]", "", "[name = string(\"\")]" },
     { "[more = bool(true), name = string(\"t\")]", "t",
       "[more = bool(true), name = string(\"t\")]" },
-    { "[name = string(\"t\"), a = bool(true)]", "t", "[a = bool(true), name = string(\"t\")]" },
+    { "[name = string(\"t\"), a = bool(true)]", "t",
+      "[a = bool(true), name = string(\"t\")]" },
     { "[name = string(\"s\"), zone = int32(1)]", "s",
       "[name = string(\"s\"), zone = int32(1)]" },
     { "[name = int32(1)]", NULL, "[name = int32(1)]" },
-    { "[val = int32(1), name = string(\"t\")]", "t", "[name = string(\"t\"), val = int32(1)]" },
+    { "[val = int32(1), name = string(\"t\")]", "t",
+      "[name = string(\"t\"), val = int32(1)]" },
     { "[val = int32(1)]", NULL, "[val = int32(1)]" },
     { "", NULL, "" },
 };
@@ -182,7 +187,8 @@ static void names_are_kept(void **state)
                 /* one beside it has its own name, where the other has one */
                 const Op *one = op_clone(all, all->parent, NULL, NULL, NULL);
                 const char *is = op_said_name(one);
-                assert_true(op_has_name(all) ? is && !strcmp(is, one->out[0]->name) : !is);
+                assert_true(op_has_name(all) ? is && !strcmp(is, one->out[0]->name)
+                                             : !is);
                 m = copy;
                 op_unlink(all->next);
             }
@@ -231,9 +237,12 @@ static void names_are_changed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_set_has_what_was_put),  cmocka_unit_test(suffixes_go_on),
-        cmocka_unit_test(names_of_many_functions), cmocka_unit_test(many_literals_are_shared),
-        cmocka_unit_test(names_are_kept),          cmocka_unit_test(names_are_changed),
+        cmocka_unit_test(a_set_has_what_was_put),
+        cmocka_unit_test(suffixes_go_on),
+        cmocka_unit_test(names_of_many_functions),
+        cmocka_unit_test(many_literals_are_shared),
+        cmocka_unit_test(names_are_kept),
+        cmocka_unit_test(names_are_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@
     S("n1", "add(x = noise, y = noise)") \
     S("n2", "mul(x = n1, y = noise)") S("n3", "add(x = n2, y = n1)")
 #define AFTER \
-    S("n4", "mul(x = n3, y = n2)") S("n5", "add(x = n4, y = n3)") S("n6", "sub(x = n5, y = n1)")
+    S("n4", "mul(x = n3, y = n2)") \
+    S("n5", "add(x = n4, y = n3)") S("n6", "sub(x = n5, y = n1)")
 
 typedef struct {
     Arena arena;
@@ -59,7 +60,8 @@ static void hunt_close(Hunt *h)
 static void hunt_profile(Hunt *h, const char *chip, const char *lines)
 {
     const char *path = arena_printf(&h->arena, "%s/profile", h->dir),
-               *text = arena_printf(&h->arena, "anec-profile 1\nchip %s\n%s", chip, lines);
+               *text = arena_printf(&h->arena, "anec-profile 1\nchip %s\n%s", chip,
+                                    lines);
     assert_true(file_write_all(&h->diag, path, text, strlen(text)));
     assert_int_equal(setenv("ANESIM_PROFILE", path, 1), 0);
 }
@@ -80,8 +82,8 @@ static bool hunt_read(Hunt *h, const char *micro)
           && tensor_alloc(to, &quiet, t->dtype, &t->shape);
         h->in[h->nin++].name = b->param[i]->name;
         for (size_t k = 0; ok && k < to->count; k++) {
-            const double x = floor(rng_unit(rng_key(1, b->param[i]->name), k) * 2048 - 1024)
-                           / 1024;
+            const double x =
+                floor(rng_unit(rng_key(1, b->param[i]->name), k) * 2048 - 1024) / 1024;
             if (dtype_is_float(to->dtype)) tensor_set_float(to, k, x);
             else tensor_set_int(to, k, x > 0);
         }
@@ -157,7 +159,8 @@ static bool fails_again(Hunt *h, const char *chip, PartVerdict want)
     if (!bisect(&b, m->first, h->found.in, h->found.nin, &again))
         fail_msg("%s%s", h->diag.text.s, text.s);
     if (h->found.spelling ? again.verdict != PART_RUNS : again.verdict != want)
-        fail_msg("verdict %d, not %d (%s): %s", again.verdict, want, h->found.said, text.s);
+        fail_msg("verdict %d, not %d (%s): %s", again.verdict, want, h->found.said,
+                 text.s);
     bisect_free(&again);
     module_free(m);
     buf_free(&text);
@@ -191,7 +194,8 @@ static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
         if (noise_in_part(&h) || h.found.nops > all || h.found.nops < 1) {
             Buf b = { 0 };
             mil_print(h.found.module, &b);
-            fail_msg("%s on %s: %d ops of %d: %s", rules[r].name, chip, h.found.nops, all, b.s);
+            fail_msg("%s on %s: %d ops of %d: %s", rules[r].name, chip, h.found.nops, all,
+                     b.s);
         }
         *(alone == PART_WRONG ? &t->wrong : &t->refused) += 1;
         t->again += fails_again(&h, chip, alone);
@@ -232,11 +236,13 @@ static void an_operation_that_is_refused_is_all_that_is_left(void **state)
         for (size_t i = 0; i < COUNT(one_op); i += 3) {
             Hunt h;
             hunt_open(&h);
-            hunt_profile(&h, chips[c], arena_printf(&h.arena, "op %s refused\n", one_op[i].op));
+            hunt_profile(&h, chips[c],
+                         arena_printf(&h.arena, "op %s refused\n", one_op[i].op));
             hunt(&h, chips[c], one_op[i].program, 0);
             const int alone = h.found.all; /* with casts of bools, which are no inputs */
             hunt_end(&h);
-            const char *micro = with_noise(&h.arena, micro_short(&h.arena, one_op[i].program));
+            const char *micro = with_noise(&h.arena,
+                                           micro_short(&h.arena, one_op[i].program));
             const PartVerdict v = hunt(&h, chips[c], micro, 0);
             if (v != PART_REFUSED || noise_in_part(&h) || h.found.nops > alone)
                 fail_msg("%s on %s: verdict %d, %d ops", one_op[i].op, chips[c], v,
@@ -269,7 +275,8 @@ static void what_cannot_stand_at_a_cut_is_not_cut(void **state)
     (void)state;
     Hunt h;
     hunt_open(&h);
-    hunt_profile(&h, "m1", "op logical_not refused\nop greater runs\nop select refused\n");
+    hunt_profile(&h, "m1",
+                 "op logical_not refused\nop greater runs\nop select refused\n");
 #define B "tensor<bool, [1, 64, 1, 64]> "
     const char *micro = T "a | " S("b", "add(x = a, y = a)") B
         "c = greater(x = b, y = a)[name = string(\"c\")]; " S(

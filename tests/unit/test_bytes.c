@@ -21,7 +21,8 @@ typedef bool Reader(Diag *d, const unsigned char *data, size_t size, Buf *out);
 
 static void put_bytes(Buf *out, const void *data, size_t n)
 {
-    for (size_t i = 0; i < n; i++) buf_printf(out, "%02x", ((const unsigned char *)data)[i]);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%02x", ((const unsigned char *)data)[i]);
 }
 
 static bool read_npy(Diag *d, const unsigned char *data, size_t size, Buf *out)
@@ -35,11 +36,11 @@ static bool read_npy(Diag *d, const unsigned char *data, size_t size, Buf *out)
     return true;
 }
 
-typedef bool TensorsReader(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
-                           SafeTensors *out);
+typedef bool TensorsReader(Arena *a, Diag *d, Loc loc, const char *path,
+                           const Mapped *file, SafeTensors *out);
 
-static bool read_tensors(TensorsReader *read, Diag *d, const unsigned char *data, size_t size,
-                         const char *path, Buf *out)
+static bool read_tensors(TensorsReader *read, Diag *d, const unsigned char *data,
+                         size_t size, const char *path, Buf *out)
 {
     Arena a = { 0 };
     SafeTensors s;
@@ -81,7 +82,9 @@ static bool read_shards(Diag *d, const unsigned char *data, size_t size, Buf *ou
 /* Each place asked for each type: bytes, or what is wrong with them. */
 static bool read_blob(Diag *d, const unsigned char *data, size_t size, Buf *out)
 {
-    WeightFile w = { .path = "w.bin", .real = "w.bin", .map = { .data = data, .size = size } };
+    WeightFile w = { .path = "w.bin",
+                     .real = "w.bin",
+                     .map = { .data = data, .size = size } };
     d->max_errors = 0;
     weight_file_check(&w, d, (Loc){ 0 });
     for (size_t at = 0; at < size; at += 64)
@@ -135,7 +138,9 @@ static const char program[] =
 
 static Module *read_program(Diag *d)
 {
-    static const Source src = { .name = "x.mil", .text = program, .len = sizeof program - 1 };
+    static const Source src = { .name = "x.mil",
+                                .text = program,
+                                .len = sizeof program - 1 };
     Module *m = module_new();
     assert_true(mil_read_into(m, d, &src, "none"));
     return m;
@@ -209,7 +214,8 @@ static const char *said(Arena *a, const char *text)
 {
     const char *at = text ? strstr(text, "error: ") : NULL;
     const size_t n = at ? strcspn(at + 7, "\n") : 0;
-    char *s = at ? arena_strndup(a, at + 7, n < SAID ? n : SAID) : arena_strdup(a, "refused");
+    char *s = at ? arena_strndup(a, at + 7, n < SAID ? n : SAID)
+                 : arena_strdup(a, "refused");
     for (char *c = s; *c; c++)
         if ((unsigned char)*c < ' ' || (unsigned char)*c > '~') *c = '?';
     return s;
@@ -243,8 +249,9 @@ static void ask_all(Answers *w, const unsigned char *was, size_t size)
     ask(w, copy, size, 0);
     for (size_t at = 0; at < size; at++) {
         for (size_t k = 0; k < COUNT(to) + 2; k++) {
-            copy[at] = k < COUNT(to) ? to[k]
-                                     : (unsigned char)(was[at] + (k == COUNT(to) ? 1 : 255));
+            copy[at] = k < COUNT(to)
+                         ? to[k]
+                         : (unsigned char)(was[at] + (k == COUNT(to) ? 1 : 255));
             if (copy[at] != was[at]) ask(w, copy, size, at << 8 | copy[at]);
         }
         copy[at] = was[at];
@@ -271,8 +278,8 @@ static void one_file(Buf *out, Reader *read, const char *path)
     ask_all(&w, m.data, m.size);
     buf_printf(out, "%s\n", path);
     for (int i = 0; i < w.n; i++)
-        buf_printf(out, "  %d %016llx %s\n", w.answer[i].n, (unsigned long long)w.answer[i].sum,
-                   w.answer[i].text);
+        buf_printf(out, "  %d %016llx %s\n", w.answer[i].n,
+                   (unsigned long long)w.answer[i].sum, w.answer[i].text);
     file_unmap(&m);
     arena_free(&w.arena);
 }
@@ -311,7 +318,8 @@ static void test_bytes(void **state)
     Rewritten r = { .path = "tests/unit/bytes.txt" };
     (void)state;
     for (size_t i = 0; i < COUNT(files); i++)
-        one_file(&r.text, files[i].read, arena_printf(&a, "tests/fuzz/%s", files[i].path));
+        one_file(&r.text, files[i].read,
+                 arena_printf(&a, "tests/fuzz/%s", files[i].path));
     arena_free(&a);
     rewritten_end(&r);
 }

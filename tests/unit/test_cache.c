@@ -40,7 +40,8 @@ static int set_up(void **state)
     put_file(bench.from, "weights/weight.bin", "weights and weights");
     put_file(bench.from, "net.plist", "{}");
     unsetenv("ANEC_CACHE_LIMIT");
-    cache_open(&bench.cache, &bench.arena, arena_printf(&bench.arena, "%s/cache", bench.top));
+    cache_open(&bench.cache, &bench.arena,
+               arena_printf(&bench.arena, "%s/cache", bench.top));
     assert_null(bench.cache.off);
     return 0;
 }
@@ -122,7 +123,8 @@ static void test_corrupt(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_true(cache_put(&bench.cache, &s, bench.from) && get_whole(&s));
         put_file(s.path, cases[i].file, cases[i].text);
-        if (get_whole(&s)) fail_msg("%s was taken with: %s", cases[i].file, cases[i].text);
+        if (get_whole(&s))
+            fail_msg("%s was taken with: %s", cases[i].file, cases[i].text);
         assert_false(file_exists(s.path));
     }
     cache_leave(&s);
@@ -155,7 +157,8 @@ static void expect_refused(const char *dir, const char *want)
     assert_non_null(c.refused);
     cache_tell(&c, &d);
     assert_null(c.refused);
-    expect_says(&d, arena_printf(&bench.arena, "warning: the cache is not used: %s", want));
+    expect_says(&d,
+                arena_printf(&bench.arena, "warning: the cache is not used: %s", want));
 }
 
 /* What others could have put there is not run. */
@@ -172,15 +175,15 @@ static void test_others(void **state)
     const char *const folder[] = { dir, inner };
     for (size_t i = 0; i < COUNT(folder); i++) {
         assert_int_equal(chmod(folder[i], 0775), 0);
-        expect_refused(dir,
-                       arena_printf(&bench.arena,
-                                    "others may write to %s; chmod go-w makes it yours alone",
-                                    folder[i]));
+        expect_refused(
+            dir, arena_printf(&bench.arena,
+                              "others may write to %s; chmod go-w makes it yours alone",
+                              folder[i]));
         assert_int_equal(chmod(folder[i], 0700), 0);
         if (geteuid()) continue; /* only root can give a folder away */
         assert_int_equal(chown(folder[i], 65534, (gid_t)-1), 0);
-        expect_refused(dir,
-                       arena_printf(&bench.arena, "%s belongs to another user", folder[i]));
+        expect_refused(
+            dir, arena_printf(&bench.arena, "%s belongs to another user", folder[i]));
         assert_int_equal(chown(folder[i], 0, (gid_t)-1), 0);
     }
     put_file(bench.top, "file", "x");
@@ -259,7 +262,8 @@ static void test_many(void **state)
         for (int i = 0; i < MANY; i++)
             if (!fork()) work[k]();
         for (int i = 0; i < MANY; i++) {
-            assert_true(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+            assert_true(wait(&status) > 0 && WIFEXITED(status)
+                        && WEXITSTATUS(status) <= 1);
             count += WEXITSTATUS(status);
         }
         assert_int_equal(count, want[k]);
@@ -359,7 +363,8 @@ static void test_limit_of_all(void **state)
     (void)state;
     CacheSlot s[2];
     for (int i = 0; i < 2; i++) {
-        s[i] = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", i));
+        s[i] = cache_slot(&bench.cache, &bench.arena,
+                          arena_printf(&bench.arena, "key%d", i));
         assert_true(cache_put(&bench.cache, &s[i], bench.from));
         cache_leave(&s[i]);
     }
@@ -437,7 +442,8 @@ static void test_tally(void **state)
         put_file(bench.cache.dir, "tally", broken[i]);
         tally_is(0, 0, 0);
     }
-    put_file(bench.cache.dir, "tally", "anec tally 1\nmiss 5\nhit 6\nrecompiled 7\nend\n");
+    put_file(bench.cache.dir, "tally",
+             "anec tally 1\nmiss 5\nhit 6\nrecompiled 7\nend\n");
     tally_is(5, 6, 7);
     cache_count_one(&bench.cache, "recompiled");
     tally_is(5, 6, 8);
@@ -466,7 +472,8 @@ static void test_no_cache(void **state)
     (void)state;
     cache_open(&c, &bench.arena, "/dev/null/x");
     assert_non_null(c.off);
-    CacheSlot a = cache_slot(&c, &bench.arena, "key"), b = cache_slot(&c, &bench.arena, "key");
+    CacheSlot a = cache_slot(&c, &bench.arena, "key"),
+              b = cache_slot(&c, &bench.arena, "key");
     assert_string_not_equal(a.name, b.name);
     assert_false(cache_put(&c, &a, bench.from) || cache_get(&c, &a, bench.to));
 }
@@ -519,7 +526,8 @@ static void test_killed(void **state)
         if (!killed) break;
         n += before;
     }
-    printf("killed at each of %d calls; %d times the entry was whole, else absent\n", n, whole);
+    printf("killed at each of %d calls; %d times the entry was whole, else absent\n", n,
+           whole);
     assert_true(n > 40 && whole > 0);
 }
 #endif
@@ -546,6 +554,7 @@ int main(void)
         TEST(test_killed),
 #endif
     };
-    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1); /* hundreds of fsyncs */
+    if (!access("/dev/shm", W_OK))
+        setenv("TMPDIR", "/dev/shm", 1); /* hundreds of fsyncs */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

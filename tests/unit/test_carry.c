@@ -75,23 +75,26 @@ static void deep_layers(Buf *b, int n)
         "        tensor<fp16, [1, 1, 2, 2]> p%d = softmax(x = s%d, axis = int32(-1))[name = string(\"p%d\")];\n"
         "        tensor<fp16, [1, 1, 2, 32]> h%d = matmul(x = p%d, y = h%d, transpose_x = bool(false), transpose_y = bool(false))"
         "[name = string(\"h%d\")];\n";
-    for (int i = 0; i < n; i++) buf_printf(b, layer, i, i, i, i, i, i, i, i + 1, i, i, i + 1);
+    for (int i = 0; i < n; i++)
+        buf_printf(b, layer, i, i, i, i, i, i, i, i + 1, i, i, i + 1);
 }
 
 static const char *deep(const DeepPlaces *at)
 {
     Buf b = { 0 };
-    buf_puts(&b,
-             "program(1.3)\n"
-             "[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
-             "    func main<ios18>(state<" WIDE "> kept, state<" WIDE
-             "> fixed, tensor<fp16, [1, 1, 1, 64]> x) {\n");
-    buf_puts(&b,
-             OP_TEXT(WIDE, "old", "read_state(input = kept)") OP_TEXT(
-                 WIDE, "add_to", "read_state(input = fixed)") OP_TEXT(ONE, "first", FIRST("x"))
-                 OP_TEXT(WIDE, "both", "add(x = old, y = add_to)")
-                     OP_TEXT("tensor<fp16, [1, 1, 2, 32]> ", "h0",
-                             "reshape(x = x, shape = tensor<int32, [4]>([1, 1, 2, 32]))"));
+    buf_puts(
+        &b,
+        "program(1.3)\n"
+        "[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
+        "    func main<ios18>(state<" WIDE "> kept, state<" WIDE
+        "> fixed, tensor<fp16, [1, 1, 1, 64]> x) {\n");
+    buf_puts(
+        &b,
+        OP_TEXT(WIDE, "old", "read_state(input = kept)") OP_TEXT(
+            WIDE, "add_to", "read_state(input = fixed)") OP_TEXT(ONE, "first", FIRST("x"))
+            OP_TEXT(WIDE, "both", "add(x = old, y = add_to)")
+                OP_TEXT("tensor<fp16, [1, 1, 2, 32]> ", "h0",
+                        "reshape(x = x, shape = tensor<int32, [4]>([1, 1, 2, 32]))"));
     buf_puts(&b, at->early);
     deep_layers(&b, 70);
     buf_puts(&b, OP_TEXT(ONE, "last", FIRST("h70"))
@@ -243,7 +246,8 @@ static void test_no_copy_in_parts(void **state)
     for (int k = 0; k < 2; k++) {
         text = deep(places[k]);
         if (run_apart(run_ten, said, sizeof said)) fail_msg("%s", said);
-        assert_non_null(strstr(said, "3 programs in a row; its states are kept in its memory"));
+        assert_non_null(
+            strstr(said, "3 programs in a row; its states are kept in its memory"));
         assert_int_equal(count_of(said, "1280 bytes\n"), 0);
         assert_int_equal(count_of(said, "anesim: locked to read: 64 bytes\n"), 9);
         assert_int_equal(count_of(said, "anesim: locked to read"), 9);
@@ -313,7 +317,8 @@ static void fail_run(const char *backend, int good)
     }
     set_machine("m4", "");
     check_run(&t, 3, good + 4);
-    assert_float_equal(tensor_float(state_of(&t, "kept"), WIDTH - 1), (float)(good + 4), 0);
+    assert_float_equal(tensor_float(state_of(&t, "kept"), WIDTH - 1), (float)(good + 4),
+                       0);
     close_bench(&t);
 }
 
@@ -342,14 +347,15 @@ static void fail_in_part(void)
     } else {
         assert_false(try_run(&t, 1, &(RunOptions){ 0 }));
         if (fail_good % 2) /* nobody looks */
-            assert_float_equal(tensor_float(state_of(&t, "kept"), 3), (float)fail_good, 0);
+            assert_float_equal(tensor_float(state_of(&t, "kept"), 3), (float)fail_good,
+                               0);
         set_machine("m4", "");
         check_run(&t, 1, fail_good + 1);
     }
     set_machine("m4", "");
     check_run(&t, 3, fail_good + 4);
-    assert_float_equal(tensor_float(state_of(&t, "kept"), WIDTH - 1), (float)(fail_good + 4),
-                       0);
+    assert_float_equal(tensor_float(state_of(&t, "kept"), WIDTH - 1),
+                       (float)(fail_good + 4), 0);
     close_bench(&t);
 }
 
@@ -364,8 +370,8 @@ static void test_parts_that_fail(void **state)
                 for (int i = 0; i < 2; i++) {
                     fail_backend = i ? "auto" : "ane";
                     if (run_apart(fail_in_part, said, sizeof said))
-                        fail_msg("program %zu, %d good runs, part %d, %s: %s", k, fail_good,
-                                 fail_part, fail_backend, said);
+                        fail_msg("program %zu, %d good runs, part %d, %s: %s", k,
+                                 fail_good, fail_part, fail_backend, said);
                 }
     }
     text = plain;

@@ -39,7 +39,8 @@ static Module *read_text(Diag *d)
 
 static bool same_values(const Arg *a, const Arg *b)
 {
-    if (arg_count(a) != arg_count(b) || strcmp(arg_name(a), arg_name(b)) != 0) return false;
+    if (arg_count(a) != arg_count(b) || strcmp(arg_name(a), arg_name(b)) != 0)
+        return false;
     for (int i = 0; i < arg_count(a); i++)
         if (a->val[i] != b->val[i]
             && !(value_lit(a->val[i]) && value_lit(b->val[i]) == value_lit(a->val[i])))
@@ -61,7 +62,8 @@ static void check_copy(const Op *op, const Op *made)
     assert_int_equal(op->keep, made->keep);
     assert_int_equal(op_loc(op).at, op_loc(made).at);
     assert_int_equal(op->narg, made->narg);
-    for (int i = 0; i < op->narg; i++) assert_true(same_values(&op->arg[i], &made->arg[i]));
+    for (int i = 0; i < op->narg; i++)
+        assert_true(same_values(&op->arg[i], &made->arg[i]));
     assert_int_equal(other_attrs(op), other_attrs(made));
     assert_int_equal(op_has_name(op), op_has_name(made));
     Attr one;

@@ -14,7 +14,10 @@ static double drawn(size_t i, size_t n) { return (void)n, rng_normal(5, i); }
 static double equal(size_t i, size_t n) { return (void)i, (void)n, 0.37; }
 static double below(size_t i, size_t n) { return (void)i, (void)n, -3.5; }
 static double zero(size_t i, size_t n) { return (void)i, (void)n, i % 2 ? -0.0 : 0.0; }
-static double huge(size_t i, size_t n) { return (void)n, i % 3 ? (i % 2 ? 65504 : -65504) : 1; }
+static double huge(size_t i, size_t n)
+{
+    return (void)n, i % 3 ? (i % 2 ? 65504 : -65504) : 1;
+}
 static double tiny(size_t i, size_t n) { return (void)n, (double)(i % 23) * 0x1p-24; }
 static double far_off(size_t i, size_t n)
 {
@@ -22,7 +25,10 @@ static double far_off(size_t i, size_t n)
 }
 static double few(size_t i, size_t n) { return (void)n, i % 2 ? 0.75 : -1.25; }
 static double one_sided(size_t i, size_t n) { return (void)n, 2 + rng_unit(7, i); }
-static double sparse_already(size_t i, size_t n) { return i % 3 ? 0 : (double)i / (double)n; }
+static double sparse_already(size_t i, size_t n)
+{
+    return i % 3 ? 0 : (double)i / (double)n;
+}
 
 static Element *const elements[] = { drawn, equal,   below, zero,      huge,
                                      tiny,  far_off, few,   one_sided, sparse_already };
@@ -76,7 +82,8 @@ static const Form forms[] = {
     { "sparse(0.75, int4, block = 2)", 4, .zeros = 0.75, .since = 18 },
     { "sparse(0.5, uint8, affine)", 8, .zeros = 0.5, .since = 18 },
     { "sparse(0.5, lut4)", 4, .palette = true, .zeros = 0.5, .since = 18 },
-    { "sparse(0.5, lut2, group = 2, scaled)", 2, .palette = true, .zeros = 0.5, .since = 18 },
+    { "sparse(0.5, lut2, group = 2, scaled)", 2, .palette = true, .zeros = 0.5,
+      .since = 18 },
     { "sparse(0.3, lut4, int8)", 4, .palette = true, .zeros = 0.3, .since = 18 },
 };
 
@@ -253,7 +260,8 @@ static void scales_follow_the_use(void **state)
         assert_true(compress_run(&t, "w = int8"));
         const Value *scale = op_value(compress_value(t.m, "w")->def, P_scale);
         for (int k = 0; k < at[i].rank; k++)
-            assert_int_equal(scale->type->shape.dim[k], k == at[i].axis ? at[i].dim[k] : 1);
+            assert_int_equal(scale->type->shape.dim[k],
+                             k == at[i].axis ? at[i].dim[k] : 1);
         compress_end(&t);
     }
 }
@@ -339,7 +347,8 @@ static void equal_seeds_give_equal_bytes(void **state)
         assert_true(bytes_of(rule) == bytes_of(rule));
         arena_free(&a);
     }
-    assert_true(bytes_of("w=lut4(vector=2,seed=1)") != bytes_of("w=lut4(vector=2,seed=2)"));
+    assert_true(bytes_of("w=lut4(vector=2,seed=1)")
+                != bytes_of("w=lut4(vector=2,seed=2)"));
 }
 
 /* ---- what is refused --------------------------------------------------------------------- */
@@ -355,7 +364,8 @@ static void what_is_not_finite_is_refused(void **state)
             v[17] = other[k];
             compress_begin(&t, OPSET_IOS18);
             compress_program(&t, k ? DT_FP32 : DT_FP16, SHAPE(8, 5), BY_MUL, v);
-            assert_false(compress_run(&t, arena_printf(&t.arena, "w = %s", forms[i].text)));
+            assert_false(
+                compress_run(&t, arena_printf(&t.arena, "w = %s", forms[i].text)));
             expect_says(&t.diag, k == 2 ? "nan as element 17" : "inf as element 17");
             compress_end(&t);
         }
@@ -369,14 +379,16 @@ static void the_nearest_form_is_said(void **state)
         Opset o;
         const char *rule, *as, *why;
     } near[] = {
-        { OPSET_IOS16, "int4", "lut4", "int4 exists from ios18 on, and ios16 has lut4 for it" },
+        { OPSET_IOS16, "int4", "lut4",
+          "int4 exists from ios18 on, and ios16 has lut4 for it" },
         { OPSET_IOS17, "int8(block = 2)", "int8", "ios17 has no block" },
         { OPSET_IOS16, "lut4(group = 2, scaled)", "lut4",
           "ios16 has no group; ios16 has no scaled" },
         { OPSET_IOS16, "lut8(vector = 4)", "lut2", "ios16 has no vector" },
         { OPSET_IOS16, "lut6(vector = 2)", "lut4", "ios16 has no vector" },
         { OPSET_IOS16, "sparse(0.5, int8)", "sparse(0.5)", "ios16 has no sparse int8" },
-        { OPSET_IOS16, "lut3", "lut4", "lut3 exists from ios18 on, and ios16 has lut4 for it" },
+        { OPSET_IOS16, "lut3", "lut4",
+          "lut3 exists from ios18 on, and ios16 has lut4 for it" },
         { OPSET_IOS16, "lut4(int8)", "lut4", "ios16 has no int8" },
         { OPSET_IOS18, "int4(block = 4)", "int4(block = 4)",
           "no block of 4 parts an axis of 6: 3" },
@@ -387,7 +399,8 @@ static void the_nearest_form_is_said(void **state)
         { OPSET_IOS18, "lut4(vector = 2)", "lut4(vector = 2)",
           "no vectors of 2 part an axis of 7" },
         { OPSET_IOS18, "int8(axis = 5)", "int8(axis = 5)", "there is no axis 5" },
-        { OPSET_IOS18, "auto", "int8", "host streams no form; int8 is near and half as large" },
+        { OPSET_IOS18, "auto", "int8",
+          "host streams no form; int8 is near and half as large" },
         { OPSET_IOS18, "lut4(group = 7)", "lut4(group = 7)", NULL },
     };
     (void)state;
@@ -420,7 +433,8 @@ static void what_is_compressed_stays_unless_asked(void **state)
     assert_true(compress_run(&t, "w = int8"));
     assert_null(t.plan.note[0].as);
     assert_string_equal(t.plan.note[0].why, "it is compressed already");
-    assert_int_equal(compress_value(t.m, "w")->def->kind, OP_constexpr_blockwise_shift_scale);
+    assert_int_equal(compress_value(t.m, "w")->def->kind,
+                     OP_constexpr_blockwise_shift_scale);
     buf_free(&t.diag.text);
     t.plan = (CompressPlan){ .measures = true };
     assert_true(compress_run(&t, "w = sparse(0.5, again)"));

@@ -31,7 +31,8 @@ static void put_weights(CompressBench *t)
                       .b = 1,
                       .seed = i };
         Value *w = build_const(&b, at[i].name, c);
-        Value *x = block_param(t->f->body, func_unique_name(t->f, "x"), c->type, (Loc){ 0 });
+        Value *x = block_param(t->f->body, func_unique_name(t->f, "x"), c->type,
+                               (Loc){ 0 });
         block_result(t->f->body, mil_mul(&b, "y", .x = x, .y = w));
     }
 }
@@ -43,7 +44,8 @@ static void the_first_rule_that_takes_a_weight_counts(void **state)
         { "* = int8", "layers_0_w int8; layers_1_w int8; " },
         { "layers.1.* = lut4(group = 8), *=int4(block=32)",
           "layers_0_w int4(block = 32); layers_1_w lut4(group = 8); " },
-        { "size < 5000 = none; * = lut2\n# a comment, with = signs\n", "layers_1_w lut2; " },
+        { "size < 5000 = none; * = lut2\n# a comment, with = signs\n",
+          "layers_1_w lut2; " },
         { "size<=4096&layers.*=none,*=int8", "layers_1_w int8; " },
         { "size >= 100 = int8", "layers_0_w int8; layers_1_w int8; head int8; " },
         { "size > 100 & rank == 1 = int8", "norm int8; " },
@@ -80,14 +82,16 @@ static void a_rule_that_takes_nothing_is_said(void **state)
     CompressBench t;
     compress_begin(&t, OPSET_IOS18);
     put_weights(&t);
-    assert_true(compress_run(&t, "layers.0.v = int8, size > 1000000 = lut4, head = int8"));
-    expect_said(&t.diag, "--compress:1:1: warning: the rule takes no weight; did you mean "
-                         "layers_0_w? [-Wcompress]\n"
-                         "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
-                         "^~~~~~~~~~~~~~~~~\n"
-                         "--compress:1:20: warning: the rule takes no weight [-Wcompress]\n"
-                         "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
-                         "                   ^~~~~~~~~~~~~~~~~~~~~\n");
+    assert_true(
+        compress_run(&t, "layers.0.v = int8, size > 1000000 = lut4, head = int8"));
+    expect_said(&t.diag,
+                "--compress:1:1: warning: the rule takes no weight; did you mean "
+                "layers_0_w? [-Wcompress]\n"
+                "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
+                "^~~~~~~~~~~~~~~~~\n"
+                "--compress:1:20: warning: the rule takes no weight [-Wcompress]\n"
+                "layers.0.v = int8, size > 1000000 = lut4, head = int8\n"
+                "                   ^~~~~~~~~~~~~~~~~~~~~\n");
     compress_end(&t);
 }
 
@@ -105,9 +109,11 @@ static void wrong_rules_are_refused(void **state)
         { "a & = int8", "a name or condition is missing" },
         { "int8(block = 32", "there is no ) at the end" },
         { "int8(blok = 32)", "int8 takes no blok; did you mean block?" },
-        { "int8(group = 8)", "int8 takes no group, but block, axis, tensor, affine, again" },
+        { "int8(group = 8)",
+          "int8 takes no group, but block, axis, tensor, affine, again" },
         { "lut4(block = 8)", "lut4 takes no block, but" },
-        { "int8(block = 0)", "int8: block is 0; it must be a whole number from 1 to 16777216" },
+        { "int8(block = 0)",
+          "int8: block is 0; it must be a whole number from 1 to 16777216" },
         { "int8(block = 1.5)", "int8: block is 1.5; it must be a whole number" },
         { "sparse(1.5)", "sparse: ratio is 1.5; it must be a number from 0 to 1" },
         { "sparse(nan)", "sparse: ratio is nan; it must be" },
@@ -116,8 +122,10 @@ static void wrong_rules_are_refused(void **state)
         { "sparse(0.5, below = 3)", "ratio and below contradict each other" },
         { "sparse(below = -1)", "sparse: below is -1; it must be a number from 0 to" },
         { "sparse(0.5, int8, 4, 5)", "sparse: block is given twice" },
-        { "sparse(0.5, lut4, vector = 2)", "sparse leaves single elements: it has no vectors" },
-        { "lut4(vector = 2, uniform)", "vectors have no order: uniform is for single values" },
+        { "sparse(0.5, lut4, vector = 2)",
+          "sparse leaves single elements: it has no vectors" },
+        { "lut4(vector = 2, uniform)",
+          "vectors have no order: uniform is for single values" },
         { "lut4(vector = 2, int8)",
           "a table of vectors has no bytes: int8 is for single values" },
         { "int8(block = 8, tensor)", "block and tensor contradict each other" },
@@ -183,9 +191,10 @@ static void an_opset_without_forms_is_refused(void **state)
     compress_begin(&t, OPSET_IOS15);
     compress_program(&t, DT_FP16, SHAPE(8, 5), BY_MUL, v);
     assert_false(compress_run(&t, "w = lut4"));
-    expect_says(&t.diag,
-                "the weight w cannot be lut4 in ios15: constexpr_lut_to_dense exists from "
-                "ios16 on; --opset ios16 has it, and so has every --target");
+    expect_says(
+        &t.diag,
+        "the weight w cannot be lut4 in ios15: constexpr_lut_to_dense exists from "
+        "ios16 on; --opset ios16 has it, and so has every --target");
     compress_end(&t);
 }
 

@@ -49,16 +49,19 @@ static void the_fields_are_those_of_the_published_format(void **state)
  * not in the layout, or is of another kind there, would show as a number. */
 static char *decoded(Place *p, const char *package)
 {
-    const char *model = arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", package);
+    const char *model = arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel",
+                                     package);
     const char *out = at(p, "decoded.txt");
-    assert_int_equal(system(arena_printf(
-                         &p->a, "protoc --decode=Model -Itests/unit coreml.proto < '%s' > '%s'",
-                         model, out)),
-                     0);
+    assert_int_equal(
+        system(arena_printf(
+            &p->a, "protoc --decode=Model -Itests/unit coreml.proto < '%s' > '%s'", model,
+            out)),
+        0);
     Mapped m = get_file(p, out);
     char *text = arena_strndup(&p->a, (const char *)m.data, m.size);
     file_unmap(&m);
-    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    for (const char *line = text; *line;
+         line += strcspn(line, "\n"), line += *line == '\n') {
         const char *word = line + strspn(line, " ");
         if (*word >= '0' && *word <= '9')
             fail_msg("a field that the layout lacks: %.40s", word);
@@ -176,7 +179,8 @@ static void metadata_and_order_survive_text(void **state)
     about->nuser = 4;
     AboutFunc *f = about_func(m, about, "main");
     f->side[ABOUT_INPUT] = (struct Features){
-        .count = 2, .at = (Feature[]){ { "i", "counts", NULL, 0 }, { "x", NULL, NULL, 0 } }
+        .count = 2,
+        .at = (Feature[]){ { "i", "counts", NULL, 0 }, { "x", NULL, NULL, 0 } }
     };
     assert_true(container_save(m, &p->d, at(p, "b.mlmodelc")));
     module_free(m);
@@ -190,7 +194,8 @@ static void metadata_and_order_survive_text(void **state)
     assert_true(file_exists(at(p, "c/c.mil.json")));
     convert(p, at(p, "c/c.mil"), at(p, "d.mlpackage"));
     convert(p, at(p, "d.mlpackage"), at(p, "e.mlmodelc"));
-    expect_same_file(p, at(p, "b.mlmodelc/coremldata.bin"), at(p, "e.mlmodelc/coremldata.bin"));
+    expect_same_file(p, at(p, "b.mlmodelc/coremldata.bin"),
+                     at(p, "e.mlmodelc/coremldata.bin"));
     expect_same_file(p, at(p, "b.mlmodelc/model.mil"), at(p, "e.mlmodelc/model.mil"));
     Mapped spec = get_file(p, at(p, "d.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
     expect_text(spec, "2.1.1", "i");
@@ -204,8 +209,9 @@ static void metadata_and_order_survive_text(void **state)
     put_file(p, at(p, "c/c.mil.json"), "{}", 2);
     m = must_read(p, at(p, "d.mlpackage"));
     assert_false(container_save(m, &p->d, at(p, "c/c.mil")));
-    expect_says(&p->d,
-                "c.mil.json is another's file: there is no place for what c.mil cannot hold");
+    expect_says(
+        &p->d,
+        "c.mil.json is another's file: there is no place for what c.mil cannot hold");
     module_free(m);
 }
 
@@ -258,7 +264,8 @@ static void weights_keep_file_and_offset(void **state)
     convert(p, at(p, "b.mlpackage"), at(p, "c/c.mil"));
     expect_same_file(p, at(p, "a.mil"), at(p, "c/c.mil"));
     assert_int_equal(unlink(at(p, "b.mlpackage/Data/com.apple.CoreML/weights/w.bin")), 0);
-    Module *m = must_read(p, at(p, "b.mlpackage")); /* asked for only when bytes are needed */
+    Module *m = must_read(
+        p, at(p, "b.mlpackage")); /* asked for only when bytes are needed */
     assert_int_equal(p->d.warnings, 1);
     expect_says(&p->d, "weights/w.bin is absent");
     module_free(m);
@@ -274,7 +281,8 @@ static void come_back(Place *p, const char *from)
                             p->dir, from, whole, whole)),
         0);
     const bool data = file_exists(at(p, "0.mlmodelc/coremldata.bin"));
-    convert(p, whole, at(p, "1.mlmodelc")); /* without the line break that one has at its end */
+    convert(p, whole,
+            at(p, "1.mlmodelc")); /* without the line break that one has at its end */
     convert(p, at(p, "1.mlmodelc"), at(p, "2.mlpackage"));
     convert(p, at(p, "2.mlpackage"), at(p, "3/x.mil"));
     convert(p, at(p, "3/x.mil"), at(p, "4.mlmodelc"));
@@ -283,8 +291,10 @@ static void come_back(Place *p, const char *from)
         expect_same_file(p, at(p, "0.mlmodelc/weights/weight.bin"),
                          at(p, "4.mlmodelc/weights/weight.bin"));
     if (!data) return;
-    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "1.mlmodelc/coremldata.bin"));
-    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "4.mlmodelc/coremldata.bin"));
+    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"),
+                     at(p, "1.mlmodelc/coremldata.bin"));
+    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"),
+                     at(p, "4.mlmodelc/coremldata.bin"));
     /* Features made from the program alone are Apple's too. */
     Module *m = must_read(p, whole);
     for (int side = 0; side < ABOUT_SIDES; side++)
@@ -292,7 +302,8 @@ static void come_back(Place *p, const char *from)
             m->about->func[0].side[side].at[i].type = NULL;
     assert_true(container_save(m, &p->d, at(p, "5.mlmodelc")));
     module_free(m);
-    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "5.mlmodelc/coremldata.bin"));
+    expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"),
+                     at(p, "5.mlmodelc/coremldata.bin"));
 }
 
 static void models_of_apples_compiler_come_back(void **state)

@@ -51,7 +51,8 @@ static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
 
 static void fill(Tensor *t, double first)
 {
-    for (size_t i = 0; i < t->count; i++) tensor_set_float(t, i, first + (double)(i % 7) / 4);
+    for (size_t i = 0; i < t->count; i++)
+        tensor_set_float(t, i, first + (double)(i % 7) / 4);
 }
 
 /* The two inputs of `one` and `two`. */
@@ -102,8 +103,9 @@ static void check_results(Bench *t, const Inputs *in, double k)
 
 static void test_results(void **state)
 {
-    static const char *const chips[] = { "m1", "m4", "m5" }, *const how[] = { "", "ml-own",
-                                                                              "ml-written" };
+    static const char *const chips[] = { "m1", "m4", "m5" }, *const how[] = {
+        "", "ml-own", "ml-written"
+    };
     (void)state;
     for (size_t c = 0; c < COUNT(chips); c++)
         for (size_t i = 0; i < COUNT(how); i++) {
@@ -115,9 +117,10 @@ static void test_results(void **state)
             assert_string_equal(t.p->as.io, "mixed");
             if (i < 2) assert_null(t.p->as.why);
             else
-                assert_string_equal(t.p->as.why,
-                                    "compiled by Core ML, which did not load what was written: "
-                                    "com.apple.CoreML 3: Unable to load the model");
+                assert_string_equal(
+                    t.p->as.why,
+                    "compiled by Core ML, which did not load what was written: "
+                    "com.apple.CoreML 3: Unable to load the model");
             check_results(&t, &in, 2);
             check_results(&t, &in, 2);
             assert_int_equal(folders(), i == 2 ? 2 : 1);
@@ -214,7 +217,8 @@ static void run_flexible(const char *faults)
         const Shape s = SHAPE(1, n);
         const Binding in = { .name = "x", .value = tensor_view(DT_FP32, &s, x) };
         const bool ok = run(&t, &in, 1);
-        if (ok != (n < 4)) fail_msg("%d: %s", n, ok ? "not one of the shapes" : t.d.text.s);
+        if (ok != (n < 4))
+            fail_msg("%d: %s", n, ok ? "not one of the shapes" : t.d.text.s);
         if (!ok) continue;
         program_results(t.p, &out);
         assert_true(shape_equal(&out[0].value.shape, &s));
@@ -248,8 +252,8 @@ static void check_type(const char *text, DType dtype)
     program_results(t.p, &out);
     assert_int_equal(out[0].value.dtype, dtype);
     for (size_t i = 0; i < 4; i++)
-        assert_float_equal(tensor_float(&out[0].value, i), i < 2 ? 2 - (float)i : (float)i - 2,
-                           0);
+        assert_float_equal(tensor_float(&out[0].value, i),
+                           i < 2 ? 2 - (float)i : (float)i - 2, 0);
     tensor_free(&x);
     close_bench(&t);
 }
@@ -271,12 +275,14 @@ static void test_scalar_result(void **state)
     (void)state;
     set_machine("m1", "");
     must_open(&t, "coreml",
-              HEAD "    func main<ios18>(tensor<fp32, [3]> x) {\n"
-                   "        fp32 y = reduce_sum(axes = tensor<int32, [1]>([0]), keep_dims = "
-                   "bool(false), x = x)"
-                   "[name = string(\"y\")];\n    } -> (y);\n}\n",
+              HEAD
+              "    func main<ios18>(tensor<fp32, [3]> x) {\n"
+              "        fp32 y = reduce_sum(axes = tensor<int32, [1]>([0]), keep_dims = "
+              "bool(false), x = x)"
+              "[name = string(\"y\")];\n    } -> (y);\n}\n",
               NULL);
-    Binding in = { .name = "x", .value = tensor_view(DT_FP32, &s, (float[3]){ 1, 2, 3 }) };
+    Binding in = { .name = "x",
+                   .value = tensor_view(DT_FP32, &s, (float[3]){ 1, 2, 3 }) };
     if (!run(&t, &in, 1)) fail_msg("%s", t.d.text.s);
     program_results(t.p, &out);
     assert_int_equal(out[0].value.shape.rank, 0);
@@ -311,8 +317,10 @@ static void test_refused(void **state)
           "the model; nor does it compile a package of it: com.apple.CoreML 0: Failed to "
           "compile the package" },
         { "ml-no-state", counts, NULL, "error: Core ML makes no states for the program" },
-        { "ml-state", counts, NULL, "error: Core ML has another state acc than the program" },
-        { "ml-short", counts, NULL, "error: Core ML has another state acc than the program" },
+        { "ml-state", counts, NULL,
+          "error: Core ML has another state acc than the program" },
+        { "ml-short", counts, NULL,
+          "error: Core ML has another state acc than the program" },
         { "macos:12", one, NULL,
           "error: Core ML has the choice of processor and engine from macOS 13 on, and this "
           "system is older" },
@@ -339,12 +347,13 @@ static void test_refused(void **state)
 }
 
 #define HEAVY \
-    HEAD "    func main<ios18>(tensor<fp16, [1, 16384]> x) {\n" \
-         "        tensor<fp16, [32769, 16384]> w = const()[name = string(\"w\"), val = " \
-         "tensor<fp16, [32769, 16384]>(BLOBFILE(path = string(\"@model_path/none.bin\"), " \
-         "offset = uint64(64)))];\n" \
-         "        tensor<fp16, [1, 32769]> y = linear(x = x, weight = w)[name = " \
-         "string(\"y\")];\n    } -> (y);\n}\n"
+    HEAD \
+        "    func main<ios18>(tensor<fp16, [1, 16384]> x) {\n" \
+        "        tensor<fp16, [32769, 16384]> w = const()[name = string(\"w\"), val = " \
+        "tensor<fp16, [32769, 16384]>(BLOBFILE(path = string(\"@model_path/none.bin\"), " \
+        "offset = uint64(64)))];\n" \
+        "        tensor<fp16, [1, 32769]> y = linear(x = x, weight = w)[name = " \
+        "string(\"y\")];\n    } -> (y);\n}\n"
 
 /* Above the limit of the release Core ML would leave the engine alone and say nothing; below
  * it what is said is that there is no such file. */
@@ -358,10 +367,11 @@ static void test_weights_too_large(void **state)
         set_machine("m2", faults);
         if (bench_compiles(&t, "coreml", NULL, HEAVY, NULL))
             fail_msg("1 GiB and more is taken");
-        expect_says(&t.d, macos == 27 ? "function main has 1073774592 bytes of weights; above "
-                                        "1073741824 Core ML on macOS 27 runs all of a model on "
-                                        "the processor without a word: "
-                                      : "none.bin is absent");
+        expect_says(&t.d, macos == 27
+                              ? "function main has 1073774592 bytes of weights; above "
+                                "1073741824 Core ML on macOS 27 runs all of a model on "
+                                "the processor without a word: "
+                              : "none.bin is absent");
         close_bench(&t);
         assert_int_equal(folders(), 0);
     }
@@ -416,8 +426,9 @@ static void test_fails(void **state)
         "ml-type",
         "error: Core ML gave tensor<fp64, [2, 3, 5]> for v, which is tensor<fp32, [2, 3, 5]>");
     check_fails("ml-kind", "error: Core ML gave an array for v that no tensor can be");
-    check_fails("ml-short",
-                "error: the array that Core ML gave for v is smaller than its strides say");
+    check_fails(
+        "ml-short",
+        "error: the array that Core ML gave for v is smaller than its strides say");
     check_fails(
         "ml-array",
         "error: Core ML makes no array of v: com.apple.CoreML 0: Failed to create the multi array");
@@ -448,7 +459,8 @@ static void test_input_arrays(void **state)
     if (bench_compiles(&t, "coreml", NULL, any, NULL)) {
         in.value = tensor_view(DT_FP32, &none, (float[1]){ 0 });
         assert_false(run(&t, &in, 1));
-        expect_said(&t.d, "error: Core ML takes no input without elements, and x has none\n");
+        expect_said(&t.d,
+                    "error: Core ML takes no input without elements, and x has none\n");
     } else {
         fail_msg("%s", t.d.text.s);
     }
@@ -463,7 +475,8 @@ static void test_no_folder(void **state)
     set_machine("m4", "");
     assert_false(bench_compiles(&t, "coreml", NULL, one, NULL));
     expect_said(
-        &t.d, "error: no temporary folder can be made: /nowhere: No such file or directory\n");
+        &t.d,
+        "error: no temporary folder can be made: /nowhere: No such file or directory\n");
     close_bench(&t);
     setenv("TMPDIR", top, 1);
 }
@@ -495,7 +508,8 @@ static void keep_counting(const char *backend, const char *chip)
     assert_int_equal(program_states(t.p, &kept), 1);
     assert_string_equal(kept[0].name, "acc");
     assert_float_equal(tensor_float(&kept[0].value, 5), 3, 0);
-    tensor_set_float(&kept[0].value, 5, 100); /* the caller may write into it, between runs */
+    tensor_set_float(&kept[0].value, 5,
+                     100); /* the caller may write into it, between runs */
     assert_float_equal(count_up(&t, 1), 101, 0);
     assert_float_equal(tensor_float(&kept[0].value, 5), 101, 0);
     assert_float_equal(tensor_float(&kept[0].value, 0), 4, 0);

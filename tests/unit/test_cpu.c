@@ -66,7 +66,8 @@ static Value *constant(Gen *g, Shape s, double size)
     Tensor v = tensor_view(g->type, &s, data);
     for (size_t i = 0; i < n; i++)
         tensor_set_float(
-            &v, i, f16_to_double(f16_from_double(size * (draw(g, 2001) - 1000) / 1000.0)));
+            &v, i,
+            f16_to_double(f16_from_double(size * (draw(g, 2001) - 1000) / 1000.0)));
     return build_const(&g->b, "k", c);
 }
 
@@ -99,13 +100,17 @@ static Value *unary(Gen *g, Value *x)
             &g->b, "g", .x = x,
             .mode = build_string(&g->b, draw(g, 2) ? "EXACT" : "TANH_APPROXIMATION"));
     if (draw(g, 6) == 0)
-        return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5), .beta = real(g, 0.75));
-    if (draw(g, 6) == 0) return mil_leaky_relu(&g->b, "l", .x = x, .alpha = real(g, 0.25));
+        return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5),
+                        .beta = real(g, 0.75));
+    if (draw(g, 6) == 0)
+        return mil_leaky_relu(&g->b, "l", .x = x, .alpha = real(g, 0.25));
     if (draw(g, 6) == 0) return mil_pow(&g->b, "p", .x = x, .y = real(g, 1 + draw(g, 3)));
     if (draw(g, 6) == 0) { /* quotients and roots of what is above 0 */
         static const double powers[] = { -1, 0.5, -0.5, 1.5 };
-        Value *above = mil_clip(&g->b, "a", .x = x, .alpha = real(g, 0.25), .beta = real(g, 8));
-        return mil_pow(&g->b, "p", .x = above, .y = real(g, powers[draw(g, COUNT(powers))]));
+        Value *above = mil_clip(&g->b, "a", .x = x, .alpha = real(g, 0.25),
+                                .beta = real(g, 8));
+        return mil_pow(&g->b, "p", .x = above,
+                       .y = real(g, powers[draw(g, COUNT(powers))]));
     }
     if (draw(g, 8) == 0) /* roots of what is above 0 */
         return mil_rsqrt(&g->b, "q", .x = mil_square(&g->b, "s", .x = x),
@@ -157,14 +162,16 @@ static Value *matmul(Gen *g, Value *x)
     if (left) { /* the constant on the left */
         const int64_t in = s->dim[s->rank - (ty ? 1 : 2)];
         Value *w = constant(g, SHAPE(n, in), 1 / sqrt((double)in + 1));
-        return mil_matmul(&g->b, "m", .x = w, .y = x, .transpose_y = build_bool(&g->b, ty));
+        return mil_matmul(&g->b, "m", .x = w, .y = x,
+                          .transpose_y = build_bool(&g->b, ty));
     }
     ys.dim[ys.rank - (ty ? 1 : 2)] = k;
     ys.dim[ys.rank - (ty ? 2 : 1)] = n;
     size_t count;
     if (!shape_count(&ys, &count) || count > LARGEST) return NULL;
     Value *y = constant(g, ys, 1 / sqrt((double)k + 1));
-    if (draw(g, 2)) y = mil_add(&g->b, "a", .x = y, .y = g->at[0]); /* not known beforehand */
+    if (draw(g, 2))
+        y = mil_add(&g->b, "a", .x = y, .y = g->at[0]); /* not known beforehand */
     return mil_matmul(&g->b, "m", .x = x, .y = y, .transpose_x = build_bool(&g->b, tx),
                       .transpose_y = build_bool(&g->b, ty));
 }
@@ -175,7 +182,9 @@ static Value *conv(Gen *g, Value *x)
     if (x->type->shape.rank != n + 2) x = shaped(g, x, n + 2);
     const Shape *s = &x->type->shape;
     const int64_t cin = s->dim[1];
-    const int64_t groups = draw(g, 3) == 0 ? cin : cin % 2 == 0 && draw(g, 4) == 0 ? 2 : 1;
+    const int64_t groups = draw(g, 3) == 0                 ? cin
+                         : cin % 2 == 0 && draw(g, 4) == 0 ? 2
+                                                           : 1;
     const int64_t cout = groups == 1 ? extent(g) : groups * (1 + draw(g, 2));
     int64_t kernel[2], stride[2], dilation[2], pad[4], taps = 1;
     bool square = n == 2 && groups == 1;
@@ -187,22 +196,25 @@ static Value *conv(Gen *g, Value *x)
         pad[2 * i + 1] = draw(g, 3);
         taps *= kernel[i];
         square = square && kernel[i] == 3 && stride[i] == 1;
-        if (s->dim[2 + i] + pad[2 * i] + pad[2 * i + 1] < (kernel[i] - 1) * dilation[i] + 1)
+        if (s->dim[2 + i] + pad[2 * i] + pad[2 * i + 1]
+            < (kernel[i] - 1) * dilation[i] + 1)
             return NULL;
     }
     Shape w = { .rank = n + 2, .dim = { cout, cin / groups, kernel[0], kernel[1] } };
     g->winograd = g->winograd || square;
-    return mil_conv(
-        &g->b, "c", .x = x, .weight = constant(g, w, 1 / sqrt((double)(cin / groups * taps))),
-        .bias = draw(g, 2) ? constant(g, SHAPE(cout), 1) : NULL, .strides = ints(g, n, stride),
-        .dilations = ints(g, n, dilation), .pad_type = build_string(&g->b, "custom"),
-        .pad = ints(g, 2 * n, pad), .groups = build_int(&g->b, groups));
+    return mil_conv(&g->b, "c", .x = x,
+                    .weight = constant(g, w, 1 / sqrt((double)(cin / groups * taps))),
+                    .bias = draw(g, 2) ? constant(g, SHAPE(cout), 1) : NULL,
+                    .strides = ints(g, n, stride), .dilations = ints(g, n, dilation),
+                    .pad_type = build_string(&g->b, "custom"), .pad = ints(g, 2 * n, pad),
+                    .groups = build_int(&g->b, groups));
 }
 
 /* A channel's own window, of the sizes that have a kernel, and what often follows. */
 static Value *depthwise(Gen *g, Value *x)
 {
-    const int64_t side = draw(g, 2) ? 3 : 5, step = 1 + draw(g, 2), sides[] = { step, step };
+    const int64_t side = draw(g, 2) ? 3 : 5, step = 1 + draw(g, 2),
+                  sides[] = { step, step };
     const int64_t channels = 1 + draw(g, 5), high = side + draw(g, 20),
                   wide = side + draw(g, 40);
     const int64_t pad[] = { draw(g, 3), draw(g, 3), draw(g, 3), draw(g, 3) };
@@ -227,15 +239,17 @@ static Value *pool(Gen *g, Value *x)
         stride[i] = 1 + draw(g, 3);
         pad[2 * i] = draw(g, (int)kernel[i]);
         pad[2 * i + 1] = draw(g, (int)kernel[i]);
-        if (x->type->shape.dim[2 + i] + pad[2 * i] + pad[2 * i + 1] < kernel[i]) return NULL;
+        if (x->type->shape.dim[2 + i] + pad[2 * i] + pad[2 * i + 1] < kernel[i])
+            return NULL;
     }
     Value *k = ints(g, 2, kernel), *st = ints(g, 2, stride), *p = ints(g, 4, pad);
     Value *how = build_string(&g->b, "custom");
     if (draw(g, 2))
         return mil_max_pool(&g->b, "p", .x = x, .kernel_sizes = k, .strides = st,
                             .pad_type = how, .pad = p);
-    return mil_avg_pool(&g->b, "p", .x = x, .kernel_sizes = k, .strides = st, .pad_type = how,
-                        .pad = p, .exclude_padding_from_average = flag(g));
+    return mil_avg_pool(&g->b, "p", .x = x, .kernel_sizes = k, .strides = st,
+                        .pad_type = how, .pad = p,
+                        .exclude_padding_from_average = flag(g));
 }
 
 static Value *rows(Gen *g, Value *x)
@@ -243,17 +257,21 @@ static Value *rows(Gen *g, Value *x)
     const Shape *s = &x->type->shape;
     if (!s->rank) return NULL;
     const int64_t axis = draw(g, s->rank);
-    static const char *const op[] = { "reduce_mean",       "reduce_max",     "reduce_min",
-                                      "reduce_sum_square", "reduce_l2_norm", "reduce_sum" };
-    if (draw(g, 3) == 0) return mil_softmax(&g->b, "s", .x = x, .axis = build_int(&g->b, axis));
+    static const char *const op[] = {
+        "reduce_mean",       "reduce_max",     "reduce_min",
+        "reduce_sum_square", "reduce_l2_norm", "reduce_sum"
+    };
+    if (draw(g, 3) == 0)
+        return mil_softmax(&g->b, "s", .x = x, .axis = build_int(&g->b, axis));
     if (draw(g, 2))
-        return mil_layer_norm(&g->b, "n", .x = x, .axes = ints(g, 1, &axis),
-                              .gamma = draw(g, 2) ? constant(g, SHAPE(s->dim[axis]), 1) : NULL,
-                              .beta = draw(g, 2) ? constant(g, SHAPE(s->dim[axis]), 1) : NULL,
-                              .epsilon = real(g, 0.125));
+        return mil_layer_norm(
+            &g->b, "n", .x = x, .axes = ints(g, 1, &axis),
+            .gamma = draw(g, 2) ? constant(g, SHAPE(s->dim[axis]), 1) : NULL,
+            .beta = draw(g, 2) ? constant(g, SHAPE(s->dim[axis]), 1) : NULL,
+            .epsilon = real(g, 0.125));
     const char *name = op[draw(g, COUNT(op))];
-    return build_of(&g->b, name, op_find(name), P_x, x, P_axes, ints(g, 1, &axis), P_keep_dims,
-                    flag(g), P_NONE);
+    return build_of(&g->b, name, op_find(name), P_x, x, P_axes, ints(g, 1, &axis),
+                    P_keep_dims, flag(g), P_NONE);
 }
 
 static Value *moved(Gen *g, Value *x)
@@ -285,16 +303,17 @@ static Value *channels(Gen *g, Value *x)
     const Shape c = SHAPE(x->type->shape.dim[1]);
     if (x->type->shape.rank > 5 || x->type->shape.rank < 3) return NULL;
     Value *variance = constant(g, c, 0);
-    return mil_batch_norm(&g->b, "b", .x = x, .mean = constant(g, c, 1), .variance = variance,
-                          .gamma = constant(g, c, 1), .beta = constant(g, c, 1),
-                          .epsilon = real(g, 1));
+    return mil_batch_norm(&g->b, "b", .x = x, .mean = constant(g, c, 1),
+                          .variance = variance, .gamma = constant(g, c, 1),
+                          .beta = constant(g, c, 1), .epsilon = real(g, 1));
 }
 
 static Value *recurrent(Gen *g, Value *x)
 {
     if (x->type->shape.rank != 3) x = shaped(g, x, 3);
     const Shape *s = &x->type->shape;
-    const int64_t batch = s->dim[1], width = s->dim[2], n = extent(g), ways = 1 + draw(g, 2);
+    const int64_t batch = s->dim[1], width = s->dim[2], n = extent(g),
+                  ways = 1 + draw(g, 2);
     if (s->dim[0] * batch > 64) return NULL;
     Value *w[4], *bias[2];
     for (int i = 0; i < 2; i++) {
@@ -308,7 +327,8 @@ static Value *recurrent(Gen *g, Value *x)
         &g->b, "l", .x = x, .initial_h = constant(g, state, 1),
         .initial_c = constant(g, state, 1), .weight_ih = w[0], .weight_hh = w[1],
         .bias = bias[0], .direction = build_string(&g->b, way),
-        .weight_ih_back = ways == 2 ? w[2] : NULL, .weight_hh_back = ways == 2 ? w[3] : NULL,
+        .weight_ih_back = ways == 2 ? w[2] : NULL,
+        .weight_hh_back = ways == 2 ? w[3] : NULL,
         .bias_back = ways == 2 ? bias[1] : NULL, .output_sequence = flag(g));
     return y ? y->def->out[draw(g, 4) ? 0 : 2] : NULL;
 }
@@ -336,14 +356,16 @@ static Value *square(Gen *g, Value *x)
     Value *y = constant(g, SHAPE(1, cin, high, wide), 1);
     y = mil_add(&g->b, "a", .x = y, .y = g->at[0]);
     g->winograd = true;
-    return mil_conv(&g->b, "c", .x = y, .weight = constant(g, SHAPE(cout, cin, 3, 3), 0.05),
+    return mil_conv(&g->b, "c", .x = y,
+                    .weight = constant(g, SHAPE(cout, cin, 3, 3), 0.05),
                     .bias = draw(g, 2) ? constant(g, SHAPE(cout), 1) : NULL,
                     .strides = ints(g, 2, ones), .dilations = ints(g, 2, ones),
                     .pad_type = build_string(&g->b, "custom"), .pad = ints(g, 4, pad),
                     .groups = build_int(&g->b, 1));
 }
 
-static Value *tower_conv(Gen *g, Value *x, int64_t cout, int64_t side, int64_t step, bool own)
+static Value *tower_conv(Gen *g, Value *x, int64_t cout, int64_t side, int64_t step,
+                         bool own)
 {
     const int64_t cin = x->type->shape.dim[1], steps[] = { step, step };
     const int64_t most = side / 2, pad[] = { draw(g, (int)most + 1), most, most, most };
@@ -364,7 +386,8 @@ static Value *tower_end(Gen *g, Value *x)
     case 0:
         return mil_relu(&g->b, "r", .x = x);
     case 1:
-        return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5), .beta = real(g, 0.75));
+        return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5),
+                        .beta = real(g, 0.75));
     case 2:
         return mil_silu(&g->b, "s", .x = x);
     case 3:
@@ -387,11 +410,13 @@ static Value *tower(Gen *g, Value *x)
                         1);
     y = mil_add(&g->b, "a", .x = y, .y = g->at[0]);
     for (int i = 0, n = 2 + draw(g, 4); i < n && y; i++) {
-        const int64_t cout = channels[draw(g, COUNT(channels))], side = 1 + 2 * draw(g, 3);
+        const int64_t cout = channels[draw(g, COUNT(channels))],
+                      side = 1 + 2 * draw(g, 3);
         const Shape *s = &y->type->shape;
         Value *was = y;
         if (s->dim[2] < side || s->dim[3] < side) return y;
-        y = tower_end(g, tower_conv(g, y, cout, side, 1 + (draw(g, 4) == 0), draw(g, 3) == 0));
+        y = tower_end(
+            g, tower_conv(g, y, cout, side, 1 + (draw(g, 4) == 0), draw(g, 3) == 0));
         if (draw(g, 2) && shape_equal(s, &y->type->shape))
             y = mil_add(&g->b, "s", .x = draw(g, 2) ? y : was, .y = draw(g, 2) ? was : y);
         if (draw(g, 8) == 0) g->at[g->n++] = y; /* which others read */
@@ -416,12 +441,14 @@ static Value *transposed(Gen *g, Value *x)
         dilation[i] = 1 + (draw(g, 4) == 0);
         pad[2 * i] = draw(g, (int)kernel[i]);
         pad[2 * i + 1] = draw(g, 2);
-        const int64_t size = (s->dim[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1
-                           - pad[2 * i] - pad[2 * i + 1];
+        const int64_t size = (s->dim[2 + i] - 1) * stride[i]
+                           + (kernel[i] - 1) * dilation[i] + 1 - pad[2 * i]
+                           - pad[2 * i + 1];
         if (size < 1) return NULL;
         out *= size;
     }
-    const Shape w = { .rank = n + 2, .dim = { cin, 1 + draw(g, 9), kernel[0], kernel[1] } };
+    const Shape w = { .rank = n + 2,
+                      .dim = { cin, 1 + draw(g, 9), kernel[0], kernel[1] } };
     if (s->dim[0] * w.dim[1] * groups * out > LARGEST) return NULL;
     return mil_conv_transpose(
         &g->b, "t", .x = x, .weight = constant(g, w, 1 / sqrt((double)cin)),
@@ -461,8 +488,8 @@ static Value *attention(Gen *g, Value *x)
                                   : constant(g, SHAPE(1, keys), 1);
     if (mask && mask->type->dtype != DT_BOOL && draw(g, 2))
         mask = mil_add(&g->b, "q", .x = mask, .y = g->at[0]); /* of a run */
-    return mil_scaled_dot_product_attention(&g->b, "s", .query = x, .key = key, .value = value,
-                                            .attn_mask = mask);
+    return mil_scaled_dot_product_attention(&g->b, "s", .query = x, .key = key,
+                                            .value = value, .attn_mask = mask);
 }
 
 /* Heads of a matrix [n, heads * size], by a reshape and mostly a transpose. */
@@ -478,7 +505,8 @@ static Value *heads_of(Gen *g, int64_t n, int64_t heads, int64_t size, bool turn
 static Value *attended(Gen *g, Value *x)
 {
     static const int64_t perm[] = { 0, 2, 1 };
-    const int64_t heads = 1 + draw(g, 3), rows = extent(g), keys = extent(g), size = extent(g);
+    const int64_t heads = 1 + draw(g, 3), rows = extent(g), keys = extent(g),
+                  size = extent(g);
     (void)x;
     Value *q = heads_of(g, rows, heads, size, draw(g, 2)),
           *k = heads_of(g, keys, heads, size, draw(g, 2)),
@@ -488,7 +516,8 @@ static Value *attended(Gen *g, Value *x)
     Value *s = mil_matmul(&g->b, "s", .x = q, .y = k,
                           .transpose_y = build_bool(&g->b, !turned));
     if (draw(g, 2)) s = mil_mul(&g->b, "m", .x = s, .y = real(g, 0.25));
-    if (draw(g, 2)) s = mil_add(&g->b, "a", .x = s, .y = constant(g, SHAPE(rows, keys), 1));
+    if (draw(g, 2))
+        s = mil_add(&g->b, "a", .x = s, .y = constant(g, SHAPE(rows, keys), 1));
     Value *p = mil_softmax(&g->b, "p", .x = s, .axis = build_int(&g->b, -1));
     Value *y = mil_matmul(&g->b, "y", .x = p, .y = v);
     if (draw(g, 4) == 0) g->at[g->n++] = p; /* which may be a result too */
@@ -496,10 +525,11 @@ static Value *attended(Gen *g, Value *x)
 }
 
 typedef Value *OpMaker(Gen *g, Value *x);
-static OpMaker *const makers[] = { unary,      binary,    unary,     binary, chosen, linear,
-                                   matmul,     conv,      pool,      rows,   moved,  conv,
-                                   channels,   binary,    recurrent, parts,  square, attention,
-                                   transposed, depthwise, attended,  tower,  tower };
+static OpMaker *const makers[] = { unary,    binary, unary,     binary,     chosen,
+                                   linear,   matmul, conv,      pool,       rows,
+                                   moved,    conv,   channels,  binary,     recurrent,
+                                   parts,    square, attention, transposed, depthwise,
+                                   attended, tower,  tower };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {
@@ -508,7 +538,8 @@ static void make_program(Gen *g, uint64_t seed, DType type)
     g->b = builder_at(g->f->body, NULL, &g->diag, (Loc){ 0 });
     Shape one = { .rank = 0 }, x = { .rank = 2 + draw(g, 3) };
     for (int i = 0; i < x.rank; i++) x.dim[i] = i ? extent(g) : 1 + draw(g, 2);
-    while (x.rank > 2 && x.dim[x.rank - 1] * x.dim[x.rank - 2] * x.dim[1] > 9000) x.rank--;
+    while (x.rank > 2 && x.dim[x.rank - 1] * x.dim[x.rank - 2] * x.dim[1] > 9000)
+        x.rank--;
     g->at[g->n++] = block_param(g->f->body, "one", type_tensor(&g->m->arena, type, one),
                                 (Loc){ 0 });
     g->at[g->n++] = block_param(g->f->body, "x", type_tensor(&g->m->arena, type, x),
@@ -545,9 +576,10 @@ static void fill(Gen *g, Binding *in)
         in[k] = (Binding){ .name = v->name };
         assert_true(tensor_alloc(&in[k].value, &g->diag, g->type, &v->type->shape));
         for (size_t i = 0; i < in[k].value.count; i++)
-            tensor_set_float(&in[k].value, i,
-                             k ? f16_to_double(f16_from_double((draw(&d, 2001) - 1000) / 500.0))
-                               : 0.5);
+            tensor_set_float(
+                &in[k].value, i,
+                k ? f16_to_double(f16_from_double((draw(&d, 2001) - 1000) / 500.0))
+                  : 0.5);
     }
 }
 
@@ -557,14 +589,17 @@ static Results run_as(Gen *g, const Backend *b, int threads, bool shown, bool ex
     Results r = { .n = 0 };
     Binding in[2];
     const Binding *out;
-    const RunOptions o = { .threads = threads, .each = shown ? watch : NULL, .exact = exact };
+    const RunOptions o = { .threads = threads,
+                           .each = shown ? watch : NULL,
+                           .exact = exact };
     fill(g, in);
     Program *p = program_new(b, g->m, g->f, &g->diag);
     for (int i = 0; i < 2; i++)
         if (!p || !program_run(p, &g->diag, in, g->f->body->nparam, &o))
             fail_msg("%s", g->diag.text.s);
     r.n = program_results(p, &out);
-    for (int i = 0; i < r.n; i++) assert_true(tensor_copy(&r.t[i], &g->diag, &out[i].value));
+    for (int i = 0; i < r.n; i++)
+        assert_true(tensor_copy(&r.t[i], &g->diag, &out[i].value));
     for (int i = 0; i < g->f->body->nparam; i++) tensor_free(&in[i].value);
     program_free(p);
     return r;
@@ -619,8 +654,8 @@ static void near_enough(int seed, const char *kernels, const Gen *g, const Resul
                                  ? 1.25 * difference(&ref->t[i], &truth->t[i]) + 2 * unit
                                  : part * most + 1e-6;
         if (off > allowed)
-            fail_msg("program %d, %s, %s, result %d: off by %g of %g; %g is allowed", seed,
-                     kernels, dtypes[type].name, i, off, most, allowed);
+            fail_msg("program %d, %s, %s, result %d: off by %g of %g; %g is allowed",
+                     seed, kernels, dtypes[type].name, i, off, most, allowed);
     }
 }
 
@@ -683,8 +718,8 @@ static void put_conv(Buf *b, const char *name, const char *from, int c, int wide
         "tensor<fp32, [1, %d, 1, %d]> %s = conv(x = %s, weight = tensor<fp32, [%d, %d, 1, 1]>([",
         c, wide, name, from, c, c);
     for (int i = 0; i < c * c; i++)
-        buf_printf(b, "%s%s[[%d]]%s", i ? ", " : "", i % c ? "" : "[", (i * 7 + 3) % 11 - 5,
-                   i % c == c - 1 ? "]" : "");
+        buf_printf(b, "%s%s[[%d]]%s", i ? ", " : "", i % c ? "" : "[",
+                   (i * 7 + 3) % 11 - 5, i % c == c - 1 ? "]" : "");
     buf_printf(b, "]))[name = string(\"%s\")];\n", name);
 }
 
@@ -692,14 +727,17 @@ static void put_conv(Buf *b, const char *name, const char *from, int c, int wide
  * look, results have no such room. */
 static void results_that_a_convolution_reads(void **state)
 {
-    static const int sizes[][2] = { { 1, 3 }, { 2, 17 }, { 5, 33 }, { 40, 7 }, { 64, 16 } };
+    static const int sizes[][2] = {
+        { 1, 3 }, { 2, 17 }, { 5, 33 }, { 40, 7 }, { 64, 16 }
+    };
     (void)state;
     for (size_t i = 0; i < COUNT(sizes); i++) {
         const int c = sizes[i][0], wide = sizes[i][1];
         Buf b = { 0 };
         Diag d = { 0 };
-        buf_printf(&b, "program(1.3)\n{\nfunc main<ios18>(tensor<fp32, [1, %d, 1, %d]> x) {\n",
-                   c, wide);
+        buf_printf(
+            &b, "program(1.3)\n{\nfunc main<ios18>(tensor<fp32, [1, %d, 1, %d]> x) {\n",
+            c, wide);
         put_conv(&b, "p", "x", c, wide);
         put_conv(&b, "q", "p", c, wide);
         put_conv(&b, "r", "q", c, wide);
@@ -723,7 +761,8 @@ static void results_that_a_convolution_reads(void **state)
             assert_int_equal(program_results(cpu, &got), n);
             /* whole numbers, which fp32 holds */
             for (int r = 0; r < n; r++)
-                assert_memory_equal(got[r].value.data, want[r].value.data, want[r].value.bytes);
+                assert_memory_equal(got[r].value.data, want[r].value.data,
+                                    want[r].value.bytes);
             program_free(ref);
             program_free(cpu);
         }
@@ -746,7 +785,8 @@ static void what_is_not_finite(void **state)
     (void)state;
     g.f = func_new(g.m, "main", OPSET_IOS18);
     g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
-    Value *x = block_param(g.f->body, "x", type_tensor(&g.m->arena, DT_FP32, s), (Loc){ 0 });
+    Value *x = block_param(g.f->body, "x", type_tensor(&g.m->arena, DT_FP32, s),
+                           (Loc){ 0 });
     for (int i = 0; i < 2; i++) /* of an input, and of a value in blocks */
         x = mil_conv(&g.b, "c", .x = x,
                      .weight = constant(&g, SHAPE(CHANNELS, CHANNELS, 3, 3), 1),
@@ -799,9 +839,10 @@ int main(void)
 #if defined(__GLIBC__)
     mallopt(M_PERTURB, 0x5a); /* memory that was never written to is seen */
 #endif
-    const struct CMUnitTest tests[] = { cmocka_unit_test(random_programs),
-                                        cmocka_unit_test(results_that_a_convolution_reads),
-                                        cmocka_unit_test(what_is_not_finite),
-                                        cmocka_unit_test(unknown_kernels) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_programs),
+        cmocka_unit_test(results_that_a_convolution_reads),
+        cmocka_unit_test(what_is_not_finite), cmocka_unit_test(unknown_kernels)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

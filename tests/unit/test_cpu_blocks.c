@@ -21,7 +21,8 @@ static const struct {
     { "variables that change places, and one that stays",
       MAIN(T2 " x, " I " n")                      //
       T2 " y = mul(x = x, y = fp32(3))" NAME("y") //
-      I " i, " T2 " a, " T2 " b, " T2 " c = while_loop(loop_vars = (int32(0), x, y, x))[name = "
+      I " i, " T2 " a, " T2 " b, " T2
+        " c = while_loop(loop_vars = (int32(0), x, y, x))[name = "
         "string(\"w\")]\n"
         "block0(" I " i0, " T2 " a0, " T2 " b0, " T2 " c0) { bool g = less(x = i0, y = "
         "n)" NAME("g") "} -> (g),\n"
@@ -61,7 +62,8 @@ static const struct {
       T2 " z = add(x = a, y = k)" NAME("z") "} -> (z);\n}\n" },
     { "a loop that makes no turn, of literals",
       MAIN(T2 " x, " I " n") //
-      I " i, " T2 " a = while_loop(loop_vars = (int32(7), tensor<fp32, [2]>([1, 2])))[name = "
+      I " i, " T2
+        " a = while_loop(loop_vars = (int32(7), tensor<fp32, [2]>([1, 2])))[name = "
         "string(\"w\")]\n"
         "block0(" I " i0, " T2 " a0) { bool g = less(x = i0, y = n)" NAME(
             "g") "} -> (g),\nblock1(" I " i1, " T2 " a1) {\n" //
@@ -140,7 +142,8 @@ static void read_case(Read *r, int i)
     r->m = mil_read(&r->diag, &r->src, ".");
     if (!r->m || !diag_ok(&r->diag))
         fail_msg("%s: %s", cases[i].what, r->diag.text.s ? r->diag.text.s : "no module");
-    if (!module_verify(r->m, &r->diag, NULL)) fail_msg("%s: %s", cases[i].what, r->diag.text.s);
+    if (!module_verify(r->m, &r->diag, NULL))
+        fail_msg("%s: %s", cases[i].what, r->diag.text.s);
     r->f = module_main(r->m);
 }
 
@@ -191,10 +194,12 @@ static void test_cases(void **state)
             run_once(&r, ref, turn % 5, 0);
             const int n = program_results(cpu, &a);
             assert_int_equal(n, program_results(ref, &b));
-            for (int k = 0; k < n; k++) same(cases[i].what, turn, &a[k].value, &b[k].value);
+            for (int k = 0; k < n; k++)
+                same(cases[i].what, turn, &a[k].value, &b[k].value);
             const int ns = program_states(cpu, &s);
             program_states(ref, &t);
-            for (int k = 0; k < ns; k++) same(cases[i].what, turn, &s[k].value, &t[k].value);
+            for (int k = 0; k < ns; k++)
+                same(cases[i].what, turn, &s[k].value, &t[k].value);
         }
         program_free(cpu);
         program_free(ref);

@@ -14,10 +14,11 @@
 static const struct {
     const char *name, *text;
 } nets[] = {
-    { "blocks", "layer Block(n) { weight a: [n, n] = normal(seed = 1); weight b: [n] = 0\n"
-                "  fn (x) = x + relu(linear(x, a, b)) }\n"
-                "model main(x: fp32[2, 4]) -> loss { layer blocks: Block(4)[3]\n"
-                "  loss = reduce_sum(blocks(x) * blocks(x), keep_dims = false) }\n" },
+    { "blocks",
+      "layer Block(n) { weight a: [n, n] = normal(seed = 1); weight b: [n] = 0\n"
+      "  fn (x) = x + relu(linear(x, a, b)) }\n"
+      "model main(x: fp32[2, 4]) -> loss { layer blocks: Block(4)[3]\n"
+      "  loss = reduce_sum(blocks(x) * blocks(x), keep_dims = false) }\n" },
     { "two kinds",
       "layer A(n) { weight w: [n, n] = normal(seed = 1); fn (x) = tanh(linear(x, w)) }\n"
       "layer B(n) { weight g: [n] = 1; fn (x) = x * g }\n"
@@ -48,7 +49,9 @@ static const struct {
 static Module *net_module(int i, Source *src, bool trained)
 {
     Diag d = { .quiet = true };
-    *src = (Source){ .name = nets[i].name, .text = nets[i].text, .len = strlen(nets[i].text) };
+    *src = (Source){ .name = nets[i].name,
+                     .text = nets[i].text,
+                     .len = strlen(nets[i].text) };
     DslWeights weights = { 0 };
     const DslOptions o = { .opset = OPSET_IOS18,
                            .promote = trained ? "main" : NULL,
@@ -134,8 +137,9 @@ static void put_parts(Buf *out, const Module *m, const RuleSet *rs)
         for (int k = 0; k < more; k++) module_free(further[k]);
         module_free(part[i]);
     }
-    buf_printf(out, "  %lld layers: %d parts, %016llx %s\n", (long long)rs->limit[LIMIT_layers],
-               n, (unsigned long long)near_sum(NEAR_START, all.s ? all.s : ""),
+    buf_printf(out, "  %lld layers: %d parts, %016llx %s\n",
+               (long long)rs->limit[LIMIT_layers], n,
+               (unsigned long long)near_sum(NEAR_START, all.s ? all.s : ""),
                d.text.s ? d.text.s : "");
     buf_free(&all);
     diag_free(&d);

@@ -141,7 +141,8 @@ static void references_lead_backwards_only(void **state)
         p, at(p, "m.mlmodel"),
         "m.mlmodel: error: function main: relu: x is y, which nothing before it defines");
     put_op(p, "CoreML6", "relu", "later", "y", "y");
-    expect_path_error(p, at(p, "m.mlmodel"), "x is later, which nothing before it defines");
+    expect_path_error(p, at(p, "m.mlmodel"),
+                      "x is later, which nothing before it defines");
     put_op(p, "CoreML5", "relu", "y", "y", "y");
     expect_path_error(p, at(p, "m.mlmodel"),
                       "function main has no block for its opset CoreML6");
@@ -172,7 +173,8 @@ static void an_undefined_result_is_named(void **state)
     const Seen result = look(m, "502.2.2.3.2.2");
     copy[result.s - m.data] = 'q';
     put_file(p, at(p, "b.mlmodel"), copy, m.size);
-    expect_path_error(p, at(p, "b.mlmodel"), "function main: the result q is not defined");
+    expect_path_error(p, at(p, "b.mlmodel"),
+                      "function main: the result q is not defined");
     free(copy);
     file_unmap(&m);
 }
@@ -242,7 +244,8 @@ static void folders_that_are_no_model_are_refused(void **state)
     assert_true(file_make_dirs(&p->d, at(p, "a.mlmodelc")));
     expect_path_error(p, at(p, "a.mlmodelc"),
                       "has no model.mil: only compiled ML programs are read");
-    expect_path_error(p, at(p, "a.pt"), "the name must end in .mil, .mlmodelc or .mlpackage");
+    expect_path_error(p, at(p, "a.pt"),
+                      "the name must end in .mil, .mlmodelc or .mlpackage");
     put_file(p, at(p, "a.mil"), small, sizeof small - 1);
     convert(p, at(p, "a.mil"), at(p, "a.mlmodelc"));
     const char *data = at(p, "a.mlmodelc/coremldata.bin");
@@ -254,17 +257,20 @@ static void folders_that_are_no_model_are_refused(void **state)
     put_file(p, data, copy, 50);
     expect_path_error(p, at(p, "a.mlmodelc"), "coremldata.bin is too short");
     put_file(p, data, copy, size - 1);
-    expect_path_error(p, at(p, "a.mlmodelc"), "coremldata.bin has a layout that is not known");
+    expect_path_error(p, at(p, "a.mlmodelc"),
+                      "coremldata.bin has a layout that is not known");
     copy[83] = 0;
     put_file(p, data, copy, size);
-    expect_path_error(p, at(p, "a.mlmodelc"),
-                      "coremldata.bin is damaged at byte 83: a field has no valid number");
+    expect_path_error(
+        p, at(p, "a.mlmodelc"),
+        "coremldata.bin is damaged at byte 83: a field has no valid number");
     free(copy);
     Module *text = must_read(p, at(p, "a.mil"));
     assert_false(container_save(text, &p->d, at(p, "x.mlmodel")));
     expect_says(&p->d, "x.mlmodel: the name must end in");
     static const char *const forms[] = { "mine.mlpackage", "mine.mlmodelc" };
-    for (size_t i = 0; i < COUNT(forms); i++) { /* what is no model is not replaced by one */
+    for (size_t i = 0; i < COUNT(forms);
+         i++) { /* what is no model is not replaced by one */
         const char *mine = arena_printf(&p->a, "%s/notes", at(p, forms[i]));
         put_file(p, mine, "x", 1);
         assert_false(container_save(text, &p->d, at(p, forms[i])));

@@ -19,11 +19,13 @@ static const char list[] = "../shared/facts/mil-ops.tsv";
 static const struct Deviation {
     const char *op, *param, *what, *why;
 } deviations[] = {
-    { NULL, "epsilon", "variable", "texts up to ios16 give fp32 numbers to fp16 tensors" },
+    { NULL, "epsilon", "variable",
+      "texts up to ios16 give fp32 numbers to fp16 tensors" },
     { "local_response_norm", "alpha", "variable", "as epsilon" },
     { "local_response_norm", "beta", "variable", "as epsilon" },
     { "local_response_norm", "k", "variable", "as epsilon" },
-    { "make_list", "elem_shape", "optional", "a scalar's shape is a tuple without elements" },
+    { "make_list", "elem_shape", "optional",
+      "a scalar's shape is a tuple without elements" },
 };
 
 typedef struct {
@@ -58,8 +60,8 @@ static bool deviates(const char *op, const char *param, const char *what)
 static void differs(Compare *c, const char *param, const char *what, const char *listed)
 {
     if (deviates(c->op, param, what)) return;
-    print_error("%s ios%d, %s: %s differs, the list has: %s\n", c->op, c->opset, param, what,
-                listed);
+    print_error("%s ios%d, %s: %s differs, the list has: %s\n", c->op, c->opset, param,
+                what, listed);
     c->wrong++;
 }
 
@@ -122,7 +124,8 @@ static bool same_default(const char *ours, const char *listed)
     if (!listed || computed(listed)) return !ours;
     if (!ours) return false;
     if (listed[0] == '\'')
-        return strlen(ours) + 2 == strlen(listed) && !strncmp(ours, listed + 1, strlen(ours));
+        return strlen(ours) + 2 == strlen(listed)
+            && !strncmp(ours, listed + 1, strlen(ours));
     if (!strcmp(listed, "True") || !strcmp(listed, "False"))
         return !strcmp(ours, listed[0] == 'T' ? "true" : "false");
     const char *number = strrchr(listed, '('); /* nptype(..)(0.0001) */
@@ -153,7 +156,8 @@ static void compare_variables(Compare *c, const OpInfo *info, const Listed *l, i
             bool listed = l[i].var[0] && !strcmp(l[i].var, l[k].var);
             /* a parameter of one type alone needs no variable */
             bool one = !(l[i].types & (l[i].types - 1));
-            if (listed != (a && a == b) && !one && !deviates(c->op, l[k].name, "variable"))
+            if (listed != (a && a == b) && !one
+                && !deviates(c->op, l[k].name, "variable"))
                 differs(c, l[i].name, "variable", l[k].name);
         }
 }
@@ -247,7 +251,8 @@ static void test_scalars(void **state)
     for (int o = 15; o <= 18; o++)
         for (int i = 0; i < OP_COUNT; i++)
             for (const Param *p = ops[i].param; p->name; p++) {
-                if (!(p->flags & P_SCALAR) || !param_in(p, (Opset)o) || (int)ops[i].since > o)
+                if (!(p->flags & P_SCALAR) || !param_in(p, (Opset)o)
+                    || (int)ops[i].since > o)
                     continue;
                 Diag d = { .max_errors = 0 };
                 Call *c = NEW(&a, Call);
@@ -261,15 +266,18 @@ static void test_scalars(void **state)
                     *v = (CallArg){ .type = type_tensor(
                                         &a, t, q == p ? SHAPE(2) : (Shape){ .rank = 0 }),
                                     .constant = true };
-                    for (int k = 1; k < DT_COUNT
-                                    && !(domain_types(q->dom, (Opset)o) >> v->type->dtype & 1);
+                    for (int k = 1;
+                         k < DT_COUNT
+                         && !(domain_types(q->dom, (Opset)o) >> v->type->dtype & 1);
                          k++)
                         v->type = type_tensor(&a, (DType)k, v->type->shape);
                     if (param_in(q, (Opset)o)) assert_true(call_set(c, q->name, 1, v));
                 }
                 assert_false(call_check(c));
-                const char *want = arena_printf(&a, "%s must be a scalar, not [2]", p->name);
-                if (!strstr(d.text.s, want)) fail_msg("%s ios%d: %s", ops[i].name, o, d.text.s);
+                const char *want = arena_printf(&a, "%s must be a scalar, not [2]",
+                                                p->name);
+                if (!strstr(d.text.s, want))
+                    fail_msg("%s ios%d: %s", ops[i].name, o, d.text.s);
                 diag_free(&d);
                 tried++;
             }
@@ -308,18 +316,22 @@ static void test_windows(void **state)
           "error: pad_type \"same_lower\" goes with conv and the pools alone" },
         { "conv", 15, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] SAME",
           "error: pad_type is \"SAME\"; it must be \"valid\", \"same\", \"same_lower\" or \"custom\"" },
-        { "avg_pool", 15, "x=fp32[1,1,5]; kernel_sizes=int32[1] 2; pad_type=string[] SAME",
+        { "avg_pool", 15,
+          "x=fp32[1,1,5]; kernel_sizes=int32[1] 2; pad_type=string[] SAME",
           "fp32[1,1,5]" },
         /* rounded up, a window may reach beyond the end by less than its stride */
         { "max_pool", 15, CEILED("3", "2", "valid"), "fp32[1,1,1] 5" },
         { "avg_pool", 15, CEILED("3", "2", "valid"), "fp32[1,1,1] 4" },
-        { "max_pool", 15, CEILED("3", "1", "valid"), "error: is shorter than the kernel" },
-        { "max_pool", 15, CEILED("4", "2", "valid"), "error: is shorter than the kernel" },
+        { "max_pool", 15, CEILED("3", "1", "valid"),
+          "error: is shorter than the kernel" },
+        { "max_pool", 15, CEILED("4", "2", "valid"),
+          "error: is shorter than the kernel" },
         { "max_pool", 15,
           "x=fp32[1,1,2]; kernel_sizes=int32[1] 3; strides=int32[1] 2; pad_type=string[] valid",
           "error: is shorter than the kernel" },
         /* pad counts whether or not it is used */
-        { "max_pool", 15, CEILED("1", "1", "valid; pad=int32[2] 0 0"), "fp32[1,1,2] 3 5" },
+        { "max_pool", 15, CEILED("1", "1", "valid; pad=int32[2] 0 0"),
+          "fp32[1,1,2] 3 5" },
         { "max_pool", 15, CEILED("1", "1", "valid; pad=int32[2] 0 1"),
           "error: ceil_mode needs the same padding at both ends; pad has 0 and 1" });
 }
@@ -335,7 +347,8 @@ static void test_elements(void **state)
           { "clip", 17, CLIP("-1", "1"), "fp32[3] -1 0 1" },
           { "clip", 17, CLIP("1", "1"),
             "error: alpha is 1 and beta is 1; from ios17 on alpha must be below beta" },
-          { "clip", 18, CLIP("1", "-1"), "error: alpha is 1 and beta is -1; from ios17 on" },
+          { "clip", 18, CLIP("1", "-1"),
+            "error: alpha is 1 and beta is -1; from ios17 on" },
           { "cast", 17, "x=fp32[] -3.7; dtype=string[] uint8", "uint8[] 0" },
           { "cast", 16, "x=fp32[] 3; dtype=string[] int16",
             "error: dtype \"int16\" exists from ios17 on" },
@@ -362,11 +375,15 @@ static void test_moves(void **state)
           "error: begin -3, end -1 and stride -1 go the wrong way at axis 0" },
         { "slice_by_index", 15, SLICE("-1", "1", "1"), "fp32[0]" }, /* known when x is */
         { "slice_by_index", 15, SLICE("1", "3", "-1"), "fp32[0]" },
-        { "slice_by_index", 15, SLICE("3", "1", "1") "; end_mask=bool[1] 1", "fp32[1] 4" },
-        { "slice_by_index", 15, SLICE("3", "1", "1") "; begin_mask=bool[1] 1", "fp32[1] 1" },
-        { "slice_by_index", 15, SLICE("3", "1", "1") "; squeeze_mask=bool[1] 1", "fp32[] 4" },
+        { "slice_by_index", 15, SLICE("3", "1", "1") "; end_mask=bool[1] 1",
+          "fp32[1] 4" },
+        { "slice_by_index", 15, SLICE("3", "1", "1") "; begin_mask=bool[1] 1",
+          "fp32[1] 1" },
+        { "slice_by_index", 15, SLICE("3", "1", "1") "; squeeze_mask=bool[1] 1",
+          "fp32[] 4" },
         { "slice_by_index", 15, "x=fp32[4]; begin=int32[1] 3; end=int32[1]", "fp32[?]" },
-        { "slice_update", 18, "x=fp32[4]; update=fp32[0]; begin=int32[1] 3; end=int32[1] 1",
+        { "slice_update", 18,
+          "x=fp32[4]; update=fp32[0]; begin=int32[1] 3; end=int32[1] 1",
           "error: begin 3, end 1 and stride 1 go the wrong way at axis 0" },
         { "reshape_like", 16,
           "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
@@ -404,11 +421,13 @@ static void test_indices(void **state)
           "error: indices[1] is -1; validate_indices is true, and axis 0 has 3 entries" },
         { "gather", 18, "x=fp32[3]; indices=int32[1] 3; validate_indices=bool[] 1",
           "error: indices[0] is 3; validate_indices is true, and axis 0 has 3 entries" },
-        { "gather", 18, "x=fp32[3]; indices=int32[1]; validate_indices=bool[] 1", "fp32[1]" },
+        { "gather", 18, "x=fp32[3]; indices=int32[1]; validate_indices=bool[] 1",
+          "fp32[1]" },
         { "gather_along_axis", 17,
           "x=fp32[2,3]; indices=int32[2,1] 0 3; axis=int32[] 1; validate_indices=bool[] 1",
           "error: indices[1] is 3; validate_indices is true, and axis 1 has 3 entries" },
-        { "gather_nd", 17, "x=fp32[2,3]; indices=int32[1,2] 1 3; validate_indices=bool[] 1",
+        { "gather_nd", 17,
+          "x=fp32[2,3]; indices=int32[1,2] 1 3; validate_indices=bool[] 1",
           "error: indices[1] is 3; validate_indices is true, and axis 1 has 3 entries" },
         { "scatter", 17,
           "data=fp32[3]; indices=int32[1] -1; updates=fp32[1]; validate_indices=bool[] 1",
@@ -424,7 +443,8 @@ static void test_indices(void **state)
 /* ---- the rest ---------------------------------------------------------------------------- */
 
 #define COORDINATES(type) \
-    "x=fp32[1,1,1,1] 1; coordinates=" type "[1,1,1,2] 0; sampling_mode=string[] bilinear; " \
+    "x=fp32[1,1,1,1] 1; coordinates=" type \
+    "[1,1,1,2] 0; sampling_mode=string[] bilinear; " \
     "padding_mode=string[] border; padding_value=fp32[] 0; coordinates_mode=string[] " \
     "unnormalized; align_corners=bool[] 1"
 #define QKV "query=fp32[1,2,2]; key=fp32[1,3,2]; value=fp32[1,3,2]; attn_mask="
@@ -438,14 +458,16 @@ static void test_others(void **state)
         { "resample", 15, COORDINATES("fp32"), "fp32[1,1,1,1] 1" },
         { "resample", 15, COORDINATES("fp16"), "error: ios15 takes fp32, int32 here" },
         { "resample", 16, COORDINATES("fp16"), "fp32[1,1,1,1] 1" },
-        { "resample", 16, COORDINATES("int8"), "error: ios16 takes fp16, fp32, int32 here" },
+        { "resample", 16, COORDINATES("int8"),
+          "error: ios16 takes fp16, fp32, int32 here" },
         { "resample", 17, COORDINATES("int8"), "fp32[1,1,1,1] 1" },
         { "resize_bilinear", 15, "x=fp32[1,2,2]; sampling_mode=string[] default",
           "error: sampling_mode is \"default\"; it must be" },
         { "scaled_dot_product_attention", 18, QKV "bool[3]", "fp32[1,2,2]" },
         { "scaled_dot_product_attention", 18, QKV "bool[]",
           "error: attn_mask is a scalar; it must be at least a vector, as long as key" },
-        { "reduce_argmax", 17, "x=fp32[2] 1 2; output_dtype=string[] UINT16", "uint16[] 1" },
+        { "reduce_argmax", 17, "x=fp32[2] 1 2; output_dtype=string[] UINT16",
+          "uint16[] 1" },
         { "rnn", 15, RNN("hard_sigmoid"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         { "rnn", 15, RNN("sigmoid_hard"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         /* 1 broadcasts in what the operands share, but not in what is summed */
@@ -453,7 +475,8 @@ static void test_others(void **state)
           "fp32[2,4,2]" },
         { "einsum", 15, "values=fp32[2,4,1],fp32[3,4,2]; equation=string[] abc,cbd->abd",
           "error: equation \"abc,cbd->abd\": inner sizes differ, 1 and 3: the operands are [2, 4, 1], [3, 4, 2]" },
-        { "einsum", 18, "values=fp32[1,2,4,?],fp32[2,3,4,2]; equation=string[] nchw,nwhu->nchu",
+        { "einsum", 18,
+          "values=fp32[1,2,4,?],fp32[2,3,4,2]; equation=string[] nchw,nwhu->nchu",
           "fp32[2,2,4,2]" },
         { "make_list", 15, "dtype=string[] fp16", "list[1] fp16[]" },
         { "make_list", 15, "dtype=string[] int8",
@@ -466,7 +489,8 @@ static void test_others(void **state)
           "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
           "axis=int32[] 1",
           "error: axis 1 is outside a tensor of rank 1" },
-        { "constexpr_lut_to_dense", 17, "indices=uint4[1] 1; lut=fp16[2] 1; shape=uint32[1] 1",
+        { "constexpr_lut_to_dense", 17,
+          "indices=uint4[1] 1; lut=fp16[2] 1; shape=uint32[1] 1",
           "error: ios17 takes uint8 here" },
         { "constexpr_sparse_to_dense", 16,
           "nonzero_data=fp16[2] 5; mask=uint8[1] 5; shape=uint32[1] 3", "fp16[3] 5 0 5" },

@@ -40,8 +40,8 @@ static bool set_up(Bench *b, const char *mil)
     if (!b->dir) b->why.text = "the model has no name";
     if (!b->dir) return false;
     assert_true(file_make_dirs(&d, b->dir));
-    assert_true(
-        file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil, strlen(mil)));
+    assert_true(file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil,
+                               strlen(mil)));
     return true;
 }
 
@@ -62,7 +62,8 @@ static void fill(Engine *e, Id surface, const Port *p, double first)
         for (int64_t i = 0; i < p->width; i++) {
             char *row = base + (size_t)(r / p->height) * p->plane
                       + (size_t)(r % p->height) * p->row;
-            ((uint16_t *)(void *)row)[i] = f16_from_double(first + (double)(r * p->width + i));
+            ((uint16_t *)(void *)row)[i] = f16_from_double(first
+                                                           + (double)(r * p->width + i));
         }
     engine_unlock(e, surface, 0);
 }
@@ -78,7 +79,8 @@ static void run_on(const char *chip, const char *first_symbol)
     assert_string_equal(e->chip, chip);
     if (!engine_compile(e, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
     assert_true(engine_load(e, &b.arena, b.model, &b.why));
-    assert_true(engine_layout(e, &b.arena, b.model, "main", &l, &b.why.text) == LAYOUT_READ);
+    assert_true(engine_layout(e, &b.arena, b.model, "main", &l, &b.why.text)
+                == LAYOUT_READ);
     assert_int_equal(l.nin, 2);
     for (int i = 0; i < 2; i++) {
         if (l.in[i].symbol == 0) assert_string_equal(l.in[i].name, first_symbol);
@@ -141,7 +143,8 @@ static void check_refused(const Refused *r)
     tear_down(&b);
 }
 
-static const char *name_of(Engine *e, Arena *a, const char *mil, const EngineWeight *w, int n)
+static const char *name_of(Engine *e, Arena *a, const char *mil, const EngineWeight *w,
+                           int n)
 {
     Trouble why;
     Id model = engine_model_new(e, a, mil, strlen(mil), w, n, &why);
@@ -176,7 +179,8 @@ static void test_names(void **state)
     assert_int_equal(strlen(name), 3 * 64 + 2);
     assert_memory_equal(name + 65, sum, 64);
     assert_string_equal(name_of(e, &a, text, ba, 2), name);
-    assert_string_not_equal(name_of(e, &a, text, other, 2), name); /* its bytes come first */
+    assert_string_not_equal(name_of(e, &a, text, other, 2),
+                            name); /* its bytes come first */
     other[0].path = "@model_path/c.bin";
     assert_string_equal(name_of(e, &a, text, other, 2), name);
     assert_string_not_equal(name_of(e, &a, text, ab, 1), name);
@@ -217,7 +221,8 @@ static void test_codes(void **state)
         snprintf(fault, sizeof fault, "load-error:%d", code);
         snprintf(said, sizeof said, "appleneuralengine %d: ", code);
         set_machine("m4", fault);
-        assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
+        assert_true(set_up(&b, text)
+                    && engine_compile(b.engine, &b.arena, b.model, &b.why));
         assert_false(engine_load(b.engine, &b.arena, b.model, &b.why));
         assert_non_null(strstr(b.why.text, said));
         assert_int_equal(b.why.code, code);
@@ -253,7 +258,9 @@ static void test_decoded(void **state)
         { .fault = "load-error:6,error-status:19",
           .text = "6: ",
           .meaning = "could not be mapped" },
-        { .fault = "load-error:6,error-status:21", .text = "6: ", .meaning = "was aborted" },
+        { .fault = "load-error:6,error-status:21",
+          .text = "6: ",
+          .meaning = "was aborted" },
         { .fault = "load-error:6,error-status:22",
           .text = "6: ",
           .meaning = "without an explanation" },
@@ -357,8 +364,8 @@ static void wrong_class(void)
     Arena a = { 0 };
     Objc *o = objc_of(&a);
     Id s = string_new(o, "not data");
-    SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"), SEL_descriptor,
-         s, s, NULL);
+    SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"),
+         SEL_descriptor, s, s, NULL);
 }
 
 static Id small_surface(Engine *e)
@@ -434,7 +441,8 @@ static void test_strict(void **state)
     set_machine("m4", "");
     for (size_t i = 0; i < COUNT(cases); i++) {
         int status = run_apart(cases[i].fn, said, sizeof said);
-        if (!strstr(said, cases[i].said)) fail_msg("`%s` is not in `%s`", cases[i].said, said);
+        if (!strstr(said, cases[i].said))
+            fail_msg("`%s` is not in `%s`", cases[i].said, said);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != cases[i].signal)
             fail_msg("%s: status %d, said %s", cases[i].said, status, said);
     }
@@ -477,14 +485,15 @@ static void test_selectors(void **state)
         assert_int_equal(opens(&a, sent[i].part, &why), !need);
         if (need) {
             assert_non_null(strstr(why, sent[i].selector));
-            assert_non_null(
-                strstr(why, !strcmp(sent[i].part, "BASE") ? "this system" : "Version 26.0"));
+            assert_non_null(strstr(why, !strcmp(sent[i].part, "BASE") ? "this system"
+                                                                      : "Version 26.0"));
         }
         if (i == 3 || i == COUNT(sent) - 1) printf("%s\n", why);
         set_machine("m4", arena_printf(&a, "no-class:%s", sent[i].class));
         bool needed = false;
         for (size_t k = 0; k < COUNT(sent); k++)
-            needed |= !strcmp(sent[k].class, sent[i].class) && !strcmp(sent[k].need, "NEED");
+            needed |= !strcmp(sent[k].class, sent[i].class)
+                   && !strcmp(sent[k].need, "NEED");
         assert_int_equal(opens(&a, sent[i].part, &why), !needed);
         if (needed) assert_non_null(strstr(why, sent[i].class));
         arena_free(&a);
@@ -496,12 +505,14 @@ static void test_runs_without(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(sent); i++) {
         Bench b;
-        if (strcmp(sent[i].part, "ENGINE") != 0 || strcmp(sent[i].need, "MAY") != 0) continue;
+        if (strcmp(sent[i].part, "ENGINE") != 0 || strcmp(sent[i].need, "MAY") != 0)
+            continue;
         set_machine("m4", "");
         Arena a = { 0 };
         set_machine("m4", arena_printf(&a, "no-selector:%s", sent[i].selector));
         assert_true(set_up(&b, text));
-        if (!engine_compile(b.engine, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
+        if (!engine_compile(b.engine, &b.arena, b.model, &b.why))
+            fail_msg("%s", b.why.text);
         assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
         assert_true(engine_unload(b.engine, &b.arena, b.model, &b.why));
         tear_down(&b);

@@ -156,10 +156,12 @@ static void one_variant(Buf *out, const OpSeed *s, const OpVariant *how)
                 opset_text((Opset)i));
     if (p.text && !how->unknown) differentiate(&p);
     for (int i = 0; i < p.n; i++)
-        if (how == variants) buf_printf(out, "  %s:%s\n", p.answer[i].of, p.answer[i].text);
+        if (how == variants)
+            buf_printf(out, "  %s:%s\n", p.answer[i].of, p.answer[i].text);
         else sum = sum_of(sum_of(sum, p.answer[i].of), p.answer[i].text);
     if (how != variants && p.text)
-        buf_printf(out, "  %s: %d answers, %016llx\n", how->says, p.n, (unsigned long long)sum);
+        buf_printf(out, "  %s: %d answers, %016llx\n", how->says, p.n,
+                   (unsigned long long)sum);
     arena_free(&p.arena);
 }
 
@@ -182,6 +184,7 @@ static void each_op_becomes_what_it_became(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(each_op_becomes_what_it_became) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(
+        each_op_becomes_what_it_became) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

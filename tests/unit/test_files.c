@@ -38,12 +38,12 @@ static void what_is_no_file_is_not_mapped(void **state)
     FilesBench *w = *state;
     Mapped m;
     assert_false(file_map(&w->d, files_in(w, "none"), &m));
-    expect_said(&w->d,
-                arena_printf(&w->arena, "error: cannot open %s: No such file or directory\n",
-                             files_in(w, "none")));
+    expect_said(&w->d, arena_printf(&w->arena,
+                                    "error: cannot open %s: No such file or directory\n",
+                                    files_in(w, "none")));
     assert_false(file_map(&w->d, w->dir, &m));
-    expect_said(&w->d,
-                arena_printf(&w->arena, "error: cannot read %s: it is a folder\n", w->dir));
+    expect_said(&w->d, arena_printf(&w->arena, "error: cannot read %s: it is a folder\n",
+                                    w->dir));
     assert_int_equal(mkfifo(files_in(w, "fifo"), 0600), 0);
     assert_false(file_map(&w->d, files_in(w, "fifo"), &m));
     expect_says(&w->d, "it is not a regular file");
@@ -123,11 +123,12 @@ static void use_while_cut(FilesBench *w)
     file_unmap(&m);
     file_use_end(&u);
     assert_int_equal(hosts, 1);
-    expect_said(&w->d,
-                arena_printf(&w->arena,
-                             "error: %s was cut to 4096 bytes while its 8388608 were in use\n"
-                             "error: %s could not be read any more while it was in use\n",
-                             files_in(w, "f"), files_in(w, "f")));
+    expect_said(
+        &w->d,
+        arena_printf(&w->arena,
+                     "error: %s was cut to 4096 bytes while its 8388608 were in use\n"
+                     "error: %s could not be read any more while it was in use\n",
+                     files_in(w, "f"), files_in(w, "f")));
 }
 
 static void *use_blocked(void *world)
@@ -189,10 +190,12 @@ static void a_file_that_is_written_to_is_told(void **state)
     const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
     assert_int_equal(utimensat(AT_FDCWD, files_in(w, "f"), long_ago, 0), 0);
     assert_false(file_stayed(&w->d, &m));
-    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was in use\n",
-                                    files_in(w, "f")));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: %s was written to while it was in use\n",
+                             files_in(w, "f")));
     file_unmap(&m);
-    files_put(files_in(w, "f"), "small"); /* is read: what happens to it later is no matter */
+    files_put(files_in(w, "f"),
+              "small"); /* is read: what happens to it later is no matter */
     assert_true(file_map(&w->d, files_in(w, "f"), &m) && !m.mapped);
     assert_int_equal(truncate(files_in(w, "f"), 0), 0);
     assert_true(file_stayed(&w->d, &m));
@@ -222,8 +225,9 @@ static void a_file_that_changes_while_it_is_read_is_none(void **state)
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_false(ok);
-    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was read\n",
-                                    files_in(w, "f")));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: %s was written to while it was read\n",
+                             files_in(w, "f")));
 }
 
 /* ---- names ------------------------------------------------------------------------------- */

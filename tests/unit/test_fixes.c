@@ -133,9 +133,11 @@ static void hold_against(WayOut *w, const char *text, const char *by)
         const Breaks now = breaks_of(m, &with, w->rule);
         const bool acted = strcmp(is, usual) != 0 || changes != usual_changes;
         if (acted && !was.asked && !was.left)
-            fail_msg("%s: nothing breaks it, and %s acts (%s): %s", r->name, r->pass, by, text);
+            fail_msg("%s: nothing breaks it, and %s acts (%s): %s", r->name, r->pass, by,
+                     text);
         if (!changes && was.asked)
-            fail_msg("%s: broken, and %s does nothing (%s): %s", r->name, r->pass, by, text);
+            fail_msg("%s: broken, and %s does nothing (%s): %s", r->name, r->pass, by,
+                     text);
         if (changes && now.asked)
             fail_msg("%s: broken after %s (%s): %s", r->name, r->pass, by, text);
         w->programs++;
@@ -154,7 +156,8 @@ static void hold_near(void *ctx, const char *text, const char *by)
 
 static bool has_program(int rule)
 {
-    return !rules[rule].heavy && rule != RULE_weight_record && rules[rule].programs[0].breaks;
+    return !rules[rule].heavy && rule != RULE_weight_record
+        && rules[rule].programs[0].breaks;
 }
 
 static void hold_beside(WayOut *w, const char *text)
@@ -221,11 +224,13 @@ static void the_pass_does_what_is_promised_of_long_axes(void **state)
     static const char *const programs[] = {
         OF(GIVES(LONG, "exp(x = x)") ENDS),
         OF(GIVES(LONG, "softmax(axis = int32(-1), x = x)") ENDS),
-        OF(GIVES(LONG,
-                 "cumsum(axis = int32(1), exclusive = bool(false), reverse = bool(false), "
-                 "x = x)") ENDS),
+        OF(GIVES(
+            LONG,
+            "cumsum(axis = int32(1), exclusive = bool(false), reverse = bool(false), "
+            "x = x)") ENDS),
         OF(GIVES(LONG, "reverse(axes = tensor<int32, [1]>([1]), x = x)") ENDS),
-        OF(GIVES(LONG, "concat(axis = int32(0), interleave = bool(false), values = (x))") ENDS),
+        OF(GIVES(LONG, "concat(axis = int32(0), interleave = bool(false), values = (x))")
+               ENDS),
         OF(GIVES(
             "tensor<fp16, [20000, 1]>",
             "transpose(perm = tensor<int32, [2]>([1, 0]), x = x)") "tensor<fp16, [1]> r = reduce_max(axes = tensor<int32, [1]>([0]), keep_dims = "

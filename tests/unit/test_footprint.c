@@ -31,10 +31,10 @@ static const struct {
 } kinds[] = {
     { "two values", T "s%1$d = add(x = s%2$d, y = x)[name = string(\"s%1$d\")];\n", 2.2 },
     { "one value", T "s%1$d = relu(x = s%2$d)[name = string(\"s%1$d\")];\n", 2.2 },
-    { "a literal", T "s%1$d = add(x = s%2$d, y = fp16(0x1p-1))[name = string(\"s%1$d\")];\n",
-      2.2 },
-    { "literals", T "s%1$d = add(x = s%2$d, y = fp16(0.%1$d))[name = string(\"s%1$d\")];\n",
-      3 },
+    { "a literal",
+      T "s%1$d = add(x = s%2$d, y = fp16(0x1p-1))[name = string(\"s%1$d\")];\n", 2.2 },
+    { "literals",
+      T "s%1$d = add(x = s%2$d, y = fp16(0.%1$d))[name = string(\"s%1$d\")];\n", 3 },
     { "other literals",
       T "s%1$d = add(x = s%2$d, y = fp16(%3$d.5))[name = string(\"s%1$d\")];\n", 2.2 },
     { "no name, other literals", T "s%1$d = add(x = s%2$d, y = fp16(%3$d.5));\n", 2.7 },
@@ -45,7 +45,8 @@ static const struct {
       T
       "a_value_with_a_long_name_%1$d = add(x = s, y = x)[name = string(\"a_value_with_a_long_name_%1$d\")];\n",
       1.8 },
-    { "another name", T "s%1$d = add(x = s%2$d, y = x)[name = string(\"op%1$d\")];\n", 3 },
+    { "another name", T "s%1$d = add(x = s%2$d, y = x)[name = string(\"op%1$d\")];\n",
+      3 },
     { "two results",
       T
       "s%1$d, tensor<fp16, [1, 4]> r%1$d = split(x = w, num_splits = int32(2), axis = int32(0))[name = string(\"s%1$d\")];\n",
@@ -57,7 +58,8 @@ static const struct {
     { "a constant",
       "        int32 s%1$d = const()[name = string(\"s%1$d\"), val = int32(7)];\n", 2.4 },
     { "constants",
-      "        int32 s%1$d = const()[name = string(\"s%1$d\"), val = int32(%1$d)];\n", 3 },
+      "        int32 s%1$d = const()[name = string(\"s%1$d\"), val = int32(%1$d)];\n",
+      3 },
 };
 
 static char *text_of(Arena *a, const char *op, size_t *len)
@@ -67,7 +69,8 @@ static char *text_of(Arena *a, const char *op, size_t *len)
         &b,
         "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 4]> x, tensor<fp16, [2, 4]> w) {\n");
     buf_printf(&b, T "s%d = relu(x = x);\n" T "s = relu(x = x);\n", FIRST - 1);
-    for (int i = 0; i < MANY; i++) buf_printf(&b, op, FIRST + i, FIRST + i - 1, i % OTHERS);
+    for (int i = 0; i < MANY; i++)
+        buf_printf(&b, op, FIRST + i, FIRST + i - 1, i % OTHERS);
     buf_puts(&b, "    } -> (x);\n}\n");
     char *text = arena_strndup(a, b.s, b.len);
     *len = b.len;

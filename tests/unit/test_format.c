@@ -78,7 +78,8 @@ static void comments_stay_with_what_they_tell_of(void **state)
     expect_layout(
         "fn f(x) {\n# here\nreturn x # there  \n      # at the end\n}\n#after",
         "fn f(x) {\n    # here\n    return x  # there\n    # at the end\n}\n#after\n");
-    expect_layout("a = [1,  # one\n  # alone\n     2]", "a = [1,  # one\n  # alone\n     2]\n");
+    expect_layout("a = [1,  # one\n  # alone\n     2]",
+                  "a = [1,  # one\n  # alone\n     2]\n");
     /* a width is of characters, not of bytes */
     expect_layout("a = \"\xC3\xA4\" # one\nb = \"ae\" # two",
                   "a = \"\xC3\xA4\"   # one\nb = \"ae\"  # two\n");

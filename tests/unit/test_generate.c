@@ -26,11 +26,14 @@ static void test_sample(void **state)
     assert_in_range(seen[1], 1550, 1750);
     assert_in_range(seen[2], 540, 680);
     s.top_k = 2;
-    for (uint64_t i = 0; i < 200; i++) assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
+    for (uint64_t i = 0; i < 200; i++)
+        assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
     s = (TrainSampling){ .temperature = 1, .top_p = .5 };
-    for (uint64_t i = 0; i < 200; i++) assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
+    for (uint64_t i = 0; i < 200; i++)
+        assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
     s = (TrainSampling){ .temperature = 1, .top_p = 1, .min_p = .5 };
-    for (uint64_t i = 0; i < 200; i++) assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
+    for (uint64_t i = 0; i < 200; i++)
+        assert_int_equal(sample_token(&s, logit, 4, i) % 2, 1);
     s = (TrainSampling){ .temperature = 1, .top_p = 0 };
     assert_int_equal(sample_token(&s, logit, 4, 3), 1);
 }
@@ -80,8 +83,8 @@ static void test_tokenizer(void **state)
     for (int round = 0; round < 2; round++) {
         TrainVocab *of = round ? &again : &v;
         if (round) assert_true(vocab_load(&again, &d, "c", vocab_save(&v, &a)));
-        assert_true(
-            vocab_encode(of, &d, "x", (const unsigned char *)text, sizeof text - 1, token, &n));
+        assert_true(vocab_encode(of, &d, "x", (const unsigned char *)text,
+                                 sizeof text - 1, token, &n));
         assert_int_equal(n, COUNT(want));
         assert_memory_equal(token, want, sizeof want);
         back.len = 0;
@@ -119,22 +122,25 @@ static void test_vocabularies(void **state)
     vocab_chars(&v, (const unsigned char *)"hello", 5);
     assert_string_equal(vocab_save(&v, &a), "chars 65686c6f");
     assert_true(vocab_load(&again, &d, "c", vocab_save(&v, &a)));
-    assert_true(vocab_encode(&again, &d, "x", (const unsigned char *)"hole", 4, token, &n));
+    assert_true(
+        vocab_encode(&again, &d, "x", (const unsigned char *)"hole", 4, token, &n));
     assert_int_equal(token[0], 1);
     assert_int_equal(token[1], 3);
-    assert_false(vocab_encode(&again, &d, "x", (const unsigned char *)"help", 4, token, &n));
+    assert_false(
+        vocab_encode(&again, &d, "x", (const unsigned char *)"help", 4, token, &n));
     vocab_bytes(&v);
     assert_string_equal(vocab_save(&v, &a), "bytes");
     assert_int_equal(vocab_begin(&v), -1);
     assert_false(vocab_load(&again, &d, "c", "words"));
     assert_false(vocab_load(&again, &d, "c", "chars 6x"));
     assert_false(vocab_parse(&again, &d, "t.bin", (const unsigned char *)"", 0));
-    expect_said(&d, "error: x has the byte 0x70 at 3, which the text that is learned from does "
-                    "not have\n"
-                    "error: c: its vocabulary is not understood\n"
-                    "error: c: its vocabulary is not understood\n"
-                    "error: t.bin is no tokenizer as llama2.c writes it: behind piece 0, at "
-                    "byte 0 of 0, none begins\n");
+    expect_said(
+        &d, "error: x has the byte 0x70 at 3, which the text that is learned from does "
+            "not have\n"
+            "error: c: its vocabulary is not understood\n"
+            "error: c: its vocabulary is not understood\n"
+            "error: t.bin is no tokenizer as llama2.c writes it: behind piece 0, at "
+            "byte 0 of 0, none begins\n");
     arena_free(&a);
 }
 
@@ -194,7 +200,8 @@ static void open_whole(Whole *w)
                            .rank = v->rank };
         memcpy(t->shape, v->shape, sizeof t->shape);
     }
-    for (int i = 0; i < PLACES; i++) w->token[i] = (uint16_t)(rng_u64(3, (uint64_t)i) % WORDS);
+    for (int i = 0; i < PLACES; i++)
+        w->token[i] = (uint16_t)(rng_u64(3, (uint64_t)i) % WORDS);
 }
 
 static void close_whole(Whole *w)
@@ -213,7 +220,9 @@ static void compare(Whole *w, const float *want, const char *backend, size_t blo
     Diag d = { 0 };
     TrainWriter writer;
     const float *got;
-    const TrainWriterOptions o = { .text = w->text.s, .backend = backend, .block = block };
+    const TrainWriterOptions o = { .text = w->text.s,
+                                   .backend = backend,
+                                   .block = block };
     const SafeTensors s = { .path = "w", .tensor = w->tensor, .count = (size_t)w->n };
     if (!writer_open(&writer, &d, &o, &s)) fail_msg("%s", d.text.s);
     assert_int_equal(writer.places, PLACES);
@@ -273,30 +282,36 @@ static void refused(const char *next, const char *want)
     buf_free(&text);
 }
 
-#define NEXT "model next(tokens: int32[1, 1], at: int32[1], k: fp32[2, 4]) -> logits, new_k {\n"
+#define NEXT \
+    "model next(tokens: int32[1, 1], at: int32[1], k: fp32[2, 4]) -> logits, new_k {\n"
 
 static void test_refusals(void **state)
 {
     (void)state;
-    refused("model next(tokens: int32[1, 1], at: int32[1]) -> logits {\n"
-            "    weight v: fp32[2] = 0\n    logits = v * cast(at, dtype = \"fp32\")\n}\n",
-            "error: `next` hands nothing on: inputs beside tokens, at and weights are needed, "
-            "such as keys and values of the tokens so far\n");
     refused(
-        NEXT "    weight v: fp32[3] = 0\n    logits = k[0] * v[0]\n    new_k = k * 1.0\n}\n",
+        "model next(tokens: int32[1, 1], at: int32[1]) -> logits {\n"
+        "    weight v: fp32[2] = 0\n    logits = v * cast(at, dtype = \"fp32\")\n}\n",
+        "error: `next` hands nothing on: inputs beside tokens, at and weights are needed, "
+        "such as keys and values of the tokens so far\n");
+    refused(
+        NEXT
+        "    weight v: fp32[3] = 0\n    logits = k[0] * v[0]\n    new_k = k * 1.0\n}\n",
         "error: w: the weight v has 8 bytes of F32 there, and is fp32 of other dimensions or "
         "type in `next`\n");
-    refused(NEXT
-            "    weight u: fp32[2] = 0\n    logits = k[0] * u[0]\n    new_k = k * 1.0\n}\n",
-            "error: w has no weight u, which `next` needs\n");
-    refused(NEXT
-            "    weight v: fp32[2] = 0\n    logits = k[0] * v[0]\n    new_k = k[0] * 1.0\n}\n",
-            "error: the input k of `next` is handed on from run to run: a result new_k of its "
-            "type is needed, fp32 [.., places]\n");
-    refused("model next(tokens: int32[1, 2], at: int32[1], k: fp32[4]) -> logits, new_k {\n"
-            "    weight v: fp32[2] = 0\n    logits = k * v[0]\n    new_k = k * 1.0\n}\n",
-            "error: `next` of 1 tokens needs the inputs tokens: int32[1, 1] and at: int32[1], "
-            "and as its first result logits, fp32 [vocabulary]\n");
+    refused(
+        NEXT
+        "    weight u: fp32[2] = 0\n    logits = k[0] * u[0]\n    new_k = k * 1.0\n}\n",
+        "error: w has no weight u, which `next` needs\n");
+    refused(
+        NEXT
+        "    weight v: fp32[2] = 0\n    logits = k[0] * v[0]\n    new_k = k[0] * 1.0\n}\n",
+        "error: the input k of `next` is handed on from run to run: a result new_k of its "
+        "type is needed, fp32 [.., places]\n");
+    refused(
+        "model next(tokens: int32[1, 2], at: int32[1], k: fp32[4]) -> logits, new_k {\n"
+        "    weight v: fp32[2] = 0\n    logits = k * v[0]\n    new_k = k * 1.0\n}\n",
+        "error: `next` of 1 tokens needs the inputs tokens: int32[1, 1] and at: int32[1], "
+        "and as its first result logits, fp32 [vocabulary]\n");
 }
 
 int main(void)

@@ -31,8 +31,8 @@ static void gguf_begin(Gguf *g, uint64_t tensors, uint64_t values)
     gguf_put(g, values, 8);
 }
 
-static void gguf_tensor(Gguf *g, const char *name, uint64_t rows, uint64_t row, uint32_t type,
-                        uint64_t offset)
+static void gguf_tensor(Gguf *g, const char *name, uint64_t rows, uint64_t row,
+                        uint32_t type, uint64_t offset)
 {
     gguf_text(g, name);
     gguf_put(g, 2, 4);
@@ -160,8 +160,10 @@ static void test_values(void **state)
     (void)state;
     gguf_bad_value("k", 13, 0, NULL, "is of the unknown type 13");
     gguf_bad_value("k", 8, 1, (uint64_t[]){ UINT64_MAX }, "cut off");
-    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 0 }, "an alignment of 0 bytes");
-    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 12 }, "an alignment of 12 bytes");
+    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 0 },
+                   "an alignment of 0 bytes");
+    gguf_bad_value("general.alignment", 4, 1, (uint64_t[]){ 12 },
+                   "an alignment of 12 bytes");
     gguf_begin(&g, 0, 1);
     gguf_text(&g, "k");
     gguf_put(&g, 9, 4);
@@ -199,7 +201,8 @@ static void test_places(void **state)
 {
     Gguf g;
     (void)state;
-    gguf_bad_tensor(2, 16, 8, 0, "'w' has rows of 16 elements, but Q8_0 has 32 in a block");
+    gguf_bad_tensor(2, 16, 8, 0,
+                    "'w' has rows of 16 elements, but Q8_0 has 32 in a block");
     gguf_bad_tensor(2, 32, 16, 0, "tensor 'w' is of type 16, which is not read");
     gguf_bad_tensor(UINT64_MAX, 1, 0, 0, "tensor 'w' is too large");
     gguf_bad_tensor((uint64_t)1 << 62, 32, 0, 0, "tensor 'w' is too large");

@@ -46,18 +46,21 @@ static const GradCall grad_calls[] = {
 #include "perturbed.def"
     /* vectors stand for a row or a column, which the product has not */
     SEED(matmul, 15, "x = " F("3", "[1, -2, 3]") ", y = " F("3", "[2, 1, 4]")) SEED(
-        matmul, 15, "x = " F("3", "[1, -2, 3]") ", y = " F("3, 2", "[[2, 1], [4, 0], [1, 5]]"))
+        matmul, 15,
+        "x = " F("3", "[1, -2, 3]") ", y = " F("3, 2", "[[2, 1], [4, 0], [1, 5]]"))
         SEED(matmul, 15,
              "x = " F("2, 3", "[[1, -2, 3], [0, 2, 1]]") ", y = " F(
                  "3", "[2, 1, 4]")) SEED(matmul, 15,
                                          "x = " F("3", "[1, -2, 3]") ", y = " F(
-                                             "2, 3, 1", "[[[2], [4], [1]], [[1], [0], [5]]]"))
-            SEED(
-                matmul, 15,
-                "x = " F("2, 1, 3", "[[[1, -2, 3]], [[0, 2, 1]]]") ", y = " F("3", "[2, 1, 4]"))
+                                             "2, 3, 1",
+                                             "[[[2], [4], [1]], [[1], [0], [5]]]"))
+            SEED(matmul, 15,
+                 "x = " F("2, 1, 3",
+                          "[[[1, -2, 3]], [[0, 2, 1]]]") ", y = " F("3", "[2, 1, 4]"))
                 SEED(matmul, 15,
                      "x = " F("2, 3, 1", "[[[2], [4], [1]], [[1], [0], [5]]]") ", y = " F(
-                         "3, 2", "[[2, 1], [4, 0], [1, 5]]") ", transpose_x = " B("", "true"))
+                         "3, 2", "[[2, 1], [4, 0], [1, 5]]") ", transpose_x = " B("",
+                                                                                  "true"))
                     SEED(
                         matmul, 15,
                         "x = " F("1, 3", "[[1, -2, 3]]") ", y = " F(
@@ -71,12 +74,15 @@ static const GradCall grad_calls[] = {
         SEED(
             slice_by_index, 15,
             "x = " F("5, 2, 1", "[[[1], [2]], [[3], [4]], [[5], [6]], [[7], [8]], [[9], [10]]]") ", begin = " I(
-                "3", "[4, 0, 0]") ", end = " I("3", "[0, 2, 1]") ", stride = " I("3",
-                                                                                 "[-3, 1, 1]"))
+                "3", "[4, 0, 0]") ", end = " I("3",
+                                               "[0, 2, 1]") ", stride = " I("3",
+                                                                            "[-3, 1, 1]"))
             SEED(
                 slice_by_index, 15,
                 "x = " F("3, 4", "[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]") ", begin = " I(
-                    "2", "[2, 3]") ", end = " I("2", "[1, 0]") ", stride = " I("2", "[-1, -2]"))
+                    "2", "[2, 3]") ", end = " I("2",
+                                                "[1, 0]") ", stride = " I("2",
+                                                                          "[-1, -2]"))
                 SEED(
                     slice_by_index, 15,
                     "x = " F("3, 4", "[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]") ", begin = " I(
@@ -86,9 +92,10 @@ static const GradCall grad_calls[] = {
                                                                            "[1, 1]") ", squeeze_mask = " B("2",
                                                                                                            "[true, false]"))
     /* of all pads, and of the number that is there */
-    SEED(pad, 15,
-         "x = " F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", pad = " I(
-             "4", "[2, 1, 0, 3]") ", mode = " S("constant") ", constant_val = " F("", "7"))
+    SEED(
+        pad, 15,
+        "x = " F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", pad = " I(
+            "4", "[2, 1, 0, 3]") ", mode = " S("constant") ", constant_val = " F("", "7"))
         SEED(
             pad, 15,
             "x = " F("2, 2, 3", "[[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [1, 0, 1]]]") ", pad = " I(
@@ -106,70 +113,81 @@ static const GradCall grad_calls[] = {
             "", "1")) SEED(stack, 15,
                            "values = (" F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", " F(
                                "2, 3", "[[0, 1, 0], [2, 0, 3]]") "), axis = " I("", "-1"))
-        SEED(concat, 15,
-             "values = (" F("2, 1", "[[1], [2]]") ", " F(
-                 "2, 2",
-                 "[[3, 4], [5, 6]]") "), axis = " I("",
-                                                    "-1") ", interleave = " B("", "false"))
+        SEED(
+            concat, 15,
+            "values = (" F("2, 1", "[[1], [2]]") ", " F(
+                "2, 2",
+                "[[3, 4], [5, 6]]") "), axis = " I("",
+                                                   "-1") ", interleave = " B("", "false"))
             SEED(concat, 15,
                  "values = (" F("2, 2", "[[1, 0], [2, 7]]") ", " F(
                      "2, 2",
                      "[[3, 4], [5, 6]]") "), axis = " I("",
-                                                        "1") ", interleave = " B("", "true"))
-                SEED(tile, 15,
-                     "x = " F("2, 2", "[[1, 2], [3, 4]]") ", reps = " I(
-                         "2",
-                         "[1, 3]")) SEED(tile, 15,
-                                         "x = " F("2, 2", "[[1, 2], [3, 4]]") ", reps = " I(
-                                             "2", "[3, 2]"))
+                                                        "1") ", interleave = " B("",
+                                                                                 "true"))
+                SEED(
+                    tile, 15,
+                    "x = " F("2, 2", "[[1, 2], [3, 4]]") ", reps = " I(
+                        "2",
+                        "[1, 3]")) SEED(tile, 15,
+                                        "x = " F(
+                                            "2, 2",
+                                            "[[1, 2], [3, 4]]") ", reps = " I("2",
+                                                                              "[3, 2]"))
                     SEED(cumsum, 15,
                          "x = " F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", axis = " I(
                              "",
                              "0") ", exclusive = " B("",
-                                                     "false") ", reverse = " B("", "true"))
-                        SEED(cumsum, 15,
-                             "x = " F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", axis = " I(
-                                 "",
-                                 "-1") ", exclusive = " B("",
-                                                          "true") ", reverse = " B("", "false"))
+                                                     "false") ", reverse = " B("",
+                                                                               "true"))
+                        SEED(
+                            cumsum,
+                            15,
+                            "x = " F("2, 3", "[[1, 2, 3], [4, 5, 6]]") ", axis = " I(
+                                "",
+                                "-1") ", exclusive = " B("",
+                                                         "true") ", reverse = " B("",
+                                                                                  "false"))
                             SEED(topk, 15,
                                  "x = " F("3, 2", "[[1, 4], [5, 0], [3, 7]]") ", k = " I(
                                      "",
                                      "2") ", axis = " I("",
-                                                        "0") ", ascending = " B("", "true"))
+                                                        "0") ", ascending = " B("",
+                                                                                "true"))
                                 SEED(
                                     transpose, 15,
-                                    "x = " F("2, 1, 3", "[[[1, 2, 3]], [[4, 5, 6]]]") ", perm = " I(
-                                        "3",
-                                        "[2, 0, 1]")) SEED(reduce_max, 15,
-                                                           "x = " F("2, 3", "[[1, 5, 3], [4, 2, 6]]") ", axes = " I(
-                                                               "1",
-                                                               "[0]") ", keep_dims = " B("",
-                                                                                         "false"))
+                                    "x = " F(
+                                        "2, 1, 3",
+                                        "[[[1, 2, 3]], [[4, 5, 6]]]") ", perm = " I("3",
+                                                                                    "[2, 0, 1]"))
                                     SEED(
-                                        reduce_min, 15,
+                                        reduce_max, 15,
                                         "x = " F("2, 3", "[[1, 5, 3], [4, 2, 6]]") ", axes = " I(
                                             "1",
-                                            "[-1]") ", keep_dims = " B("", "true"))
+                                            "[0]") ", keep_dims = " B("", "false"))
                                         SEED(
-                                            reduce_prod, 15,
+                                            reduce_min, 15,
                                             "x = " F("2, 3", "[[1, 5, 3], [4, 2, 6]]") ", axes = " I(
-                                                "2",
-                                                "[0, 1]") ", keep_dims = " B("", "false"))
+                                                "1",
+                                                "[-1]") ", keep_dims = " B("", "true"))
                                             SEED(
-                                                einsum,
-                                                15,
-                                                "equation = " S("ab,cb->ac") ", values = (" F(
-                                                    "2, 3",
-                                                    "[[1, 5, 3], [4, 2, 6]]") ", " F("1, 3",
-                                                                                     "[[2, 0, 1]]") ")")
+                                                reduce_prod, 15,
+                                                "x = " F("2, 3", "[[1, 5, 3], [4, 2, 6]]") ", axes = " I(
+                                                    "2",
+                                                    "[0, 1]") ", keep_dims = " B("",
+                                                                                 "false"))
                                                 SEED(
-                                                    einsum,
-                                                    15,
-                                                    "equation = " S("aB,Bc->cB") ", values = (" F(
+                                                    einsum, 15,
+                                                    "equation = " S("ab,cb->ac") ", values = (" F(
                                                         "2, 3",
-                                                        "[[1, 5, 3], [4, 2, 6]]") ", " F("3, 1",
-                                                                                         "[[2], [0], [1]]") ")")
+                                                        "[[1, 5, 3], [4, 2, 6]]") ", " F("1, 3",
+                                                                                         "[[2, 0, 1]]") ")")
+                                                    SEED(
+                                                        einsum, 15,
+                                                        "equation = " S("aB,Bc->cB") ", values = (" F(
+                                                            "2, 3",
+                                                            "[[1, 5, 3], [4, 2, 6]]") ", " F("3, 1",
+                                                                                             "[[2], [0], [1]]") ")")
 };
 
 static bool put_program(Buf *b, const OpInfo *row, const GradCall *call)
@@ -281,8 +299,9 @@ static bool open_case(Case *c, const OpInfo *row, const GradCall *call)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             arg_put(&own[i], k,
-                    may_be_float(c, p, v) ? as_input(c, &b, p, v)
-                                          : value_literal(c->m, value_lit(v), (Loc){ 0 }));
+                    may_be_float(c, p, v)
+                        ? as_input(c, &b, p, v)
+                        : value_literal(c->m, value_lit(v), (Loc){ 0 }));
         }
         arg[i] = arg_given(&own[i]);
     }
@@ -321,7 +340,8 @@ static void run_op(Case *c, const Op *op)
             if (t) call->p[p - call->info->param].v[k].val = t;
         }
     }
-    if (!call_run(call, out, MAX_RESULT)) fail_msg("%s: %s", c->row->name, c->diag.text.s);
+    if (!call_run(call, out, MAX_RESULT))
+        fail_msg("%s: %s", c->row->name, c->diag.text.s);
     for (int i = 0; i < op->nout; i++) {
         values_set(&c->value_of, op->out[i], &out[i]);
         assert_true(c->nmade < (int)COUNT(c->made));
@@ -391,9 +411,10 @@ static void compare(Case *c, int i)
     if (dx) got = tensor_view(DT_FP32, &x->shape, dx->data);
     else assert_true(value_tensor(c->dx[i], &c->diag, &got)); /* a seed as it is */
     for (size_t k = 0; k < x->count; k++) /* a root of what is negative has no slope */
-        if (isfinite(want[k]) && !(fabs(tensor_float(&got, k) - want[k]) <= 1e-2 * most + 2e-3))
-            fail_msg("%s: by argument %d, element %zu: %.6g, by differences %.6g", c->row->name,
-                     i, k, tensor_float(&got, k), want[k]);
+        if (isfinite(want[k])
+            && !(fabs(tensor_float(&got, k) - want[k]) <= 1e-2 * most + 2e-3))
+            fail_msg("%s: by argument %d, element %zu: %.6g, by differences %.6g",
+                     c->row->name, i, k, tensor_float(&got, k), want[k]);
 }
 
 static bool has_gradient(const OpInfo *row)

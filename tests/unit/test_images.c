@@ -16,21 +16,22 @@
 /* Grid points are tenths of these values. */
 static void test_grids(void **state)
 {
-    CHECK(
-        { "resize_bilinear", 15, LINE("STRICT_ALIGN_CORNERS", "7"),
-          "fp32[1,1,7] 0 5 10 15 20 25 30" },
-        { "resize_bilinear", 15, LINE("STRICT_ALIGN_CORNERS", "1"), "fp32[1,1,1] 0" },
-        { "resize_bilinear", 15, LINE("ALIGN_CORNERS", "7"), "fp32[1,1,7] 0 5 10 15 20 25 30" },
-        { "resize_bilinear", 15, LINE("ALIGN_CORNERS", "1"), "fp32[1,1,1] 15" },
-        { "resize_bilinear", 15, LINE("DEFAULT", "8"), "fp32[1,1,8] 0 5 10 15 20 25 30 30" },
-        { "resize_bilinear", 15, LINE("OFFSET_CORNERS", "6"),
-          "fp32[1,1,6] 2.5 7.5 12.5 17.5 22.5 27.5" },
-        { "resize_bilinear", 15, LINE("OFFSET_CORNERS", "1"), "fp32[1,1,1] 15" },
-        { "resize_bilinear", 15, LINE("UNALIGN_CORNERS", "8"),
-          "fp32[1,1,8] 0 2.5 7.5 12.5 17.5 22.5 27.5 30" },
-        { "resize_bilinear", 15, LINE("UNALIGN_CORNERS", "2"), "fp32[1,1,2] 5 25" },
-        { "resize_bilinear", 15, LINE("CORNERS", "2"),
-          "error: sampling_mode is \"CORNERS\"; it must be \"STRICT_ALIGN_CORNERS\"" });
+    CHECK({ "resize_bilinear", 15, LINE("STRICT_ALIGN_CORNERS", "7"),
+            "fp32[1,1,7] 0 5 10 15 20 25 30" },
+          { "resize_bilinear", 15, LINE("STRICT_ALIGN_CORNERS", "1"), "fp32[1,1,1] 0" },
+          { "resize_bilinear", 15, LINE("ALIGN_CORNERS", "7"),
+            "fp32[1,1,7] 0 5 10 15 20 25 30" },
+          { "resize_bilinear", 15, LINE("ALIGN_CORNERS", "1"), "fp32[1,1,1] 15" },
+          { "resize_bilinear", 15, LINE("DEFAULT", "8"),
+            "fp32[1,1,8] 0 5 10 15 20 25 30 30" },
+          { "resize_bilinear", 15, LINE("OFFSET_CORNERS", "6"),
+            "fp32[1,1,6] 2.5 7.5 12.5 17.5 22.5 27.5" },
+          { "resize_bilinear", 15, LINE("OFFSET_CORNERS", "1"), "fp32[1,1,1] 15" },
+          { "resize_bilinear", 15, LINE("UNALIGN_CORNERS", "8"),
+            "fp32[1,1,8] 0 2.5 7.5 12.5 17.5 22.5 27.5 30" },
+          { "resize_bilinear", 15, LINE("UNALIGN_CORNERS", "2"), "fp32[1,1,2] 5 25" },
+          { "resize_bilinear", 15, LINE("CORNERS", "2"),
+            "error: sampling_mode is \"CORNERS\"; it must be \"STRICT_ALIGN_CORNERS\"" });
 }
 
 static void test_resize(void **state)
@@ -48,7 +49,8 @@ static void test_resize(void **state)
           "fp32[2,4] 1 1 2 2 3 3 4 4" },
         { "resize", 17, "x=fp32[2,1] 1 2; shape=int32[2] 7 0; resized_dims=uint32[] 1",
           "fp32[2,1] 1 2" },
-        { "resize", 17, "x=fp32[2,3]; shape=int32[2]; resized_dims=uint32[] 1", "fp32[2,?]" },
+        { "resize", 17, "x=fp32[2,3]; shape=int32[2]; resized_dims=uint32[] 1",
+          "fp32[2,?]" },
         { "resize", 17, "x=fp32[2,?]; shape=int32[2] 5 0; resized_dims=uint32[] 2",
           "fp32[5,?]" },
         { "resize", 17, "x=fp32[2,3]; shape=int32[1] 5; resized_dims=uint32[] 2",
@@ -98,14 +100,15 @@ static void test_upsample(void **state)
 
 static void test_crop(void **state)
 {
-    CHECK({ "crop", 15,
-            "x=fp16[2,2,2] 1 2 3 4 5 6 7 8; crop_height=int32[2] 1 0; "
-            "crop_width=int32[2] 0 1",
-            "fp16[2,1,1] 3 7" },
-          { "crop", 15, "x=fp32[1,3,?]; crop_height=int32[2] 1 1; crop_width=int32[2] 0 1",
-            "fp32[1,1,?]" },
-          { "crop", 15, "x=fp32[1,3,3]; crop_height=int32[2] 2 2; crop_width=int32[2] 0 0",
-            "error: crop_height takes 2 and 2 away from dimension 1 of [1, 3, 3]" });
+    CHECK(
+        { "crop", 15,
+          "x=fp16[2,2,2] 1 2 3 4 5 6 7 8; crop_height=int32[2] 1 0; "
+          "crop_width=int32[2] 0 1",
+          "fp16[2,1,1] 3 7" },
+        { "crop", 15, "x=fp32[1,3,?]; crop_height=int32[2] 1 1; crop_width=int32[2] 0 1",
+          "fp32[1,1,?]" },
+        { "crop", 15, "x=fp32[1,3,3]; crop_height=int32[2] 2 2; crop_width=int32[2] 0 0",
+          "error: crop_height takes 2 and 2 away from dimension 1 of [1, 3, 3]" });
 }
 
 #define AT(edge, coord, align, points, v) \
@@ -117,7 +120,8 @@ static void test_crop(void **state)
 static void test_resample(void **state)
 {
     CHECK(
-        { "resample", 15, AT("constant", "unnormalized", "0", "4", "-1 0 -0.5 0 1.5 0 2.5 0"),
+        { "resample", 15,
+          AT("constant", "unnormalized", "0", "4", "-1 0 -0.5 0 1.5 0 2.5 0"),
           "fp32[1,1,1,4] 9 5 2.5 6" },
         { "resample", 15, AT("border", "unnormalized", "1", "3", "-3 7 2.5 0 0 -9"),
           "fp32[1,1,1,3] 1 3 1" },
@@ -135,7 +139,8 @@ static void test_resample(void **state)
           "fp32[1,1,1,3] 1 2 2.75" },
         { "resample", 15, AT("border", "normalized_zero_to_one", "1", "2", "0.25 0 1 0"),
           "fp32[1,1,1,2] 1.5 3" },
-        { "resample", 15, AT("border", "normalized_zero_to_one", "0", "2", "0.25 0 0.5 0"),
+        { "resample", 15,
+          AT("border", "normalized_zero_to_one", "0", "2", "0.25 0 0.5 0"),
           "fp32[1,1,1,2] 1.25 2" },
         { "resample", 17,
           "x=fp32[1,1,1,3] 1 2 3; coordinates=int8[1,1,2,2] 2 0 -1 0; "
@@ -174,14 +179,16 @@ static void test_affine(void **state)
           "fp32[1,1,1,3] 3 2 1" },
         { "affine", 15, AFFINE("1", "1 0 1 0 1 0", "normalized_minus_one_to_one", "1"),
           "fp32[1,1,1,3] 2 3 0" },
-        { "affine", 15, AFFINE("1", "0.5 0 0.5 0 0 0", "Normalized_Minus_One_To_One", "1"),
+        { "affine", 15,
+          AFFINE("1", "0.5 0 0.5 0 0 0", "Normalized_Minus_One_To_One", "1"),
           "fp32[1,1,1,3] 2 2.5 3" },
         { "affine", 15, AFFINE("1", "1 0 1 0 1 0", "unnormalized", "0"),
           "error: affine: sampling_mode is \"bilinear\", padding_mode \"constant\", padding_value 0 and "
           "coordinates_mode \"unnormalized\"; Core ML has" },
         { "affine", 18, AFFINE("1", "1 0 1 0 1 0", "normalized_zero_to_one", "1"),
           "error: coordinates_mode \"normalized_zero_to_one\"; Core ML has" },
-        { "affine", 15, AFFINE("1", "1 0 0 0 1 0", "polar", "1"), "error: coordinates_mode" });
+        { "affine", 15, AFFINE("1", "1 0 0 0 1 0", "polar", "1"),
+          "error: coordinates_mode" });
 }
 
 #define ROI(opset, shape, v, more) \
@@ -238,9 +245,11 @@ static void test_crop_resize(void **state)
 ,
     { "crop_resize", 17, "x=fp32[2,1,2,3]; boxes=fp32[2,4]; box_indices=uint16[2] 0 7",
       "error: box_indices holds 7; x is [2, 1, 2, 3]" },
-    BOXES("[3,4]", "0", "pad_value=fp32[] 0"), "error: without box_indices box i is of image i"
+    BOXES("[3,4]", "0", "pad_value=fp32[] 0"),
+    "error: without box_indices box i is of image i"
 }
-, BOXES("[3,4]", "0", "box_indices=int32[2] 0 1"), "error: box_indices is [2], boxes is [3, 4]"
+, BOXES("[3,4]", "0", "box_indices=int32[2] 0 1"),
+    "error: box_indices is [2], boxes is [3, 4]"
 },
         { "crop_resize", 17, "x=fp32[2,1,2,3]; boxes=uint16[1,4]; normalized_coordinates=bool[] 1",
           "error: with normalized_coordinates it must be fp16 or fp32" });

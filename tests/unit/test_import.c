@@ -54,7 +54,8 @@ static bool parse(const Buf *b, size_t size, Arena *a, Diag *d, SafeTensors *s)
 /* A file that is cut, or longer, is an error and no tensor more. */
 static void cut(const Buf *b)
 {
-    for (size_t size = 0; size < b->len; size += 5) { /* 96 would be a tiny_train of 2 x 2 */
+    for (size_t size = 0; size < b->len;
+         size += 5) { /* 96 would be a tiny_train of 2 x 2 */
         Arena a = { 0 };
         Diag d = { .quiet = true };
         SafeTensors s;
@@ -97,9 +98,8 @@ static void test_tiny(void **state)
 static void put_blzt(Buf *b, int version)
 {
     const int q = version == 4 ? 2 * DIM : DIM, kv = version == 4 ? q / HEADS * KV : DIM;
-    const int head[] = {
-        0x424c5a54, version, 9, 10, LAYERS, WORDS, DIM, HIDDEN, HEADS, PLACES
-    };
+    const int head[] = { 0x424c5a54, version, 9,      10,    LAYERS,
+                         WORDS,      DIM,     HIDDEN, HEADS, PLACES };
     const int size[] = { q * DIM,      kv * DIM,     kv * DIM, DIM * q, HIDDEN * DIM,
                          DIM * HIDDEN, HIDDEN * DIM, DIM,      DIM };
     for (size_t i = 0; i < COUNT(head); i++) put_int(b, head[i]);
@@ -108,7 +108,8 @@ static void put_blzt(Buf *b, int version)
     put_int(b, version == 4 ? q / HEADS : 0);
     put_int(b, version == 4 ? q : 0);
     for (int l = 0; l < LAYERS; l++) {
-        for (int k = 0; k < 9; k++) put_floats(b, (size_t)size[k], (float)(1000 * l + 100 * k));
+        for (int k = 0; k < 9; k++)
+            put_floats(b, (size_t)size[k], (float)(1000 * l + 100 * k));
         for (int k = 0; k < 18; k++) put_floats(b, (size_t)size[k / 2], -1);
     }
     put_floats(b, DIM, 5000);
@@ -129,7 +130,8 @@ static void test_blzt(void **state)
         put_blzt(&b, version);
         const bool ok = parse(&b, b.len, &a, &d, &s);
         if (version == 5)
-            expect_said(&d, "error: f.bin is BLZT of version 5: 2, 3 and 4 are understood\n");
+            expect_said(&d,
+                        "error: f.bin is BLZT of version 5: 2, 3 and 4 are understood\n");
         assert_true(ok == (version < 5));
         if (ok) {
             assert_int_equal(s.count, 9 * LAYERS + 2);
@@ -243,7 +245,8 @@ static void write_again(const Buf *b, const SafeTensors *s)
     TrainParam p[9 * LAYERS + 3] = { 0 };
     const TrainExport o = { .heads = HEADS, .positions = PLACES };
     Arena a = { 0 };
-    const char *folder = make_folder(&a), *path = arena_printf(&a, "%s/again.bin", folder);
+    const char *folder = make_folder(&a),
+               *path = arena_printf(&a, "%s/again.bin", folder);
     for (size_t i = 0; i < s->count; i++) {
         const SafeTensor *t = &s->tensor[s->count - 1 - i];
         p[i] = (TrainParam){ .path = t->name,
@@ -264,14 +267,15 @@ static void write_again(const Buf *b, const SafeTensors *s)
     assert_false(export_write(&o, &d, "w.bin", p + 1, 3));
     assert_false(export_write(&o, &d, "w.npy", p, 1));
     expect_said(
-        &d, "error: --export w.bin: llama2.c has the number of heads and places in its "
-            "header: the program needs the parameters heads and positions\n"
-            "error: --export w.bin: llama2.c has the weights embedding, g, blocks.N.wq, wk, "
-            "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no g1\n"
-            "error: --export w.bin: llama2.c has the weights embedding, g, blocks.N.wq, wk, "
-            "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no embedding\n"
-            "error: --export w.npy: weights are written as .safetensors and, for llama2.c, "
-            ".bin, the trained program as .mil, .mlpackage or .mlmodelc\n");
+        &d,
+        "error: --export w.bin: llama2.c has the number of heads and places in its "
+        "header: the program needs the parameters heads and positions\n"
+        "error: --export w.bin: llama2.c has the weights embedding, g, blocks.N.wq, wk, "
+        "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no g1\n"
+        "error: --export w.bin: llama2.c has the weights embedding, g, blocks.N.wq, wk, "
+        "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no embedding\n"
+        "error: --export w.npy: weights are written as .safetensors and, for llama2.c, "
+        ".bin, the trained program as .mil, .mlpackage or .mlmodelc\n");
 }
 
 static void test_ak42(void **state)
@@ -290,8 +294,9 @@ static void test_ak42(void **state)
         buf_free(&b);
         put_ak42(&b, 2, own);
         assert_false(parse(&b, b.len, &a, &d, &s));
-        expect_said(&d, "error: f.bin is llama2.c's version 2: 0 and 1, which have floats, are "
-                        "understood\n");
+        expect_said(
+            &d, "error: f.bin is llama2.c's version 2: 0 and 1, which have floats, are "
+                "understood\n");
         buf_free(&b);
         arena_free(&a);
     }
@@ -311,11 +316,11 @@ static void test_none(void **state)
     assert_false(parse(&b, b.len, &a, &d, &s));
     memset(b.s, 0xff, b.len);
     assert_false(parse(&b, b.len, &a, &d, &s));
-    expect_said(&d,
-                "error: f.bin is cut off, or no model of llama2.c: it has 228 bytes, by its "
-                "header 1212\n"
-                "error: f.bin is no file of weights that is understood: .safetensors, and "
-                ".bin of llama2.c, tiny_train and BLZT are\n");
+    expect_said(
+        &d, "error: f.bin is cut off, or no model of llama2.c: it has 228 bytes, by its "
+            "header 1212\n"
+            "error: f.bin is no file of weights that is understood: .safetensors, and "
+            ".bin of llama2.c, tiny_train and BLZT are\n");
     buf_free(&b);
     arena_free(&a);
 }
@@ -323,8 +328,9 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiny), cmocka_unit_test(test_blzt), cmocka_unit_test(test_llama),
-        cmocka_unit_test(test_ak42), cmocka_unit_test(test_none),
+        cmocka_unit_test(test_tiny),  cmocka_unit_test(test_blzt),
+        cmocka_unit_test(test_llama), cmocka_unit_test(test_ak42),
+        cmocka_unit_test(test_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,10 @@ static void test_missing(void **state)
     for (size_t i = 0; i < COUNT(names); i++) {
         missing = names[i].name;
         const char *why = open_both();
-        const char *want = arena_printf(&arena, "this system's libraries have no %s", missing);
-        if (!why || strcmp(why, want) != 0) fail_msg("%s: %s", want, why ? why : "it opens");
+        const char *want = arena_printf(&arena, "this system's libraries have no %s",
+                                        missing);
+        if (!why || strcmp(why, want) != 0)
+            fail_msg("%s: %s", want, why ? why : "it opens");
         if (!i) printf("%s\n", why);
     }
     missing = NULL;
@@ -134,8 +136,9 @@ static void test_empty(void **state)
         if (!names[i].constant || strstr(names[i].name, "CallBacks")) continue;
         empty = names[i].name;
         const int status = run_apart(use, said, sizeof said);
-        const char *want = strstr(empty, "kIOSurface") ? "status 3 no memory for the surface"
-                                                       : "status 0";
+        const char *want = strstr(empty, "kIOSurface")
+                             ? "status 3 no memory for the surface"
+                             : "status 0";
         if (status || !strstr(said, want)) fail_msg("%s: %x %s", empty, status, said);
     }
     empty = NULL;

@@ -13,7 +13,8 @@ typedef struct {
 #define MAIN(statements) "model main(x: fp16[2]) -> y {\n" statements "\n y = x\n}\n"
 
 static const Bound bounds[] = {
-    { 98, "{N;fn f$(x) = f@(x)}fn f{N}(x) = x\nmodel main(x: fp16[2]) -> y { y = f0(x) }\n",
+    { 98,
+      "{N;fn f$(x) = f@(x)}fn f{N}(x) = x\nmodel main(x: fp16[2]) -> y { y = f0(x) }\n",
       "calls are nested deeper than 100" },
     { 4000000, MAIN("a = [1] * {N}\n"), "a list of more than 4000000 elements" },
     { 2000000, MAIN("a = [1] * 2000000 + [1] * {N}\n"),
@@ -21,7 +22,8 @@ static const Bound bounds[] = {
     { 4000000, MAIN("a = range({N})\n"), "a range has at most 4000000 elements" },
     { 4000000, MAIN("a = range(0, {2N}, 2)\n"), "a range has at most 4000000 elements" },
     { 4000000, MAIN("a = 0..{N}\n"), "a range of more than 4000000 elements" },
-    { 32768, MAIN("a = \"{N=a}\" + \"{N=b}\"\n"), "a string of more than 65536 characters" },
+    { 32768, MAIN("a = \"{N=a}\" + \"{N=b}\"\n"),
+      "a string of more than 65536 characters" },
     { 65534, MAIN("a = \"{N=a}\"\n"), "65536 are the limit" },
     { 16, "model main(x: fp16[{N:1}]) -> y { y = relu(x) }\n", "16" },
     { 995, MAIN("a = {N=[}1{N=]}\n"), "nested" },
@@ -101,7 +103,8 @@ static void a_thousand_errors_are_enough(void **state)
 {
     (void)state;
     Diag d = { .quiet = true };
-    Buf text = places_text(MAIN("for i in 0..{N} { a = nothing + i }\n b = lacking"), 999);
+    Buf text = places_text(MAIN("for i in 0..{N} { a = nothing + i }\n b = lacking"),
+                           999);
     assert_null(compile(&d, text.s));
     assert_non_null(strstr(d.text.s, "lacking is not defined"));
     buf_free(&text);
@@ -187,10 +190,11 @@ static const struct {
 static Module *compile_list(Diag *d, const char *statement, const char *list)
 {
     Buf text = { 0 };
-    buf_printf(&text,
-               MAIN("b = [true, false, true]\n m = [1, 2.5, true]\n p = [[1, 2], [3, 4]]\n"
-                    "%s %s\n"),
-               statement, list);
+    buf_printf(
+        &text,
+        MAIN("b = [true, false, true]\n m = [1, 2.5, true]\n p = [[1, 2], [3, 4]]\n"
+             "%s %s\n"),
+        statement, list);
     Module *m = compile(d, text.s);
     buf_free(&text);
     return m;

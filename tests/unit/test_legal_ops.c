@@ -44,7 +44,8 @@ static Module *program(Test *t, const char *text)
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) fail_msg("a case is inputs | ops | results: %s", text);
     const char *s = arena_printf(
-        &t->arena, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        &t->arena,
+        "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
     t->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
     Module *m = mil_read(&t->diag, &t->src, NULL);
@@ -100,10 +101,12 @@ static void run(Test *t, const Case *c, Module *m)
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
         in[i].name = v->name;
-        assert_true(tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
+        assert_true(
+            tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
         fill(&in[i].value, c, v->name);
     }
-    if (!program_run(p, &t->diag, in, f->body->nparam, &how)) fail_msg("%s", t->diag.text.s);
+    if (!program_run(p, &t->diag, in, f->body->nparam, &how))
+        fail_msg("%s", t->diag.text.s);
     t->nresult = program_results(p, &out);
     for (int i = 0; i < t->nresult; i++)
         assert_true(tensor_copy(&t->result[i], &t->diag, &out[i].value));
@@ -119,7 +122,8 @@ static void compare(const Test *was, const Test *is, const Case *c, const char *
         assert_true(shape_equal(&a->shape, &b->shape));
         for (size_t k = 0; k < a->count; k++) {
             const double x = tensor_float(a, k), y = tensor_float(b, k);
-            if (!dtype_is_float(a->dtype)) assert_int_equal(tensor_int(a, k), tensor_int(b, k));
+            if (!dtype_is_float(a->dtype))
+                assert_int_equal(tensor_int(a, k), tensor_int(b, k));
             else if (x != y && !(fabs(x - y) <= c->tolerance * fmax(c->least, fabs(x))))
                 fail_msg("result %d [%zu] is %g, and was %g: %s\n%s", i, k, y, x, c->text,
                          text);
@@ -155,7 +159,8 @@ static void check_case(const Case *c)
         fail_msg("%s\n%s", is.diag.text.s, text.s);
     run(&is, c, after);
     compare(&was, &is, c, text.s);
-    rewritten_add(&programs, arena_printf(&is.arena, "%s on %s", rules[c->rule].name, c->chip),
+    rewritten_add(&programs,
+                  arena_printf(&is.arena, "%s on %s", rules[c->rule].name, c->chip),
                   c->text, after);
     module_free(before);
     module_free(after);

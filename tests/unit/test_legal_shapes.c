@@ -119,7 +119,8 @@ static int make_inputs(Arena *a, const Func *f, uint64_t seed, Binding *in)
                                arena_alloc(a, type_bytes(v->type) + 1));
         for (size_t k = 0; k < t.count; k++) {
             const uint64_t r = next_random(&seed);
-            if (dtype_is_float(t.dtype)) tensor_set_float(&t, k, (double)(r % 2001) / 1000 - 1);
+            if (dtype_is_float(t.dtype))
+                tensor_set_float(&t, k, (double)(r % 2001) / 1000 - 1);
             else tensor_set_int(&t, k, (int64_t)(r % 2));
         }
         in[i] = (Binding){ .name = v->name, .value = t };
@@ -144,7 +145,8 @@ static double difference(const Tensor *a, const Tensor *b)
     for (size_t i = 0; i < a->count; i++) {
         const double x = tensor_float(a, i), y = tensor_float(b, i),
                      by = fabs(x - y) / (1 + fabs(x));
-        if (!dtype_is_float(a->dtype) && tensor_int(a, i) != tensor_int(b, i)) return INFINITY;
+        if (!dtype_is_float(a->dtype) && tensor_int(a, i) != tensor_int(b, i))
+            return INFINITY;
         if (x == y || (isnan(x) && isnan(y))) continue;
         if (!(by <= most)) most = by;
     }
@@ -170,8 +172,9 @@ static int compare(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
         const double by = difference(&x[i].value, &y[i].value);
         if (strncmp(x[i].name, y[i].name, strlen(x[i].name)) == 0 && by <= k->tolerance)
             continue;
-        return wrong(k, is,
-                     arena_printf(a, "result %s (%s) differs by %g", x[i].name, y[i].name, by));
+        return wrong(
+            k, is,
+            arena_printf(a, "result %s (%s) differs by %g", x[i].name, y[i].name, by));
     }
     return 0;
 }

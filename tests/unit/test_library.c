@@ -46,7 +46,8 @@ static void test_count(void **state)
     anec_text_free(said);
     refused(anec_count(t.model, "xml", &said, &t.error), ANEC_WRONG, &t.error,
             "as text or as json");
-    refused(anec_count(NULL, "text", &said, &t.error), ANEC_WRONG, &t.error, "model is NULL");
+    refused(anec_count(NULL, "text", &said, &t.error), ANEC_WRONG, &t.error,
+            "model is NULL");
     close_bench(&t);
 }
 
@@ -81,9 +82,10 @@ static void test_check(void **state)
     const char *path = arena_printf(&arena, "%s/check.mil", top);
     const char *gone = arena_printf(&arena, "%s/no.mil", top);
     (void)state;
-    write_text(path, "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n"
-                     "    tensor<fp32, [1, 4]> y = add(x = x, y = x)[name = string(\"y\")];\n"
-                     "  } -> (y);\n}\n");
+    write_text(path,
+               "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n"
+               "    tensor<fp32, [1, 4]> y = add(x = x, y = x)[name = string(\"y\")];\n"
+               "  } -> (y);\n}\n");
     assert_int_equal(anec_check(NULL, path, hear_finding, &none, &e), ANEC_OK);
     assert_int_equal(none.rules + none.count[ANEC_ERROR], 0);
     assert_string_equal(e.text, "");
@@ -91,7 +93,8 @@ static void test_check(void **state)
     refused(anec_check(c, path, hear_finding, &m1, &e), ANEC_WRONG, &e, "error");
     assert_true(m1.count[ANEC_ERROR] > 0 && m1.rules >= m1.count[ANEC_ERROR]);
     assert_true(m1.placed && m1.fixed);
-    refused(anec_check(c, gone, hear_finding, &lost, &e), ANEC_WORLD, &e, "no.mil has 1 error");
+    refused(anec_check(c, gone, hear_finding, &lost, &e), ANEC_WORLD, &e,
+            "no.mil has 1 error");
     assert_int_equal(lost.count[ANEC_FAILURE], 1);
     write_text(path, "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1, 4]> x) {\n");
     refused(anec_check(c, path, hear_finding, &cut, &e), ANEC_WRONG, &e, "error");
@@ -131,7 +134,8 @@ static void test_cache(void **state)
     assert_int_equal(c.programs, 0);
     assert_true(c.limit > 0);
     assert_string_equal(c.folder, arena_printf(&arena, "%s/cache", top));
-    GOOD(&t, anec_cache(t.config, 1, &small, &t.error)); /* a caller that knows less of it */
+    GOOD(&t,
+         anec_cache(t.config, 1, &small, &t.error)); /* a caller that knows less of it */
     assert_int_equal(small.bytes, 7);
     close_bench(&t);
 }
@@ -148,8 +152,8 @@ static int see_value(void *ctx, const anec_value *v, const anec_tensor *t)
     Seen *s = ctx;
     char where[64];
     anec_value_where(v, where, sizeof where);
-    buf_printf(&s->text, "%s=%s(%s %s)@%s ", anec_value_name(v), anec_value_op(v), t->dtype,
-               anec_value_precision(v), where);
+    buf_printf(&s->text, "%s=%s(%s %s)@%s ", anec_value_name(v), anec_value_op(v),
+               t->dtype, anec_value_precision(v), where);
     return s->until && !--s->until;
 }
 
@@ -182,9 +186,11 @@ static void test_run(void **state)
     GOOD(&t, anec_tensor_random(t.kernel, "x", 1, &x, &t.error));
     assert_int_equal(x.shape[0], 2); /* its default */
     const anec_input in = { .name = "x", .tensor = &x };
-    anec_run_options o = {
-        .size = sizeof o, .value = see_value, .begin = see_begin, .end = see_end, .ctx = &seen
-    };
+    anec_run_options o = { .size = sizeof o,
+                           .value = see_value,
+                           .begin = see_begin,
+                           .end = see_end,
+                           .ctx = &seen };
     GOOD(&t, anec_run_with(t.kernel, &in, 1, &o, &t.error));
     assert_non_null(strstr(seen.text.s, "<v:mul v=mul(fp16 fp16)@<text>:8:"));
     assert_non_null(strstr(seen.text.s, "y=cast(fp32 fp16)"));
@@ -308,7 +314,8 @@ static void test_compare(void **state)
     float a[4] = { 1, INFINITY, NAN, 2 }, b[4] = { 1, 5, NAN, 2.1f };
     const char *words[2] = { "a", "b" };
     const anec_tensor x = { "fp32", 1, { 4 }, a, sizeof a },
-                      y = { "fp32", 1, { 4 }, b, sizeof b }, z = { "fp32", 1, { 3 }, b, 12 },
+                      y = { "fp32", 1, { 4 }, b, sizeof b },
+                      z = { "fp32", 1, { 3 }, b, 12 },
                       bad = { "fp31", 1, { 4 }, b, sizeof b },
                       s = { "string", 1, { 2 }, (void *)(uintptr_t)words, sizeof words };
     anec_difference d = { .size = sizeof d };
@@ -358,7 +365,8 @@ static void *use_model(void *model)
     anec_tensor x;
     char *said;
     for (int i = 0; i < 10; i++) {
-        if (anec_compile(model, "main", &k, &e) || anec_describe(model, "json", &said, &e))
+        if (anec_compile(model, "main", &k, &e)
+            || anec_describe(model, "json", &said, &e))
             return model;
         anec_text_free(said);
         if (anec_tensor_random(k, "x", 3, &x, &e)) return model;

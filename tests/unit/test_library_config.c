@@ -98,8 +98,8 @@ static void test_usage(void **state)
     open_bench(&t, "ref");
     GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
     GOOD(&t, anec_config_set(t.config, "set", "=1", &t.error));
-    refused(anec_load_text(t.device, "", 0, NULL, &t.model, &t.error), ANEC_USAGE, &t.error,
-            "--set takes NAME=VALUE, not '=1'");
+    refused(anec_load_text(t.device, "", 0, NULL, &t.model, &t.error), ANEC_USAGE,
+            &t.error, "--set takes NAME=VALUE, not '=1'");
     close_bench(&t);
     open_bench(&t, "ref");
     refused(anec_load(t.device, "model.pt", &t.model, &t.error), ANEC_USAGE, &t.error,
@@ -139,8 +139,8 @@ static void test_buckets(void **state)
     open_bench(&t, "ref");
     GOOD(&t, anec_config_set(t.config, "buckets", "2", &t.error));
     GOOD(&t, anec_config_set(t.config, "target", "m4", &t.error));
-    refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error), ANEC_USAGE,
-            &t.error, "it goes without --target");
+    refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error),
+            ANEC_USAGE, &t.error, "it goes without --target");
     close_bench(&t);
 }
 
@@ -152,8 +152,8 @@ static void test_messages(void **state)
     Bench t;
     (void)state;
     open_bench(&t, "ref");
-    refused(anec_load_text(t.device, bad, strlen(bad), NULL, &t.model, &t.error), ANEC_WRONG,
-            &t.error, "<text>:4:");
+    refused(anec_load_text(t.device, bad, strlen(bad), NULL, &t.model, &t.error),
+            ANEC_WRONG, &t.error, "<text>:4:");
     assert_non_null(strstr(t.said.s, "2 <text>:4:"));
     assert_non_null(strstr(t.said.s, "error: "));
     assert_non_null(strstr(t.said.s, "^")); /* the caret */
@@ -192,7 +192,9 @@ static void test_language(void **state)
     assert_string_equal(anec_fact(t.kernel, "io"), "fp16");
     /* An array of the type that the program itself declares is rounded. */
     const float x[4 * 32] = { 1.0f / 3 };
-    const anec_tensor own = { "fp32", 4, { 1, 4, 1, 32 }, (void *)(uintptr_t)x, sizeof x };
+    const anec_tensor own = {
+        "fp32", 4, { 1, 4, 1, 32 }, (void *)(uintptr_t)x, sizeof x
+    };
     anec_tensor got;
     double v;
     const char *path = arena_printf(&arena, "%s/x.npy", top);
@@ -213,10 +215,11 @@ static void test_language(void **state)
 static void test_pixels(void **state)
 {
     static const unsigned char png[] = {
-        137, 80,  78,  71,  13, 10,  26,  10, 0,  0,   0,  13,  73,  72,  68,  82, 0,  0,
-        0,   2,   0,   0,   0,  1,   8,   2,  0,  0,   0,  123, 64,  232, 221, 0,  0,  0,
-        15,  73,  68,  65,  84, 120, 218, 99, 96, 100, 98, 254, 245, 251, 15,  0,  6,  3,
-        2,   248, 247, 237, 17, 241, 0,   0,  0,  0,   73, 69,  78,  68,  174, 66, 96, 130,
+        137, 80,  78,  71,  13,  10, 26, 10, 0,   0,  0,   13,  73,  72, 68,
+        82,  0,   0,   0,   2,   0,  0,  0,  1,   8,  2,   0,   0,   0,  123,
+        64,  232, 221, 0,   0,   0,  15, 73, 68,  65, 84,  120, 218, 99, 96,
+        100, 98,  254, 245, 251, 15, 0,  6,  3,   2,  248, 247, 237, 17, 241,
+        0,   0,   0,   0,   73,  69, 78, 68, 174, 66, 96,  130,
     };
     static const double want[] = { 1, 2, 3, 250, 251, 252 };
     const char *path = arena_printf(&arena, "%s/two.png", top);
@@ -237,10 +240,12 @@ static void test_pixels(void **state)
     anec_tensor_free(&got);
     assert_int_equal(truncate(path, 60), 0);
     assert_int_equal(anec_tensor_load(NULL, path, &got, &e), ANEC_WRONG);
-    assert_non_null(strstr(e.text, "two.png is no PNG that can be read: the file is cut off"));
+    assert_non_null(
+        strstr(e.text, "two.png is no PNG that can be read: the file is cut off"));
     assert_null(got.data);
-    assert_int_equal(anec_tensor_load(NULL, arena_printf(&arena, "%s/gone.png", top), &got, &e),
-                     ANEC_WORLD);
+    assert_int_equal(
+        anec_tensor_load(NULL, arena_printf(&arena, "%s/gone.png", top), &got, &e),
+        ANEC_WORLD);
 }
 
 int main(void)

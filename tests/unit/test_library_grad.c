@@ -19,8 +19,10 @@ static void test_grad(void **state)
     GOOD(&t, anec_load_text(t.device, cube, strlen(cube), NULL, &t.model, &t.error));
     refused(anec_grad(t.model, "z", 1, &grad, &t.error), ANEC_WRONG, &t.error,
             "main has no input, weight or value z");
-    refused(anec_grad(t.model, NULL, 1, NULL, &t.error), ANEC_WRONG, &t.error, "out is NULL");
-    refused(anec_grad(NULL, NULL, 1, &grad, &t.error), ANEC_WRONG, &t.error, "model is NULL");
+    refused(anec_grad(t.model, NULL, 1, NULL, &t.error), ANEC_WRONG, &t.error,
+            "out is NULL");
+    refused(anec_grad(NULL, NULL, 1, &grad, &t.error), ANEC_WRONG, &t.error,
+            "model is NULL");
     GOOD(&t, anec_grad(t.model, NULL, 1, &grad, &t.error));
     GOOD(&t, anec_compile(grad, NULL, &t.kernel, &t.error));
     const anec_tensor in = { .dtype = "fp32",
@@ -66,7 +68,8 @@ static void test_step(void **state)
     GOOD(&t, anec_load_text(t.device, net, strlen(net), NULL, &t.model, &t.error));
     refused(anec_step(t.model, &gone, &step, &t.error), ANEC_WRONG, &t.error,
             "<text> has no function gone");
-    refused(anec_step(t.model, NULL, &step, &t.error), ANEC_WRONG, &t.error, "options is NULL");
+    refused(anec_step(t.model, NULL, &step, &t.error), ANEC_WRONG, &t.error,
+            "options is NULL");
     GOOD(&t, anec_step(t.model, &scaled, &step, &t.error));
     assert_string_equal(anec_weight(step, 0, &input), "l.0.w");
     assert_string_equal(input, "l_0_w");
@@ -172,7 +175,8 @@ static void give_part(Bench *t, anec_kernel *k, const char *port, const anec_ten
     else f16_to_floats(from->data, to.data, from->bytes / sizeof(uint16_t));
 }
 
-static void run_parts(Bench *t, const anec_parts *parts, anec_tensor *loss, anec_tensor *d_v)
+static void run_parts(Bench *t, const anec_parts *parts, anec_tensor *loss,
+                      anec_tensor *d_v)
 {
     static const float x[] = { 1, -2 }, w[] = { 2, 3, 1, -1 }, v[] = { 1, 2 }, one = 1;
     static const int32_t number = 3;
@@ -190,7 +194,8 @@ static void run_parts(Bench *t, const anec_parts *parts, anec_tensor *loss, anec
     int n = 0;
     const char *port, *value;
     anec_kernel *k;
-    for (size_t i = 0; i < COUNT(name); i++) made[n].value = name[i], made[n++].at = given[i];
+    for (size_t i = 0; i < COUNT(name); i++)
+        made[n].value = name[i], made[n++].at = given[i];
     for (int i = 0; (k = anec_part(parts, i, NULL)); i++) {
         for (int p = 0; (port = anec_part_port(parts, i, ANEC_INPUT, p, &value)); p++)
             for (int m = 0; m < n; m++)
@@ -219,13 +224,15 @@ static void test_parts(void **state)
     open_bench(&t, "ref");
     GOOD(&t, anec_open("sim:m1", NULL, &sim, &t.error));
     GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
-    GOOD(&t, anec_load_text(t.device, layered, strlen(layered), NULL, &t.model, &t.error));
+    GOOD(&t,
+         anec_load_text(t.device, layered, strlen(layered), NULL, &t.model, &t.error));
     refused(anec_step_parts(t.model, t.device, t.device, &forward, 0, &parts, &t.error),
-            ANEC_WRONG, &t.error, "a step in parts has gradients, and its weights are inputs");
-    refused(anec_step_parts(t.model, t.device, NULL, &scaled, 0, &parts, &t.error), ANEC_WRONG,
-            &t.error, "host is NULL");
-    refused(anec_step_parts(t.model, NULL, t.device, &scaled, 0, &parts, &t.error), ANEC_WRONG,
-            &t.error, "device is NULL");
+            ANEC_WRONG, &t.error,
+            "a step in parts has gradients, and its weights are inputs");
+    refused(anec_step_parts(t.model, t.device, NULL, &scaled, 0, &parts, &t.error),
+            ANEC_WRONG, &t.error, "host is NULL");
+    refused(anec_step_parts(t.model, NULL, t.device, &scaled, 0, &parts, &t.error),
+            ANEC_WRONG, &t.error, "device is NULL");
     assert_null(anec_part(NULL, 0, NULL));
     assert_null(anec_part_port(NULL, 0, ANEC_INPUT, 0, NULL));
     assert_null(anec_parts_step(NULL));

@@ -24,26 +24,31 @@ enum { LEAST = -14, MOST = 13, STEP = 3 };
 static const struct {
     const char *name, *text;
 } cases[] = {
-    { "matmul", PROGRAM("[4, 96]", ", tensor<fp16, [96, 5]> y", "[4, 5]",
-                        "tensor<fp16, [4, 5]> r = matmul(x = x, y = y, transpose_x = false, "
-                        "transpose_y = false);\n") },
-    { "turned", PROGRAM("[2, 7, 4]", ", tensor<fp16, [5, 7]> y", "[2, 4, 5]",
-                        "tensor<fp16, [2, 4, 5]> r = matmul(x = x, y = y, transpose_x = true, "
-                        "transpose_y = true);\n") },
+    { "matmul",
+      PROGRAM("[4, 96]", ", tensor<fp16, [96, 5]> y", "[4, 5]",
+              "tensor<fp16, [4, 5]> r = matmul(x = x, y = y, transpose_x = false, "
+              "transpose_y = false);\n") },
+    { "turned",
+      PROGRAM("[2, 7, 4]", ", tensor<fp16, [5, 7]> y", "[2, 4, 5]",
+              "tensor<fp16, [2, 4, 5]> r = matmul(x = x, y = y, transpose_x = true, "
+              "transpose_y = true);\n") },
     { "vector", PROGRAM("[96]", ", tensor<fp16, [96, 5]> y", "[5]",
                         "tensor<fp16, [5]> r = matmul(x = x, y = y, transpose_x = false, "
                         "transpose_y = false);\n") },
-    { "constant", PROGRAM("[4, 3]", "", "[4, 2]",
-                          "tensor<fp16, [2, 3]> w = const()[val = tensor<fp16, [2, 3]>([[0.25, "
-                          "-3, 0.5], [0.125, 1, 2]])];\n"
-                          "tensor<fp16, [4, 2]> r = linear(x = x, weight = w);\n") },
-    { "conv", PROGRAM("[1, 3, 5, 6]", ", tensor<fp16, [4, 3, 2, 2]> y", "[1, 4, 4, 5]",
-                      "tensor<fp16, [1, 4, 4, 5]> r = conv(x = x, weight = y" PLAIN ";\n") },
+    { "constant",
+      PROGRAM("[4, 3]", "", "[4, 2]",
+              "tensor<fp16, [2, 3]> w = const()[val = tensor<fp16, [2, 3]>([[0.25, "
+              "-3, 0.5], [0.125, 1, 2]])];\n"
+              "tensor<fp16, [4, 2]> r = linear(x = x, weight = w);\n") },
+    { "conv",
+      PROGRAM("[1, 3, 5, 6]", ", tensor<fp16, [4, 3, 2, 2]> y", "[1, 4, 4, 5]",
+              "tensor<fp16, [1, 4, 4, 5]> r = conv(x = x, weight = y" PLAIN ";\n") },
     { "col2im",
       PROGRAM("[1, 2, 4, 5]", "", "[1, 1, 5, 5]",
               "tensor<fp16, [2, 1, 2, 1]> w = const()[val = tensor<fp16, [2, 1, 2, "
               "1]>([[[[1], [0]]], [[[0], [1]]]])];\n"
-              "tensor<fp16, [1, 1, 5, 5]> r = conv_transpose(x = x, weight = w" PLAIN ";\n") },
+              "tensor<fp16, [1, 1, 5, 5]> r = conv_transpose(x = x, weight = w" PLAIN
+              ";\n") },
 };
 
 /* ---- one program ------------------------------------------------------------------------- */
@@ -130,8 +135,8 @@ static void lift_sweep(const char *chip, const char *text, const char *name)
             const double off = lift_off(got, want, n, &most);
             if (most >= 0x1p15) continue;
             if (!(off <= 0x1p-8 * most + 0x1p-24))
-                fail_msg("%s on %s: operands of 2^%d and 2^%d are %g off of %g", name, chip, x,
-                         y, off, most);
+                fail_msg("%s on %s: operands of 2^%d and 2^%d are %g off of %g", name,
+                         chip, x, y, off, most);
             lost += !(lift_off(bare, want, n, &most) <= 0x1p-8 * most + 0x1p-24);
         }
     if (!lost) fail_msg("%s on %s: nothing was lost without the pass", name, chip);

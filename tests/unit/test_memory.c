@@ -182,7 +182,10 @@ static anec_status set_wrong(void)
     const anec_status s = anec_config_set(t.config, "tarket", "m1", &t.e);
     return s == ANEC_USAGE ? ANEC_OK : s;
 }
-static anec_status open_cpu(void) { return anec_open_with("cpu", t.config, &t.device, &t.e); }
+static anec_status open_cpu(void)
+{
+    return anec_open_with("cpu", t.config, &t.device, &t.e);
+}
 static anec_status open_auto(void) { return anec_open("auto", NULL, &t.device, &t.e); }
 static void close_device(void) { anec_close(t.device); }
 static anec_status load_mil(void)
@@ -192,7 +195,8 @@ static anec_status load_mil(void)
 static anec_status load_file(void) { return anec_load(t.cpu, t.net, &t.loaded, &t.e); }
 static anec_status load_wrong(void)
 {
-    const anec_status s = anec_load_text(t.cpu, mil, sizeof mil - 9, NULL, &t.loaded, &t.e);
+    const anec_status s = anec_load_text(t.cpu, mil, sizeof mil - 9, NULL, &t.loaded,
+                                         &t.e);
     return s == ANEC_WRONG ? ANEC_OK : s;
 }
 static anec_status load_dsl(void)
@@ -204,7 +208,10 @@ static anec_status load_dsl(void)
     return s;
 }
 static void free_loaded(void) { anec_model_free(t.loaded); }
-static anec_status compile(void) { return anec_compile(t.model, NULL, &t.compiled, &t.e); }
+static anec_status compile(void)
+{
+    return anec_compile(t.model, NULL, &t.compiled, &t.e);
+}
 static anec_status compile_weights(void)
 {
     return anec_compile(t.weights, NULL, &t.compiled, &t.e);
@@ -213,7 +220,10 @@ static anec_status compile_sim(void)
 {
     return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e);
 }
-static anec_status make_instance(void) { return anec_instance(t.kernel, &t.compiled, &t.e); }
+static anec_status make_instance(void)
+{
+    return anec_instance(t.kernel, &t.compiled, &t.e);
+}
 static anec_status cut_step(anec_device *device)
 {
     const anec_step_options o = { .size = sizeof o };
@@ -245,8 +255,14 @@ static anec_status run_wrong(void)
     const anec_status s = anec_run_with(t.kernel, &in, 1, NULL, &t.e);
     return s == ANEC_WRONG ? ANEC_OK : s;
 }
-static anec_status describe(void) { return anec_describe(t.model, "json", &t.text, &t.e); }
-static anec_status describe_text(void) { return anec_describe(t.model, "text", &t.text, &t.e); }
+static anec_status describe(void)
+{
+    return anec_describe(t.model, "json", &t.text, &t.e);
+}
+static anec_status describe_text(void)
+{
+    return anec_describe(t.model, "text", &t.text, &t.e);
+}
 static void free_text(void) { anec_text_free(t.text); }
 static anec_status summary(void)
 {
@@ -256,14 +272,20 @@ static anec_status read_npy(void)
 {
     return anec_tensor_read(t.kernel, "x", t.npy, &t.tensor, &t.e);
 }
-static anec_status load_npy(void) { return anec_tensor_load(t.config, t.npy, &t.tensor, &t.e); }
+static anec_status load_npy(void)
+{
+    return anec_tensor_load(t.config, t.npy, &t.tensor, &t.e);
+}
 static anec_status make_random(void)
 {
     return anec_tensor_random(t.kernel, "x", 1, &t.tensor, &t.e);
 }
 static void free_tensor(void) { anec_tensor_free(&t.tensor); }
 static anec_status save(void) { return anec_tensor_save(t.config, FP32, t.out, &t.e); }
-static anec_status put_state(void) { return anec_set_state(t.kernel, "s", FP32, NULL, &t.e); }
+static anec_status put_state(void)
+{
+    return anec_set_state(t.kernel, "s", FP32, NULL, &t.e);
+}
 static anec_status compare(void)
 {
     anec_difference d = { .size = sizeof d };
@@ -275,7 +297,7 @@ static const struct Step {
     const char *name;
     anec_status (*call)(void);
     void (*undo)(void); /* after one that went well; NULL: nothing is to be done */
-    bool grows;         /* an object that is older keeps what the call left in it for later */
+    bool grows; /* an object that is older keeps what the call left in it for later */
 } steps[] = {
     { "anec_config_set", set, NULL, true },
     { "anec_config_set, wrong", set_wrong, NULL, true },

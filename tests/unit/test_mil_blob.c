@@ -91,7 +91,8 @@ static Loaded load(Place *p, const char *rel)
     const char *path = in(p, rel);
     Loaded l = { .src = NEW(&p->a, Source) };
     assert_true(file_map(&p->d, path, &l.map));
-    *l.src = (Source){ .name = path, .text = (const char *)l.map.data, .len = l.map.size };
+    *l.src =
+        (Source){ .name = path, .text = (const char *)l.map.data, .len = l.map.size };
     l.m = mil_read(&p->d, l.src, file_dir(&p->a, path));
     return l;
 }
@@ -118,7 +119,8 @@ static Module *module_of(int n, Const *const *c)
     Func *f = func_new(m, "main", OPSET_IOS18);
     Diag d = { 0 };
     Builder b = builder_at(f->body, NULL, &d, (Loc){ .src = NULL });
-    Value *v = block_param(f->body, "x", type_tensor(&m->arena, DT_FP16, SHAPE(2)), b.loc);
+    Value *v = block_param(f->body, "x", type_tensor(&m->arena, DT_FP16, SHAPE(2)),
+                           b.loc);
     for (int i = 0; i < n; i++) {
         char name[16];
         snprintf(name, sizeof name, "c%d", i);
@@ -136,7 +138,8 @@ static Const *bytes_const(Arena *a, DType t, int64_t n)
     const size_t size = type_bytes(type);
     unsigned char *data = arena_alloc(a, size + 1);
     for (size_t i = 0; i < size; i++) data[i] = (unsigned char)(i * 7 + (size_t)t);
-    const int last = (int)(n * dtypes[t].bits % 8); /* bits used of the last byte; 0: all */
+    const int last = (int)(n * dtypes[t].bits
+                           % 8); /* bits used of the last byte; 0: all */
     if (last) data[size - 1] &= (unsigned char)((1 << last) - 1);
     return const_data(a, type, data);
 }
@@ -283,7 +286,8 @@ static void damaged_records_are_errors(void **state)
     p.d.off = 1u << WARN_WEIGHT_FILE;
     const char *text = TEXT("tensor<fp16, [20]>", "64");
     damage(&p, &f, 64, 4, 0xDEADBEEE);
-    expect_wrong(&p, text, "has no record at 64: 0xdeadbeee stands there, not 0xdeadbeef");
+    expect_wrong(&p, text,
+                 "has no record at 64: 0xdeadbeee stands there, not 0xdeadbeef");
     damage(&p, &f, 68, 4, 16);
     expect_wrong(&p, text, "the record at 64 holds f8e4m3fn, but the literal is fp16");
     damage(&p, &f, 72, 8, UINT64_MAX);
@@ -315,7 +319,8 @@ static void odd_but_readable_files_are_warned_of(void **state)
         { 0, 4, 1, "w.bin says it has 1 records, but 2 are there [-Wweight-file]" },
         { 4, 4, 0, "w.bin says version 0; 2 is known" },
         { 7, 1, 1, "w.bin says version 16777218; 2 is known" },
-        { 208, 8, 128, "the record at 192 are said to be 10 bytes at 128, not right after it" },
+        { 208, 8, 128,
+          "the record at 192 are said to be 10 bytes at 128, not right after it" },
     };
     write_text(&p, "w.mil", TEXT("tensor<fp16, [20]>", "64"));
     for (size_t i = 0; i < COUNT(odd); i++) {
@@ -328,7 +333,8 @@ static void odd_but_readable_files_are_warned_of(void **state)
     Buf tight = { 0 };
     buf_add(&tight, f.s, 168);
     buf_add(&tight, f.s + 192, f.len - 192);
-    for (int i = 0; i < 8; i++) tight.s[168 + 16 + i] = (char)((UINT64_C(232) >> 8 * i) & 0xff);
+    for (int i = 0; i < 8; i++)
+        tight.s[168 + 16 + i] = (char)((UINT64_C(232) >> 8 * i) & 0xff);
     write_file(&p, "w.bin", tight.s, tight.len);
     assert_true(reads(&p));
     expect_says(&p.d, "the record at 168 is not aligned to 64 bytes");
@@ -372,8 +378,9 @@ static void absent_files_can_be_stood_in_for(void **state)
     assert_non_null(l.m);
     expect_says(&p.d, "w.bin is absent [-Wmissing-weights]");
     assert_false(const_tensor(const_named(l.m, "w"), &p.d, &t));
-    expect_says(&p.d,
-                "weight file @model_path/w.bin is absent; --missing-weights zero or random");
+    expect_says(
+        &p.d,
+        "weight file @model_path/w.bin is absent; --missing-weights zero or random");
     l.m->missing = 1;
     assert_true(const_tensor(const_named(l.m, "w"), &p.d, &t));
     tensor_free(&t);
@@ -526,7 +533,8 @@ static void weights_of_another_text_are_left_alone(void **state)
     Buf first = file_bytes(&p, "weights/weight.bin");
     save_made(&p, "b.mil", 2); /* the same bytes are shared */
     assert_null(p.d.text.s);
-    expect_file(&p, "b.mil", FRAME(SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")));
+    expect_file(&p, "b.mil",
+                FRAME(SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")));
     assert_false(file_exists(in(&p, "weights/b.bin")));
     save_made(&p, "c d.mil", 3);
     expect_said_in(&p, "note: DIR/weights/weight.bin belongs to others; "
@@ -585,7 +593,8 @@ static void another_folder_gets_whole_files_or_new_ones(void **state)
     Builder b = builder_at(l.m->first->body, NULL, &p.d, (Loc){ .src = NULL });
     build_const(&b, "c1", made(&l.m->arena, 16, 4));
     assert_false(mil_save(l.m, &p.d, in(&p, "more/m.mil")));
-    expect_said_in(&p, "error: cannot write DIR/more/m.mil: there is no folder DIR/more\n");
+    expect_said_in(&p,
+                   "error: cannot write DIR/more/m.mil: there is no folder DIR/more\n");
     assert_true(file_make_dirs(&p.d, in(&p, "more")));
     assert_true(mil_save(l.m, &p.d, in(&p, "more/m.mil")));
     text = file_bytes(&p, "more/m.mil");
@@ -624,7 +633,8 @@ static void a_weights_folder_outside_is_refused(void **state)
     Place p = place();
     Const *c[] = { made(&p.a, 10, 1) };
     Module *m = module_of(1, c);
-    assert_true(file_make_dirs(&p.d, in(&p, "model")) && file_make_dirs(&p.d, in(&p, "other")));
+    assert_true(file_make_dirs(&p.d, in(&p, "model"))
+                && file_make_dirs(&p.d, in(&p, "other")));
     assert_int_equal(symlink("../other", in(&p, "model/weights")), 0);
     assert_false(mil_save(m, &p.d, in(&p, "model/m.mil")));
     expect_says(&p.d, "the path weights/weight.bin leaves the folder");

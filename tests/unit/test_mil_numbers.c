@@ -9,7 +9,8 @@ static uint64_t parsed(const char *s, DType t)
 {
     uint64_t bits = 0;
     NumberStatus got = number_parse(s, strlen(s), t, &bits);
-    if (got != NUMBER_OK && got != NUMBER_INFINITE) fail_msg("%s: status %d", s, (int)got);
+    if (got != NUMBER_OK && got != NUMBER_INFINITE)
+        fail_msg("%s: status %d", s, (int)got);
     return bits;
 }
 
@@ -44,7 +45,8 @@ static void every_half_prints_and_reads_back(void **state)
             assert_string_equal(text, "nan");
             continue;
         }
-        snprintf(want, sizeof want, "%a", v); /* a double holds every half as a normal number */
+        snprintf(want, sizeof want, "%a",
+                 v); /* a double holds every half as a normal number */
         assert_string_equal(text, want);
         assert_int_equal(parsed(text, DT_FP16), h);
     }
@@ -80,7 +82,8 @@ static void decimals_round_as_the_c_library_does(void **state)
     (void)state;
     char text[128];
     for (uint64_t i = 0; i < 100000; i++) {
-        const int digits = 1 + (int)(rng_u64(4, i) % 25), point = (int)(rng_u64(5, i) % 26);
+        const int digits = 1 + (int)(rng_u64(4, i) % 25),
+                  point = (int)(rng_u64(5, i) % 26);
         size_t n = 0;
         for (int k = 0; k < digits; k++) {
             if (k && k == point) text[n++] = '.';
@@ -100,8 +103,8 @@ static void halves_round_once(void **state)
     (void)state;
     char text[256], hex[64];
     for (uint32_t h = 0; h < 0x7bff; h += h % 64 ? 1 : 13) {
-        const double middle = (f16_to_double((uint16_t)h) + f16_to_double((uint16_t)(h + 1)))
-                            / 2;
+        const double middle =
+            (f16_to_double((uint16_t)h) + f16_to_double((uint16_t)(h + 1))) / 2;
         const uint32_t even = h & 1 ? h + 1 : h;
         snprintf(hex, sizeof hex, "%a", middle);
         assert_int_equal(parsed(hex, DT_FP16), even);

@@ -32,8 +32,8 @@ static void expect_same(const char *text)
 }
 
 #define PROGRAM(version, opset, statements, results) \
-    "program(" version ")\n{\n    func main<" opset ">(tensor<fp16, [1, 2]> x) {\n" statements \
-    "        } -> (" results ");\n}"
+    "program(" version ")\n{\n    func main<" opset \
+    ">(tensor<fp16, [1, 2]> x) {\n" statements "        } -> (" results ");\n}"
 #define LINE "            "
 
 static void both_spellings_come_back(void **state)
@@ -54,11 +54,12 @@ static void nested_lists_follow_the_rank(void **state)
     (void)state;
     expect_same(PROGRAM(
         "1.3", "ios18",
-        LINE "tensor<bool, [2, 1, 2]> a = const()[val = tensor<bool, [2, 1, 2]>("
-             "[[[true, false]], [[false, true]]])];\n" LINE
-             "tensor<int32, [2, 0]> b = const()[val = tensor<int32, [2, 0]>([[], []])];\n" LINE
-             "tensor<int32, [0, 2]> c = const()[val = tensor<int32, [0, 2]>([])];\n" LINE
-             "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n",
+        LINE
+        "tensor<bool, [2, 1, 2]> a = const()[val = tensor<bool, [2, 1, 2]>("
+        "[[[true, false]], [[false, true]]])];\n" LINE
+        "tensor<int32, [2, 0]> b = const()[val = tensor<int32, [2, 0]>([[], []])];\n" LINE
+        "tensor<int32, [0, 2]> c = const()[val = tensor<int32, [0, 2]>([])];\n" LINE
+        "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n",
         "x, a"));
 }
 
@@ -67,15 +68,16 @@ static void blocks_see_outer_names_and_keep_their_own(void **state)
     (void)state;
     expect_same(PROGRAM(
         "1.3", "ios18",
-        LINE "tensor<fp16, [1, 2]> y, int32 z = while_loop(loop_vars = (x, int32(0)))\n" LINE
-             "    block0(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
-             "            bool p = less(x = b, y = int32(3));\n" LINE "        } -> (p),\n" LINE
-             "    block1(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
-             "            tensor<fp16, [1, 2]> c = cond(pred = x)\n" LINE
-             "                block0() {\n" LINE "                    } -> (a),\n" LINE
-             "                block1() {\n" LINE
-             "                        tensor<fp16, [1, 2]> a = relu(x = x);\n" LINE
-             "                    } -> (a);\n" LINE "        } -> (c, b);\n",
+        LINE
+        "tensor<fp16, [1, 2]> y, int32 z = while_loop(loop_vars = (x, int32(0)))\n" LINE
+        "    block0(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
+        "            bool p = less(x = b, y = int32(3));\n" LINE
+        "        } -> (p),\n" LINE "    block1(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
+        "            tensor<fp16, [1, 2]> c = cond(pred = x)\n" LINE
+        "                block0() {\n" LINE "                    } -> (a),\n" LINE
+        "                block1() {\n" LINE
+        "                        tensor<fp16, [1, 2]> a = relu(x = x);\n" LINE
+        "                    } -> (a);\n" LINE "        } -> (c, b);\n",
         "y, z"));
 }
 
@@ -274,7 +276,8 @@ static int check_folder(const char *folder)
         Mapped text;
         Buf out = { 0 }, twice = { 0 };
         if (!file_has_suffix(path, ".mil") || !file_map(&d, path, &text)) continue;
-        const char *rejected = arena_printf(&a, "%s/rejected-syntax/%s", folder, e->d_name);
+        const char *rejected = arena_printf(&a, "%s/rejected-syntax/%s", folder,
+                                            e->d_name);
         const bool ok = again(&d, path, (const char *)text.data, text.size, &out);
         assert_int_equal(ok, !file_exists(rejected));
         if (ok && is_compiled(&index, e->d_name)) assert_true(same_text(&out, &text));
@@ -299,7 +302,8 @@ static void real_programs_come_back(void **state)
     (void)state;
     const int wild = check_folder("../shared/wild"),
               embedded = check_folder("../shared/embedded");
-    if (wild + embedded) print_message("%d real programs, %d generated ones\n", wild, embedded);
+    if (wild + embedded)
+        print_message("%d real programs, %d generated ones\n", wild, embedded);
     else print_message("skipped: there is no ../shared/wild\n");
 }
 
@@ -316,7 +320,8 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     Arena a = { 0 };
     for (size_t i = 0; i < COUNT(refused); i++) {
         const char *path = arena_printf(
-            &a, "../shared/wild/rejected-syntax/luengnat__rustane__%s.mil", refused[i].file);
+            &a, "../shared/wild/rejected-syntax/luengnat__rustane__%s.mil",
+            refused[i].file);
         Diag d = { 0 };
         Mapped text;
         Buf out = { 0 };
@@ -373,7 +378,8 @@ static void one_literal_is_read_alone(void **state)
     assert_int_equal(c->nelem, 4);
     Buf b = { 0 };
     mil_print_const(c, true, &b);
-    assert_string_equal(b.s, "tensor<fp32, [2, 2]>([[0x1p+0, 0x1.4p+1], [-0x1.8p+1, 0x1p-1]])");
+    assert_string_equal(
+        b.s, "tensor<fp32, [2, 2]>([[0x1p+0, 0x1.4p+1], [-0x1.8p+1, 0x1p-1]])");
     assert_null(mil_read_literal(m, &d, &wrong));
     expect_said(&d, "literal:1:27: error: expected the end of the text, found '3'\n"
                     "tensor<fp32, [2]>([1, 2]) 3\n"
@@ -463,7 +469,8 @@ static void shared_constants_are_changed_one_at_a_time(void **state)
     assert_non_null(strstr(out.s, "a = const()[more = bool(true), name = string(\"a\"), "
                                   "val = bool(true)];"));
     assert_non_null(strstr(out.s, "b = const()[name = string(\"b\")];"));
-    assert_non_null(strstr(out.s, "c = const()[name = string(\"c\"), val = bool(true)];"));
+    assert_non_null(
+        strstr(out.s, "c = const()[name = string(\"c\"), val = bool(true)];"));
     assert_non_null(strstr(out.s, "e = const()[name = string(\"e\"), val = int8(0)];"));
     buf_free(&out);
     module_free(m);
@@ -543,9 +550,10 @@ static bool reads_back(const Module *m)
 static void words_are_no_names(void **state)
 {
     static const char *const others[] = {
-        "any",   "program",       "func",     "tensor", "list",  "dict",  "tuple",   "state",
-        "nan",   "tensor_buffer", "BLOBFILE", "true",   "false", "inf",   "tensor1", "Tensor",
-        "lists", "x_state",       "fp161",    "const",  "relu",  "ios16", "int3",    "name",
+        "any",   "program", "func",    "tensor",        "list",     "dict",
+        "tuple", "state",   "nan",     "tensor_buffer", "BLOBFILE", "true",
+        "false", "inf",     "tensor1", "Tensor",        "lists",    "x_state",
+        "fp161", "const",   "relu",    "ios16",         "int3",     "name",
     };
     int words = 0;
     (void)state;

@@ -52,7 +52,8 @@ static void gives(Bench *b, const char *call, anec_status got, anec_status want,
     printf("error: %s\n", b->e.text);
     if (got != want)
         fail_msg("%s: status %d, not %d: %s", call, (int)got, (int)want, b->e.text);
-    if (strcmp(b->e.text, says) != 0) fail_msg("%s: `%s`, not `%s`", call, b->e.text, says);
+    if (strcmp(b->e.text, says) != 0)
+        fail_msg("%s: `%s`, not `%s`", call, b->e.text, says);
 }
 #define GIVES(b, call, want, says) gives((b), #call, (call), (want), (says))
 #define IS_NULL(b, call, name) GIVES(b, call, ANEC_WRONG, name " is NULL")
@@ -108,7 +109,8 @@ static void test_null_objects(void **state)
     IS_NULL(b, anec_compile_on(b->model, b->device, NULL, NULL, &b->e), "out");
     anec_config *c = anec_config_new();
     IS_NULL(b, anec_config_set(c, NULL, NULL, &b->e), "name");
-    GIVES(b, anec_config_set(c, "target", NULL, &b->e), ANEC_USAGE, "target needs CHIP[,OS]");
+    GIVES(b, anec_config_set(c, "target", NULL, &b->e), ANEC_USAGE,
+          "target needs CHIP[,OS]");
     anec_config_free(c);
     close_bench(b);
 }
@@ -142,7 +144,8 @@ static void test_null_in_calls_of_kernels(void **state)
     IS_NULL(b, anec_run_with(NULL, NULL, 0, NULL, &b->e), "kernel");
     GIVES(b, anec_run_with(k, NULL, 1, NULL, &b->e), ANEC_WRONG,
           "an input or its name is NULL");
-    GIVES(b, anec_run_with(k, &in, 1, NULL, &b->e), ANEC_WRONG, "an input or its name is NULL");
+    GIVES(b, anec_run_with(k, &in, 1, NULL, &b->e), ANEC_WRONG,
+          "an input or its name is NULL");
     IS_NULL(b, anec_run_async(NULL, NULL, NULL, &b->e), "kernel");
     IS_NULL(b, anec_wait(NULL, &b->e), "kernel");
     IS_NULL(b, anec_result(NULL, "y", &t, &b->e), "kernel");
@@ -234,11 +237,12 @@ static void test_parents_that_are_freed_first(void **state)
     GIVES(b, anec_bind(b->kernel, "x", &b->tensor, &b->e), ANEC_UNLOADED,
           "the kernel's model was freed");
     GIVES(b, anec_compile(b->model, NULL, &k, &b->e), ANEC_WRONG, "the model was freed");
-    GIVES(b, anec_describe(b->model, "text", &s, &b->e), ANEC_WRONG, "the model was freed");
+    GIVES(b, anec_describe(b->model, "text", &s, &b->e), ANEC_WRONG,
+          "the model was freed");
     anec_model_free(b->model); /* a second time, while kernels hold it */
     anec_close(b->device);
-    GIVES(b, anec_load_text(b->device, text, sizeof text - 1, NULL, &m, &b->e), ANEC_WRONG,
-          "the device was closed");
+    GIVES(b, anec_load_text(b->device, text, sizeof text - 1, NULL, &m, &b->e),
+          ANEC_WRONG, "the device was closed");
     anec_close(b->device);
     anec_free(b->kernel);
     anec_free(b->other);
@@ -252,7 +256,8 @@ static void test_a_device_that_is_closed_first(void **state)
     open_bench(b);
     anec_close(b->device);
     GIVES(b, anec_run(b->kernel, &b->e), ANEC_UNLOADED, "the kernel's device was closed");
-    GIVES(b, anec_compile(b->model, NULL, &k, &b->e), ANEC_WRONG, "the device was closed");
+    GIVES(b, anec_compile(b->model, NULL, &k, &b->e), ANEC_WRONG,
+          "the device was closed");
     anec_close(b->device); /* a second time, while the model holds it */
     anec_free(b->kernel);
     anec_free(b->other);
@@ -342,7 +347,8 @@ static void test_calls_while_it_runs(void **state)
     const anec_run_options o = { .size = sizeof o, .value = see, .ctx = b };
     GOOD(b, anec_run_with(b->kernel, NULL, 0, &o, &b->e));
     assert_int_equal(inside[0], ANEC_BUSY);
-    assert_int_equal(inside[1], ANEC_OK); /* its model, and another kernel of that, are free */
+    assert_int_equal(inside[1],
+                     ANEC_OK); /* its model, and another kernel of that, are free */
     assert_int_equal(inside[2], ANEC_OK);
     GOOD(b, anec_run(b->other, &b->e));
     close_bench(b);

@@ -94,7 +94,8 @@ static void test_strict(void **state)
     } cases[] = {
         { no_block, "anesim: getBytesWithHandler:: this is no block" },
         { array_left, "anesim: 1 objects of MLMultiArray are left" },
-        { old_function, "anesim: MLModelConfiguration does not understand setFunctionName:" },
+        { old_function,
+          "anesim: MLModelConfiguration does not understand setFunctionName:" },
         { array_of_nothing, "anesim: dataType to an array without memory" },
     };
     char said[4096];
@@ -152,8 +153,10 @@ static void test_predictions_refused(void **state)
     check_prediction(one, good, 1, NULL, 0, "Feature w is required but not specified.");
     check_prediction(one, typed, 2, NULL, 0, "MultiArray for w has another type of data");
     check_prediction(one, more, 3, NULL, 0, "3 features are given, and the model has 2");
-    check_prediction(one, good, 2, &backing, 1, "the output backing of v does not fit it");
-    check_prediction(counts, &single, 1, NULL, 0, "The model has states, and none is given");
+    check_prediction(one, good, 2, &backing, 1,
+                     "the output backing of v does not fit it");
+    check_prediction(counts, &single, 1, NULL, 0,
+                     "The model has states, and none is given");
 }
 
 typedef struct {

@@ -17,7 +17,8 @@ static void use(void)
     char *plan = NULL;
     Used u;
     used_open(&u, "coreml", cache_of());
-    if (!u.s) u.s = anec_load_text(u.device, counts, strlen(counts), NULL, &u.model, &u.e);
+    if (!u.s)
+        u.s = anec_load_text(u.device, counts, strlen(counts), NULL, &u.model, &u.e);
     used_run(&u, &in);
     if (!u.s) u.s = anec_state(u.kernel, "acc", &held, &u.e);
     if (!u.s) u.s = anec_set_state(u.kernel, "acc", &in, NULL, &u.e);
@@ -60,7 +61,8 @@ static void test_models(void **state)
           .says = "Core ML does not take the inputs: no reason is given" },
         { .what = "predictionFromFeatures:usingState:options:error:",
           .says = "Core ML did not run the program: no reason is given" },
-        { .what = "featureValueForName:", .says = "Core ML gave no array for the result" },
+        { .what = "featureValueForName:",
+          .says = "Core ML gave no array for the result" },
         { .what = "multiArrayValue", .says = "Core ML gave no array for the result" },
         { .what = "newState", .says = "Core ML makes no states for the program" },
         { .what = "processInfo", .says = "this system is older" },
@@ -109,7 +111,8 @@ static void test_blocks(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         set_machine("m4", cases[i].fault);
         const int status = run_apart(use, said, sizeof said);
-        if (status || !strstr(said, cases[i].says)) fail_msg("%s: %s", cases[i].fault, said);
+        if (status || !strstr(said, cases[i].says))
+            fail_msg("%s: %s", cases[i].fault, said);
     }
 }
 

@@ -41,7 +41,9 @@ static void count(void *ctx, const RuleBreak *b)
 static void check_left(const Case *c, Module *m, const RuleSet *rs, Diag *d)
 {
     Buf was = { 0 }, is = { 0 };
-    const PassOptions o = { .target = rs->target, .rules = rs, .only = rules[c->rule].pass };
+    const PassOptions o = { .target = rs->target,
+                            .rules = rs,
+                            .only = rules[c->rule].pass };
     assert_non_null(o.only);
     mil_print(m, &was);
     if (!passes_run(m, &o, d)) fail_msg("%s: %s", c->text, d->text.s);
@@ -67,8 +69,8 @@ static void check(const Case *c)
     rs.doubts = true;
     assert_true(rules_check(m, &rs, &d, count, &n) >= 0);
     if ((n.broken > 0) != (c->side == IS_BROKEN))
-        fail_msg("%s for %s is broken %d times by %s", rules[c->rule].name, c->target, n.broken,
-                 text);
+        fail_msg("%s for %s is broken %d times by %s", rules[c->rule].name, c->target,
+                 n.broken, text);
     if (c->side == IS_LEFT) check_left(c, m, &rs, &d);
     module_free(m);
     diag_free(&d);
@@ -89,7 +91,8 @@ static void both_sides(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         (cases[i].side == IS_BROKEN ? broken : kept)[cases[i].rule] = true;
     for (int r = 0; r < RULE_COUNT; r++)
-        if (broken[r] != kept[r]) fail_msg("%s has cases on one side alone", rules[r].name);
+        if (broken[r] != kept[r])
+            fail_msg("%s has cases on one side alone", rules[r].name);
 }
 
 /* News that programs show are rules whose finding is an N; each has its cases here. */

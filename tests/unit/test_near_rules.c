@@ -47,7 +47,8 @@ static void check(void *ctx, const char *text, const char *by)
     if (ok) buf_printf(n->out, "    %s:", by);
     for (int i = 0; ok && i < RULE_COUNT; i++)
         if (f.broken[i])
-            buf_printf(n->out, f.broken[i] > 1 ? " %s*%d" : " %s", rules[i].name, f.broken[i]);
+            buf_printf(n->out, f.broken[i] > 1 ? " %s*%d" : " %s", rules[i].name,
+                       f.broken[i]);
     if (ok && f.said != NEAR_START)
         buf_printf(n->out, " %08llx", (unsigned long long)(f.said >> 32));
     if (ok) buf_puts(n->out, "; ");

@@ -25,7 +25,8 @@ static const Case cases[] = {
 
 static Module *read_case(Arena *a, Diag *d, const Case *c)
 {
-    const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
+    const char *body = strchr(c->text, '|'),
+               *results = body ? strrchr(c->text, '|') : NULL;
     if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
     Source *src = NEW(a, Source);
     src->name = "case.mil";
@@ -53,7 +54,11 @@ static void fill(Tensor *x, int which)
         const int n = (int)i * 7 + which * 3 - 5;
         if (dtype_is_float(x->dtype))
             tensor_set_float(x, i, i % 4 == 3 ? n * 30011.0 : n / 3.0);
-        else tensor_set_int(x, i, x->dtype == DT_BOOL ? n & 1 : i % 4 == 3 ? n * 30011 : n);
+        else
+            tensor_set_int(x, i,
+                           x->dtype == DT_BOOL ? n & 1
+                           : i % 4 == 3        ? n * 30011
+                                               : n);
     }
 }
 
@@ -117,13 +122,15 @@ static void check(const Case *c)
     if (!passes_run(after, &o, &d)) fail_msg("%s: %s", d.text.s, c->text);
     func_walk(module_main(after), put_name, &left);
     if (strcmp(left.s ? left.s : "", c->left) != 0) {
-        print_error("%s leaves `%s`, not `%s`, of %s\n", c->passes, left.s, c->left, c->text);
+        print_error("%s leaves `%s`, not `%s`, of %s\n", c->passes, left.s, c->left,
+                    c->text);
         wrong++;
     }
     run(&a, &d, before, c->text, was, &nwas);
     run(&a, &d, after, c->text, is, &nis);
     compare(was, nwas, is, nis, c);
-    rewritten_add(&programs, arena_printf(&a, "%s %s", c->chip, c->passes), c->text, after);
+    rewritten_add(&programs, arena_printf(&a, "%s %s", c->chip, c->passes), c->text,
+                  after);
     for (int i = 0; i < nwas; i++) tensor_free(&was[i]);
     for (int i = 0; i < nis; i++) tensor_free(&is[i]);
     module_free(before);
@@ -146,7 +153,8 @@ static void test_near(void **state)
     Rewritten r = { .path = "tests/unit/negative_near.txt" };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const PassOptions o = { .target = target_find(cases[i].chip), .only = cases[i].passes };
+        const PassOptions o = { .target = target_find(cases[i].chip),
+                                .only = cases[i].passes };
         near_case(&r.text, cases[i].passes, "ios18", cases[i].text, &o);
     }
     rewritten_end(&r);

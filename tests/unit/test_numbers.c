@@ -42,7 +42,8 @@ static void check_round(const Format *f, double v)
 {
     uint16_t h = f->narrow(v);
     double want = slow_round(f, v), got = slow_value(f, h);
-    bool same = isnan(v) ? isnan(got) : want == got && (signbit(v) != 0) == (h >> 15 != 0);
+    bool same = isnan(v) ? isnan(got)
+                         : want == got && (signbit(v) != 0) == (h >> 15 != 0);
     if (!same) fail_msg("%s: %a becomes %04x = %a, not %a", f->name, v, h, got, want);
 }
 
@@ -69,7 +70,8 @@ static void rounding_is_to_nearest_even_once(void **state)
     (void)state;
     for (size_t k = 0; k < COUNT(formats); k++) {
         const Format *f = &formats[k];
-        for (uint32_t h = 0; h + 1 < 32768; h++) { /* every tie, and both of its neighbours */
+        for (uint32_t h = 0; h + 1 < 32768;
+             h++) { /* every tie, and both of its neighbours */
             double a = slow_value(f, (uint16_t)h), b = slow_value(f, (uint16_t)(h + 1));
             double tie = isinf(b) ? ldexp(2 - ldexp(1, -f->mant - 1), f->max_exp)
                                   : a / 2 + b / 2;
@@ -82,8 +84,8 @@ static void rounding_is_to_nearest_even_once(void **state)
         }
         for (uint64_t i = 0; i < 1000000; i++) {
             uint64_t u = rng_u64(1, i);
-            int exp = (int)(u >> 52) % (f->max_exp - f->min_exp + f->mant + 8) + f->min_exp
-                    - f->mant - 4;
+            int exp = (int)(u >> 52) % (f->max_exp - f->min_exp + f->mant + 8)
+                    + f->min_exp - f->mant - 4;
             check_round(f, ldexp(rng_unit(2, i) + 1, exp) * (u & 1 ? 1 : -1));
         }
         static const double edge[] = {
@@ -120,7 +122,8 @@ static void bulk_is_the_same_as_single(void **state)
     }
     for (size_t i = 0; i < N; i++) {
         uint64_t u = rng_u64(7, i);
-        d[i] = i % 97 == 0 ? (double)NAN : ldexp(rng_unit(8, i) - 0.5, (int)(u % 50) - 30);
+        d[i] = i % 97 == 0 ? (double)NAN
+                           : ldexp(rng_unit(8, i) - 0.5, (int)(u % 50) - 30);
         /* near ties */
         if (i % 5 == 0)
             d[i] = f16_to_double((uint16_t)u) * (1 + ldexp((double)(u >> 16 & 3), -11));
@@ -129,7 +132,8 @@ static void bulk_is_the_same_as_single(void **state)
     }
     for (size_t n = 0; n < N; n = n < 40 ? n + 1 : n * 2) {
         f16_from_doubles(d + 1, back + 3, n);
-        for (size_t i = 0; i < n; i++) assert_int_equal(back[3 + i], f16_from_double(d[1 + i]));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(back[3 + i], f16_from_double(d[1 + i]));
         f16_from_floats(s + 1, back + 3, n);
         for (size_t i = 0; i < n; i++)
             assert_int_equal(back[3 + i], f16_from_double((double)s[1 + i]));
@@ -232,7 +236,9 @@ static void any_run_of_normals_is_the_same_stream(void **state)
 static void keys_tell_names_and_seeds_apart(void **state)
 {
     (void)state;
-    static const char *const names[] = { "", "a", "b", "ab", "ba", "x", "input", "inputs" };
+    static const char *const names[] = {
+        "", "a", "b", "ab", "ba", "x", "input", "inputs"
+    };
     for (size_t i = 0; i < 2 * COUNT(names); i++)
         for (size_t j = 0; j < i; j++)
             assert_true(rng_key(i % 2, names[i / 2]) != rng_key(j % 2, names[j / 2]));
@@ -254,7 +260,8 @@ static void test_sha256(void **state)
         { "abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
         { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
           "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
-        { "a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
+        { "a", 1000000,
+          "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
         { "a", 55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
         { "a", 56, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
         { "a", 63, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34" },
@@ -285,13 +292,15 @@ static void test_sha256(void **state)
  * were. */
 static void elements_below_a_byte_keep_their_neighbours(void **state)
 {
-    static const DType types[] = { DT_INT4, DT_UINT4, DT_UINT6, DT_UINT3, DT_UINT2, DT_UINT1 };
+    static const DType types[] = { DT_INT4,  DT_UINT4, DT_UINT6,
+                                   DT_UINT3, DT_UINT2, DT_UINT1 };
     enum { N = 40 };
     (void)state;
     for (size_t k = 0; k < COUNT(types); k++) {
         const int bits = dtypes[types[k]].bits;
         const bool below = dtypes[types[k]].cls == CLASS_INT;
-        const int64_t most = below ? ((int64_t)1 << (bits - 1)) - 1 : ((int64_t)1 << bits) - 1;
+        const int64_t most = below ? ((int64_t)1 << (bits - 1)) - 1
+                                   : ((int64_t)1 << bits) - 1;
         for (int at = 0; at < N; at++)
             for (int other = 0; other < 2; other++) {
                 uint8_t bytes[N + 1];

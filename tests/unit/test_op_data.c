@@ -79,8 +79,8 @@ static void what_ops_compute_stays(void **state)
         buf_printf(&r.text, "%s<ios%d>(%s)\n", row->op, row->opset, row->args);
         each_choice(&d, "", row->args, &r.text);
         if (d.computed + d.refused)
-            buf_printf(&r.text, "  %d computed, %d refused, %016llx\n", d.computed, d.refused,
-                       (unsigned long long)d.sum);
+            buf_printf(&r.text, "  %d computed, %d refused, %016llx\n", d.computed,
+                       d.refused, (unsigned long long)d.sum);
         arena_free(&d.arena);
     }
     rewritten_end(&r);

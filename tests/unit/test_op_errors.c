@@ -17,7 +17,8 @@ static void test_windows(void **state)
             "x=fp32[1,1,4]; kernel_sizes=int32[1] 2; pad_type=string[] valid; "
             "strides=int32[1] 0",
             "error: strides has 0 where at least 1 is needed" },
-          { "max_pool", 15, "x=fp32[1,1,4]; kernel_sizes=int32[1] 0; pad_type=string[] valid",
+          { "max_pool", 15,
+            "x=fp32[1,1,4]; kernel_sizes=int32[1] 0; pad_type=string[] valid",
             "error: kernel_sizes has 0 where at least 1 is needed" },
           { "conv", 15, "x=fp32[1,1,4]; weight=fp32[1,1,0]",
             "error: the kernel has size 0; it must be 1 to 2^30" },
@@ -100,24 +101,25 @@ static void test_images(void **state)
 
 static void test_products(void **state)
 {
-    CHECK({ "linear", 15, "x=fp32[2,3]; weight=fp32[3] 1",
-            "error: weight is [3]; it must be [outputs, inputs]" },
-          { "linear", 15, "x=fp32[]; weight=fp32[2,3] 1",
-            "error: x is a scalar; its last dimension must be the inputs" },
-          { "einsum", 15, "values=fp32[2],fp32[2]; equation=string[] ..",
-            "error: equation must be a string that is known at compile time" },
-          { "einsum", 15, "values=fp32[2,2]; equation=string[] abcdefghijklmnopq->a",
-            "error: equation \"abcdefghijklmnopq->a\": a term has more than 16 dimensions" },
-          { "einsum", 15,
-            "values=fp32[1,1,1,1,1,1,1,1,1],fp32[1,1,1,1,1,1,1,1,1]; "
-            "equation=string[] abcdefghi,jklmnopqr",
-            "error: the result has more than 16 dimensions" },
-          { "einsum", 15, "values=fp32[2,2]; equation=string[] ab->a,b",
-            "error: equation \"ab->a,b\": more follows after the result's term" },
-          { "einsum", 15,
-            "values=fp32[65536] 1,fp32[65536] 1,fp32[1,1] 1; "
-            "equation=string[] a,b,ab->",
-            "error: einsum: a product on the way has more than 2^31 elements" });
+    CHECK(
+        { "linear", 15, "x=fp32[2,3]; weight=fp32[3] 1",
+          "error: weight is [3]; it must be [outputs, inputs]" },
+        { "linear", 15, "x=fp32[]; weight=fp32[2,3] 1",
+          "error: x is a scalar; its last dimension must be the inputs" },
+        { "einsum", 15, "values=fp32[2],fp32[2]; equation=string[] ..",
+          "error: equation must be a string that is known at compile time" },
+        { "einsum", 15, "values=fp32[2,2]; equation=string[] abcdefghijklmnopq->a",
+          "error: equation \"abcdefghijklmnopq->a\": a term has more than 16 dimensions" },
+        { "einsum", 15,
+          "values=fp32[1,1,1,1,1,1,1,1,1],fp32[1,1,1,1,1,1,1,1,1]; "
+          "equation=string[] abcdefghi,jklmnopqr",
+          "error: the result has more than 16 dimensions" },
+        { "einsum", 15, "values=fp32[2,2]; equation=string[] ab->a,b",
+          "error: equation \"ab->a,b\": more follows after the result's term" },
+        { "einsum", 15,
+          "values=fp32[65536] 1,fp32[65536] 1,fp32[1,1] 1; "
+          "equation=string[] a,b,ab->",
+          "error: einsum: a product on the way has more than 2^31 elements" });
 }
 
 /* The third operand still needs the 18 letters of the first two, and the result gets two. */
@@ -174,11 +176,12 @@ static void test_forms(void **state)
 
 static void test_attention(void **state)
 {
-    CHECK({ "scaled_dot_product_attention", 18,
-            "query=fp32[2,3,4]; key=fp32[3,3,4]; "
-            "value=fp32[2,3,4]",
-            "error: batch dimensions differ: query is [2, 3, 4], key is [3, 3, 4], value is "
-            "[2, 3, 4]" });
+    CHECK(
+        { "scaled_dot_product_attention", 18,
+          "query=fp32[2,3,4]; key=fp32[3,3,4]; "
+          "value=fp32[2,3,4]",
+          "error: batch dimensions differ: query is [2, 3, 4], key is [3, 3, 4], value is "
+          "[2, 3, 4]" });
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */

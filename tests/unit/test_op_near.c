@@ -52,7 +52,8 @@ static void put_result(Buf *b, const Tensor *t)
 {
     buf_printf(b, " %s%zu:", dtypes[t->dtype].name, t->count);
     for (size_t i = 0; i < t->count && t->dtype != DT_STRING; i++)
-        if (!dtype_is_float(t->dtype)) buf_printf(b, " %lld", (long long)tensor_int(t, i));
+        if (!dtype_is_float(t->dtype))
+            buf_printf(b, " %lld", (long long)tensor_int(t, i));
         else if (isnan(tensor_float(t, i))) buf_puts(b, " nan");
         else buf_printf(b, " %.5g", tensor_float(t, i));
 }
@@ -87,7 +88,8 @@ static bool compute(OpNear *n, const char *backend, const Module *m, Buf *b)
     Binding in[MOST_VALUES];
     const Binding *out;
     const Func *f = module_main(m);
-    Program *p = bind(n->arena, in, f) ? program_new(backend_find(backend), m, f, &d) : NULL;
+    Program *p = bind(n->arena, in, f) ? program_new(backend_find(backend), m, f, &d)
+                                       : NULL;
     const bool ok = p && program_run(p, &d, in, f->body->nparam, &(RunOptions){ 0 });
     const int count = ok ? program_results(p, &out) : 0;
     for (int i = 0; i < count; i++) put_result(b, &out[i].value);
@@ -177,8 +179,9 @@ static void one_program(void *ctx, const char *text, const char *by)
     Buf b = { 0 };
     const char *body = strchr(text, '|'), *results = strrchr(text, '|');
     const char *all = arena_printf(
-        n->arena, "program(1.3)\n{\nfunc main<ios%d>(%.*s) {\n%.*s\n} -> (%s);\n}\n", n->opset,
-        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+        n->arena, "program(1.3)\n{\nfunc main<ios%d>(%.*s) {\n%.*s\n} -> (%s);\n}\n",
+        n->opset, (int)(body - text), text, (int)(results - body - 1), body + 1,
+        results + 1);
     const Source src = { .name = "near.mil", .text = all, .len = strlen(all) };
     Module *m = near_read(&d, &src);
     const char *shown = m ? getenv("ANEC_NEAR") : NULL;
@@ -205,11 +208,12 @@ static void one_seed(Buf *out, const OpSeed *s, const OpVariant *how)
     Arena a = { 0 };
     OpNear n = { .arena = &a, .op = s->op, .sum = NEAR_START };
     n.opset = how->opset ? how->opset : s->opset;
-    const char *text = op_program(&a, s, how), *micro = text ? micro_short(&a, text) : NULL;
+    const char *text = op_program(&a, s, how),
+               *micro = text ? micro_short(&a, text) : NULL;
     if (micro) {
         near_each(&a, micro, one_program, &n);
-        buf_printf(out, "%s, %s: %d programs, %d run, %d backwards, %016llx: %.60s\n", s->op,
-                   how->says, n.programs, n.computed, n.differentiated,
+        buf_printf(out, "%s, %s: %d programs, %d run, %d backwards, %016llx: %.60s\n",
+                   s->op, how->says, n.programs, n.computed, n.differentiated,
                    (unsigned long long)n.sum, s->args);
     }
     arena_free(&a);

@@ -71,7 +71,8 @@ static void put_program(Buf *b, const OpInfo *op)
                op->example_opset, (int)before, op->example);
     put_results(b, op->expect);
     if (attrs)
-        buf_printf(b, " = %s()[%s, name = tensor<string, []>(\"y0\")];\n", op->name, args);
+        buf_printf(b, " = %s()[%s, name = tensor<string, []>(\"y0\")];\n", op->name,
+                   args);
     else buf_printf(b, " = %s(%s)[name = tensor<string, []>(\"y0\")];\n", op->name, args);
     buf_puts(b, "    } -> (y0);\n}\n");
 }
@@ -118,7 +119,8 @@ static double allowed(DType t, double want)
 static void compare(const Example *e, int i, const Tensor *got, const Tensor *want)
 {
     assert_int_equal(got->dtype, want->dtype);
-    if (!shape_equal(&got->shape, &want->shape)) fail_msg("%s: shape of y%d", e->op->name, i);
+    if (!shape_equal(&got->shape, &want->shape))
+        fail_msg("%s: shape of y%d", e->op->name, i);
     for (size_t k = 0; k < want->count; k++) {
         if (want->dtype == DT_STRING) {
             assert_string_equal(((char **)got->data)[k], ((char **)want->data)[k]);
@@ -129,9 +131,11 @@ static void compare(const Example *e, int i, const Tensor *got, const Tensor *wa
             continue;
         }
         double g = tensor_float(got, k), w = tensor_float(want, k);
-        bool close = g == w || (g != g && w != w) || fabs(g - w) <= allowed(want->dtype, w);
+        bool close = g == w || (g != g && w != w)
+                  || fabs(g - w) <= allowed(want->dtype, w);
         if (!close)
-            fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g, w);
+            fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g,
+                     w);
     }
 }
 
@@ -140,7 +144,9 @@ static void compare_all(Example *e)
     const char *expect = e->op->expect;
     for (int i = 0; *expect; i++) {
         const char *end = piece_end(expect, ',');
-        Source src = { .name = e->op->name, .text = expect, .len = (size_t)(end - expect) };
+        Source src = { .name = e->op->name,
+                       .text = expect,
+                       .len = (size_t)(end - expect) };
         const Const *k = mil_read_literal(e->m, &e->diag, &src);
         if (!k) fail_msg("%s: %s", e->op->name, e->diag.text.s);
         Tensor want = { 0 };
@@ -193,7 +199,8 @@ static void test_rows(void **state)
     (void)state;
     for (int i = 0; i < OP_COUNT; i++) {
         if (!*ops[i].doc) fail_msg("%s has no description", ops[i].name);
-        if (ops[i].eval && !ops[i].infer) fail_msg("%s has a meaning but no type", ops[i].name);
+        if (ops[i].eval && !ops[i].infer)
+            fail_msg("%s has a meaning but no type", ops[i].name);
     }
 }
 

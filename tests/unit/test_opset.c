@@ -35,10 +35,12 @@ typedef struct {
 
 static Module *program(Test *t, const Case *c)
 {
-    const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
+    const char *body = strchr(c->text, '|'),
+               *results = body ? strrchr(c->text, '|') : NULL;
     if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
     const char *s = arena_printf(
-        &t->arena, "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        &t->arena,
+        "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
         opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
         body + 1, results + 1);
     t->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
@@ -67,7 +69,8 @@ static void run(Test *t, const Case *c, Module *m)
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
         in[i].name = v->name;
-        assert_true(tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
+        assert_true(
+            tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
         fill(&in[i].value, c, v->name);
     }
     if (!program_run(p, &t->diag, in, f->body->nparam, &how))
@@ -87,10 +90,11 @@ static void compare(const Test *was, const Test *is, const Case *c, Opset to)
         assert_true(shape_equal(&a->shape, &b->shape));
         for (size_t k = 0; k < a->count; k++) {
             const double x = tensor_float(a, k), y = tensor_float(b, k);
-            if (!dtype_is_float(a->dtype)) assert_int_equal(tensor_int(a, k), tensor_int(b, k));
+            if (!dtype_is_float(a->dtype))
+                assert_int_equal(tensor_int(a, k), tensor_int(b, k));
             else if (x != y && !(fabs(x - y) <= c->tolerance * fmax(1, fabs(x))))
-                fail_msg("in %s result %d [%zu] is %g, and was %g: %s", opset_text(to), i, k, y,
-                         x, c->text);
+                fail_msg("in %s result %d [%zu] is %g, and was %g: %s", opset_text(to), i,
+                         k, y, x, c->text);
         }
     }
 }
@@ -105,7 +109,9 @@ static void test_end(Test *t, Module *m)
 
 static bool rewritten(Test *t, Module *m, Opset to)
 {
-    const PassOptions o = { .target = target_find("host"), .opset = to, .only = "opset,dce" };
+    const PassOptions o = { .target = target_find("host"),
+                            .opset = to,
+                            .only = "opset,dce" };
     return passes_run(m, &o, &t->diag);
 }
 
@@ -124,7 +130,8 @@ static void check(const Case *c, const Test *was, Opset to)
         run(&is, c, m);
         compare(was, &is, c, to);
         rewritten_add(&programs, opset_text(to), c->text, m);
-    } else if (!strstr(is.diag.text.s, opset_text(to)) || !strstr(is.diag.text.s, "--opset")) {
+    } else if (!strstr(is.diag.text.s, opset_text(to))
+               || !strstr(is.diag.text.s, "--opset")) {
         fail_msg("an error without a way out: %s", is.diag.text.s);
     }
     test_end(&is, m);
@@ -161,22 +168,30 @@ static void said(const Case *c, Opset to, const char *words)
 static void test_words(void **state)
 {
     (void)state;
-    said(&(Case){ 17, "", 0, 1, 0,
-                  "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
-                  "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
-         OPSET_IOS16, "ios16 has no input of int16: a takes int32");
-    said(&(Case){ 17, "", 0, 1, 0,
-                  "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
-                  "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
-         OPSET_IOS16, "ios16 has no result of int16: b is int32");
-    said(&(Case){ 18, "", 0, 1, 0,
-                  "state<tensor<fp16, [2]>> s | tensor<fp16, [2]> b = read_state(input = s)"
-                  "[name = string(\"b\")]; | b" },
-         OPSET_IOS17, "s is a state, which exists from ios18 on; --opset ios18 keeps it");
-    said(&(Case){ 17, "", 0, 1, 0,
-                  "tensor<fp16, [?, 2]> x | tensor<fp16, [?, 2]> b = reshape(x = x, shape = "
-                  "tensor<int32, [2]>([0, 2]))[name = string(\"b\")]; | b" },
-         OPSET_IOS16, "reshape: a 0 in its shape means another thing in ios16");
+    said(
+        &(Case){
+            17, "", 0, 1, 0,
+            "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
+            "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
+        OPSET_IOS16, "ios16 has no input of int16: a takes int32");
+    said(
+        &(Case){
+            17, "", 0, 1, 0,
+            "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
+            "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
+        OPSET_IOS16, "ios16 has no result of int16: b is int32");
+    said(
+        &(Case){
+            18, "", 0, 1, 0,
+            "state<tensor<fp16, [2]>> s | tensor<fp16, [2]> b = read_state(input = s)"
+            "[name = string(\"b\")]; | b" },
+        OPSET_IOS17, "s is a state, which exists from ios18 on; --opset ios18 keeps it");
+    said(
+        &(Case){
+            17, "", 0, 1, 0,
+            "tensor<fp16, [?, 2]> x | tensor<fp16, [?, 2]> b = reshape(x = x, shape = "
+            "tensor<int32, [2]>([0, 2]))[name = string(\"b\")]; | b" },
+        OPSET_IOS16, "reshape: a 0 in its shape means another thing in ios16");
 }
 
 static void test_near(void **state)
@@ -186,8 +201,8 @@ static void test_near(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         for (int to = OPSET_IOS15; to <= OPSET_IOS18; to++) {
             const PassOptions o = { .target = target_find("host"), .opset = (Opset)to };
-            near_case(&r.text, opset_text((Opset)to), opset_text(cases[i].from), cases[i].text,
-                      &o);
+            near_case(&r.text, opset_text((Opset)to), opset_text(cases[i].from),
+                      cases[i].text, &o);
         }
     rewritten_end(&r);
 }

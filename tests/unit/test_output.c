@@ -68,8 +68,8 @@ static void links_and_devices_stay(void **state)
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
     assert_false(file_write_all(&w->d, w->dir, "new", 3));
-    expect_said(&w->d,
-                arena_printf(&w->arena, "error: cannot write %s: Is a directory\n", w->dir));
+    expect_said(&w->d, arena_printf(&w->arena, "error: cannot write %s: Is a directory\n",
+                                    w->dir));
 }
 
 static void a_full_disk_is_reported_once(void **state)
@@ -117,10 +117,11 @@ static void an_unwritable_folder_is_reported(void **state)
     bool made = file_make_dirs(&w->d, files_in(w, "closed/sub"));
     if (root) assert_int_equal(seteuid(0), 0);
     assert_false(ok || made);
-    expect_said(&w->d, arena_printf(&w->arena,
-                                    "error: cannot write %s: Permission denied\n"
-                                    "error: cannot make the folder %s: Permission denied\n",
-                                    files_in(w, "closed/f"), files_in(w, "closed/sub")));
+    expect_said(&w->d,
+                arena_printf(&w->arena,
+                             "error: cannot write %s: Permission denied\n"
+                             "error: cannot make the folder %s: Permission denied\n",
+                             files_in(w, "closed/f"), files_in(w, "closed/sub")));
     assert_false(file_write_all(&w->d, files_in(w, "none/f"), "x", 1));
     expect_says(&w->d, "none/f: No such file or directory");
 }
@@ -137,8 +138,9 @@ static void a_target_that_cannot_be_replaced_is_reported(void **state)
     assert_int_equal(files_entries(w->dir), 1);
     assert_true(out_open(&o, &w->d, files_in(w, "g")));
     assert_false(out_seek(&o, UINT64_MAX));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot seek in %s: Invalid argument\n",
-                                    files_in(w, "g")));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: cannot seek in %s: Invalid argument\n",
+                             files_in(w, "g")));
     assert_false(out_write(&o, "x", 1));
     assert_false(out_commit(&o));
     assert_true(diag_ok(&w->d));
@@ -165,7 +167,8 @@ static void what_a_dead_process_left_is_swept(void **state)
     waitpid(gone, NULL, 0);
     const char *hex = "0123456789abcdef";
     const char *old = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone, hex);
-    const char *folder = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone, "fedcba9876543210");
+    const char *folder = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone,
+                                      "fedcba9876543210");
     const char *keep[] = {
         arena_printf(&w->arena, ".tmp-%ld-1123456789abcdef", (long)gone), /* of today */
         /* whose owner lives */
@@ -182,7 +185,8 @@ static void what_a_dead_process_left_is_swept(void **state)
     /* any write sweeps its folder */
     assert_true(file_write_all(&w->d, files_in(w, "b.mil"), "new", 3));
     assert_int_equal(files_entries(w->dir), COUNT(keep) + 1);
-    for (size_t i = 0; i < COUNT(keep); i++) assert_true(file_exists(files_in(w, keep[i])));
+    for (size_t i = 0; i < COUNT(keep); i++)
+        assert_true(file_exists(files_in(w, keep[i])));
 }
 
 /* What a handler of signals does, in the middle of everything. */
@@ -194,7 +198,8 @@ static void end_in_the_middle(FilesBench *w)
     if (!stage_open(&s, &w->d, files_in(w, "folder"))) _exit(3);
     const char *dir = arena_printf(&w->arena, "%s/Data/weights", s.at);
     if (!file_make_dirs(&w->d, dir)) _exit(4);
-    if (!file_write_all(&w->d, arena_printf(&w->arena, "%s/w.bin", dir), "w", 1)) _exit(5);
+    if (!file_write_all(&w->d, arena_printf(&w->arena, "%s/w.bin", dir), "w", 1))
+        _exit(5);
     if (!out_open(&inner, &w->d, arena_printf(&w->arena, "%s/model.mil", s.at))) _exit(6);
     temp_remove_all();
     _exit(0);
@@ -248,9 +253,9 @@ static void a_folder_is_replaced_whole(void **state)
     const char *path = files_in(w, "folder");
     files_put(files_in(w, "f"), "x");
     assert_false(stage_open(&s, &w->d, files_in(w, "f")));
-    expect_said(&w->d,
-                arena_printf(&w->arena, "error: cannot make the folder %s: Not a directory\n",
-                             files_in(w, "f")));
+    expect_said(&w->d, arena_printf(&w->arena,
+                                    "error: cannot make the folder %s: Not a directory\n",
+                                    files_in(w, "f")));
     for (int i = 0; i < 3; i++) { /* new, over one, and aborted */
         assert_true(stage_open(&s, &w->d, path));
         assert_true(file_make_dirs(&w->d, arena_printf(&w->arena, "%s/sub", s.at)));
@@ -273,10 +278,11 @@ static void a_folder_is_replaced_whole(void **state)
     assert_true(s.placed && file_is_empty(path));
     expect_says(&w->d, "cannot remove the folder ");
     assert_false(file_sync_folder(&w->d, files_in(w, "none")));
-    expect_said(&w->d,
-                arena_printf(&w->arena,
-                             "error: cannot write the folder %s: No such file or directory\n",
-                             files_in(w, "none")));
+    expect_said(
+        &w->d,
+        arena_printf(&w->arena,
+                     "error: cannot write the folder %s: No such file or directory\n",
+                     files_in(w, "none")));
 }
 
 /* Two processes write one file over and over; a reader sees one or the other, whole. */

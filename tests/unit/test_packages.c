@@ -29,7 +29,8 @@ static void spare_bits_of_a_literal_are_zero(void **state)
         Mapped m = get_file(p, at(p, "a.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
         const Seen bytes = look(m, "502.2.2.3.2.3[1].5[1].2.3.1.7.1");
         assert_int_equal(bytes.n, (3 * bits + 7) / 8);
-        for (size_t i = 0; i < bytes.n; i++) assert_int_equal(bytes.s[i], all >> 8 * i & 255);
+        for (size_t i = 0; i < bytes.n; i++)
+            assert_int_equal(bytes.s[i], all >> 8 * i & 255);
         file_unmap(&m);
 
         Module *module = must_read(p, at(p, "a.mil"));
@@ -50,7 +51,8 @@ static void spare_bits_of_a_literal_are_zero(void **state)
 /* ---- what is written names the version that it needs ------------------------------------- */
 
 #define FUNC(name, opset, params, body, result) \
-    "    func " name "<" opset ">(" params ") {\n" LINE body ";\n        } -> (" result ");\n"
+    "    func " name "<" opset ">(" params ") {\n" LINE body ";\n        } -> (" result \
+    ");\n"
 #define PROGRAM(funcs) "program(1.3)\n{\n" funcs "}"
 #define RELU(opset, t) \
     FUNC("main", opset, "tensor<" t ", [2]> x", \
@@ -88,7 +90,8 @@ static void the_specification_follows_what_is_used(void **state)
         put_file(p, at(p, "a.mil"), cases[i].text, strlen(cases[i].text));
         convert(p, at(p, "a.mil"), at(p, "a.mlpackage"));
         Mapped m = get_file(p, at(p, "a.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
-        if (look(m, "1").v != cases[i].spec) fail_msg("case %zu: %d", i, (int)look(m, "1").v);
+        if (look(m, "1").v != cases[i].spec)
+            fail_msg("case %zu: %d", i, (int)look(m, "1").v);
         file_unmap(&m);
         convert(p, at(p, "a.mil"), at(p, "a.mlmodelc"));
         m = get_file(p, at(p, "a.mlmodelc/coremldata.bin"));
@@ -130,7 +133,8 @@ static void flexible_shapes_of_any_integer_type_are_one(void **state)
         const char *n = dtypes[t].name;
         for (int form = 0; form < 2; form++) {
             const char *kind =
-                form ? arena_printf(&p->a, "dict<string, dict<string, tensor<%s, [?]>>>", n)
+                form ? arena_printf(&p->a, "dict<string, dict<string, tensor<%s, [?]>>>",
+                                    n)
                      : arena_printf(&p->a, "dict<string, list<tensor<%s, [2]>, ?>>", n);
             const char *value =
                 form
@@ -140,7 +144,8 @@ static void flexible_shapes_of_any_integer_type_are_one(void **state)
                 &p->a,
                 "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [?, ?]> a) [FlexibleShapeInformation = tuple<tuple<"
                 "string, dict<string, tensor<%s, [?]>>>, tuple<string, %s>>(((\"DefaultShapes\", {{\"a\", [2, 4]}}), "
-                "%s))] {\n" LINE "tensor<fp32, [?, ?]> y = relu(x = a);\n        } -> (y);\n}",
+                "%s))] {\n" LINE
+                "tensor<fp32, [?, ?]> y = relu(x = a);\n        } -> (y);\n}",
                 n, kind, value);
             const char *to = arena_printf(&p->a, "%s/%s%d.mlpackage", p->dir, n, form);
             put_file(p, at(p, "a.mil"), text, strlen(text));
@@ -275,14 +280,16 @@ static void pipelines_list_their_parts_and_give_one(void **state)
             "the original once more with coremltools, convert_to=\"mlprogram\"\n");
         refuse_part(p, file, "deep",
                     "is a pipeline of 1 models: 0 (an ML program); --part NAME");
-        refuse_part(p, file, "vision/x", "pipe.mlmodel is no pipeline: it has no part x\n");
+        refuse_part(p, file, "vision/x",
+                    "pipe.mlmodel is no pipeline: it has no part x\n");
         static const char *const good[] = { "vision", "deep/0" };
         for (int i = 0; i < 2; i++) {
             const MilReading how = { .part = good[i] };
             Module *m = container_read_as(&p->d, file, &how);
             assert_non_null(m);
             assert_true(container_save(m, &p->d, at(p, "out.mlpackage")));
-            expect_same_file(p, at(p, "out.mlpackage/Data/com.apple.CoreML/model.mlmodel"),
+            expect_same_file(p,
+                             at(p, "out.mlpackage/Data/com.apple.CoreML/model.mlmodel"),
                              at(p, "s.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
             module_free(m);
         }
@@ -417,7 +424,8 @@ static void a_part_of_a_pipeline_has_its_weights(void **state)
         k++;
     }
     assert_int_equal(k, 3);
-    assert_true(container_save(part, &p->d, at(p, "vision.mlpackage"))); /* alone, with them */
+    assert_true(
+        container_save(part, &p->d, at(p, "vision.mlpackage"))); /* alone, with them */
     module_free(part);
     Module *alone = must_read(p, at(p, "vision.mlpackage"));
     assert_true(module_verify(alone, &p->d, NULL));
@@ -433,12 +441,14 @@ static void pointers_of_git_lfs_are_called_that(void **state)
     static const char want[] =
         " is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
         "fetches the file itself\n";
-    static const char *const names[] = { "a.mlmodel",
-                                         "a.mil",
-                                         "a.mlpackage/Manifest.json",
-                                         "a.mlmodelc/model.mil",
-                                         "b.mlpackage/Data/com.apple.CoreML/model.mlmodel",
-                                         "c.mlpackage" };
+    static const char *const names[] = {
+        "a.mlmodel",
+        "a.mil",
+        "a.mlpackage/Manifest.json",
+        "a.mlmodelc/model.mil",
+        "b.mlpackage/Data/com.apple.CoreML/model.mlmodel",
+        "c.mlpackage"
+    };
     Place *p = *state;
     put_file(p, at(p, "s.mil"), small, sizeof small - 1);
     convert(p, at(p, "s.mil"), at(p, "b.mlpackage"));
@@ -491,8 +501,10 @@ static void weights_that_are_links_are_followed_when_asked(void **state)
     put_file(p, at(p, "store/5e8b"), spec.data, spec.size);
     file_unmap(&spec);
     static const char *const models[] = { "m.mil", "m.mlmodelc", "m.mlpackage" };
-    static const char *const weights[] = { "weights/w.bin", "m.mlmodelc/weights/w.bin",
-                                           "m.mlpackage/Data/com.apple.CoreML/weights/w.bin" };
+    static const char *const weights[] = {
+        "weights/w.bin", "m.mlmodelc/weights/w.bin",
+        "m.mlpackage/Data/com.apple.CoreML/weights/w.bin"
+    };
     put_file(p, at(p, "m.mil"), weighty, sizeof weighty - 1);
     put_file(p, at(p, "m.mlmodelc/model.mil"), weighty, sizeof weighty - 1);
     Mapped manifest = get_file(p, at(p, "s.mlpackage/Manifest.json"));
@@ -503,15 +515,17 @@ static void weights_that_are_links_are_followed_when_asked(void **state)
     const char *hub = at(p, "hub");
     assert_true(file_make_dirs(&p->d, hub));
     for (size_t i = 0; i < COUNT(models); i++) {
-        const char *from = at(p, models[i]), *to = arena_printf(&p->a, "%s/%s", hub, models[i]);
+        const char *from = at(p, models[i]),
+                   *to = arena_printf(&p->a, "%s/%s", hub, models[i]);
         assert_int_equal(rename(from, to), 0);
         const char *file = arena_printf(&p->a, "%s/%s", hub, weights[i]);
         assert_true(file_make_dirs(&p->d, file_dir(&p->a, file)));
         assert_int_equal(symlink(at(p, "store/4d7a"), file), 0);
         if (i == 2)
             assert_int_equal(
-                symlink(at(p, "store/5e8b"),
-                        arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to)),
+                symlink(
+                    at(p, "store/5e8b"),
+                    arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to)),
                 0);
         expect_path_error(p, to, "; --follow-links reads it\n");
         Module *m = container_read_as(&p->d, to, &how);

@@ -41,7 +41,8 @@ static void put_tensor(Buf *b, Arena *a, const Tensor *t)
 {
     buf_puts(b, type_text(a, type_tensor(a, t->dtype, t->shape)));
     for (size_t i = 0; i < t->count && t->dtype != DT_STRING; i++)
-        if (!dtype_is_float(t->dtype)) buf_printf(b, " %lld", (long long)tensor_int(t, i));
+        if (!dtype_is_float(t->dtype))
+            buf_printf(b, " %lld", (long long)tensor_int(t, i));
         else if (isnan(tensor_float(t, i))) buf_puts(b, " nan");
         else buf_printf(b, " %.5g", tensor_float(t, i));
 }
@@ -88,8 +89,8 @@ static size_t said_length(const char *said)
 }
 
 /* The call with argument i or its element k another; i < 0: as it is. */
-static void try(Perturbed *p, Opset opset, int i, int k, const CallArg *other, bool absent,
-                const char *by)
+static void try(Perturbed *p, Opset opset, int i, int k, const CallArg *other,
+                bool absent, const char *by)
 {
     Diag d = { .quiet = true };
     Buf b = { 0 };
@@ -137,7 +138,8 @@ static void change_shape(Perturbed *p, int i, int k, const char *name)
         s.rank--;
         try_shape(p, i, k, s, t->dtype, arena_printf(&p->arena, "%s one less", name));
         memmove(s.dim, t->shape.dim + 1, (size_t)s.rank * sizeof *s.dim);
-        try_shape(p, i, k, s, t->dtype, arena_printf(&p->arena, "%s without its first", name));
+        try_shape(p, i, k, s, t->dtype,
+                  arena_printf(&p->arena, "%s without its first", name));
     }
     s = t->shape;
     memmove(s.dim + 1, t->shape.dim, (size_t)s.rank++ * sizeof *s.dim);
@@ -147,7 +149,9 @@ static void change_shape(Perturbed *p, int i, int k, const char *name)
 
 static void change_type(Perturbed *p, int i, int k, const char *name)
 {
-    static const DType types[] = { DT_BOOL, DT_FP16, DT_FP32, DT_INT32, DT_INT8, DT_UINT16 };
+    static const DType types[] = {
+        DT_BOOL, DT_FP16, DT_FP32, DT_INT32, DT_INT8, DT_UINT16
+    };
     for (size_t n = 0; n < COUNT(types); n++)
         try_shape(p, i, k, p->call->p[i].v[k].type->shape, types[n],
                   arena_printf(&p->arena, "%s %s", name, dtypes[types[n]].name));
@@ -203,7 +207,8 @@ static void change_argument(Perturbed *p, int i, int k)
         try(p, p->call->opset, i, k, &v, false,
             arena_printf(&p->arena, "%s not at hand", name));
         v.constant = false;
-        try(p, p->call->opset, i, k, &v, false, arena_printf(&p->arena, "%s not known", name));
+        try(p, p->call->opset, i, k, &v, false,
+            arena_printf(&p->arena, "%s not known", name));
     }
     change_shape(p, i, k, name);
     change_type(p, i, k, name);
@@ -247,8 +252,9 @@ static Module *program(Buf *b, Source *src, Diag *d, const Seed *s, const OpInfo
                (int)(args - s->args), s->args);
     buf_printf(
         b,
-        attrs ? "        tensor<fp32, []> y0 = %s()[%s, name = tensor<string, []>(\"y0\")];\n"
-              : "        tensor<fp32, []> y0 = %s(%s)[name = tensor<string, []>(\"y0\")];\n",
+        attrs
+            ? "        tensor<fp32, []> y0 = %s()[%s, name = tensor<string, []>(\"y0\")];\n"
+            : "        tensor<fp32, []> y0 = %s(%s)[name = tensor<string, []>(\"y0\")];\n",
         s->op, args);
     buf_puts(b, "    } -> (y0);\n}\n");
     *src = (Source){ .name = s->op, .text = b->s, .len = b->len };

@@ -36,7 +36,8 @@ typedef struct {
     char *text;
 } Bench;
 
-static void open_bench(Bench *b, const char *backend, const char *text, const char *function)
+static void open_bench(Bench *b, const char *backend, const char *text,
+                       const char *function)
 {
     *b = (Bench){ 0 };
     if (anec_open(backend, NULL, &b->device, &b->e)
@@ -75,8 +76,9 @@ static void test_plans(void **state)
                "  mul         y       engine           75.0 %  engine, processor\n"
                "  reduce_sum  z       engine           25.0 %  engine, processor\n");
     check_says("", plain, "other", "text", "func other, 1 operation: 1 engine\n");
-    check_says("", plain, NULL, "json",
-               "\"op\":\t\"mul\",\n\t\t\t\"result\":\t\"y\",\n\t\t\t\"prefers\":\t\"engine\",");
+    check_says(
+        "", plain, NULL, "json",
+        "\"op\":\t\"mul\",\n\t\t\t\"result\":\t\"y\",\n\t\t\t\"prefers\":\t\"engine\",");
     check_says("", branches, NULL, "text",
                "  cond       r       processor        28.6 %  processor\n"
                "    abs      a       processor        28.6 %  processor\n"
@@ -105,7 +107,8 @@ static void test_refused(void **state)
         { "ml-plan",
           "Core ML does not say where operations run: com.apple.CoreML 0: Failed to load the "
           "compute plan" },
-        { "ml-plan-nil", "Core ML does not say where operations run: no reason is given" },
+        { "ml-plan-nil",
+          "Core ML does not say where operations run: no reason is given" },
         { "ml-plan-program",
           "Core ML does not say where operations run: its plan is of no program" },
         { "ml-plan-function",
@@ -116,8 +119,9 @@ static void test_refused(void **state)
         { "no-selector:weight",
           "Core ML does not say where operations run: macOS Version 26.0 (Build 25D125) has no "
           "-[MLComputePlanCost weight], which is sent here" },
-        { "raise:functions", "Core ML does not say where operations run: the framework raised "
-                             "NSInvalidArgumentException: *** functions" },
+        { "raise:functions",
+          "Core ML does not say where operations run: the framework raised "
+          "NSInvalidArgumentException: *** functions" },
         { "raise:loadContentsOfURL:configuration:completionHandler:",
           "Core ML does not say where operations run: the framework raised "
           "NSInvalidArgumentException: *** loadContentsOfURL" },
@@ -147,8 +151,8 @@ static void test_others(void **state)
         Bench b;
         open_bench(&b, backends[i], plain, NULL);
         assert_int_equal(anec_plan(b.kernel, "text", &b.text, &b.e), ANEC_WRONG);
-        const char *want = arena_printf(&arena, "%s has no plan; --backend coreml says where ",
-                                        backends[i]);
+        const char *want = arena_printf(
+            &arena, "%s has no plan; --backend coreml says where ", backends[i]);
         if (!strstr(b.e.text, want)) fail_msg("%s", b.e.text);
         close_bench(&b);
     }
@@ -185,7 +189,9 @@ static void test_steps(void **state)
     Bench b;
     (void)state;
     open_bench(&b, "cpu", open, NULL);
-    plan_has(&b, "func main, 0 steps: it is planned in a run, for the shapes that are given\n");
+    plan_has(
+        &b,
+        "func main, 0 steps: it is planned in a run, for the shapes that are given\n");
     for (int rows = 2; rows <= 16; rows *= 8) {
         anec_tensor x = { .dtype = "fp32",
                           .rank = 2,

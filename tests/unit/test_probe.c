@@ -11,9 +11,11 @@
  * is known of what goes wrong. */
 static bool unseen(int rule)
 {
-    static const int list[] = { RULE_slot_order,   RULE_row_padding,   RULE_names,
-                                RULE_rank3_matmul, RULE_tile,          RULE_identity_result,
-                                RULE_broadcast,    RULE_weight_record, RULE_private_op };
+    static const int list[] = { RULE_slot_order, RULE_row_padding,
+                                RULE_names,      RULE_rank3_matmul,
+                                RULE_tile,       RULE_identity_result,
+                                RULE_broadcast,  RULE_weight_record,
+                                RULE_private_op };
     for (size_t i = 0; i < COUNT(list); i++)
         if (list[i] == rule) return true;
     return !probe_has_rule(rule);
@@ -55,7 +57,8 @@ static void flip_write(Flip *f)
     buf_printf(&b, "anec-profile 1\nchip %s\n", f->truth.target->name);
     RuleSet least;
     ruleset_init(&least, target_find("generic"), NULL);
-    for (int i = 0; i < LIMIT_COUNT; i++) { /* a rule can only hold where its number is known */
+    for (int i = 0; i < LIMIT_COUNT;
+         i++) { /* a rule can only hold where its number is known */
         if (f->truth.limit[i] >= 0) continue;
         f->truth.limit[i] = least.limit[i];
         buf_printf(&b, "limit %s %lld\n", limits[i].name, (long long)least.limit[i]);
@@ -91,7 +94,8 @@ static Broken broken_by(const Flip *f, const char *text, bool spelled)
     Broken n = { 0, 0 };
     RuleSet rs = f->truth;
     for (int r = 0; r < RULE_COUNT; r++)
-        if (!rule_holds(&rs, r) || rules[r].effect == FX_SLOW || rules[r].effect == FX_NUMERIC)
+        if (!rule_holds(&rs, r) || rules[r].effect == FX_SLOW
+            || rules[r].effect == FX_NUMERIC)
             rs.wish[r] = WISH_OFF;
     for (int i = 0; i < OP_COUNT; i++)
         if (rs.op_stand[i] == STAND_CONTRADICTED) rs.op_stand[i] = STAND_NOT;
@@ -191,7 +195,8 @@ static void flips_by_chance_are_discovered(void **state)
         }
         flip_write(&f);
         printf("seed %d on %s: %s, %s, %s\n", (int)seed, f.truth.target->name,
-               rules[f.flipped[0]].name, rules[f.flipped[1]].name, rules[f.flipped[2]].name);
+               rules[f.flipped[0]].name, rules[f.flipped[1]].name,
+               rules[f.flipped[2]].name);
         assert_true(probe_start(&f.prober));
         for (int r = 0; r < RULE_COUNT; r++) {
             if (unseen(r) || (is_large(r) && !is_flipped(&f, r))) continue;
@@ -199,7 +204,8 @@ static void flips_by_chance_are_discovered(void **state)
             known += judge(&f, r, false);
         }
         if (known < all * 3 / 4)
-            fail_msg("seed %d: only %d of %d rules were found out", (int)seed, known, all);
+            fail_msg("seed %d: only %d of %d rules were found out", (int)seed, known,
+                     all);
         flip_close(&f);
     }
 }

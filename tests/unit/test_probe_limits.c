@@ -112,7 +112,8 @@ static void expect_found(Machine *m, int change)
         if ((changes[change].beside >> i & 1) && other >= 0 && (want < 0 || other < want))
             want = other;
     }
-    if (found != (want >= 0 ? FOUND_EXACT : FOUND_NO_EDGE) || (want >= 0 && value != want))
+    if (found != (want >= 0 ? FOUND_EXACT : FOUND_NO_EDGE)
+        || (want >= 0 && value != want))
         fail_msg("%s on %s: %lld (%d), it is %lld: %s", limits[limit].name,
                  m->truth.target->name, (long long)value, (int)found, (long long)want,
                  m->prober.said);
@@ -127,7 +128,8 @@ static void the_table_is_found_on_a_chip_as_it_is(void **state)
 {
     (void)state;
     static const char *const chips[] = { "m1", "m4", "m5" };
-    const Buf plain = { .s = (char *)(uintptr_t)plain_text, .len = sizeof plain_text - 1 };
+    const Buf plain = { .s = (char *)(uintptr_t)plain_text,
+                        .len = sizeof plain_text - 1 };
     for (size_t c = 0; c < COUNT(chips); c++) {
         Machine m;
         machine_open(&m, chips[c]);
@@ -141,7 +143,8 @@ static int64_t by_chance(uint64_t seed, int change)
 {
     const int64_t least = changes[change].least, most = changes[change].most;
     const uint64_t range = (uint64_t)(most - least + 1);
-    return (least + (int64_t)(rng_u64(seed, (uint64_t)change) % range)) * changes[change].unit;
+    return (least + (int64_t)(rng_u64(seed, (uint64_t)change) % range))
+         * changes[change].unit;
 }
 
 static void limits_changed_by_chance_are_found(void **state)
@@ -179,9 +182,10 @@ static void a_minimum_is_found(void **state)
         Machine m;
         Buf b = { 0 };
         machine_open(&m, "m4");
-        buf_printf(&b,
-                   "anec-profile 1\nrule surface-minimum holds\nlimit surface-minimum %lld\n",
-                   (long long)by_chance(seed, HIDING));
+        buf_printf(
+            &b,
+            "anec-profile 1\nrule surface-minimum holds\nlimit surface-minimum %lld\n",
+            (long long)by_chance(seed, HIDING));
         printf("seed %d: %lld\n", (int)seed, (long long)by_chance(seed, HIDING));
         machine_is(&m, &b);
         expect_found(&m, HIDING);

@@ -35,7 +35,9 @@ static const PromoteCase cases[] = {
       { "g: 3, 4", "b: 3, 4" },
       "layer_norm(x = x, axes = tensor<int32, [2]>([-2, -1]), gamma = g, beta = b, epsilon = "
       "fp32(0.1))" },
-    { "2, 3, 4", { "g: 3" }, "layer_norm(x = x, axes = tensor<int32, [1]>([1]), gamma = g)" },
+    { "2, 3, 4",
+      { "g: 3" },
+      "layer_norm(x = x, axes = tensor<int32, [1]>([1]), gamma = g)" },
     { "2, 3, 2, 2",
       { "m: 3", "v: 3", "g: 3", "b: 3" },
       "batch_norm(x = x, mean = m, variance = v, gamma = g, beta = b, epsilon = fp32(0.1))" },
@@ -70,7 +72,8 @@ static void put_weight(Buf *b, const char *weight)
     assert_true(shape_count(&s, &n));
     const char name[2] = { *weight, 0 };
     buf_printf(
-        b, "tensor<fp32, [%s]> %s = const()[name = string(\"%s\"), val = tensor<fp32, [%s]>(",
+        b,
+        "tensor<fp32, [%s]> %s = const()[name = string(\"%s\"), val = tensor<fp32, [%s]>(",
         shape, name, name, shape);
     size_t inner[MAX_RANK + 1];
     inner[s.rank] = 1;
@@ -96,14 +99,16 @@ static void open_case(PromoteRun *r, const PromoteCase *c, Opset opset)
     for (int i = 0; c->weight[i]; i++) put_weight(&b, c->weight[i]);
     buf_printf(&b, "tensor<fp32, [%s]> y = %s[name = string(\"y\")];\n    } -> (y);\n}\n",
                strstr(c->op, "linear") ? "3, 2"
-               : *c->op == 'c' ? (strstr(c->op, "transpose") ? "1, 6, 9, 6" : "1, 6, 3, 6")
-                               : c->inputs,
+               : *c->op == 'c'
+                   ? (strstr(c->op, "transpose") ? "1, 6, 9, 6" : "1, 6, 3, 6")
+                   : c->inputs,
                c->op);
     const char *s = arena_strndup(&r->arena, b.s, b.len);
     buf_free(&b);
     r->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
     r->m = mil_read(&r->diag, &r->src, NULL);
-    if (!r->m || !module_verify(r->m, &r->diag, NULL)) fail_msg("%s\n%s", r->diag.text.s, s);
+    if (!r->m || !module_verify(r->m, &r->diag, NULL))
+        fail_msg("%s\n%s", r->diag.text.s, s);
 }
 
 static void run_case(PromoteRun *r)
@@ -116,7 +121,8 @@ static void run_case(PromoteRun *r)
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
         in[i].name = v->name;
-        assert_true(tensor_alloc(&in[i].value, &r->diag, v->type->dtype, &v->type->shape));
+        assert_true(
+            tensor_alloc(&in[i].value, &r->diag, v->type->dtype, &v->type->shape));
         fill_one(&in[i].value, v->name);
     }
     if (!program_run(p, &r->diag, in, f->body->nparam, &(RunOptions){ 0 }))
@@ -161,7 +167,8 @@ static void same_in(const PromoteCase *c, Opset opset)
     for (size_t k = 0; k < was.result.count; k++) {
         const double x = tensor_float(&was.result, k), y = tensor_float(&is.result, k);
         if (!(fabs(x - y) <= 2e-6 * fmax(1, fabs(x))))
-            fail_msg("%s in %s: [%zu] is %g, and was %g", c->op, opset_text(opset), k, y, x);
+            fail_msg("%s in %s: [%zu] is %g, and was %g", c->op, opset_text(opset), k, y,
+                     x);
     }
     close_case(&was);
     close_case(&is);
@@ -184,8 +191,9 @@ static void test_names(void **state)
     assert_true(promote_module(r.m, "b", &r.diag));
     assert_int_equal(module_main(r.m)->body->nparam, 2);
     assert_false(promote_module(r.m, "x,c*", &r.diag));
-    expect_said(&r.diag, "error: main has no float constant of more than one element that is "
-                         "called like x,c*\n");
+    expect_said(&r.diag,
+                "error: main has no float constant of more than one element that is "
+                "called like x,c*\n");
     assert_true(promote_module(r.m, "z,*", &r.diag));
     assert_int_equal(module_main(r.m)->body->nparam, 3);
     r.diag.quiet = true;
@@ -211,9 +219,10 @@ static void test_must_stay(void **state)
     r.m = mil_read(&r.diag, &r.src, NULL);
     if (!r.m || !module_verify(r.m, &r.diag, NULL)) fail_msg("%s", r.diag.text.s);
     assert_false(promote_module(r.m, "w", &r.diag));
-    expect_says(&r.diag,
-                "error: w cannot be an input: rnn wants a constant there, and has no form "
-                "that takes another\n");
+    expect_says(
+        &r.diag,
+        "error: w cannot be an input: rnn wants a constant there, and has no form "
+        "that takes another\n");
     assert_true(promote_module(r.m, NULL, &r.diag));
     assert_int_equal(module_main(r.m)->body->nparam, 3);
     close_case(&r);

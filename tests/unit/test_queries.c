@@ -51,7 +51,8 @@ static const Answer answers[] = {
     { "tensor<int32, [65]>([2, " ONES_64 "])", NO, NO, NO, -1, NULL },
     { "tensor<fp16, [66]>([" ONES_64 ", 1, 2])", NO, NO, NO, -1, NULL },
     /* One double stands for both. */
-    { "tensor<int64, [2]>([9007199254740992, 9007199254740992])", NO, NO, 0x1p53, 2, NULL },
+    { "tensor<int64, [2]>([9007199254740992, 9007199254740992])", NO, NO, 0x1p53, 2,
+      NULL },
     { "tensor<int64, [2]>([9007199254740992, 9007199254740991])", NO, NO, NO, 2, NULL },
     { "tensor<int64, [2]>([9007199254740992, 9007199254740993])", NO, NO, NO, 2, NULL },
     { "tensor<int64, [2]>([9007199254740993, 9007199254740992])", NO, NO, NO, 2, NULL },
@@ -67,7 +68,9 @@ static void literals_answer(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(answers); i++) {
         const Answer *k = &answers[i];
-        const Source src = { .name = "literal", .text = k->literal, .len = strlen(k->literal) };
+        const Source src = { .name = "literal",
+                             .text = k->literal,
+                             .len = strlen(k->literal) };
         Diag d = { .quiet = true };
         Module *m = module_new();
         const Const *c = mil_read_literal(m, &d, &src);
@@ -80,12 +83,17 @@ static void literals_answer(void **state)
                    is_float = value_float(v, &real);
         const int n = value_ints(v, ints);
         const char *s = value_string(v);
-        if (!is_number(is_int, (double)whole, k->is_int)) fail_msg("as an int: %s", k->literal);
-        if (!is_number(is_bool, truth, k->is_bool)) fail_msg("as a truth: %s", k->literal);
-        if (!is_number(is_float, real, k->is_float)) fail_msg("as a number: %s", k->literal);
+        if (!is_number(is_int, (double)whole, k->is_int))
+            fail_msg("as an int: %s", k->literal);
+        if (!is_number(is_bool, truth, k->is_bool))
+            fail_msg("as a truth: %s", k->literal);
+        if (!is_number(is_float, real, k->is_float))
+            fail_msg("as a number: %s", k->literal);
         if (n != k->ints) fail_msg("%d ints: %s", n, k->literal);
-        if (n > 0 && is_int && ints[0] != whole) fail_msg("the first int: %s", k->literal);
-        if (!s != !k->text || (s && strcmp(s, k->text) != 0)) fail_msg("text: %s", k->literal);
+        if (n > 0 && is_int && ints[0] != whole)
+            fail_msg("the first int: %s", k->literal);
+        if (!s != !k->text || (s && strcmp(s, k->text) != 0))
+            fail_msg("text: %s", k->literal);
         module_free(m);
         diag_free(&d);
     }

@@ -58,7 +58,8 @@ static void use_engine(void)
     Used u;
     used_open(&u, "ane", arena_printf(&arena, "%s/%s", top, cache_name));
     if (!u.s)
-        u.s = anec_load(u.device, arena_printf(&arena, "%s/model.mil", top), &u.model, &u.e);
+        u.s = anec_load(u.device, arena_printf(&arena, "%s/model.mil", top), &u.model,
+                        &u.e);
     used_run(&u, &in);
     const char *said = right(&u, "y", 2); /* the weights are 0 */
     used_end(&u, said);
@@ -79,7 +80,8 @@ static void use_states(void)
     char *plan = NULL;
     Used u;
     used_open(&u, "coreml", arena_printf(&arena, "%s/%s", top, cache_name));
-    if (!u.s) u.s = anec_load_text(u.device, counts, strlen(counts), NULL, &u.model, &u.e);
+    if (!u.s)
+        u.s = anec_load_text(u.device, counts, strlen(counts), NULL, &u.model, &u.e);
     used_run(&u, &in);
     if (!u.s) u.s = anec_state(u.kernel, "acc", &held, &u.e);
     if (!u.s) u.s = anec_set_state(u.kernel, "acc", &in, NULL, &u.e);
@@ -124,8 +126,8 @@ static char said[1 << 16];
 static bool raise_in(size_t use, const char *name, long from, const char *more)
 {
     assert_true(file_remove_tree(arena_printf(&arena, "%s/%s", top, cache_name)));
-    set_machine("m4", arena_printf(&arena, "raise:%s,raise-from:%ld,raise-told%s%s", name, from,
-                                   uses[use].with, more));
+    set_machine("m4", arena_printf(&arena, "raise:%s,raise-from:%ld,raise-told%s%s", name,
+                                   from, uses[use].with, more));
     const int status = run_apart(uses[use].use, said, sizeof said);
     const char *at = strstr(said, "status ");
     /* nothing can be done with a model that is loaded and cannot be unloaded */
@@ -217,8 +219,10 @@ static void test_told(void **state)
         { 0, "IOSurfaceLock", "", "the surface of x cannot be locked" },
         { 0, "IOSurfaceCreate", "", "no memory for the surface of x" },
         { 0, "IOSurfaceGetAllocSize", "", "the surface of x is smaller than its layout" },
-        { 1, "predictionFromFeatures:usingState:options:error:", "", RAISED "prediction" },
-        { 1, "modelWithContentsOfURL:configuration:error:", "", RAISED "modelWithContents" },
+        { 1, "predictionFromFeatures:usingState:options:error:", "",
+          RAISED "prediction" },
+        { 1, "modelWithContentsOfURL:configuration:error:", "",
+          RAISED "modelWithContents" },
         { 1, "functions", "", RAISED "functions" },
     };
     (void)state;
@@ -259,7 +263,8 @@ int main(int argc, char **argv)
     file[64 + 16] = 128;
     file_make_dirs(&d, arena_printf(&arena, "%s/weights", top));
     file_write_all(&d, arena_printf(&arena, "%s/weights/w.bin", top), file, sizeof file);
-    file_write_all(&d, arena_printf(&arena, "%s/model.mil", top), weighted, strlen(weighted));
+    file_write_all(&d, arena_printf(&arena, "%s/model.mil", top), weighted,
+                   strlen(weighted));
     diag_free(&d);
     return run_in_folder(tests, COUNT(tests), top, &arena);
 }

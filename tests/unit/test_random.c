@@ -140,7 +140,8 @@ static void test_categorical(void **state)
 {
     (void)state;
     const double p[] = { 0.1, 0, 0.6, 0.3 }, twice[] = { 0.2, 0, 1.2, 0.6 };
-    const double logits[] = { 1000 + log(0.1), -INFINITY, 1000 + log(0.6), 1000 + log(0.3) };
+    const double logits[] = { 1000 + log(0.1), -INFINITY, 1000 + log(0.6),
+                              1000 + log(0.3) };
     frequencies("probs", p, p, 4);
     frequencies("probs", twice, p, 4);
     frequencies("logits", logits, (const double[]){ 0.1, 0, 0.6, 0.3 }, 4);

@@ -58,7 +58,8 @@ static int axis_in(Gen *g, int rank) { return draw(g, rank) - (draw(g, 3) ? 0 : 
 
 static Value *binary(Gen *g, Value *x)
 {
-    static const char *const op[] = { "add", "sub", "mul", "maximum", "minimum", "add", "mul" };
+    static const char *const op[] = { "add",     "sub", "mul", "maximum",
+                                      "minimum", "add", "mul" };
     Shape s = x->type->shape, scalar = { .rank = 0 };
     for (int i = 0; i < s.rank; i++)
         if (draw(g, 3) == 0) s.dim[i] = 1;
@@ -72,9 +73,9 @@ static Value *divided(Gen *g, Value *x)
 {
     static const double by[] = { 1, 2, -1, 4 };
     Value *y = build_float(&g->b, DT_FP16, by[draw(g, COUNT(by))]);
-    return draw(g, 2)
-             ? mil_real_div(&g->b, "q", .x = x, .y = y)
-             : mil_pow(&g->b, "p", .x = x, .y = build_float(&g->b, DT_FP16, 1 + draw(g, 2)));
+    return draw(g, 2) ? mil_real_div(&g->b, "q", .x = x, .y = y)
+                      : mil_pow(&g->b, "p", .x = x,
+                                .y = build_float(&g->b, DT_FP16, 1 + draw(g, 2)));
 }
 
 static Value *unary(Gen *g, Value *x)
@@ -212,14 +213,15 @@ static Value *pad(Gen *g, Value *x)
 
 static Value *reduce(Gen *g, Value *x)
 {
-    static const char *const op[] = { "reduce_sum", "reduce_mean", "reduce_max", "reduce_min",
-                                      "reduce_sum_square" };
+    static const char *const op[] = { "reduce_sum", "reduce_mean", "reduce_max",
+                                      "reduce_min", "reduce_sum_square" };
     int64_t axes[2] = { axis_in(g, x->type->shape.rank), 0 };
     const int n = x->type->shape.rank > 1 && draw(g, 2) ? 2 : 1;
-    axes[1] = axes[0] < x->type->shape.rank - 1 && axes[0] != -1 ? axes[0] + 1 : axes[0] - 1;
+    axes[1] = axes[0] < x->type->shape.rank - 1 && axes[0] != -1 ? axes[0] + 1
+                                                                 : axes[0] - 1;
     const char *name = op[draw(g, COUNT(op))];
-    return build_of(&g->b, "r", op_find(name), P_x, x, P_axes, ints(g, n, axes), P_keep_dims,
-                    flag(g), P_NONE);
+    return build_of(&g->b, "r", op_find(name), P_x, x, P_axes, ints(g, n, axes),
+                    P_keep_dims, flag(g), P_NONE);
 }
 
 static Value *matmul(Gen *g, Value *x)
@@ -245,7 +247,8 @@ static Value *linear(Gen *g, Value *x)
 
 static const char *padding(Gen *g)
 {
-    static const char *const types[] = { "valid", "same", "same_lower", "custom", "custom" };
+    static const char *const types[] = { "valid", "same", "same_lower", "custom",
+                                         "custom" };
     return types[draw(g, COUNT(types))];
 }
 
@@ -258,7 +261,8 @@ static Value *conv(Gen *g, Value *x)
     const bool back = draw(g, 4) == 0;
     const int64_t out = groups * (1 + draw(g, 3));
     Shape w = { .rank = s->rank,
-                .dim = { back ? s->dim[1] : out, back ? out / groups : s->dim[1] / groups } };
+                .dim = { back ? s->dim[1] : out,
+                         back ? out / groups : s->dim[1] / groups } };
     for (int i = 0; i < n; i++) {
         w.dim[2 + i] = 1 + draw(g, 5);
         stride[i] = 1 + draw(g, 2);
@@ -307,10 +311,10 @@ static Value *along(Gen *g, Value *x)
 {
     const int64_t axis = axis_in(g, x->type->shape.rank);
     if (draw(g, 2)) return mil_reverse(&g->b, "r", .x = x, .axes = ints(g, 1, &axis));
-    return draw(g, 2)
-             ? mil_softmax(&g->b, "s", .x = x, .axis = build_int(&g->b, axis))
-             : mil_cumsum(&g->b, "c", .x = x, .axis = build_int(&g->b, axis < 0 ? 0 : axis),
-                          .exclusive = flag(g), .reverse = flag(g));
+    return draw(g, 2) ? mil_softmax(&g->b, "s", .x = x, .axis = build_int(&g->b, axis))
+                      : mil_cumsum(&g->b, "c", .x = x,
+                                   .axis = build_int(&g->b, axis < 0 ? 0 : axis),
+                                   .exclusive = flag(g), .reverse = flag(g));
 }
 
 /* The values that stay apart before a norm stay so behind it: epsilon is large. */
@@ -332,18 +336,20 @@ static Value *norm(Gen *g, Value *x)
         return mil_gelu(&g->b, "g", .x = x,
                         .mode = build_string(&g->b, modes[draw(g, COUNT(modes))]));
     default:
-        return mil_local_response_norm(
-            &g->b, "l", .x = x, .size = build_int(&g->b, 1 + draw(g, 4)),
-            .alpha = build_float(&g->b, DT_FP16, 0.5),
-            .beta = build_float(&g->b, DT_FP16, 0.75), .k = build_float(&g->b, DT_FP16, 1));
+        return mil_local_response_norm(&g->b, "l", .x = x,
+                                       .size = build_int(&g->b, 1 + draw(g, 4)),
+                                       .alpha = build_float(&g->b, DT_FP16, 0.5),
+                                       .beta = build_float(&g->b, DT_FP16, 0.75),
+                                       .k = build_float(&g->b, DT_FP16, 1));
     }
 }
 
 static Value *(*const makers[])(Gen *, Value *) = {
-    binary,  binary,       binary,    divided,   unary,      unary,       cast,        reshape,
-    reshape, axes_changed, transpose, transpose, slice_size, slice_index, slice_index, tile,
-    joined,  split,        pad,       reduce,    matmul,     matmul,      linear,      conv,
-    conv,    pool,         pool,      gather,    along,      norm,
+    binary,     binary,      binary,      divided,      unary,     unary,
+    cast,       reshape,     reshape,     axes_changed, transpose, transpose,
+    slice_size, slice_index, slice_index, tile,         joined,    split,
+    pad,        reduce,      matmul,      matmul,       linear,    conv,
+    conv,       pool,        pool,        gather,       along,     norm,
 };
 
 /* ---- programs ---------------------------------------------------------------------------- */
@@ -367,8 +373,9 @@ static void take_back(Gen *g, Op *last)
 static void make_program(Gen *g, uint64_t seed)
 {
     static const Shape shapes[] = {
-        { 4, { 1, 4, 6, 5 } },    { 3, { 2, 4, 6 } },    { 2, { 6, 4 } }, { 4, { 2, 2, 3, 4 } },
-        { 5, { 1, 2, 3, 2, 4 } }, { 4, { 1, 6, 1, 8 } }, { 1, { 12 } }
+        { 4, { 1, 4, 6, 5 } }, { 3, { 2, 4, 6 } },       { 2, { 6, 4 } },
+        { 4, { 2, 2, 3, 4 } }, { 5, { 1, 2, 3, 2, 4 } }, { 4, { 1, 6, 1, 8 } },
+        { 1, { 12 } }
     };
     *g = (Gen){ .m = module_new(), .seed = seed, .diag = { .quiet = false } };
     for (int i = 0; i < 4; i++) draw(g, 2);
@@ -449,7 +456,8 @@ static void compare(const Gen *was, const Gen *is, const Tensor *x, const Tensor
     if (same) return;
     print_program(was->m);
     print_program(is->m);
-    fail_msg("program %llu for %s computes another thing", (unsigned long long)seed, what);
+    fail_msg("program %llu for %s computes another thing", (unsigned long long)seed,
+             what);
 }
 
 /* The program again, rewritten; a refusal that names a way out is none of this test's
@@ -467,7 +475,8 @@ static void rewrite(const Gen *was, uint64_t seed, const PassOptions *o, const c
         for (int i = 0; i < nx; i++) compare(was, &is, &x[i], &y[i], seed, what);
         for (int i = 0; i < nx; i++) tensor_free(&x[i]), tensor_free(&y[i]);
     } else if (!o->opset) {
-        fail_msg("program %llu for %s: %s", (unsigned long long)seed, what, is.diag.text.s);
+        fail_msg("program %llu for %s: %s", (unsigned long long)seed, what,
+                 is.diag.text.s);
     }
     diag_free(&is.diag);
     module_free(is.m);
@@ -489,7 +498,8 @@ static void for_chip(const Gen *was, uint64_t seed, const char *chip, bool tight
         rs.limit[LIMIT_reduce_route] = rs.limit[LIMIT_lrn_channels] = 4;
     }
     rewrite(was, seed,
-            &(PassOptions){ .target = target_find(chip), .rules = &rs, .io = IO_FP16 }, chip);
+            &(PassOptions){ .target = target_find(chip), .rules = &rs, .io = IO_FP16 },
+            chip);
 }
 
 static void check_program(uint64_t seed)

@@ -21,10 +21,11 @@ typedef struct {
 static const Bound bounds[] = {
     { 16, PROGRAM("tensor<fp16, [{N:1}]> x", "", "x"), "16" },
     { 16,
-      PROGRAM("bool b",
-              "tensor<fp16, [{N:1}]> y = const()[name = string(\"y\"), val = tensor<fp16, "
-              "[{N:1}]>({N=[}1{N=]})];",
-              "y"),
+      PROGRAM(
+          "bool b",
+          "tensor<fp16, [{N:1}]> y = const()[name = string(\"y\"), val = tensor<fp16, "
+          "[{N:1}]>({N=[}1{N=]})];",
+          "y"),
       "16" },
 };
 
@@ -71,12 +72,14 @@ typedef struct {
 static const LongWord long_words[] = {
     { 40, "program(1.3)\n{\nfunc main<ios18>(tensor<fp16, [", "9", "9", "",
       "]> b) {\n} -> (b);\n}\n", "error: ", " is not a dimension" },
-    { 40, IN_CONST("int32"), "\"a", "b", "\"", ENDS, "error: ", " is not an element of int32" },
+    { 40, IN_CONST("int32"), "\"a", "b", "\"", ENDS,
+      "error: ", " is not an element of int32" },
     { 60, IN_CONST("int32"), "9", "8", "", ENDS, "error: ", " does not fit int32" },
     { 60, IN_CONST("fp16"), "9", "8", "", ENDS, "warning: ", " is infinite in fp16" },
-    { 60, IN_CONST("int32"), "1.", "2", "", ENDS, "int32 wants a whole number, not ", "\n" },
-    { 20, "", "2", "1", "", ")\n{\nfunc main<ios18>(bool b) {\n} -> (b);\n}\n", "program(",
-      ") is not a version of MIL" },
+    { 60, IN_CONST("int32"), "1.", "2", "", ENDS, "int32 wants a whole number, not ",
+      "\n" },
+    { 20, "", "2", "1", "", ")\n{\nfunc main<ios18>(bool b) {\n} -> (b);\n}\n",
+      "program(", ") is not a version of MIL" },
     { 40, BARE, "1.", "0", "", ")[name = string(\"y\")];\n} -> (y);\n}\n",
       "warning: y = ", " has no type; read as fp32(" },
     { 40, BARE, "1.", "0", "", ")[name = string(\"y\")];\n} -> (y);\n}\n",
@@ -90,11 +93,13 @@ static void said_of_long_word(const LongWord *w, int n)
     buf_puts(&word, w->head);
     while ((int)(word.len + strlen(w->tail)) < n) buf_puts(&word, w->fill);
     buf_puts(&word, w->tail);
-    buf_printf(&text, "%s%s%s%s", *w->before ? "" : "program(", w->before, word.s, w->after);
+    buf_printf(&text, "%s%s%s%s", *w->before ? "" : "program(", w->before, word.s,
+               w->after);
     buf_printf(&want, "%s%.*s%s", w->said_before, w->most, word.s, w->said_after);
     is_read(&d, text.s);
     if (!d.text.s || !strstr(d.text.s, want.s))
-        fail_msg("a word of %d: %s\nsays not: %s", n, d.text.s ? d.text.s : "nothing", want.s);
+        fail_msg("a word of %d: %s\nsays not: %s", n, d.text.s ? d.text.s : "nothing",
+                 want.s);
     buf_free(&word);
     buf_free(&text);
     buf_free(&want);
@@ -177,7 +182,8 @@ static void messages_are_nested_so_deep(void **state)
     (void)state;
     assert_int_equal(PB_DEPTH, 200);
     assert_null(wrong_with_messages(PB_DEPTH));
-    assert_string_equal(wrong_with_messages(PB_DEPTH + 1), "messages are nested too deeply");
+    assert_string_equal(wrong_with_messages(PB_DEPTH + 1),
+                        "messages are nested too deeply");
 }
 
 /* A program whose function gives back its input, of n dimensions of 1. */
@@ -280,7 +286,8 @@ static void fields_end_at_their_bounds(void **state)
     WIRE("\x08\x7f", 127, NULL);
     WIRE("\x08\x80\x01", 128, NULL);
     WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", UINT64_MAX, NULL);
-    WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 0, "a number has more than 64 bits");
+    WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 0,
+         "a number has more than 64 bits");
     WIRE("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 0,
          "a number has more than 64 bits");
     WIRE("\x08\x80", 0, "a number is cut off");
@@ -344,7 +351,8 @@ static void calls_end_at_their_bounds(void **state)
         { "make_list", 15,
           "init_length=int32[] 16777217; elem_shape=int32[1] 1; dtype=string[] fp32",
           "error: a list of 16777217 elements is too long" },
-        { "make_list", 15, "init_length=int32[] -1; elem_shape=int32[1] 1; dtype=string[] fp32",
+        { "make_list", 15,
+          "init_length=int32[] -1; elem_shape=int32[1] 1; dtype=string[] fp32",
           "error: " });
 }
 

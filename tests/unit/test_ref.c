@@ -64,7 +64,8 @@ static bool run_with(Test *t, const Binding *in, int nin, uint64_t max_steps)
         t->p = program_new(backend_find("ref"), t->m, t->f, &t->diag);
         assert_non_null(t->p);
     }
-    bool ok = program_run(t->p, &t->diag, in, nin, &(RunOptions){ .max_steps = max_steps });
+    bool ok = program_run(t->p, &t->diag, in, nin,
+                          &(RunOptions){ .max_steps = max_steps });
     t->nresult = program_results(t->p, &t->result);
     return ok;
 }
@@ -74,13 +75,15 @@ static void has_ints(const Test *t, int i, const char *name, size_t n, const int
     assert_true(i < t->nresult);
     assert_string_equal(t->result[i].name, name);
     assert_int_equal(t->result[i].value.count, n);
-    for (size_t k = 0; k < n; k++) assert_int_equal(tensor_int(&t->result[i].value, k), v[k]);
+    for (size_t k = 0; k < n; k++)
+        assert_int_equal(tensor_int(&t->result[i].value, k), v[k]);
 }
 
 static void said(Test *t, const char *text)
 {
     assert_non_null(t->diag.text.s);
-    if (!strstr(t->diag.text.s, text)) fail_msg("'%s' is not in: %s", text, t->diag.text.s);
+    if (!strstr(t->diag.text.s, text))
+        fail_msg("'%s' is not in: %s", text, t->diag.text.s);
 }
 
 /* ---- results ----------------------------------------------------------------------------- */
@@ -91,8 +94,10 @@ static void results_may_be_inputs_constants_and_repeated(void **state)
     const Shape s = SHAPE(3);
     const int32_t v[] = { 4, 5, 6 }, back[] = { 6, 5, 4 }, k[] = { 7, 8 };
     Value *x = param(t, "x", DT_INT32, s);
-    Value *c = constant(t, "k", const_ints(&t->m->arena, DT_INT32, 2, (int64_t[]){ 7, 8 }));
-    Value *r = mil_reverse(&t->b, "r", .x = x, .axes = build_ints(&t->b, 1, (int64_t[]){ 0 }));
+    Value *c = constant(t, "k",
+                        const_ints(&t->m->arena, DT_INT32, 2, (int64_t[]){ 7, 8 }));
+    Value *r = mil_reverse(&t->b, "r", .x = x,
+                           .axes = build_ints(&t->b, 1, (int64_t[]){ 0 }));
     Value *const all[] = { r, x, c, r };
     for (size_t i = 0; i < COUNT(all); i++) block_result(t->f->body, all[i]);
     for (int turn = 0; turn < 2; turn++) {
@@ -138,8 +143,8 @@ static void cond_runs_one_block(void **state)
     op_arg(t->m, op, P_pred, p);
     Block *yes = block_new(op, "yes"), *no = block_new(op, "no");
     Builder in = builder_at(yes, NULL, &t->diag, (Loc){ 0 });
-    block_result(yes,
-                 mil_reverse(&in, "r", .x = x, .axes = build_ints(&in, 1, (int64_t[]){ 0 })));
+    block_result(
+        yes, mil_reverse(&in, "r", .x = x, .axes = build_ints(&in, 1, (int64_t[]){ 0 })));
     block_result(no, x);
     block_result(t->f->body, op_out(t->m, op, "y", x->type, (Loc){ 0 }));
     for (int turn = 0; turn < 4; turn++) {
@@ -175,7 +180,8 @@ static void make_loop(Test *t, bool forever)
                             body->param[4] };
     for (int i = 0; i < 5; i++) block_result(body, next[i]);
     for (int i = 0; i < 5; i++) {
-        Value *out = op_out(t->m, op, arena_printf(a, "%s2", names[i]), types[i], (Loc){ 0 });
+        Value *out = op_out(t->m, op, arena_printf(a, "%s2", names[i]), types[i],
+                            (Loc){ 0 });
         if (i > 1) block_result(t->f->body, out);
     }
 }
@@ -184,8 +190,9 @@ static bool run_loop(Test *t, uint64_t max_steps)
 {
     static const int32_t a[] = { 1, 2 }, b[] = { 3, 4 }, c[] = { 5, 6 };
     const Shape s = SHAPE(2);
-    return run_with(t, (Binding[]){ ints("a", &s, a), ints("b", &s, b), ints("c", &s, c) }, 3,
-                    max_steps);
+    return run_with(t,
+                    (Binding[]){ ints("a", &s, a), ints("b", &s, b), ints("c", &s, c) },
+                    3, max_steps);
 }
 
 static void loop_variables_are_exchanged_and_kept(void **state)

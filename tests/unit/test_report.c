@@ -90,7 +90,8 @@ static const Case cases[] = {
       -1,
       3 },
     { INTS(INT32, 7), INTS(INT32, 5), ANY(0, 2), "", -1, -1 },
-    { INTS(INT32, 8), INTS(INT32, 5), ANY(0, 2), "DIFFERS in 1 of 4 (rtol 0, atol 2)", -1, 0 },
+    { INTS(INT32, 8), INTS(INT32, 5), ANY(0, 2), "DIFFERS in 1 of 4 (rtol 0, atol 2)", -1,
+      0 },
     { INTS(INT8, -110), INTS(INT8, -100), ANY(0.1, 0), "", -1, -1 },
     { INTS(INT8, -111), INTS(INT8, -100), ANY(0.1, 0), "DIFFERS in 1 of 4", -1, 0 },
     { INTS(BOOL, 1, 0, 1),
@@ -133,7 +134,12 @@ static const Case cases[] = {
       "max abs 1  max rel 1  at element 2: 2 against 1  DIFFERS in 2 of 4",
       -1,
       2 },
-    { INTS(INT32, 1), FLOATS(FP32, 1), { 0 }, "int32 [4] against fp32 [4]  DIFFERS", -1, -1 },
+    { INTS(INT32, 1),
+      FLOATS(FP32, 1),
+      { 0 },
+      "int32 [4] against fp32 [4]  DIFFERS",
+      -1,
+      -1 },
 };
 
 static void test_compare(void **state)
@@ -187,7 +193,8 @@ static void test_precision(void **state)
                               (Loc){ 0 });
     Value *whole = block_param(f->body, "i", type_tensor(&m->arena, DT_INT32, SHAPE(2)),
                                (Loc){ 0 });
-    Value *list = block_param(f->body, "l", type_list(&m->arena, half->type, 2), (Loc){ 0 });
+    Value *list = block_param(f->body, "l", type_list(&m->arena, half->type, 2),
+                              (Loc){ 0 });
     Builder b = builder_at(f->body, NULL, &d, (Loc){ 0 });
     Value *from_half = mil_cast(&b, "c", .x = half, .dtype = build_string(&b, "fp32"));
     Value *from_int = mil_cast(&b, "c", .x = whole, .dtype = build_string(&b, "fp32"));
@@ -221,8 +228,9 @@ static void test_strings_and_lists(void **state)
     assert_true(overflow == -1 && loss == -1);
     report_tensor(&out, &a);
     report_tensor(&out, &list);
-    assert_string_equal(out.s, "equal\nDIFFERS\na list, not compared\na list, not compared\n"
-                               "string [2]  [\"a\", \"b\"]\nlist of 0\n");
+    assert_string_equal(out.s,
+                        "equal\nDIFFERS\na list, not compared\na list, not compared\n"
+                        "string [2]  [\"a\", \"b\"]\nlist of 0\n");
     buf_free(&out);
 }
 

@@ -76,8 +76,8 @@ static void rewrites_end_at_their_bounds(void **state)
         const int at = left_of(c, c->n), beyond = left_of(c, c->n + 1);
         if (at == c->at && beyond == c->beyond) continue;
         print_error("%s, %s: %d and beyond it %d of %s, not %d and %d, for %ld in %s\n",
-                    c->chip, c->passes, at, beyond, ops[c->op].name, c->at, c->beyond, c->n,
-                    c->text);
+                    c->chip, c->passes, at, beyond, ops[c->op].name, c->at, c->beyond,
+                    c->n, c->text);
         wrong++;
     }
     assert_int_equal(wrong, 0);

@@ -37,7 +37,8 @@ static void check_in(Checked *c, const char *text, const char *chip, const char 
     c->m = mil_read(&c->diag, &c->src, dir);
     if (!c->m) fail_msg("%s\n%s", c->diag.text.s, s);
     bool strange = strstr(s, "no_such_op") || strstr(s, "axis = -1");
-    if (!strange && !module_verify(c->m, &c->diag, NULL)) fail_msg("%s\n%s", c->diag.text.s, s);
+    if (!strange && !module_verify(c->m, &c->diag, NULL))
+        fail_msg("%s\n%s", c->diag.text.s, s);
     RuleSet rs;
     ruleset_init(&rs, target_find(chip), NULL);
     rs.doubts = true;
@@ -153,8 +154,10 @@ static void levels_follow_the_evidence(void **state)
                      LEVEL_ERROR);
     assert_int_equal(rule_level(&m2, RULE_io_fp32, rule_stands(&m2, RULE_io_fp32)),
                      LEVEL_WARNING);
-    assert_int_equal(rule_level(&m4, RULE_io_fp32, rule_stands(&m4, RULE_io_fp32)), LEVEL_OFF);
-    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)), LEVEL_OFF);
+    assert_int_equal(rule_level(&m4, RULE_io_fp32, rule_stands(&m4, RULE_io_fp32)),
+                     LEVEL_OFF);
+    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)),
+                     LEVEL_OFF);
     m4.doubts = true;
     assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)),
                      LEVEL_WARNING);
@@ -208,7 +211,8 @@ static void releases_are_numbers(void **state)
     Arena a = { 0 };
     for (size_t i = 0; i < COUNT(asked); i++) {
         const char *why = target_wrong(&a, asked[i].text);
-        if ((why == NULL) != (asked[i].why == NULL)) fail_msg("%s: %s", asked[i].text, why);
+        if ((why == NULL) != (asked[i].why == NULL))
+            fail_msg("%s: %s", asked[i].text, why);
         if (why && !strstr(why, asked[i].why)) fail_msg("%s: %s", asked[i].text, why);
     }
     arena_free(&a);
@@ -271,13 +275,15 @@ static void passes_heal_as_the_table_says(void **state)
     ruleset_init(&m4, target_find("m4"), NULL);
     assert_false(rule_fixes(&m4, RULE_width_slice)); /* seen not to hold */
     assert_true(rule_fixes(&m4, RULE_sdpa_mask));
-    assert_false(rule_fixes(&m4, RULE_concat)); /* contradicted, and its way out costs much */
+    assert_false(
+        rule_fixes(&m4, RULE_concat)); /* contradicted, and its way out costs much */
     m4.stand[RULE_concat] = STAND_MEASURED;
     m4.profiled[RULE_concat] = true;
     assert_true(rule_fixes(&m4, RULE_concat));
     RuleSet m5;
     ruleset_init(&m5, target_find("m5"), NULL);
-    assert_true(rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
+    assert_true(
+        rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
     assert_false(rule_fixes(&m5, RULE_slot_order));
 }
 
@@ -295,7 +301,8 @@ static void tables_are_sound(void **state)
                     || (strlen(passes[k].name) == strcspn(s, ",")
                         && !strncmp(passes[k].name, s, strcspn(s, ",")));
             if (!pass)
-                fail_msg("rule %s names the pass %s, which there is not", rules[i].name, s);
+                fail_msg("rule %s names the pass %s, which there is not", rules[i].name,
+                         s);
         }
         /* a way out is taken by a pass, or the table says why none takes it */
         assert_true((rules[i].fixes == FIXES_NEVER) == (rules[i].pass == NULL));
@@ -379,9 +386,9 @@ static void profiles_override_the_tables(void **state)
     assert_int_equal(op_refused(&rs, OP_relu), STAND_MEASURED);
     assert_int_equal(op_refused(&rs, OP_cos), STAND_MEASURED);
     assert_int_equal(d.warnings, 0);
-    assert_true(
-        read_text(&rs, &d, dir, &a,
-                  "anec-profile 1\nrule nothing holds\nop nothing runs\nlimit nothing 1\n"));
+    assert_true(read_text(
+        &rs, &d, dir, &a,
+        "anec-profile 1\nrule nothing holds\nop nothing runs\nlimit nothing 1\n"));
     expect_says(&d, "this build knows no limit nothing");
     remove_folder(dir);
     arena_free(&a);
@@ -400,12 +407,14 @@ static void malformed_profiles_are_refused(void **state)
           "a profile has chip, os, date, rule, limit or op here" },
         { "anec-profile 2\n", "this profile is of version 2; this build reads up to 1" },
         { "anec-profile x\n", "a profile has a version number here" },
-        { "anec-profile 1\nchip m2\n", "this profile was measured on m2, the target is m1" },
+        { "anec-profile 1\nchip m2\n",
+          "this profile was measured on m2, the target is m1" },
         { "anec-profile 1\nchip\n", "a profile has one word after this here" },
         { "anec-profile 1\nrule concat\n", "a profile has a name and a value here" },
         { "anec-profile 1\nrule concat perhaps\n",
           "a profile has holds, absent or unknown here" },
-        { "anec-profile 1\nop relu perhaps\n", "a profile has refused, runs or unknown here" },
+        { "anec-profile 1\nop relu perhaps\n",
+          "a profile has refused, runs or unknown here" },
         { "anec-profile 1\nlimit tensor-width -5\n",
           "a profile has a number from 0, or unknown here" },
     };

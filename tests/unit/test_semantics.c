@@ -9,7 +9,8 @@
 #define LINEAR "; activation=string[] linear; recurrent_activation=string[] linear"
 #define LSTM(more) \
     "x=fp32[1,1,1] 2; initial_h=fp32[1,1] 0; initial_c=fp32[1,1] 4; weight_ih=fp32[4,1] 0 0 0 3; " \
-    "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 1 1 0; cell_activation=string[] linear" LINEAR more
+    "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 1 1 0; cell_activation=string[] linear" LINEAR \
+        more
 #define BOTH_WAYS(more) \
     "x=fp32[2,1,1] 1 2; initial_h=fp32[1,2] 0; initial_c=fp32[1,2] 0; weight_ih=fp32[4,1] 0 0 0 3; " \
     "weight_hh=fp32[4,1] 0; bias=fp32[4] 1 0 1 0; weight_ih_back=fp32[4,1] 0 0 0 10; " \
@@ -24,31 +25,35 @@
 
 static void test_recurrent(void **state)
 {
-    CHECK({ "lstm", 15, LSTM(""), "fp32[1,1,1] 10; fp32[1,1] 10; fp32[1,1] 10" },
-          /* the output gate looks at the new cell, the input gate at the old one */
-          { "lstm", 15, LSTM("; peephole=fp32[3] 0 0 1"),
-            "fp32[1,1,1] 110; fp32[1,1] 110; fp32[1,1] 10" },
-          { "lstm", 15, LSTM("; peephole=fp32[3] 1 0 0"),
-            "fp32[1,1,1] 34; fp32[1,1] 34; fp32[1,1] 34" },
-          { "lstm", 15, LSTM("; clip=fp32[] 5"), "fp32[1,1,1] 5; fp32[1,1] 5; fp32[1,1] 5" },
-          /* the backward half stands in the order of time */
-          { "lstm", 15, BOTH_WAYS("; output_sequence=bool[] 1"),
-            "fp32[2,1,2] 3 30 6 20; fp32[1,2] 6 30; fp32[1,2] 6 30" },
-          { "lstm", 15, BOTH_WAYS(""), "fp32[1,1,2] 6 30; fp32[1,2] 6 30; fp32[1,2] 6 30" },
-          /* gates are stacked reset, new, update; the reset comes before the product */
-          { "gru", 15, GRU("0.5 1 0", ""), "fp32[1,1,1] 5; fp32[1,1] 5" },
-          { "gru", 15, GRU("0.5 1 0.25", ""), "fp32[1,1,1] 4.25; fp32[1,1] 4.25" },
-          { "gru", 18, GRU("0.5 1 0", "; reset_after=bool[] 1"),
-            "fp32[1,1,1] 4.5; fp32[1,1] 4.5" },
-          { "gru", 18, GRU("0.5 1 0", "; reset_after=bool[] 1; input_bias=fp32[3] 0 10 0"),
-            "fp32[1,1,1] 14.5; fp32[1,1] 14.5" },
-          /* results of "reverse" stand in the order in which they are made */
-          { "rnn", 15, RNN("; output_sequence=bool[] 1"), "fp32[2,1,1] 16 52; fp32[1,1] 52" },
-          { "rnn", 15, RNN("; output_sequence=bool[] 1; direction=string[] reverse"),
-            "fp32[2,1,1] 26 62; fp32[1,1] 62" },
-          { "rnn", 15, RNN("; direction=string[] reverse"), "fp32[1,1,1] 62; fp32[1,1] 62" },
-          { "gru", 15, GRU("0", "; direction=string[] bidirectional"),
-            "error: direction is \"bidirectional\"" });
+    CHECK(
+        { "lstm", 15, LSTM(""), "fp32[1,1,1] 10; fp32[1,1] 10; fp32[1,1] 10" },
+        /* the output gate looks at the new cell, the input gate at the old one */
+        { "lstm", 15, LSTM("; peephole=fp32[3] 0 0 1"),
+          "fp32[1,1,1] 110; fp32[1,1] 110; fp32[1,1] 10" },
+        { "lstm", 15, LSTM("; peephole=fp32[3] 1 0 0"),
+          "fp32[1,1,1] 34; fp32[1,1] 34; fp32[1,1] 34" },
+        { "lstm", 15, LSTM("; clip=fp32[] 5"),
+          "fp32[1,1,1] 5; fp32[1,1] 5; fp32[1,1] 5" },
+        /* the backward half stands in the order of time */
+        { "lstm", 15, BOTH_WAYS("; output_sequence=bool[] 1"),
+          "fp32[2,1,2] 3 30 6 20; fp32[1,2] 6 30; fp32[1,2] 6 30" },
+        { "lstm", 15, BOTH_WAYS(""), "fp32[1,1,2] 6 30; fp32[1,2] 6 30; fp32[1,2] 6 30" },
+        /* gates are stacked reset, new, update; the reset comes before the product */
+        { "gru", 15, GRU("0.5 1 0", ""), "fp32[1,1,1] 5; fp32[1,1] 5" },
+        { "gru", 15, GRU("0.5 1 0.25", ""), "fp32[1,1,1] 4.25; fp32[1,1] 4.25" },
+        { "gru", 18, GRU("0.5 1 0", "; reset_after=bool[] 1"),
+          "fp32[1,1,1] 4.5; fp32[1,1] 4.5" },
+        { "gru", 18, GRU("0.5 1 0", "; reset_after=bool[] 1; input_bias=fp32[3] 0 10 0"),
+          "fp32[1,1,1] 14.5; fp32[1,1] 14.5" },
+        /* results of "reverse" stand in the order in which they are made */
+        { "rnn", 15, RNN("; output_sequence=bool[] 1"),
+          "fp32[2,1,1] 16 52; fp32[1,1] 52" },
+        { "rnn", 15, RNN("; output_sequence=bool[] 1; direction=string[] reverse"),
+          "fp32[2,1,1] 26 62; fp32[1,1] 62" },
+        { "rnn", 15, RNN("; direction=string[] reverse"),
+          "fp32[1,1,1] 62; fp32[1,1] 62" },
+        { "gru", 15, GRU("0", "; direction=string[] bidirectional"),
+          "error: direction is \"bidirectional\"" });
 }
 
 /* ---- windows and grids ------------------------------------------------------------------- */
@@ -112,8 +117,10 @@ static void test_numbers(void **state)
         { "thresholded_relu", 15, "x=fp32[2] 1 0.99; alpha=fp32[] 1", "fp32[2] 1 0" },
         { "elu", 15, "x=fp32[2] -inf 3; alpha=fp32[] 0.5", "fp32[2] -0.5 3" },
         { "leaky_relu", 17, "x=fp16[2] -2 4; alpha=fp32[] 0.25", "fp16[2] -0.5 4" },
-        { "linear_activation", 15, "x=fp32[1] 3; alpha=fp32[] 2; beta=fp32[] 1", "fp32[1] 7" },
-        { "scaled_tanh", 15, "x=fp32[1] inf; alpha=fp32[] 2; beta=fp32[] 1", "fp32[1] 2" },
+        { "linear_activation", 15, "x=fp32[1] 3; alpha=fp32[] 2; beta=fp32[] 1",
+          "fp32[1] 7" },
+        { "scaled_tanh", 15, "x=fp32[1] inf; alpha=fp32[] 2; beta=fp32[] 1",
+          "fp32[1] 2" },
         { "relu6", 15, "x=fp32[3] 7 -1 nan", "fp32[3] 6 0 nan" },
         { "logical_not", 15, "x=bool[2] 1 0", "bool[2] 0 1" },
         { "greater_equal", 15, "x=fp32[2] 1 nan; y=fp32[] 1", "bool[2] 1 0" },
@@ -150,7 +157,8 @@ static void test_places(void **state)
           "fp32[4] 1 0.75 0.5 0.25" },
         { "band_part", 15, "x=fp32[2,3] 1 2 3 4 5 6; upper=int32[] 0",
           "fp32[2,3] 1 0 0 4 5 0" },
-        { "one_hot", 15, "indices=int32[2] 1 0; one_hot_vector_size=int32[] 2; axis=int32[] 0",
+        { "one_hot", 15,
+          "indices=int32[2] 1 0; one_hot_vector_size=int32[] 2; axis=int32[] 0",
           "int32[2,2] 0 1 1 0" },
         /* where two updates meet, one after the other */
         { "scatter", 15, SCATTER("update", "1 2", "10 20"), "fp32[2] 20 2" },

@@ -121,8 +121,8 @@ static void fp32_inputs_are_refused_where_the_rule_holds(void **state)
         }
         refused++;
         assert_false(compile(t, text, sim_at(i)->name));
-        assert_non_null(
-            strstr(t->diag.text.s, "_ANECompiler : ANECCompile() FAILED (CompilationFailure)"));
+        assert_non_null(strstr(
+            t->diag.text.s, "_ANECompiler : ANECCompile() FAILED (CompilationFailure)"));
         assert_non_null(strstr(t->diag.text.s, "io-fp32]"));
         expect_says(&t->diag, "rewrites a program for the chip");
     }
@@ -135,9 +135,10 @@ static void many_broken_rules_are_counted(void **state)
     Buf text = { 0 };
     buf_puts(&text, SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n");
     for (int i = 0; i < 10; i++)
-        buf_printf(&text,
-                   "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n",
-                   i, i);
+        buf_printf(
+            &text,
+            "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n", i,
+            i);
     buf_puts(&text, "    } -> (y9);\n}\n");
     assert_false(compile(t, text.s, "sim:m5"));
     expect_says(&t->diag, "and 2 more; anec --check --target m5 shows all");
@@ -158,8 +159,9 @@ static void broken_weight_headers_are_refused(void **state)
         "        tensor<fp16, [1, 4]> y = add(x = x, y = w)[name = string(\"y\")];\n    } -> "
         "(y);\n}\n";
     assert_false(compile(t, text, "sim:m4"));
-    expect_says(&t->diag,
-                "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
+    expect_says(
+        &t->diag,
+        "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
 }
 
 /* ---- profiles ---------------------------------------------------------------------------- */
@@ -269,7 +271,9 @@ static void packed_data_come_back_and_poison_stays(void **state)
 static void symbols_are_alphabetical(void **state)
 {
     (void)state;
-    SimLayout l[] = { { .name = "x" }, { .name = "W" }, { .name = "a10" }, { .name = "a9" } };
+    SimLayout l[] = {
+        { .name = "x" }, { .name = "W" }, { .name = "a10" }, { .name = "a9" }
+    };
     layouts_order(l, 4);
     assert_int_equal(l[0].symbol, 3);
     assert_int_equal(l[1].symbol, 0);

@@ -44,18 +44,21 @@ typedef struct {
 #define Y(shape, call) H(shape) " y = " call "[name = string(\"y\")];"
 #define DOT(k) H("[1, " k "]") " a, " H("[" k ", 1]") " b"
 #define PRODUCT \
-    Y("[1, 1]", "matmul(transpose_x = bool(false), transpose_y = bool(false), x = a, y = b)")
+    Y("[1, 1]", \
+      "matmul(transpose_x = bool(false), transpose_y = bool(false), x = a, y = b)")
 #define UNARY(op) .params = H("[1]") " a", .body = Y("[1]", op "(x = a)")
 #define BINARY(op) \
     .params = H("[1]") " a, " H("[1]") " b", .body = Y("[1]", op "(x = a, y = b)")
-#define LOG(op) .params = H("[1]") " a", .body = Y("[1]", op "(epsilon = fp16(0x0p+0), x = a)")
+#define LOG(op) \
+    .params = H("[1]") " a", .body = Y("[1]", op "(epsilon = fp16(0x0p+0), x = a)")
 /* t is a, transposed; the second product is of the first and x. */
 #define FED(x) \
     .params = H("[1, 1]") " a, " H("[1, 1]") " b", \
     .body = \
         H("[1, 1]") " t = transpose(perm = tensor<int32, [2]>([1, 0]), x = a)[name = string(\"t\")];" H("[1, 1]") " p = matmul(transpose_x = bool(false), transpose_y = bool(false), x = t, y = b)[name = string(\"p\")];" Y( \
             "[1, 1]", \
-            "matmul(transpose_x = bool(false), transpose_y = bool(false), x = p, y = " x ")")
+            "matmul(transpose_x = bool(false), transpose_y = bool(false), x = p, y = " x \
+            ")")
 #define SLICE \
     .params = H("[1, 4]") " a", \
     .body = Y( \
@@ -75,8 +78,9 @@ typedef struct {
                   "[1, " k ", 1, 1]") "(" w "), x = a)")
 #define ATTENTION \
     .params = H("[1, 1, 1, 4]") " a, " H("[1, 1, 2, 4]") " b, " H("[1, 1, 1, 2]") " c", \
-    .body = Y("[1, 1, 1, 4]", \
-              "scaled_dot_product_attention(attn_mask = c, key = b, query = a, value = b)")
+    .body = Y( \
+        "[1, 1, 1, 4]", \
+        "scaled_dot_product_attention(attn_mask = c, key = b, query = a, value = b)")
 
 static const Case cases[] = {
     /* the table of published figures */
@@ -132,7 +136,8 @@ static const Case cases[] = {
     { "NaN + 0", BINARY("add"), .in = { ONE(NAN), ONE(0) }, .want = ALL(INFINITY) },
     { "sqrt(-1)", UNARY("sqrt"), .in = { ONE(-1) }, .want = ALL(0) },
     { "log(-1)", LOG("log"), .in = { ONE(-1) }, .want = ALL(0) },
-    { "inf - inf", BINARY("sub"), .in = { ONE(INFINITY), ONE(INFINITY) }, .want = ALL(0) },
+    { "inf - inf", BINARY("sub"), .in = { ONE(INFINITY), ONE(INFINITY) },
+      .want = ALL(0) },
     { "0 * inf", BINARY("mul"), .in = { ONE(0), ONE(INFINITY) }, .want = ALL(0) },
     { "log(0)", LOG("log"), .in = { ONE(0) }, .want = ALL(-45440) },
     { "denormal operands",
@@ -147,8 +152,8 @@ static const Case cases[] = {
       { ONE(0x1p-8), ONE(0x1p-7) },
       0,
       { 0, 0, 0, 0x1p-14, 0x1p-14 } },
-    { "denormals of other ops are kept", BINARY("add"), .in = { ONE(0x1p-24), ONE(0x1p-24) },
-      .want = ALL(0x1p-23) },
+    { "denormals of other ops are kept", BINARY("add"),
+      .in = { ONE(0x1p-24), ONE(0x1p-24) }, .want = ALL(0x1p-23) },
     { "2048 + 1", BINARY("add"), .in = { ONE(2048), ONE(1) },
       .want = { 2048, 2048, 2050, 2050, 2050 } },
     { "-2048 - 1", BINARY("add"), .in = { ONE(-2048), ONE(-1) },
@@ -194,7 +199,8 @@ static const Case cases[] = {
       { 16384, 16384, 0, 16384, 16384 } },
     { "reduce_sum keeps the range",
       H("[1, 2]") " a",
-      Y("[1, 1]", "reduce_sum(axes = tensor<int32, [1]>([1]), keep_dims = bool(true), x = a)"),
+      Y("[1, 1]",
+        "reduce_sum(axes = tensor<int32, [1]>([1]), keep_dims = bool(true), x = a)"),
       { ONE(30000) },
       0,
       ALL(60000) },
@@ -209,7 +215,8 @@ static const Case cases[] = {
     { "log(+inf)", LOG("log"), .in = { ONE(INFINITY) }, .want = ALL(0) },
     { "log below its floor", LOG("log"), .in = { ONE(130 * 0x1p-24) },
       .want = ALL(-11.734375) },
-    { "rsqrt below its floor", LOG("rsqrt"), .in = { ONE(0x1p-24) }, .want = ALL(353.75) },
+    { "rsqrt below its floor", LOG("rsqrt"), .in = { ONE(0x1p-24) },
+      .want = ALL(353.75) },
     { "1 / -0", BINARY("real_div"), .in = { ONE(1), ONE(-0.0) }, .want = ALL(INFINITY) },
     { "softplus(10)", UNARY("softplus"), .in = { ONE(10) }, .want = ALL(10) },
     { "softplus(11)", UNARY("softplus"), .in = { ONE(11) }, .want = ALL(0) },
@@ -223,7 +230,8 @@ static const Case cases[] = {
       .in = { ONE(0), MANY(5, 1, 1, 1, 1, 3), MANY(2, 0, -60000) }, .want = ALL(2) },
     { "the second product of a transpose", FED("t"), .in = { ONE(2), ONE(2000) },
       .want = ALL(INFINITY) },
-    { "4000 of such a product", FED("t"), .in = { ONE(2), ONE(1000) }, .want = ALL(4000) },
+    { "4000 of such a product", FED("t"), .in = { ONE(2), ONE(1000) },
+      .want = ALL(4000) },
     { "20000 where the first alone is fed", FED("b"), .in = { ONE(50), ONE(20) },
       .want = ALL(20000) },
     { "fp32 inside of a program",
@@ -274,7 +282,8 @@ static void make(Made *t, const Case *c, const char *backend)
     if (!t->p) fail_msg("%s on %s: %s", c->what, backend, t->diag.text.s);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
-        assert_true(tensor_alloc(&t->value[i], &t->diag, v->type->dtype, &v->type->shape));
+        assert_true(
+            tensor_alloc(&t->value[i], &t->diag, v->type->dtype, &v->type->shape));
         fill(&t->value[i], &c->in[i]);
         t->in[t->nin++] = (Binding){ .name = v->name, .value = t->value[i] };
     }
@@ -369,7 +378,8 @@ static void every_number_matters(void **state)
             bool figure = v != 0 && v != 1 && isfinite(v);
             bool seen = v == numerics[n].plain
                      || matters(t, n, figure ? 0.9 * v : numerics[n].plain);
-            if (!seen) print_error("%s: no case depends on %s\n", chip(k), numerics[n].name);
+            if (!seen)
+                print_error("%s: no case depends on %s\n", chip(k), numerics[n].name);
             unseen += !seen;
         }
         for (int i = 0; i < CASES; i++) drop(&t[i]);
@@ -391,8 +401,8 @@ static void numbers_and_rules_agree(void **state)
             if (chip_standing(generation_at(k), &rules[rule].facts) == STAND_NOT
                 && number(k, n) != row->plain
                 && chip_number(generation_at(k), n).standing != STAND_UNKNOWN)
-                fail_msg("%s: the rule %s does not hold for chip %d", row->name, row->rule,
-                         k + 1);
+                fail_msg("%s: the rule %s does not hold for chip %d", row->name,
+                         row->rule, k + 1);
     }
 }
 
@@ -404,7 +414,8 @@ static void put_row(Buf *out, const Numeric *n)
     buf_printf(out, "| `%s` |", n->name);
     for (int k = 0; k < CHIPS; k++) {
         const ChipNumber said = chip_number(generation_at(k), (int)(n - numerics));
-        buf_printf(out, " %.7g%s |", said.value, said.standing == STAND_UNKNOWN ? "\\*" : "");
+        buf_printf(out, " %.7g%s |", said.value,
+                   said.standing == STAND_UNKNOWN ? "\\*" : "");
     }
     buf_printf(out, " %s | %s | %s |\n", n->doc, n->rule, n->evidence);
 }
@@ -445,7 +456,8 @@ static void tables_are_as_far_off_as_printed(void **state)
         print_message("%s: off by %g, published %g\n", ops[t[i].op].name, worst,
                       t[i].error_max);
         assert_true(worst > 0.1 * t[i].error_max && worst <= t[i].error_max);
-        if (!isnan(t[i].at_zero)) assert_true(fabs(table_at(&t[i], 0) - t[i].at_zero) < 1e-9);
+        if (!isnan(t[i].at_zero))
+            assert_true(fabs(table_at(&t[i], 0) - t[i].at_zero) < 1e-9);
         for (int k = 1; k < KNOTS; k++) assert_true(t[i].x[k] > t[i].x[k - 1]);
     }
 }

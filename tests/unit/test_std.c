@@ -6,12 +6,13 @@
 
 /* ---- definitions --------------------------------------------------------------------------- */
 
-static void rms_of(const double *x, const double *g, int features, int positions, double eps,
-                   double *y)
+static void rms_of(const double *x, const double *g, int features, int positions,
+                   double eps, double *y)
 {
     for (int s = 0; s < positions; s++) {
         double sum = 0;
-        for (int c = 0; c < features; c++) sum += x[c * positions + s] * x[c * positions + s];
+        for (int c = 0; c < features; c++)
+            sum += x[c * positions + s] * x[c * positions + s];
         for (int c = 0; c < features; c++)
             y[c * positions + s] = x[c * positions + s] / sqrt(sum / features + eps)
                                  * (g ? g[c] : 1);
@@ -28,8 +29,8 @@ static void turn(double *a, double *b, double angle)
     *b = y * cos(angle) + x * sin(angle);
 }
 
-static void rotate(double *x, int heads, int size, int positions, double base, bool interleaved,
-                   int start)
+static void rotate(double *x, int heads, int size, int positions, double base,
+                   bool interleaved, int start)
 {
     for (int h = 0; h < heads; h++)
         for (int i = 0; i < size / 2; i++)
@@ -77,9 +78,10 @@ static void test_rms_norm(void **state)
     double want[24], *x = std_given(t, "x", SHAPE(1, 6, 1, 4), -2, 4),
                      *g = std_given(t, "g", SHAPE(6), 0, 2);
     std_compute(
-        t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps "
-           "= 0.25)\n"
-           " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
+        t,
+        "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps "
+        "= 0.25)\n"
+        " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
     rms_of(x, NULL, 6, 4, 1e-5, want);
     std_expect(t, 0, SHAPE(1, 6, 1, 4), want);
     rms_of(x, g, 6, 4, 0.5, want);
@@ -108,10 +110,10 @@ static void test_layer_norm(void **state)
     double want[24], *x = std_given(t, "x", SHAPE(1, 6, 1, 4), -2, 4),
                      *g = std_given(t, "g", SHAPE(6), 0, 2);
     double *b = std_given(t, "b", SHAPE(6), -1, 2);
-    std_compute(t,
-                "model main(x: fp32[1, 6, 1, 4], g: fp32[6], b: fp32[6]) -> y, z {\n layer n: "
-                "LayerNorm(6)\n"
-                " y = layer_norm(x, g, b, eps = 0.001)\n z = n(x) }");
+    std_compute(
+        t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6], b: fp32[6]) -> y, z {\n layer n: "
+           "LayerNorm(6)\n"
+           " y = layer_norm(x, g, b, eps = 0.001)\n z = n(x) }");
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 4; s++) {
             double mean = 0, var = 0;
@@ -137,9 +139,10 @@ static void test_activations(void **state)
     double want[6][16], *x = std_given(t, "x", SHAPE(16), -4, 8),
                         *u = std_given(t, "u", SHAPE(16), -1, 2);
     std_compute(
-        t, "model main(x: fp32[16], u: fp32[16]) -> a, b, c, d, e, f {\n a = gelu(x)\n b = "
-           "gelu_tanh(x)\n"
-           " c = gelu_sigmoid(x)\n d = sigmoid(x)\n e = silu(x)\n f = swiglu(x, u) }");
+        t,
+        "model main(x: fp32[16], u: fp32[16]) -> a, b, c, d, e, f {\n a = gelu(x)\n b = "
+        "gelu_tanh(x)\n"
+        " c = gelu_sigmoid(x)\n d = sigmoid(x)\n e = silu(x)\n f = swiglu(x, u) }");
     for (int i = 0; i < 16; i++) {
         double v = x[i];
         want[0][i] = v / 2 * (1 + erf(v / sqrt(2)));
@@ -159,8 +162,9 @@ static void test_swiglu_layer(void **state)
     StdTest *t = std_begin();
     double w1[20], w2[20], w3[20], gate[15], up[15], want[12],
         *x = std_given(t, "x", SHAPE(1, 4, 1, 3), -1, 2);
-    std_compute(t, "weights init normal(std = 0.5, seed = 3)\n"
-                   "model main(x: fp32[1, 4, 1, 3]) -> y { layer m: SwiGLU(4, 5)\n y = m(x) }");
+    std_compute(
+        t, "weights init normal(std = 0.5, seed = 3)\n"
+           "model main(x: fp32[1, 4, 1, 3]) -> y { layer m: SwiGLU(4, 5)\n y = m(x) }");
     std_drawn("m.w1", 0.5, w1, 20);
     std_drawn("m.w2", 0.5, w2, 20);
     std_drawn("m.w3", 0.5, w3, 20);
@@ -179,10 +183,11 @@ static void test_rope(void **state)
     (void)state;
     StdTest *t = std_begin();
     double want[60], *x = std_given(t, "x", SHAPE(1, 12, 1, 5), -1, 2);
-    std_compute(t,
-                "model main(x: fp32[1, 12, 1, 5]) -> a, b, c {\n a = rope(x, 3)\n"
-                " b = rope(x, 2, base = 500.0, start = 7)\n c = rope(x, 3, interleaved = true, "
-                "start = 2) }");
+    std_compute(
+        t,
+        "model main(x: fp32[1, 12, 1, 5]) -> a, b, c {\n a = rope(x, 3)\n"
+        " b = rope(x, 2, base = 500.0, start = 7)\n c = rope(x, 3, interleaved = true, "
+        "start = 2) }");
     memcpy(want, x, sizeof want);
     rotate(want, 3, 4, 5, 10000, false, 0);
     std_expect(t, 0, SHAPE(1, 12, 1, 5), want);
@@ -204,10 +209,11 @@ static void test_attention(void **state)
     double *v = std_given(t, "v", SHAPE(1, 6, 1, 5), -1, 2),
            *mask = std_given(t, "mask", SHAPE(1, 1, 4, 5), -2, 4);
     std_compute(
-        t, "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: "
-           "fp32[1, 1, 4, 5]) -> a, b, c {\n"
-           " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
-           " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
+        t,
+        "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: "
+        "fp32[1, 1, 4, 5]) -> a, b, c {\n"
+        " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
+        " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
     attend(q, k, v, 4, 2, 3, 4, 5, false, NULL, 1 / sqrt(3), want);
     std_expect(t, 0, SHAPE(1, 12, 1, 4), want);
     attend(q, k, v, 4, 2, 3, 4, 5, true, NULL, 1 / sqrt(3), want);
@@ -227,8 +233,8 @@ static void test_attention_batch(void **state)
         t,
         "model main(q: fp32[2, 12, 1, 4], k: fp32[2, 6, 1, 4]) -> y = attention(q, k, k, 4, 2)");
     for (int n = 0; n < 2; n++)
-        attend(q + 48 * n, k + 24 * n, k + 24 * n, 4, 2, 3, 4, 4, false, NULL, 1 / sqrt(3),
-               want + 48 * n);
+        attend(q + 48 * n, k + 24 * n, k + 24 * n, 4, 2, 3, 4, 4, false, NULL,
+               1 / sqrt(3), want + 48 * n);
     std_expect(t, 0, SHAPE(2, 12, 1, 4), want);
     std_end(t);
 }
@@ -240,15 +246,16 @@ static void test_llama_block(void **state)
     enum { D = 8, KV = 4, S = 5, H = 12 };
     StdTest *t = std_begin();
     double wq[D * D], wk[KV * D], wv[KV * D], wo[D * D], w1[H * D], w2[D * H], w3[H * D];
-    double n[D * S], q[D * S], k[KV * S], v[KV * S], a[D * S], h[D * S], gate[H * S], up[H * S],
-        want[D * S];
+    double n[D * S], q[D * S], k[KV * S], v[KV * S], a[D * S], h[D * S], gate[H * S],
+        up[H * S], want[D * S];
     double *x = std_given(t, "x", SHAPE(1, D, 1, S), -1, 2);
     std_compute(
-        t, "weights init normal(std = 0.3, seed = 3)\n"
-           "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
-           " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
-           "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { "
-           "x = b(x) }\n y = x }");
+        t,
+        "weights init normal(std = 0.3, seed = 3)\n"
+        "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
+        " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
+        "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { "
+        "x = b(x) }\n y = x }");
     std_drawn("blocks.0.attn.wq", 0.3, wq, D * D);
     std_drawn("blocks.0.attn.wk", 0.3, wk, KV * D);
     std_drawn("blocks.0.attn.wv", 0.3, wv, KV * D);
@@ -284,7 +291,8 @@ static void test_means(void **state)
     double mean = 0, square = 0, *x = std_given(t, "x", SHAPE(2, 3), -1, 2),
            *y = std_given(t, "y", SHAPE(2, 3), -1, 2);
     std_compute(
-        t, "model main(x: fp32[2, 3], y: fp32[2, 3]) -> a, b { a = mean(x)\n b = mse(x, y) }");
+        t,
+        "model main(x: fp32[2, 3], y: fp32[2, 3]) -> a, b { a = mean(x)\n b = mse(x, y) }");
     for (int i = 0; i < 6; i++) {
         mean += x[i] / 6;
         square += (x[i] - y[i]) * (x[i] - y[i]) / 6;
@@ -344,18 +352,22 @@ static void test_updates(void **state)
     double want[4][6], *w = std_given(t, "w", SHAPE(2, 3), -1, 2),
                        *g = std_given(t, "g", SHAPE(2, 3), -1, 2);
     double *m = std_given(t, "m", SHAPE(2, 3), -1, 2),
-           *v = std_given(t, "v", SHAPE(2, 3), 0, 1), *lr = std_given(t, "lr", SHAPE(1), 0, 1);
+           *v = std_given(t, "v", SHAPE(2, 3), 0, 1),
+           *lr = std_given(t, "lr", SHAPE(1), 0, 1);
     std_compute(
-        t, "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: "
-           "fp32[1]) -> a, b, c, d {\n"
-           " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = "
-           "1.25, correct2 = 1.5, decay = 0.1)\n"
-           " d = sgd(w, g, 0.5) }");
+        t,
+        "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: "
+        "fp32[1]) -> a, b, c, d {\n"
+        " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = "
+        "1.25, correct2 = 1.5, decay = 0.1)\n"
+        " d = sgd(w, g, 0.5) }");
     for (int i = 0; i < 6; i++) {
         want[1][i] = 0.8 * m[i] + 0.2 * g[i];
-        want[2][i] = sqrt(0.95 * v[i] * v[i] + 0.05 * g[i] * g[i]); /* the state is the root */
-        want[0][i] = w[i]
-                   - lr[0] * (1.25 * want[1][i] / (sqrt(1.5) * want[2][i] + 0.01) + 0.1 * w[i]);
+        want[2][i] = sqrt(0.95 * v[i] * v[i]
+                          + 0.05 * g[i] * g[i]); /* the state is the root */
+        want[0][i] =
+            w[i]
+            - lr[0] * (1.25 * want[1][i] / (sqrt(1.5) * want[2][i] + 0.01) + 0.1 * w[i]);
         want[3][i] = w[i] - 0.5 * g[i];
     }
     for (int r = 0; r < 4; r++) std_expect(t, r, SHAPE(2, 3), want[r]);

@@ -44,14 +44,17 @@ static void test_linear_last_axis(void **state)
     double want[18], *x = std_given(t, "x", SHAPE(2, 3, 4), -1, 2),
                      *w = std_given(t, "w", SHAPE(3, 4), -1, 2);
     std_compute(
-        t, "model main(x: fp32[2, 3, 4], w: fp32[3, 4]) -> a, b { weight k: [3, 4] = " W3X4 "\n"
-           " a = linear(x, w)\n b = linear(x, k) }");
+        t,
+        "model main(x: fp32[2, 3, 4], w: fp32[3, 4]) -> a, b { weight k: [3, 4] = " W3X4
+        "\n"
+        " a = linear(x, w)\n b = linear(x, k) }");
     for (int r = 0; r < 2; r++) {
         const double *weight = r ? w3x4 : w;
         for (int p = 0; p < 6; p++)
             for (int o = 0; o < 3; o++) {
                 want[p * 3 + o] = 0;
-                for (int i = 0; i < 4; i++) want[p * 3 + o] += weight[o * 4 + i] * x[p * 4 + i];
+                for (int i = 0; i < 4; i++)
+                    want[p * 3 + o] += weight[o * 4 + i] * x[p * 4 + i];
             }
         std_expect(t, r, SHAPE(2, 3, 3), want);
     }
@@ -63,8 +66,9 @@ static void test_linear_layer(void **state)
     (void)state;
     StdTest *t = std_begin();
     double want[6], w[12], *x = std_given(t, "x", SHAPE(1, 4, 1, 2), -1, 2);
-    std_compute(t, "weights init normal(std = 0.5, seed = 3)\n"
-                   "model main(x: fp32[1, 4, 1, 2]) -> y { layer f: Linear(4, 3)\n y = f(x) }");
+    std_compute(
+        t, "weights init normal(std = 0.5, seed = 3)\n"
+           "model main(x: fp32[1, 4, 1, 2]) -> y { layer f: Linear(4, 3)\n y = f(x) }");
     std_drawn("f.w", 0.5, w, 12);
     std_product(w, x, 3, 4, 2, want);
     std_expect(t, 0, SHAPE(1, 3, 1, 2), want);
@@ -77,10 +81,11 @@ static void test_linear_layer_with_bias(void **state)
     StdTest *t = std_begin();
     double want[6], w[12], b[3], *x = std_given(t, "x", SHAPE(2, 4), -1, 2);
     std_compute(
-        t, "model main(x: fp32[2, 4]) -> y { layer f: Dense\n y = f(x) }\n"
-           "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std "
-           "= 0.1, seed = 3)\n"
-           " fn (x) = linear(x, w, b) }");
+        t,
+        "model main(x: fp32[2, 4]) -> y { layer f: Dense\n y = f(x) }\n"
+        "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std "
+        "= 0.1, seed = 3)\n"
+        " fn (x) = linear(x, w, b) }");
     std_drawn("f.w", 0.5, w, 12);
     std_drawn("f.b", 0.1, b, 3);
     for (int p = 0; p < 2; p++)
@@ -99,7 +104,8 @@ static double conv_at(const double *x, const double *w, int o, int y, int z, int
     for (int i = 0; i < 4 / groups; i++)
         for (int ky = 0; ky < 3; ky++)
             for (int kx = 0; kx < 3; kx++) {
-                int r = y * stride - pad + ky * dilation, c = z * stride - pad + kx * dilation;
+                int r = y * stride - pad + ky * dilation,
+                    c = z * stride - pad + kx * dilation;
                 int in = o / (6 / groups) * (4 / groups) + i;
                 if (r >= 0 && r < 5 && c >= 0 && c < 6)
                     sum += x[(in * 5 + r) * 6 + c]
@@ -143,10 +149,11 @@ static void test_conv2d_layer(void **state)
     StdTest *t = std_begin();
     double want[54], ones[108], *x = std_given(t, "x", SHAPE(1, 4, 5, 6), -1, 2);
     std_compute(
-        t, "weights init ones\nmodel main(x: fp32[1, 4, 5, 6]) -> y, z {\n"
-           " layer c: Conv2d(4, 6, 3, 2, pad = 1, groups = 2), d: Conv2d(4, 6, 3, stride = 2,"
-           " pad = 1, groups = 2, bias = true), drop: Dropout(0.1)\n"
-           " y = c(drop(x)); z = d(x) + 1.0 }");
+        t,
+        "weights init ones\nmodel main(x: fp32[1, 4, 5, 6]) -> y, z {\n"
+        " layer c: Conv2d(4, 6, 3, 2, pad = 1, groups = 2), d: Conv2d(4, 6, 3, stride = 2,"
+        " pad = 1, groups = 2, bias = true), drop: Dropout(0.1)\n"
+        " y = c(drop(x)); z = d(x) + 1.0 }");
     for (size_t i = 0; i < COUNT(ones); i++) ones[i] = 1;
     for (int o = 0; o < 6; o++)
         for (int i = 0; i < 9; i++)
@@ -176,9 +183,10 @@ static void test_pools(void **state)
     StdTest *t = std_begin();
     double want[18], whole[2] = { 0 }, blocks[12],
                      *x = std_given(t, "x", SHAPE(1, 2, 5, 6), -1, 2);
-    std_compute(t, "model main(x: fp32[1, 2, 5, 6]) -> p, q, g, b {\n"
-                   " layer m: MaxPool2d(3, 2, pad = 1), a: AvgPool2d(3, stride = 2, pad = 1)\n"
-                   " p = m(x); q = a(x); g = global_pool(x); b = max_pool2d(x, 2) }");
+    std_compute(
+        t, "model main(x: fp32[1, 2, 5, 6]) -> p, q, g, b {\n"
+           " layer m: MaxPool2d(3, 2, pad = 1), a: AvgPool2d(3, stride = 2, pad = 1)\n"
+           " p = m(x); q = a(x); g = global_pool(x); b = max_pool2d(x, 2) }");
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < 18; i++) want[i] = pool_at(x, i / 9, i / 3 % 3, i % 3, !k);
         std_expect(t, k, SHAPE(1, 2, 3, 3), want);
@@ -219,7 +227,8 @@ static void test_embedding(void **state)
                     *table = std_given(t, "table", SHAPE(5, 3), -1, 2);
     t->in[0].dtype = DT_INT32;
     ids[0] = 4, ids[1] = 0, ids[2] = 2;
-    std_compute(t, "model main(ids: int32[3], table: fp32[5, 3]) -> y = embedding(ids, table)");
+    std_compute(
+        t, "model main(ids: int32[3], table: fp32[5, 3]) -> y = embedding(ids, table)");
     for (int i = 0; i < 9; i++) want[i] = table[(int)ids[i / 3] * 3 + i % 3];
     std_expect(t, 0, SHAPE(3, 3), want);
     std_end(t);
@@ -269,11 +278,13 @@ static void test_conv_pairs(void **state)
     (void)state;
     enum { ROWS = 5, COLS = 6, OUT_ROWS = 4, OUT_COLS = 2 };
     StdTest *t = std_begin();
-    double want[OUT_ROWS * OUT_COLS], *x = std_given(t, "x", SHAPE(1, 1, ROWS, COLS), -1, 2);
+    double want[OUT_ROWS * OUT_COLS],
+        *x = std_given(t, "x", SHAPE(1, 1, ROWS, COLS), -1, 2);
     std_compute(
-        t, "model main(x: fp32[1, 1, 5, 6]) -> y {\n"
-           " weight w: [1, 1, 4, 3] = [[[[i * 3.0 + j - 5.0 for j in 0..3] for i in 0..4]]]\n"
-           " y = conv2d(x, w, stride = [1, 3], pad = [1, 0], dilation = [1, 1]) }");
+        t,
+        "model main(x: fp32[1, 1, 5, 6]) -> y {\n"
+        " weight w: [1, 1, 4, 3] = [[[[i * 3.0 + j - 5.0 for j in 0..3] for i in 0..4]]]\n"
+        " y = conv2d(x, w, stride = [1, 3], pad = [1, 0], dilation = [1, 1]) }");
     for (int r = 0; r < OUT_ROWS; r++)
         for (int c = 0; c < OUT_COLS; c++) {
             double sum = 0;
@@ -295,7 +306,8 @@ static void test_sinusoidal(void **state)
     StdTest *t = std_begin();
     double want[4 * 5];
     std_given(t, "x", SHAPE(1, 4, 1, 5), 0, 0);
-    std_compute(t, "model main(x: fp32[1, 4, 1, 5]) -> y = x + sinusoidal(4, 5, start = 3)");
+    std_compute(t,
+                "model main(x: fp32[1, 4, 1, 5]) -> y = x + sinusoidal(4, 5, start = 3)");
     for (int i = 0; i < 20; i++) {
         const double angle = (i % 5 + 3) * pow(10000, -(double)(i / 5 / 2) / 2);
         want[i] = i / 5 % 2 ? cos(angle) : sin(angle);

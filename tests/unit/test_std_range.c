@@ -28,7 +28,8 @@ typedef struct {
     size_t n;
 } Sum;
 
-static double normal_at(const double *x, int s, double eps, bool centred, int c, double *size)
+static double normal_at(const double *x, int s, double eps, bool centred, int c,
+                        double *size)
 {
     /* Where all is denormal four roundings of half a unit of 2^-24 are of halves: 2^-22. */
     double mean = 0, square = 0, most = 0x1p-12;
@@ -96,7 +97,8 @@ static void want_silu(Sum *o)
 
 static void want_gelu(Sum *o)
 {
-    for (int i = 0; i < N; i++) o->want[i] = o->in[0][i] / 2 * (1 + erf(o->in[0][i] / sqrt(2)));
+    for (int i = 0; i < N; i++)
+        o->want[i] = o->in[0][i] / 2 * (1 + erf(o->in[0][i] / sqrt(2)));
 }
 
 static void want_gelu_tanh(Sum *o)
@@ -109,7 +111,8 @@ static void want_gelu_tanh(Sum *o)
 
 static void want_gelu_sigmoid(Sum *o)
 {
-    for (int i = 0; i < N; i++) o->want[i] = o->in[0][i] * sigmoid_of(1.702 * o->in[0][i]);
+    for (int i = 0; i < N; i++)
+        o->want[i] = o->in[0][i] * sigmoid_of(1.702 * o->in[0][i]);
 }
 
 static void want_swiglu(Sum *o)
@@ -246,7 +249,8 @@ static void want_rope(Sum *o)
     for (int i = 0; i < N; i++) {
         const int c = i / S, s = i % S, f = c % HALF, head = c / (2 * HALF) * 2 * HALF;
         const double angle = s * pow(10000, -(double)f / HALF);
-        const double a = o->in[0][(head + f) * S + s], b = o->in[0][(head + f + HALF) * S + s];
+        const double a = o->in[0][(head + f) * S + s],
+                     b = o->in[0][(head + f + HALF) * S + s];
         o->want[i] = c - head < HALF ? a * cos(angle) - b * sin(angle)
                                      : b * cos(angle) + a * sin(angle);
         o->size[i] = fabs(a) + fabs(b);
@@ -272,7 +276,8 @@ static void want_rope_pairs(Sum *o)
         const int c = i / S, s = i % S, f = c % (2 * HALF) / 2;
         const double angle = s * pow(10000, -(double)f / HALF);
         const double a = o->in[0][(c & ~1) * S + s], b = o->in[0][(c | 1) * S + s];
-        o->want[i] = c % 2 ? b * cos(angle) + a * sin(angle) : a * cos(angle) - b * sin(angle);
+        o->want[i] = c % 2 ? b * cos(angle) + a * sin(angle)
+                           : a * cos(angle) - b * sin(angle);
         o->size[i] = fabs(a) + fabs(b);
     }
 }
@@ -292,7 +297,8 @@ static void attend(Sum *o, bool causal)
                        / sqrt(SIZE);
             sum += weight[k] = exp(score);
         }
-        for (int k = 0; k < keys; k++) o->want[i] += weight[k] / sum * o->in[2][i / S * S + k];
+        for (int k = 0; k < keys; k++)
+            o->want[i] += weight[k] / sum * o->in[2][i / S * S + k];
         for (int k = 0; k < keys; k++)
             o->size[i] = fmax(o->size[i], fabs(o->in[2][i / S * S + k]));
     }
@@ -327,20 +333,25 @@ static const Case cases[] = {
     { "mse", "r = mse(a, b)", "ab", 2, 10, want_mse },
     { "mean", "r = mean(a)", "a", 1, 2, want_mean },
     { "cross_entropy", "r = cross_entropy(a, abs(b))", "a", 2, 8, want_entropy },
-    { "cross_entropy of weights", "r = cross_entropy(a, abs(b))", "b", 2, 8, want_entropy },
+    { "cross_entropy of weights", "r = cross_entropy(a, abs(b))", "b", 2, 8,
+      want_entropy },
     { "cross_entropy of classes", CLASSES "r = cross_entropy(a, t)", "a", 1, 8,
       want_class_entropy },
-    { "embedding", CLASSES "r = reshape(embedding(t, reshape(a, [32, 32])), [1, 32, 1, 32])",
-      "a", 1, 0, want_embedding },
+    { "embedding",
+      CLASSES "r = reshape(embedding(t, reshape(a, [32, 32])), [1, 32, 1, 32])", "a", 1,
+      0, want_embedding },
     { "RMSNorm", "layer n: RMSNorm(32); r = n(a)", "a", 1, 7, want_rms },
     { "LayerNorm", "layer n: LayerNorm(32); r = n(a)", "a", 1, 12, want_layer },
     { "rms_norm with gain", GAIN "r = rms_norm(a, g)", "a", 1, 7, want_rms_scaled },
     { "layer_norm with gain and bias", GAIN "r = layer_norm(a, g, h)", "a", 1, 12,
       want_layer_scaled },
-    { "rope interleaved", "r = rope(a, 2, interleaved = true)", "a", 1, 3, want_rope_pairs },
-    { "attention, causal", "r = attention(a, b, c, 2, causal = true)", "c", 3, 8, want_causal },
+    { "rope interleaved", "r = rope(a, 2, interleaved = true)", "a", 1, 3,
+      want_rope_pairs },
+    { "attention, causal", "r = attention(a, b, c, 2, causal = true)", "c", 3, 8,
+      want_causal },
     { "sgd", "r = sgd(a, b, 0.01)", "b", 2, 3, want_sgd },
-    { "adam", "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]",
+    { "adam",
+      "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]",
       "b", 2, 8, want_adam },
     { "momentum", "r = momentum(a, b, c, 0.01)[0]", "bc", 3, 4, want_momentum },
     { "momentum, nesterov", "r = momentum(a, b, c, 0.01, nesterov = true)[0]", "bc", 3, 5,
@@ -348,7 +359,8 @@ static const Case cases[] = {
     { "lion", "r = lion(a, b, b, 0.01)[0]", "b", 2, 2, want_lion },
     { "rope", "r = rope(a, 2)", "a", 1, 3, want_rope },
     { "linear", KERNEL "r = linear(a, w)", "a", 1, 2, want_linear },
-    { "conv2d", KERNEL "r = conv2d(a, reshape(w, [32, 32, 1, 1]))", "a", 1, 2, want_linear },
+    { "conv2d", KERNEL "r = conv2d(a, reshape(w, [32, 32, 1, 1]))", "a", 1, 2,
+      want_linear },
     { "attention", "r = attention(a, b, c, 2)", "c", 3, 8, want_attention },
     { "sigmoid", "r = sigmoid(a)", "a", 1, 1, want_sigmoid },
     { "relu6", "r = relu6(a)", "a", 1, 0, want_relu6 },
@@ -382,7 +394,8 @@ static const char *const unswept[][2] = {
     { "AvgPool2d", "avg_pool2d" },
     { "global_pool", "a mean, as `mean` over all axes is" },
     { "Dropout", "its input" },
-    { "CachedAttention", "attention between four linear, sums with 0 and products with 1" },
+    { "CachedAttention",
+      "attention between four linear, sums with 0 and products with 1" },
     { "SwiGLU", "swiglu between three linear" },
     { "Attention", "attention between four linear" },
 };
@@ -391,7 +404,7 @@ static const char *const unswept[][2] = {
 
 typedef struct {
     const char *name,
-        *chips;       /* cases: a name before a blank, or all of it; "m1 m2", "*" for all */
+        *chips; /* cases: a name before a blank, or all of it; "m1 m2", "*" for all */
     double low, high; /* magnitudes of inputs between which it shows */
     double ulps,
         /* more units of the last place, and an absolute bound; 0, 0: nothing holds */
@@ -416,16 +429,20 @@ static const Beyond beyond[] = {
       "mac_overflow_partial, mac_overflow_to: as linear" },
     { "attention", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1,
       "mac_flush: of the weights, which are 1/32, times the values" },
-    { "attention, causal", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1, "mac_flush: as attention" },
+    { "attention, causal", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1,
+      "mac_flush: as attention" },
     { "attention, causal", "m1 m2 m4 m5", 32768, 65504, 0, 0, -1,
       "mac_overflow_at: the first query has one key, whose weight is 1" },
     { "attention, causal", "m3", 32768, 65504, 0, 0, -1,
       "mac_overflow_partial, mac_overflow_to: as linear" },
-    { "sigmoid", "*", 0, 65504, 0, 2e-3, -1, "tables: 33 points with straight lines between" },
+    { "sigmoid", "*", 0, 65504, 0, 2e-3, -1,
+      "tables: 33 points with straight lines between" },
     { "silu", "*", 0, 65504, 4, 1.7e-4, -1,
       "activation-table, exp_overflow_at: x / (1 + exp(-x)) is 0 below -11.09" },
-    { "swiglu", "*", 0, 65504, 4, 1.7e-4, 1, "exp_overflow_at: as silu, times the other" },
-    { "gelu", "*", 0, 65504, 4, 1e-3, -1, "activation-table: by exp, in the form with tanh" },
+    { "swiglu", "*", 0, 65504, 4, 1.7e-4, 1,
+      "exp_overflow_at: as silu, times the other" },
+    { "gelu", "*", 0, 65504, 4, 1e-3, -1,
+      "activation-table: by exp, in the form with tanh" },
     { "gelu_tanh", "*", 0, 65504, 4, 1e-3, -1, "activation-table: by exp" },
     { "gelu_sigmoid", "*", 0, 65504, 4, 1e-3, -1, "activation-table: by exp" },
 };
@@ -472,8 +489,8 @@ static void start(Compiled *k, const Case *c, const Backend *b)
     buf_free(&text);
 }
 
-static void run_at(Compiled *k, const Case *c, double magnitude, double in[MAX_IN][N], Sum *o,
-                   double *got)
+static void run_at(Compiled *k, const Case *c, double magnitude, double in[MAX_IN][N],
+                   Sum *o, double *got)
 {
     Binding bound[MAX_IN] = { { 0 } };
     const Binding *out;
@@ -485,7 +502,8 @@ static void run_at(Compiled *k, const Case *c, double magnitude, double in[MAX_I
         assert_true(tensor_alloc(&bound[i].value, &k->diag, t->dtype, &t->shape));
         for (int e = 0; e < N; e++)
             in[i][e] = f16_to_double(f16_from_double(by * pattern(i, e)));
-        for (int e = 0; e < N; e++) tensor_set_float(&bound[i].value, (size_t)e, in[i][e]);
+        for (int e = 0; e < N; e++)
+            tensor_set_float(&bound[i].value, (size_t)e, in[i][e]);
         o->in[i] = in[i];
     }
     o->n = N;
@@ -507,8 +525,8 @@ static bool is_about(const Beyond *l, const Case *c, const Backend *b, double ma
 }
 
 /* Whether a listed limit explains the difference. */
-static bool is_beyond(const Case *c, const Backend *b, double magnitude, const Sum *o, size_t e,
-                      double off, double unit)
+static bool is_beyond(const Case *c, const Backend *b, double magnitude, const Sum *o,
+                      size_t e, double off, double unit)
 {
     for (size_t i = 0; i < COUNT(beyond); i++) {
         const Beyond *l = &beyond[i];
@@ -583,7 +601,8 @@ static bool is_swept(const char *name, size_t len)
 {
     for (size_t i = 0; i < COUNT(cases); i++)
         for (const char *at = cases[i].body; (at = strstr(at, name)); at += len)
-            if ((at == cases[i].body || strchr(" (", at[-1])) && at[len] == '(') return true;
+            if ((at == cases[i].body || strchr(" (", at[-1])) && at[len] == '(')
+                return true;
     return false;
 }
 
@@ -610,7 +629,8 @@ static void test_whole_library(void **state)
         if (name[0] == '_') continue;
         functions++;
         if (is_swept(name, len) == is_unswept(name))
-            fail_msg("%s of std is neither swept nor listed as unswept, or is both", name);
+            fail_msg("%s of std is neither swept nor listed as unswept, or is both",
+                     name);
     }
     free(copy);
     assert_true(functions > 25);
@@ -622,7 +642,8 @@ int main(void)
     size_t n = 0;
     const Backend *b;
     for (int i = 0; (b = backend_at(i)); i++) {
-        if (b->target && b->target->chip >= 0 && !b->target->arch) continue; /* as its base */
+        if (b->target && b->target->chip >= 0 && !b->target->arch)
+            continue; /* as its base */
         tests[n++] = (struct CMUnitTest){ .name = b->name,
                                           .test_func = test_backend,
                                           .initial_state = (void *)(uintptr_t)b };

@@ -23,7 +23,8 @@ static const char *or_none(const char *text) { return text ? text : "-"; }
 
 static void put_types(void)
 {
-    title("dtypes.def: bits, class, .npy, .safetensors, blob, spec, field, array, schema");
+    title(
+        "dtypes.def: bits, class, .npy, .safetensors, blob, spec, field, array, schema");
     for (int i = 0; i < DT_COUNT; i++) {
         const DTypeInfo *t = &dtypes[i];
         LINE("%s %d %d \"%s\" \"%s\" %d %d %u %x \"%s\"\n", t->name, t->bits, (int)t->cls,
@@ -65,8 +66,8 @@ static void put_ops(void)
              (long long)l->idle.number, l->round_trip, l->of_one);
         for (const Param *p = o->param; p->name; p++)
             LINE("  %s \"%s\" %x %x %x %s %d %d\n", p->name, p->var,
-                 domain_types(p->dom, OPSET_IOS26), domain_types(p->dom, OPSET_IOS15), p->flags,
-                 or_none(p->def), p->since, p->until);
+                 domain_types(p->dom, OPSET_IOS26), domain_types(p->dom, OPSET_IOS15),
+                 p->flags, or_none(p->def), p->since, p->until);
     }
 }
 
@@ -80,15 +81,17 @@ static void put_passes(void)
 
 static void put_targets(void)
 {
-    title("targets.def: base, spelling, opset, io, passes, types to try, spellings to try");
+    title(
+        "targets.def: base, spelling, opset, io, passes, types to try, spellings to try");
     for (int i = 0; i < target_count; i++) {
         const Target *t = &targets[i], *base = target_base(t);
         const IoMode *io = target_try_io(t);
         const char *const *version = target_try_version(t);
-        LINE("%s \"%s\" %s %s %d %s, %d %d %d, %s %s %s\n", t->name, base ? base->name : "",
-             or_none(target_version(t)), opset_text(target_opset(t)), (int)target_io(t),
-             or_none(target_passes(t)), (int)io[0], (int)io[1], (int)io[2], or_none(version[0]),
-             or_none(version[1]), or_none(version[2]));
+        LINE("%s \"%s\" %s %s %d %s, %d %d %d, %s %s %s\n", t->name,
+             base ? base->name : "", or_none(target_version(t)),
+             opset_text(target_opset(t)), (int)target_io(t), or_none(target_passes(t)),
+             (int)io[0], (int)io[1], (int)io[2], or_none(version[0]), or_none(version[1]),
+             or_none(version[2]));
     }
     title("releases.def: a day before each, and each");
     LINE("%s\n", release_newest());
@@ -115,8 +118,8 @@ static void put_rules(void)
         put_numbers(i);
     }
     for (int i = 0; i < limit_change_count; i++) {
-        LINE("%s from %s %lld\n", limits[limit_changes[i].limit].name, limit_changes[i].from,
-             (long long)limit_changes[i].number);
+        LINE("%s from %s %lld\n", limits[limit_changes[i].limit].name,
+             limit_changes[i].from, (long long)limit_changes[i].number);
     }
     title("ops.def: standing by chip");
     for (int i = 0; i < OP_COUNT; i++) {
@@ -126,7 +129,8 @@ static void put_rules(void)
             letters[k] = standing_letters[target_standing(chip, &op_support[i].refused)];
         LINE("%s %s\n", ops[i].name, letters);
     }
-    title("rules.def: standing by chip, releases, effect, what it looks at, fix, pass, ops");
+    title(
+        "rules.def: standing by chip, releases, effect, what it looks at, fix, pass, ops");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         LINE("%s ", r->name);
@@ -151,7 +155,8 @@ static void put_numerics(void)
         for (int k = 0; (chip = generation_at(k)); k++)
             buf_printf(&tables.text, " %.17g", chip_number(chip, i).value);
         buf_putc(&tables.text, ' ');
-        for (int k = 0; (chip = generation_at(k)); k++) /* by the letter of its Standing */
+        for (int k = 0; (chip = generation_at(k));
+             k++) /* by the letter of its Standing */
             buf_putc(&tables.text, "?a.crdmM"[chip_number(chip, i).standing]);
         buf_printf(&tables.text, " %s\n", n->rule[0] ? n->rule : "-");
     }

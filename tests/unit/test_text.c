@@ -117,7 +117,8 @@ static void what_a_guard_owns_is_found_until_it_goes(void **state)
     Guard g;
     static uint64_t seed = 1;
     if (guard_begin(&g)) fail_msg("no memory");
-    for (int i = 0; i < MANY; i++) assert_non_null(own[i] = mem_zero(1, (size_t)(i % 60) + 1));
+    for (int i = 0; i < MANY; i++)
+        assert_non_null(own[i] = mem_zero(1, (size_t)(i % 60) + 1));
     for (int left = MANY; left > 0; left--) {
         seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         const int at = (int)((seed >> 33) % (uint64_t)left);
@@ -126,7 +127,8 @@ static void what_a_guard_owns_is_found_until_it_goes(void **state)
         assert_true(mem_owned(gone));
         mem_free(gone);
         assert_false(mem_owned(gone));
-        for (int i = 0; i < left - 1; i += left < 60 ? 1 : 97) assert_true(mem_owned(own[i]));
+        for (int i = 0; i < left - 1; i += left < 60 ? 1 : 97)
+            assert_true(mem_owned(own[i]));
     }
     guard_end(&g);
 }
@@ -156,7 +158,8 @@ static void equal_names_are_equal_pointers(void **state)
     Arena a = { 0 };
     Names n = { .arena = &a };
     const char *first[5000];
-    for (int i = 0; i < 5000; i++) first[i] = name_intern_z(&n, arena_printf(&a, "name_%d", i));
+    for (int i = 0; i < 5000; i++)
+        first[i] = name_intern_z(&n, arena_printf(&a, "name_%d", i));
     for (int i = 0; i < 5000; i++) {
         const char *again = arena_printf(&a, "name_%d tail", i);
         assert_ptr_equal(name_intern(&n, again, strlen(again) - 5), first[i]);
@@ -188,7 +191,8 @@ static void names_of_any_length(void **state)
                 memset(s, 'a', len);
                 s[len] = 0;
                 if (before) name_intern_z(&n, "before");
-                const char *long_one = name_intern_z(&n, s), *next = name_intern_z(&n, "next");
+                const char *long_one = name_intern_z(&n, s),
+                           *next = name_intern_z(&n, "next");
                 name_note(next)->tag = s;
                 assert_string_equal(long_one, s);
                 assert_string_equal(next, "next");
@@ -273,8 +277,8 @@ static void every_code_point_is_itself(void **state)
         if (n > 1) assert_int_equal(text_code_point(s, s + n - 1, &len), TEXT_NOT_UTF8);
         odd += !half && text_is_odd(c);
     }
-    assert_int_equal(odd,
-                     32 + 33 + 2 + 5 + 4 + 2); /* C0, C1, lines, embeddings, isolates, marks */
+    assert_int_equal(odd, 32 + 33 + 2 + 5 + 4
+                              + 2); /* C0, C1, lines, embeddings, isolates, marks */
     static const uint32_t edges[] = { 0x1f,   0x7f,   0x9f,   0x2028, 0x2029, 0x202a,
                                       0x202e, 0x2066, 0x2069, 0x200e, 0x200f },
                           beside[] = { 0x20,   0x7e,   0xa0,   0x2027, 0x202f,
@@ -294,7 +298,8 @@ static Loc place(const Source *s, const char *what)
 {
     const char *at = strstr(s->text, what);
     assert_non_null(at);
-    return (Loc){ .src = s, .at = (uint32_t)(at - s->text), .len = (uint32_t)strlen(what) };
+    return (
+        Loc){ .src = s, .at = (uint32_t)(at - s->text), .len = (uint32_t)strlen(what) };
 }
 
 static void an_error_shows_line_and_caret(void **state)
@@ -319,7 +324,8 @@ static void an_error_shows_line_and_caret(void **state)
     const Source blob = { .name = "w.bin" };
     diag_error(&d, (Loc){ .src = &blob, .at = 7 }, "no text");
     expect_said(&d, "w.bin: error: no text\n");
-    diag_error(&d, (Loc){ .src = &s, .at = UINT32_MAX, .len = UINT32_MAX }, "past the end");
+    diag_error(&d, (Loc){ .src = &s, .at = UINT32_MAX, .len = UINT32_MAX },
+               "past the end");
     expect_said(&d, "a.mil:3:6: error: past the end\n");
     const Source empty = source("");
     diag_error(&d, (Loc){ .src = &empty }, "empty");
@@ -355,7 +361,8 @@ static void text_of_others_is_escaped(void **state)
         { "a\nerror: b", "a\\nerror: b" },
         { "\t\r\b\x7f", "\\t\\r\\x08\\x7f" },
         { "\xff\xc3(\xe2\x82", "\\xff\\xc3(\\xe2\\x82" },
-        { "\xc2\x85\xc2\x9b", "\\u0085\\u009b" }, /* C1 controls: a terminal's other escapes */
+        { "\xc2\x85\xc2\x9b",
+          "\\u0085\\u009b" }, /* C1 controls: a terminal's other escapes */
         { "\xe2\x80\xae gnp.exe", "\\u202e gnp.exe" },
         { "\xe2\x80\xa8", "\\u2028" },
         { "\xc0\x80\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80", /* no character is written so */
@@ -366,8 +373,8 @@ static void text_of_others_is_escaped(void **state)
         Diag d = { 0 };
         const Source s = { .name = cases[i].text };
         diag_error(&d, (Loc){ .src = &s }, "%s is not here\n  ever", cases[i].text);
-        expect_said(&d, arena_printf(&a, "%s: error: %s is not here\n  ever\n", cases[i].shown,
-                                     cases[i].shown));
+        expect_said(&d, arena_printf(&a, "%s: error: %s is not here\n  ever\n",
+                                     cases[i].shown, cases[i].shown));
         diag_fail(&d, "cannot open %s", cases[i].text);
         expect_said(&d, arena_printf(&a, "error: cannot open %s\n", cases[i].shown));
         arena_free(&a);
@@ -382,20 +389,20 @@ static void messages_know_every_conversion(void **state)
     char want[400];
     const long long big = -5000000000;
 #define BOTH(...) (snprintf(want, sizeof want, __VA_ARGS__), buf_message(&b, __VA_ARGS__))
-    BOTH("%d|%5d|%-5d|%05d|%+d|%i|%u|%x|%X|%o|%%|%c", 7, 7, 7, 7, 7, -7, 7u, 255u, 255u, 8u,
-         'c');
+    BOTH("%d|%5d|%-5d|%05d|%+d|%i|%u|%x|%X|%o|%%|%c", 7, 7, 7, 7, 7, -7, 7u, 255u, 255u,
+         8u, 'c');
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%lld|%llu|%llx|%ld|%lu|%zu|%016llx|%hhx|%hd", big, 5ull, 6ull, 7l, 8ul, (size_t)9,
-         10ull, 11, 12);
+    BOTH("%lld|%llu|%llx|%ld|%lu|%zu|%016llx|%hhx|%hd", big, 5ull, 6ull, 7l, 8ul,
+         (size_t)9, 10ull, 11, 12);
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%g|%.17g|%f|%.3f|%e|%a|%*.*f|%-8g|", 0.1, 0.1, 0.5, 2.0 / 3, 1e9, 1.5, 9, 2, 3.25,
-         0.5);
+    BOTH("%g|%.17g|%f|%.3f|%e|%a|%*.*f|%-8g|", 0.1, 0.1, 0.5, 2.0 / 3, 1e9, 1.5, 9, 2,
+         3.25, 0.5);
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%s|%6s|%-6s|%.2s|%.*s|%*s|%-*s|%s", "abc", "abc", "abc", "abc", 1, "abc", 5, "abc", 5,
-         "abc", "");
+    BOTH("%s|%6s|%-6s|%.2s|%.*s|%*s|%-*s|%s", "abc", "abc", "abc", "abc", 1, "abc", 5,
+         "abc", 5, "abc", "");
     assert_string_equal(b.s, want);
     buf_free(&b);
 #undef BOTH
@@ -415,8 +422,9 @@ static void long_lines_are_windowed(void **state)
                               text + 960, "");
     expect_said(&d, want);
     diag_error(&d, (Loc){ .src = &s, .at = 1998, .len = 2 }, "near the end");
-    expect_said(&d, arena_printf(&a, "a.mil:1:1999: error: near the end\n...%.42s\n%43s^~\n",
-                                 text + 1958, ""));
+    expect_said(&d,
+                arena_printf(&a, "a.mil:1:1999: error: near the end\n...%.42s\n%43s^~\n",
+                             text + 1958, ""));
     char *long_text = arena_alloc(&a, 6001);
     memset(long_text, 'x', 6000);
     diag_error(&d, (Loc){ 0 }, "%s", long_text);

@@ -69,7 +69,8 @@ static void put_further(const Module *m, Buf *out)
     Diag cannot = { .quiet = true };
     Module *legal = module_clone(m), *back = module_clone(m);
     near_rewrite(out, legal, &(PassOptions){ .target = generation_at(0) });
-    if (autodiff_module(back, &(GradOptions){ .only = true }, &cannot)) mil_print(back, out);
+    if (autodiff_module(back, &(GradOptions){ .only = true }, &cannot))
+        mil_print(back, out);
     module_free(legal);
     module_free(back);
     diag_free(&cannot);
@@ -183,9 +184,9 @@ static void try_others(Line *l, const char *at, size_t n)
     word[n] = 0;
     if (isdigit((unsigned char)*at)) {
         Arena a = { 0 };
-        try_change(
-            l, at, n,
-            arena_printf(&a, strchr(word, '.') ? "%.1f" : "%.0f", strtod(word, NULL) + 1));
+        try_change(l, at, n,
+                   arena_printf(&a, strchr(word, '.') ? "%.1f" : "%.0f",
+                                strtod(word, NULL) + 1));
         try_change(l, at, n, "0");
         try_change(l, at, n, "true");
         arena_free(&a);
@@ -205,8 +206,9 @@ static void one_case(Buf *out, const char *path, const char *text)
     l.program = file_has_suffix(path, ".mil");
     try_change(&l, text, 0, "");
     for (const char *at = text; *at;) {
-        size_t n = *at == '#' || (at[0] == '/' && at[1] == '/' && l.program) ? strcspn(at, "\n")
-                                                                             : 1;
+        size_t n = *at == '#' || (at[0] == '/' && at[1] == '/' && l.program)
+                     ? strcspn(at, "\n")
+                     : 1;
         if (n == 1 && !isspace((unsigned char)*at)) {
             n = token_length(at);
             try_change(&l, at, n, "");
@@ -249,7 +251,8 @@ static const char *one_line(Buf *out, const char *text, bool program, const char
 {
     Line l = { .text = text, .program = program, .sum = UINT64_C(14695981039346656037) };
     for (size_t n; *at && *at != '\n'; at += n) {
-        n = *at == '#' || (at[0] == '/' && at[1] == '/' && program) ? strcspn(at, "\n") : 1;
+        n = *at == '#' || (at[0] == '/' && at[1] == '/' && program) ? strcspn(at, "\n")
+                                                                    : 1;
         if (n > 1 || isspace((unsigned char)*at) || *at == '#') continue;
         n = token_length(at);
         Arena a = { 0 };
@@ -260,8 +263,8 @@ static const char *one_line(Buf *out, const char *text, bool program, const char
         arena_free(&a);
     }
     if (l.compiled + l.refused)
-        buf_printf(out, "  %d: %d compile, %d do not, %016llx\n", number, l.compiled, l.refused,
-                   (unsigned long long)l.sum);
+        buf_printf(out, "  %d: %d compile, %d do not, %016llx\n", number, l.compiled,
+                   l.refused, (unsigned long long)l.sum);
     return *at ? at + 1 : at;
 }
 

@@ -92,9 +92,9 @@ static void test_scale(void **state)
     assert_true(scale_open(&s, &d, "512", true) && !s.dynamic && s.on);
     assert_false(scale_after(&s, false, false));
     assert_false(scale_open(&s, &d, "big", true));
-    expect_said(&d,
-                "error: --loss-scale takes dynamic, off, or a number from 1 to 65504, where "
-                "fp16 ends, not 'big'\n");
+    expect_said(
+        &d, "error: --loss-scale takes dynamic, off, or a number from 1 to 65504, where "
+            "fp16 ends, not 'big'\n");
 }
 
 /* At the end of fp16, which is where an engine may hold what is larger. */
@@ -150,7 +150,8 @@ static void make_case(Case *c)
                             .states = 1 } };
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < 10; i++) c->number[k][i] = (float)(10 * k + i);
-    c->param[0] = (TrainParam){ .path = "a.w", .rank = 2, .shape = { 2, 5 }, .count = 10 };
+    c->param[0] =
+        (TrainParam){ .path = "a.w", .rank = 2, .shape = { 2, 5 }, .count = 10 };
     c->param[0].master = c->number[0];
     c->param[0].state[0] = c->number[1];
     c->param[1] = (TrainParam){ .path = "b", .rank = 0, .count = 1 };
@@ -206,9 +207,10 @@ static void test_whole(void **state)
     to.param[0].shape[0] = 5;
     to.param[0].shape[1] = 2;
     assert_false(checkpoint_fill(&c, &t->diag, to.param, 2, "fedcba9876543210"));
-    expect_says(&t->diag,
-                "is of another model (sha256 0123456789ab, here fedcba987654): a.w is [2, 5], "
-                "here it is [5, 2]");
+    expect_says(
+        &t->diag,
+        "is of another model (sha256 0123456789ab, here fedcba987654): a.w is [2, 5], "
+        "here it is [5, 2]");
     to.param[0].path = "a.v";
     assert_false(checkpoint_fill(&c, &t->diag, to.param, 2, "0"));
     expect_says(&t->diag, "which has no weight a.w");
@@ -264,7 +266,8 @@ static void test_every_byte(void **state)
             assert_int_equal(fwrite(copy, 1, how < 2 ? whole.size : i, f),
                              how < 2 ? whole.size : i);
             fclose(f);
-            if (checkpoint_open(&c, &t->diag, t->path)) fail_msg("byte %zu, change %d", i, how);
+            if (checkpoint_open(&c, &t->diag, t->path))
+                fail_msg("byte %zu, change %d", i, how);
             assert_int_equal(t->diag.errors, 1);
             buf_free(&t->diag.text);
             t->diag = (Diag){ 0 };
@@ -311,15 +314,18 @@ static void test_headers(void **state)
           "step is -2 in its metadata: a whole number is needed" },
         { "\"scale\":\"0\"", "\"scale\":\"x\"",
           "scale is x in its metadata: a number is needed" },
-        { "\"states\":\"1\"", "\"states\":\"9\"", "it has 9 states a weight, 8 are the most" },
+        { "\"states\":\"1\"", "\"states\":\"9\"",
+          "it has 9 states a weight, 8 are the most" },
         { "\"version\":\"1\"", "\"version\":\"2\"",
           "is anec-train of version 2, this anetrain reads anec-train of version 1" },
-        { "[0,40]", "[1,41]", "tensor 'a.w' does not begin where the one before it ends" },
+        { "[0,40]", "[1,41]",
+          "tensor 'a.w' does not begin where the one before it ends" },
     };
     SavedRun *t = *state;
     TrainCheckpoint c;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+        assert_true(
+            checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
         wrong_header(t->path, rows[i].old, rows[i].new);
         assert_false(checkpoint_open(&c, &t->diag, t->path));
         expect_says(&t->diag, rows[i].says);
@@ -346,7 +352,8 @@ static void test_bytes_said(void **state)
     Mapped m;
     TrainCheckpoint c;
     for (size_t i = 0; i <= COUNT(rows); i++) {
-        assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+        assert_true(
+            checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
         assert_true(file_read(&t->diag, t->path, &m));
         unsigned char *copy = arena_alloc(&t->arena, m.size);
         memcpy(copy, m.data, m.size);
@@ -395,7 +402,8 @@ static void test_folder(void **state)
     assert_int_equal(got.state.step, 40);
     checkpoint_close(&got);
     assert_true(folder_log(&f, 0));
-    assert_true(folder_line(&f, "0,a\n") && folder_line(&f, "1,b\n") && folder_line(&f, "2,"));
+    assert_true(folder_line(&f, "0,a\n") && folder_line(&f, "1,b\n")
+                && folder_line(&f, "2,"));
     fclose(f.log);
     assert_true(folder_log(&f, 1));
     const char *log = arena_printf(&t->arena, "%s/log.csv", path);

@@ -78,7 +78,8 @@ static Module *with_all(Arena *a, Diag *d)
         buf_printf(&b, "%s%s x%zu", i ? ", " : "", texts[i], i);
     buf_puts(&b, ") {\n    } -> (x0);\n}\n");
     Source *src = NEW(a, Source);
-    *src = (Source){ .name = "types", .text = arena_strndup(a, b.s, b.len), .len = b.len };
+    *src =
+        (Source){ .name = "types", .text = arena_strndup(a, b.s, b.len), .len = b.len };
     buf_free(&b);
     Module *m = mil_read(d, src, NULL);
     if (!m) fail_msg("%s", d->text.s);

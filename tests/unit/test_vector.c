@@ -14,7 +14,10 @@ static double exactly_square(double x) { return x * x; }
 static double exactly_sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double exactly_silu(double x) { return x / (1 + exp(-x)); }
 static double exactly_gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
-static double exactly_softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double exactly_softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
 static double exactly_softsign(double x) { return x / (1 + fabs(x)); }
 static double exactly_inverse(double x) { return 1 / x; }
 static double exactly_rsqrt(double x) { return 1 / sqrt(x); }
@@ -38,7 +41,14 @@ static const struct {
     double ulps, floor, at_inf[2];
 } functions[] = {
     { ELEM_sqrt, "sqrt", sqrt, 0, INFINITY, 0.5, 0, { NAN, INFINITY } },
-    { ELEM_square, "square", exactly_square, -1e19f, 1e19f, 0.5, 0, { INFINITY, INFINITY } },
+    { ELEM_square,
+      "square",
+      exactly_square,
+      -1e19f,
+      1e19f,
+      0.5,
+      0,
+      { INFINITY, INFINITY } },
     { ELEM_inverse, "inverse", exactly_inverse, -1e38f, 1e38f, 0.5, 1e-37, { 0, 0 } },
     { ELEM_rsqrt, "rsqrt", exactly_rsqrt, 1e-38f, INFINITY, 1.5, 0, { NAN, 0 } },
     { ELEM_over, "over", exactly_inverse, -1e38f, 1e38f, 0.5, 1e-37, { 0, 0 } },
@@ -52,7 +62,14 @@ static const struct {
     { ELEM_sigmoid, "sigmoid", exactly_sigmoid, -87, INFINITY, 3, 0, { 0, 1 } },
     { ELEM_silu, "silu", exactly_silu, -87, 1e38f, 3, 0, { NAN, INFINITY } },
     { ELEM_gelu, "gelu", exactly_gelu, -13, 1e38f, 9, 0, { NAN, INFINITY } },
-    { ELEM_gelu_tanh, "gelu_tanh", exactly_gelu_tanh, -12, 1e38f, 24, 1e-6, { NAN, INFINITY } },
+    { ELEM_gelu_tanh,
+      "gelu_tanh",
+      exactly_gelu_tanh,
+      -12,
+      1e38f,
+      24,
+      1e-6,
+      { NAN, INFINITY } },
     { ELEM_softplus, "softplus", exactly_softplus, -87, INFINITY, 3, 0, { 0, INFINITY } },
     { ELEM_softsign, "softsign", exactly_softsign, -1e38f, 1e38f, 2, 0, { NAN, NAN } },
     { ELEM_elu, "elu", exactly_elu, -INFINITY, INFINITY, 3, 0, { -1, INFINITY } },
@@ -86,14 +103,16 @@ static double worst_of(const Kernels *k, size_t f, float *at)
     for (uint64_t bits = 0; bits < UINT32_MAX; bits += (uint64_t)ELEM_BLOCK * 9973) {
         float x[ELEM_BLOCK], z[ELEM_BLOCK];
         block_from((uint32_t)bits, x);
-        k->elem[functions[f].op](z, x, NULL, NULL, functions[f].op == ELEM_elu, 0, ELEM_BLOCK);
+        k->elem[functions[f].op](z, x, NULL, NULL, functions[f].op == ELEM_elu, 0,
+                                 ELEM_BLOCK);
         for (int i = 0; i < ELEM_BLOCK; i++) {
             if (!(x[i] >= functions[f].least && x[i] <= functions[f].most)) continue;
             const double want = functions[f].exactly((double)x[i]);
             const bool beyond = isinf((float)want); /* then so is the result */
-            const double off = beyond ? ((double)z[i] == (double)(float)want ? 0 : INFINITY)
-                                      : fabs((double)z[i] - want)
-                                            / ulp_of(fmax(fabs(want), functions[f].floor));
+            const double off = beyond
+                                 ? ((double)z[i] == (double)(float)want ? 0 : INFINITY)
+                                 : fabs((double)z[i] - want)
+                                       / ulp_of(fmax(fabs(want), functions[f].floor));
             if (isfinite(x[i]) && !(off <= worst)) {
                 worst = off;
                 *at = x[i];
@@ -111,10 +130,12 @@ static void test_within_units(void **state)
         for (size_t f = 0; f < COUNT(functions); f++) {
             float at = 0;
             const double worst = worst_of(k, f, &at);
-            printf("%s %s: %.2f units at %g\n", k->name, functions[f].name, worst, (double)at);
+            printf("%s %s: %.2f units at %g\n", k->name, functions[f].name, worst,
+                   (double)at);
             if (!(worst <= functions[f].ulps))
-                fail_msg("%s by %s is %.2f units off at %.9g, more than %g", functions[f].name,
-                         k->name, worst, (double)at, functions[f].ulps);
+                fail_msg("%s by %s is %.2f units off at %.9g, more than %g",
+                         functions[f].name, k->name, worst, (double)at,
+                         functions[f].ulps);
         }
 }
 
@@ -122,7 +143,8 @@ static void same(const Kernels *k, size_t f, float x, double want)
 {
     float in[ELEM_BLOCK], z[ELEM_BLOCK];
     for (int i = 0; i < ELEM_BLOCK; i++) in[i] = x;
-    k->elem[functions[f].op](z, in, NULL, NULL, functions[f].op == ELEM_elu, 0, ELEM_BLOCK);
+    k->elem[functions[f].op](z, in, NULL, NULL, functions[f].op == ELEM_elu, 0,
+                             ELEM_BLOCK);
     if (isnan(want) ? !isnan(z[0]) : (double)z[0] != want)
         fail_msg("%s of %g by %s is %g, not %g", functions[f].name, (double)x, k->name,
                  (double)z[0], want);
@@ -157,7 +179,8 @@ static void test_halves(void **state)
             assert_true((double)x[0]
                         == ldexp(h < 0x400 ? h : 0x400 | (h & 0x3ff),
                                  (h < 0x400 ? 1 : (int)(h >> 10)) - 25));
-            if (h + 1 == 0x7c00) x[1] = 65536; /* what follows the largest, were there one */
+            if (h + 1 == 0x7c00)
+                x[1] = 65536; /* what follows the largest, were there one */
             x[2] = x[0] + (x[1] - x[0]) / 2;
             x[3] = x[0] + (x[1] - x[0]) / 4;
             k->narrow(out, x, 4);
@@ -223,11 +246,12 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
             const int at = i * k->lanes + j % k->lanes + j / k->lanes * (TILE_ROOM / 2);
             sum = fminf(fmaxf(sum + from[5 + j] + more[at], -300), 400);
             if (c[at] < sum || c[at] > sum)
-                fail_msg("%s, %d rows: column %d of row %d is %g, not %g", k->name, rows, j, i,
-                         (double)c[at], (double)sum);
+                fail_msg("%s, %d rows: column %d of row %d is %g, not %g", k->name, rows,
+                         j, i, (double)c[at], (double)sum);
             c[at] = 0.5f;
         }
-    for (int i = 0; i < TILE_ROOM; i++) assert_true(c[i] == 0.5f); /* and nothing beside it */
+    for (int i = 0; i < TILE_ROOM; i++)
+        assert_true(c[i] == 0.5f); /* and nothing beside it */
 }
 
 static void test_runs(void **state)

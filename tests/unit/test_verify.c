@@ -104,7 +104,8 @@ static Made loop(const Loop *l)
             block_param(block, arena_printf(a, "p%d%d", k, i), t.x->type, (Loc){ 0 });
         Builder in = builder_at(block, NULL, &t.diag, (Loc){ 0 });
         if (k == 0)
-            block_result(block, l->flag ? build_const(&in, "go", const_bool(a, false)) : t.x);
+            block_result(block,
+                         l->flag ? build_const(&in, "go", const_bool(a, false)) : t.x);
         for (int i = 0; k && i < l->nresult; i++)
             block_result(block, l->yields == DT_FP16
                                     ? t.x
@@ -122,11 +123,16 @@ static void test_blocks_of_loops(void **state)
         const char *says; /* NULL: it is right */
     } cases[] = {
         { { { 1, 1 }, true, 1, DT_FP16 }, NULL },
-        { { { 0, 1 }, true, 1, DT_FP16 }, "while_loop: its blocks take 0 and 1 values, not 1" },
-        { { { 1, 0 }, true, 1, DT_FP16 }, "while_loop: its blocks take 1 and 0 values, not 1" },
-        { { { 2, 1 }, true, 1, DT_FP16 }, "while_loop: its blocks take 2 and 1 values, not 1" },
-        { { { 1, 2 }, true, 1, DT_FP16 }, "while_loop: its blocks take 1 and 2 values, not 1" },
-        { { { 1, 1 }, false, 1, DT_FP16 }, "while_loop: its condition must yield one bool" },
+        { { { 0, 1 }, true, 1, DT_FP16 },
+          "while_loop: its blocks take 0 and 1 values, not 1" },
+        { { { 1, 0 }, true, 1, DT_FP16 },
+          "while_loop: its blocks take 1 and 0 values, not 1" },
+        { { { 2, 1 }, true, 1, DT_FP16 },
+          "while_loop: its blocks take 2 and 1 values, not 1" },
+        { { { 1, 2 }, true, 1, DT_FP16 },
+          "while_loop: its blocks take 1 and 2 values, not 1" },
+        { { { 1, 1 }, false, 1, DT_FP16 },
+          "while_loop: its condition must yield one bool" },
         { { { 1, 1 }, true, 0, DT_FP16 }, "while_loop: its second block yields" },
         { { { 1, 1 }, true, 2, DT_FP16 }, "while_loop: its second block yields" },
         { { { 1, 1 }, true, 1, DT_INT32 }, "while_loop: its second block yields" },
@@ -195,7 +201,8 @@ static void test_constants_in_another_type(void **state)
 static int consts_of_each_kind(Module *m, Diag *d, const Const **all)
 {
     static const InitKind inits[] = { INIT_FILL, INIT_NORMAL, INIT_UNIFORM };
-    static const DType types[] = { DT_FP32, DT_FP16, DT_INT32 }, from[] = { DT_FP32, DT_INT8 };
+    static const DType types[] = { DT_FP32, DT_FP16, DT_INT32 },
+                       from[] = { DT_FP32, DT_INT8 };
     static unsigned char bytes[LONG * 4 + 1];
     const char **words = arena_array(&m->arena, LONG, sizeof *words);
     int n = 0;
@@ -225,11 +232,14 @@ static int consts_of_each_kind(Module *m, Diag *d, const Const **all)
     all[n++] = const_windows(&m->arena, wide, line, 3, 2);
     all[n++] = const_windows(&m->arena, half, all[0], 3, 2);
     Const *c = NEW(&m->arena, Const);
-    *c = (Const){ .type = type_tensor(&m->arena, DT_INT4, SHAPE(LONG)), .kind = CONST_FILE };
+    *c = (Const){ .type = type_tensor(&m->arena, DT_INT4, SHAPE(LONG)),
+                  .kind = CONST_FILE };
     c->src = DT_INT4, c->src_data = bytes;
     all[n++] = c;
-    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_UINT4, SHAPE(LONG)), bytes);
-    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_STRING, SHAPE(LONG)), words);
+    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_UINT4, SHAPE(LONG)),
+                          bytes);
+    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_STRING, SHAPE(LONG)),
+                          words);
     all[n++] = const_convert(m, all[0], DT_FP16, NULL, d);
     all[n++] = const_convert(m, all[3], DT_FP16, NULL, d);
     all[n++] = const_convert(m, all[6], DT_FP32, NULL, d);
@@ -368,7 +378,8 @@ static void test_texts_of_types(void **state)
     assert_string_equal(type_text(&a, both[1]), "int32");
     assert_string_equal(type_text(&a, &buffer), "tensor_buffer<fp16, [2]>");
     assert_string_equal(type_text(&a, type_state(&a, t)), "state<tensor<fp16, [1, ?]>>");
-    assert_string_equal(type_text(&a, type_list(&a, t, 3)), "list<tensor<fp16, [1, ?]>, 3>");
+    assert_string_equal(type_text(&a, type_list(&a, t, 3)),
+                        "list<tensor<fp16, [1, ?]>, 3>");
     assert_string_equal(type_text(&a, type_list(&a, t, DIM_ANY)),
                         "list<tensor<fp16, [1, ?]>, ?>");
     assert_string_equal(type_text(&a, type_tuple(&a, 2, both)),
@@ -452,9 +463,10 @@ static void test_pass_names(void **state)
     o.only = "quaternions";
     assert_false(passes_run(t.m, &o, &t.diag));
     print_message("%s", t.diag.text.s);
-    assert_non_null(strstr(t.diag.text.s, "there is no pass called fodl; did you mean fold?"));
     assert_non_null(
-        strstr(t.diag.text.s, "there is no pass called quaternions; --list-passes shows all"));
+        strstr(t.diag.text.s, "there is no pass called fodl; did you mean fold?"));
+    assert_non_null(strstr(
+        t.diag.text.s, "there is no pass called quaternions; --list-passes shows all"));
     diag_free(&t.diag);
     module_free(t.m);
 }

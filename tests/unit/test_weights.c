@@ -37,12 +37,14 @@ static void test_quantize(void **state)
             "input=fp32[2,3]; scale=fp32[2] 1; axis=int32[] 1; "
             "output_dtype=string[] int8",
             "error: scale is [2] where dimension 1 of [2, 3] has 3 elements" },
-          { "quantize", 17, "input=fp32[2,3]; scale=fp32[3] 1; output_dtype=string[] int8",
+          { "quantize", 17,
+            "input=fp32[2,3]; scale=fp32[3] 1; output_dtype=string[] int8",
             "error: scale is [3]: a vector needs the parameter axis" },
           { "dequantize", 17,
             "input=int8[3] -128 0 127; scale=fp16[] 0.5; zero_point=int8[] -128",
             "fp16[3] 0 64 127.5" },
-          { "dequantize", 17, "input=uint8[2,1,2] 1 2 3 4; scale=fp32[2] 1 10; axis=int32[] 0",
+          { "dequantize", 17,
+            "input=uint8[2,1,2] 1 2 3 4; scale=fp32[2] 1 10; axis=int32[] 0",
             "fp32[2,1,2] 1 2 30 40" },
           { "dequantize", 17, "input=uint8[2]; scale=fp32[2] 1; axis=int32[] 1",
             "error: axis 1 is outside a tensor of rank 1" });
@@ -50,36 +52,38 @@ static void test_quantize(void **state)
 
 static void test_affine(void **state)
 {
-    CHECK({ "constexpr_affine_dequantize", 16,
-            "quantized_data=uint8[2,2] 0 1 2 255; "
-            "zero_point=uint8[2] 1 2; scale=fp16[] 2; axis=int32[] 1",
-            "fp16[2,2] -2 -2 2 506" },
-          { "constexpr_affine_dequantize", 16,
-            "quantized_data=int8[1,2] 4 8; zero_point=fp32[] 0.5; "
-            "scale=fp32[2] 1 2; axis=int32[] 1",
-            "fp32[1,2] 3.5 15" },
-          { "constexpr_affine_dequantize", 16,
-            "quantized_data=int8[2] -4 4; zero_point=uint8[] 200; "
-            "scale=fp32[] 1; axis=int32[] 0",
-            "fp32[2] -204 -196" },
-          { "constexpr_affine_dequantize", 16,
-            "quantized_data=uint8[2] 255 4; zero_point=int8[2] -1 1; "
-            "scale=fp32[] 1; axis=int32[] 0",
-            "fp32[2] 256 3" },
-          { "quantize", 17,
-            "input=fp32[2]; scale=fp32[] 1; axis=int32[] 0; output_dtype=string[] int8",
-            "error: scale is a scalar, so the parameter axis must not be given" },
-          { "dequantize", 17, "input=int8[2]; scale=fp32[] 1; axis=int32[] 0",
-            "error: scale is a scalar, so the parameter axis must not be given" },
-          { "dequantize", 17,
-            "input=int8[2]; scale=fp32[2] 1 2; axis=int32[] 0; zero_point=int8[] 1",
-            "error: zero_point is [] and scale is [2]; both must be scalars, or both vectors" },
-          { "constexpr_cast", 16, "source_val=fp16[2] 1.5 -65504; output_dtype=string[] fp32",
-            "fp32[2] 1.5 -65504" },
-          { "constexpr_cast", 18, "source_val=fp16[2] 1; output_dtype=string[] int8",
-            "error: output_dtype is \"int8\"; it must be \"fp32\"" },
-          { "constexpr_cast", 16, "source_val=fp16[2] 1; output_dtype=string[] fp16",
-            "error: output_dtype is \"fp16\"; it must be \"fp32\"" });
+    CHECK(
+        { "constexpr_affine_dequantize", 16,
+          "quantized_data=uint8[2,2] 0 1 2 255; "
+          "zero_point=uint8[2] 1 2; scale=fp16[] 2; axis=int32[] 1",
+          "fp16[2,2] -2 -2 2 506" },
+        { "constexpr_affine_dequantize", 16,
+          "quantized_data=int8[1,2] 4 8; zero_point=fp32[] 0.5; "
+          "scale=fp32[2] 1 2; axis=int32[] 1",
+          "fp32[1,2] 3.5 15" },
+        { "constexpr_affine_dequantize", 16,
+          "quantized_data=int8[2] -4 4; zero_point=uint8[] 200; "
+          "scale=fp32[] 1; axis=int32[] 0",
+          "fp32[2] -204 -196" },
+        { "constexpr_affine_dequantize", 16,
+          "quantized_data=uint8[2] 255 4; zero_point=int8[2] -1 1; "
+          "scale=fp32[] 1; axis=int32[] 0",
+          "fp32[2] 256 3" },
+        { "quantize", 17,
+          "input=fp32[2]; scale=fp32[] 1; axis=int32[] 0; output_dtype=string[] int8",
+          "error: scale is a scalar, so the parameter axis must not be given" },
+        { "dequantize", 17, "input=int8[2]; scale=fp32[] 1; axis=int32[] 0",
+          "error: scale is a scalar, so the parameter axis must not be given" },
+        { "dequantize", 17,
+          "input=int8[2]; scale=fp32[2] 1 2; axis=int32[] 0; zero_point=int8[] 1",
+          "error: zero_point is [] and scale is [2]; both must be scalars, or both vectors" },
+        { "constexpr_cast", 16,
+          "source_val=fp16[2] 1.5 -65504; output_dtype=string[] fp32",
+          "fp32[2] 1.5 -65504" },
+        { "constexpr_cast", 18, "source_val=fp16[2] 1; output_dtype=string[] int8",
+          "error: output_dtype is \"int8\"; it must be \"fp32\"" },
+        { "constexpr_cast", 16, "source_val=fp16[2] 1; output_dtype=string[] fp16",
+          "error: output_dtype is \"fp16\"; it must be \"fp32\"" });
 }
 
 static void test_blocks(void **state)
@@ -124,8 +128,8 @@ static void test_sparse(void **state)
             "mask=uint8[2] 129 2; nonzero_data=fp16[3] 1 2 3; "
             "shape=uint32[2] 2 5",
             "fp16[2,5] 1 0 0 0 0 0 0 2 0 3" },
-          { "constexpr_sparse_to_dense", 18, "mask=uint1[3] 0 1 1; nonzero_data=int4[2] -3 4",
-            "int4[3] 0 -3 4" },
+          { "constexpr_sparse_to_dense", 18,
+            "mask=uint1[3] 0 1 1; nonzero_data=int4[2] -3 4", "int4[3] 0 -3 4" },
           { "constexpr_sparse_to_dense", 16,
             "mask=uint8[1] 7; nonzero_data=fp16[2] 1 2; "
             "shape=uint32[1] 8",
@@ -157,9 +161,11 @@ static void test_tables(void **state)
           "indices=uint8[2] 33 3; shape=uint32[1] 3; "
           "lut=fp32[16] 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
           "fp32[3] 1 2 3" },
-        { "constexpr_lut_to_dense", 16, "indices=uint8[2] 0; shape=uint32[1] 4; lut=fp32[5] 0",
+        { "constexpr_lut_to_dense", 16,
+          "indices=uint8[2] 0; shape=uint32[1] 4; lut=fp32[5] 0",
           "error: lut is [5]; it must be of 2, 4, 16, 64 or 256 values" },
-        { "constexpr_lut_to_dense", 16, "indices=uint8[2] 0; shape=uint32[1] 4; lut=fp32[4] 0",
+        { "constexpr_lut_to_dense", 16,
+          "indices=uint8[2] 0; shape=uint32[1] 4; lut=fp32[4] 0",
           "error: indices is [2]; shape [4] with 2 bits an element takes [1]" },
         { "constexpr_lut_to_dense", 18,
           "indices=uint2[2,2] 0 1 2 3; "

@@ -30,8 +30,8 @@ static void files_end(Files *f)
 static void save_npy(Files *f, const char *name, const char *descr, int rank,
                      const int64_t *shape, const void *data, size_t bytes)
 {
-    assert_true(npy_write(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), descr,
-                          rank, shape, data, bytes));
+    assert_true(npy_write(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name),
+                          descr, rank, shape, data, bytes));
 }
 
 static void save_tensors(Files *f, const char *name, const char *header, const void *data,
@@ -42,8 +42,8 @@ static void save_tensors(Files *f, const char *name, const char *header, const v
     for (int i = 0; i < 8; i++) buf_putc(&b, (char)(n >> (8 * i)));
     buf_puts(&b, header);
     buf_add(&b, data, bytes);
-    assert_true(file_write_all(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), b.s,
-                               b.len));
+    assert_true(file_write_all(
+        &f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), b.s, b.len));
     buf_free(&b);
 }
 
@@ -88,18 +88,20 @@ static void test_npy(void **state)
     save_npy(&f, "layer.w.npy", "<f4", 2, shape, v, sizeof v);
     save_npy(&f, "ids.npy", "<i4", 1, shape, ints, sizeof ints);
     assert_true(
-        compile(&f,
-                "weights from \"{path}.npy\"\nlayer L { weight w: [2, 3]\n fn (x) = x * w }\n"
-                "model main(x: fp16[2, 3]) -> y { layer layer_: L\n weight ids: int32[2]\n"
-                " weight v: fp32[2, 3] = load(\"layer.w.npy\")\n y = x + reshape(cast(ids, "
-                "\"fp16\"), [2, 1]) }")
+        compile(
+            &f,
+            "weights from \"{path}.npy\"\nlayer L { weight w: [2, 3]\n fn (x) = x * w }\n"
+            "model main(x: fp16[2, 3]) -> y { layer layer_: L\n weight ids: int32[2]\n"
+            " weight v: fp32[2, 3] = load(\"layer.w.npy\")\n y = x + reshape(cast(ids, "
+            "\"fp16\"), [2, 1]) }")
         == false); /* layer_.w.npy is not there */
     expect_says(&f.diag, "layer_.w.npy");
     assert_true(compile(
-        &f, "weights from \"{path}.npy\"\n"
-            "model main(x: fp16[2, 3]) -> y { weight ids: int32[2]\n"
-            " weight v: fp32[2, 3] = load(\"layer.w.npy\"), h: [2, 3] = load(\"layer.w.npy\")\n"
-            " y = x * h + cast(ids[0], \"fp16\") }"));
+        &f,
+        "weights from \"{path}.npy\"\n"
+        "model main(x: fp16[2, 3]) -> y { weight ids: int32[2]\n"
+        " weight v: fp32[2, 3] = load(\"layer.w.npy\"), h: [2, 3] = load(\"layer.w.npy\")\n"
+        " y = x * h + cast(ids[0], \"fp16\") }"));
     expect_weight(&f, "ids", CONST_FILE, 2, (double[]){ 7, -8 });
     expect_weight(&f, "v", CONST_FILE, 6, (double[]){ 1.5, -2, 0.1f, 4, 5, 6 });
     expect_weight(&f, "h", CONST_FILE, 6,
@@ -115,12 +117,15 @@ static void test_npy_that_does_not_fit(void **state)
     const int64_t shape[] = { 2, 3 };
     save_npy(&f, "w.npy", "<f4", 2, shape, v, sizeof v);
     assert_false(compile(
-        &f, "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n y = x }"));
-    expect_said(&f.diag, "test:1:50: error: weight w is [3, 2], but w.npy holds [2, 3]\n"
-                         "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n"
-                         "                                                 ^~~~~~~~~~~~~\n");
+        &f,
+        "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n y = x }"));
+    expect_said(&f.diag,
+                "test:1:50: error: weight w is [3, 2], but w.npy holds [2, 3]\n"
+                "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n"
+                "                                                 ^~~~~~~~~~~~~\n");
     assert_false(compile(
-        &f, "model main(x: fp16[4]) -> y { weight w: int32[2, 3] = load(\"w.npy\")\n y = x }"));
+        &f,
+        "model main(x: fp16[4]) -> y { weight w: int32[2, 3] = load(\"w.npy\")\n y = x }"));
     expect_says(&f.diag, "weight w is int32, but w.npy holds fp32");
     files_end(&f);
 }
@@ -138,11 +143,12 @@ static void test_safetensors(void **state)
     (void)state;
     Files f = files_begin();
     save_tensors(&f, "all.safetensors", header, halves, sizeof halves);
-    assert_true(compile(&f, "weights from \"all.safetensors\" as \"model.{path}.weight\"\n"
-                            "model main(x: fp16[3]) -> y { weight w: [3] = 7, b: fp32[2] = "
-                            "load(\"all.safetensors\", \"b\"), e: fp32[2] = "
-                            "load(\"all.safetensors\", \"eight\")\n"
-                            " y = x * w }"));
+    assert_true(compile(&f,
+                        "weights from \"all.safetensors\" as \"model.{path}.weight\"\n"
+                        "model main(x: fp16[3]) -> y { weight w: [3] = 7, b: fp32[2] = "
+                        "load(\"all.safetensors\", \"b\"), e: fp32[2] = "
+                        "load(\"all.safetensors\", \"eight\")\n"
+                        " y = x * w }"));
     expect_weight(&f, "w", CONST_FILE, 3, (double[]){ 1, -2, 0.5 });
     expect_weight(&f, "b", CONST_FILE, 2, (double[]){ 1, -3 });
     expect_weight(&f, "e", CONST_FILE, 2, (double[]){ 448, -0x1p-9 });
@@ -154,11 +160,14 @@ static void test_safetensors_that_do_not_fit(void **state)
     (void)state;
     Files f = files_begin();
     save_tensors(&f, "all.safetensors", header, halves, sizeof halves);
-    assert_false(compile(&f, "weights from \"all.safetensors\" as \"model.{path}.weight\"\n"
-                             "model main(x: fp16[3]) -> y { weight w: [4]\n y = x }"));
-    expect_says(&f.diag, "weight w is [4], but model.w.weight of all.safetensors holds [3]");
-    assert_false(compile(&f, "weights from \"all.safetensors\" as \"model.{path}.weigt\"\n"
-                             "model main(x: fp16[3]) -> y { weight w: [3]\n y = x }"));
+    assert_false(compile(&f,
+                         "weights from \"all.safetensors\" as \"model.{path}.weight\"\n"
+                         "model main(x: fp16[3]) -> y { weight w: [4]\n y = x }"));
+    expect_says(&f.diag,
+                "weight w is [4], but model.w.weight of all.safetensors holds [3]");
+    assert_false(compile(&f,
+                         "weights from \"all.safetensors\" as \"model.{path}.weigt\"\n"
+                         "model main(x: fp16[3]) -> y { weight w: [3]\n y = x }"));
     expect_says(&f.diag, "model.w.weight");
     assert_false(compile(&f, "model main(x: fp16[3]) -> y { weight w: int8[2] = "
                              "load(\"all.safetensors\", \"eight\")\n y = x }"));
@@ -183,7 +192,8 @@ static void test_rules(void **state)
             want[i] = (float)(2 * rng_normal(rng_key(9, k ? "a.1.w" : "a.0.w"), i));
         expect_weight(&f, k ? "a_1_w" : "a_0_w", CONST_INIT, 4, want);
     }
-    for (uint64_t i = 0; i < 4; i++) want[i] = (float)(-1 + 4 * rng_unit(rng_key(5, "u"), i));
+    for (uint64_t i = 0; i < 4; i++)
+        want[i] = (float)(-1 + 4 * rng_unit(rng_key(5, "u"), i));
     expect_weight(&f, "u", CONST_INIT, 4, want);
     expect_weight(&f, "z", CONST_INIT, 4, (double[]){ 2.5, 2.5, 2.5, 2.5 });
     files_end(&f);
@@ -192,8 +202,10 @@ static void test_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_npy),         cmocka_unit_test(test_npy_that_does_not_fit),
-        cmocka_unit_test(test_safetensors), cmocka_unit_test(test_safetensors_that_do_not_fit),
+        cmocka_unit_test(test_npy),
+        cmocka_unit_test(test_npy_that_does_not_fit),
+        cmocka_unit_test(test_safetensors),
+        cmocka_unit_test(test_safetensors_that_do_not_fit),
         cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

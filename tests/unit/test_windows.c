@@ -97,7 +97,8 @@ static int64_t volume(int n, const int64_t *dim)
 static double direct(const Case *c, const double *w, int64_t batch, int64_t o,
                      const int64_t *at)
 {
-    int64_t p[3], t[3], taps = volume(c->n, c->k), area = volume(c->n, c->in), g = o / c->cout;
+    int64_t p[3], t[3], taps = volume(c->n, c->k), area = volume(c->n, c->in),
+                        g = o / c->cout;
     double sum = 0;
     before(c, p);
     for (int64_t i = 0; i < c->cin; i++)
@@ -166,7 +167,8 @@ static void test_adjoint(void **state)
         Shape x = shape_with(c.batch, c.groups * c.cin, c.n, c.in);
         run_open(&t, "conv_transpose", OPSET_IOS17);
         run_num(&t, "x", DT_FP32, r.out[0].shape, y);
-        run_num(&t, "weight", DT_FP32, shape_with(c.groups * c.cout, c.cin, c.n, c.k), c.w);
+        run_num(&t, "weight", DT_FP32, shape_with(c.groups * c.cout, c.cin, c.n, c.k),
+                c.w);
         run_ints(&t, "output_shape", x.rank, x.dim);
         args(&t, &c);
         assert_true(run_go(&t));
@@ -251,13 +253,15 @@ static void test_empty_window(void **state)
     run_ints(&r, "pad", 2, (int64_t[]){ 1, 0 });
     run_str(&r, "pad_type", "custom");
     assert_true(run_go(&r));
-    assert_true(tensor_float(&r.out[0], 0) == -INFINITY && isnan(tensor_float(&r.out[0], 1)));
+    assert_true(tensor_float(&r.out[0], 0) == -INFINITY
+                && isnan(tensor_float(&r.out[0], 1)));
     run_close(&r);
 }
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
-static void conv_wrong(Shape x, Shape w, int64_t groups, const char *pad_type, const char *text)
+static void conv_wrong(Shape x, Shape w, int64_t groups, const char *pad_type,
+                       const char *text)
 {
     Run r;
     run_open(&r, "conv", OPSET_IOS15);
@@ -273,7 +277,8 @@ static void conv_wrong(Shape x, Shape w, int64_t groups, const char *pad_type, c
 static void test_errors(void **state)
 {
     (void)state;
-    conv_wrong(SHAPE(1, 3), SHAPE(2, 3), 1, "valid", "x is [1, 3]; it must be of rank 3 to 5");
+    conv_wrong(SHAPE(1, 3), SHAPE(2, 3), 1, "valid",
+               "x is [1, 3]; it must be of rank 3 to 5");
     conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 1, 1), 1, "valid",
                "x is [1, 3, 4] but weight is [2, 3, 1, 1]");
     conv_wrong(
@@ -282,8 +287,9 @@ static void test_errors(void **state)
         "must be 3 / 1");
     conv_wrong(SHAPE(1, 4, 4), SHAPE(3, 2, 1), 2, "valid",
                "3 output channels do not divide into 2");
-    conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 5), 1, "valid",
-               "x is [1, 3, 4]; with padding 0 + 0 its dimension 2 is shorter than the kernel");
+    conv_wrong(
+        SHAPE(1, 3, 4), SHAPE(2, 3, 5), 1, "valid",
+        "x is [1, 3, 4]; with padding 0 + 0 its dimension 2 is shorter than the kernel");
     conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 1), 1, "full",
                "pad_type is \"full\"; it must be \"valid\"");
     conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 1), 1, "same_lower", "needs ios16");
@@ -298,7 +304,8 @@ static void test_unknown(void **state)
     run_open(&r, "conv", OPSET_IOS15);
     run_num(&r, "weight", DT_FP32, SHAPE(8, 3, 3, 3), NULL);
     run_str(&r, "pad_type", "same");
-    CallArg x = { type_tensor(&r.arena, DT_FP32, SHAPE(DIM_ANY, 3, DIM_ANY, 20)), NULL, false };
+    CallArg x = { type_tensor(&r.arena, DT_FP32, SHAPE(DIM_ANY, 3, DIM_ANY, 20)), NULL,
+                  false };
     assert_true(call_set(&r.call, "x", 1, &x));
     assert_true(call_check(&r.call) && r.call.info->infer(&r.call));
     Shape want = SHAPE(DIM_ANY, 8, DIM_ANY, 20);

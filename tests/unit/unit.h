@@ -31,9 +31,10 @@ static inline void expect_said(Diag *d, const char *want)
     fputs(got, stdout);
     assert_string_equal(got, want);
     buf_free(&d->text);
-    *d = (Diag){
-        .off = d->off, .promoted = d->promoted, .max_errors = d->max_errors, .quiet = d->quiet
-    };
+    *d = (Diag){ .off = d->off,
+                 .promoted = d->promoted,
+                 .max_errors = d->max_errors,
+                 .quiet = d->quiet };
 }
 
 /* The same for messages that contain `part`, when the rest depends on the system. */
@@ -58,15 +59,15 @@ static inline char *make_folder(Arena *a)
 static inline void remove_folder(const char *path)
 {
     Arena a = { 0 };
-    assert_int_equal(system(arena_printf(&a, "chmod -R u+rwx '%s' && rm -rf '%s'", path, path)),
-                     0);
+    assert_int_equal(
+        system(arena_printf(&a, "chmod -R u+rwx '%s' && rm -rf '%s'", path, path)), 0);
     arena_free(&a);
 }
 
 /* Runs the tests of a main that uses one folder and one arena, and then frees both. Returns
  * the exit status. */
-static inline int run_in_folder(const struct CMUnitTest *tests, size_t n, const char *folder,
-                                Arena *a)
+static inline int run_in_folder(const struct CMUnitTest *tests, size_t n,
+                                const char *folder, Arena *a)
 {
     const int failed = _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
     remove_folder(folder);

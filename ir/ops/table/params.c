@@ -97,9 +97,10 @@ static void params_collect(void)
 
 static void write_ids(void)
 {
-    puts("/* params.h -- every name that a parameter of an op has; written from ops.def by\n"
-         " * ir/ops/table/params.c. P_NONE: none of them. */\n"
-         "#ifndef ANEC_PARAMS_H\n#define ANEC_PARAMS_H\n\ntypedef enum {\n    P_NONE,");
+    puts(
+        "/* params.h -- every name that a parameter of an op has; written from ops.def by\n"
+        " * ir/ops/table/params.c. P_NONE: none of them. */\n"
+        "#ifndef ANEC_PARAMS_H\n#define ANEC_PARAMS_H\n\ntypedef enum {\n    P_NONE,");
     for (int i = 0; i < count; i++) printf("    P_%s,\n", names[i]);
     puts("    PARAM_COUNT\n} ParamId;\n\n#endif");
 }
