@@ -12,16 +12,15 @@ import re
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from counted import Checks
+from picture import colours
 
 check = Checks("serve")
 
@@ -242,17 +241,7 @@ def picture_of(chromium):
     shot = chromium.call("Page.captureScreenshot", chromium.session, format="png")
     data = base64.b64decode(shot["data"])
     pathlib.Path("page.png").write_bytes(data)
-    at, pixels, wide, kind = 8, b"", 0, 0
-    while at < len(data):
-        size, name = struct.unpack(">I4s", data[at:at + 8])
-        if name == b"IHDR":
-            wide, kind = struct.unpack(">I5xB", data[at + 8:at + 18])
-        if name == b"IDAT":
-            pixels += data[at + 8:at + 8 + size]
-        at += 12 + size
-    rows, of = zlib.decompress(pixels), 4 if kind == 6 else 3
-    line = 1 + wide * of
-    return {rows[i + 1 + k:i + 1 + k + of] for i in range(0, len(rows), line) for k in range(0, line - 1, of)}
+    return colours(data)
 
 
 def browser(run, program):
@@ -265,8 +254,8 @@ def browser(run, program):
             time.sleep(.5)
             steps.append(chromium.value("document.getElementById('last').textContent"))
         check("browser: it goes on", steps[-1] != steps[0], steps[:1])
-        colours, text = picture_of(chromium), chromium.value("document.body.innerText")
-        check("browser: a picture with a curve in it", len(colours) > 20, colours)
+        seen, text = picture_of(chromium), chromium.value("document.body.innerText")
+        check("browser: a picture with a curve in it", len(seen) > 20, seen)
         check("browser: the text that is seen", all(w in text for w in ("net.anedsl", "optimizer", "adamw", "ms a step")), text)
         check("browser: no errors", chromium.value("document.getElementById('log').textContent.split('\\n').length") == 20)
         chromium.close()

@@ -31,68 +31,65 @@ static void test_options(void **state)
     anec_config_free(c);
 }
 
-/* What does not go with the model, or with other options. */
-static void test_usage(void **state)
+/* Options of a model: what goes, and what does not go with the model or with other options. */
+typedef struct {
+    const char *name, *value;
+    const char *says; /* NULL: it goes */
+} OptionCase;
+
+static const OptionCase of_text[] = {
+    { "target", "m99", "there is no target m99" },
+    { "profile", "none", "--profile goes with --target" },
+    { "missing-weights", "one",
+      "--missing-weights takes random, random:SEED or zero, not 'one'" },
+    { "missing-weights", "random:x", "not 'random:x'" },
+    { "missing-weights", "random:/", "not 'random:/'" },
+    { "missing-weights", "random::", "not 'random::'" },
+    { "missing-weights", "random:9x", "not 'random:9x'" },
+    { "missing-weights", "random:", "not 'random:'" },
+    { "missing-weights", "randomly", "not 'randomly'" },
+    { "missing-weights", "zeros", "not 'zeros'" },
+    { "missing-weights", "random:18446744073709551616", "551616'" },
+    { "set", "a=1", "--set is for .anedsl" },
+    { "weights", "a.npy", "--weights is for .anedsl" },
+    { "buckets", "0", "takes growing sizes, as in 64,128,256, or powers, not '0'" },
+    { "buckets", "2,2", "not '2,2'" },
+    { "buckets", "2,3,", "not '2,3,'" },
+    { "buckets", "2;3", "not '2;3'" },
+    { "buckets", "2147483648", "not '2147483648'" },
+    { "part", "a", "--part is for pipelines" },
+    { "missing-weights", "random:0", NULL },
+    { "missing-weights", "random:9", NULL },
+    { "missing-weights", "random:90", NULL },
+    { "missing-weights", "random:18446744073709551615", NULL },
+    { "missing-weights", "random", NULL },
+    { "missing-weights", "zero", NULL },
+    { "buckets", "1", NULL },
+    { "buckets", "2,3,2147483647", NULL },
+};
+
+/* The file is not there: its name is enough. */
+static const OptionCase of_mil[] = {
+    { "set", "a=1", "--set is for .anedsl" },
+    { "weights", "a.npy", "--weights is for .anedsl" },
+    { "part", "a", "--part is for pipelines" },
+};
+
+static void test_usage_of_texts(void **state)
 {
-    static const struct {
-        const char *name, *value, *says;
-    } wrong[] = {
-        { "target", "m99", "there is no target m99" },
-        { "profile", "none", "--profile goes with --target" },
-        { "missing-weights", "one",
-          "--missing-weights takes random, random:SEED or zero, not 'one'" },
-        { "missing-weights", "random:x", "not 'random:x'" },
-        { "missing-weights", "random:/", "not 'random:/'" },
-        { "missing-weights", "random::", "not 'random::'" },
-        { "missing-weights", "random:9x", "not 'random:9x'" },
-        { "missing-weights", "random:", "not 'random:'" },
-        { "missing-weights", "randomly", "not 'randomly'" },
-        { "missing-weights", "zeros", "not 'zeros'" },
-        { "missing-weights", "random:18446744073709551616", "551616'" },
-        { "set", "a=1", "--set is for .anedsl" },
-        { "weights", "a.npy", "--weights is for .anedsl" },
-        { "buckets", "0", "takes growing sizes, as in 64,128,256, or powers, not '0'" },
-        { "buckets", "2,2", "not '2,2'" },
-        { "buckets", "2,3,", "not '2,3,'" },
-        { "buckets", "2;3", "not '2;3'" },
-        { "buckets", "2147483648", "not '2147483648'" },
-        { "part", "a", "--part is for pipelines" },
-    };
-    static const struct {
-        const char *name, *value;
-    } right[] = {
-        { "missing-weights", "random:0" },
-        { "missing-weights", "random:9" },
-        { "missing-weights", "random:90" },
-        { "missing-weights", "random:18446744073709551615" },
-        { "missing-weights", "random" },
-        { "missing-weights", "zero" },
-        { "buckets", "1" },
-        { "buckets", "2,3,2147483647" },
-    };
-    static const struct {
-        const char *name, *value, *says;
-    } other[] = {
-        /* of a .mil */
-        { "set", "a=1", "--set is for .anedsl" },
-        { "weights", "a.npy", "--weights is for .anedsl" },
-        { "part", "a", "--part is for pipelines" },
-    };
     Bench t;
     (void)state;
-    for (size_t i = 0; i < COUNT(wrong); i++) {
+    for (size_t i = 0; i < COUNT(of_text); i++) {
+        const OptionCase *c = &of_text[i];
         open_bench(&t, "ref");
-        GOOD(&t, anec_config_set(t.config, wrong[i].name, wrong[i].value, &t.error));
-        refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error),
-                ANEC_USAGE, &t.error, wrong[i].says);
-        assert_null(t.model);
-        assert_int_equal(t.said.len, 0);
-        close_bench(&t);
-    }
-    for (size_t i = 0; i < COUNT(right); i++) {
-        open_bench(&t, "ref");
-        GOOD(&t, anec_config_set(t.config, right[i].name, right[i].value, &t.error));
-        GOOD(&t, anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error));
+        GOOD(&t, anec_config_set(t.config, c->name, c->value, &t.error));
+        const anec_status got = anec_load_text(t.device, text, strlen(text), NULL,
+                                               &t.model, &t.error);
+        if (c->says) {
+            refused(got, ANEC_USAGE, &t.error, c->says);
+            assert_null(t.model);
+            assert_int_equal(t.said.len, 0);
+        } else GOOD(&t, got);
         close_bench(&t);
     }
     open_bench(&t, "ref");
@@ -101,17 +98,23 @@ static void test_usage(void **state)
     refused(anec_load_text(t.device, "", 0, NULL, &t.model, &t.error), ANEC_USAGE,
             &t.error, "--set takes NAME=VALUE, not '=1'");
     close_bench(&t);
+}
+
+static void test_usage_of_files(void **state)
+{
+    Bench t;
+    (void)state;
     open_bench(&t, "ref");
     refused(anec_load(t.device, "model.pt", &t.model, &t.error), ANEC_USAGE, &t.error,
             "by its name");
     refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error,
             "the standard input");
     close_bench(&t);
-    for (size_t i = 0; i < COUNT(other); i++) {
+    for (size_t i = 0; i < COUNT(of_mil); i++) {
         open_bench(&t, "ref");
-        GOOD(&t, anec_config_set(t.config, other[i].name, other[i].value, &t.error));
+        GOOD(&t, anec_config_set(t.config, of_mil[i].name, of_mil[i].value, &t.error));
         refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error,
-                other[i].says);
+                of_mil[i].says);
         close_bench(&t);
     }
 }
@@ -251,9 +254,10 @@ static void test_pixels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),  cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_usage),    cmocka_unit_test(test_buckets),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_language),
+        cmocka_unit_test(test_options),        cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_usage_of_texts), cmocka_unit_test(test_usage_of_files),
+        cmocka_unit_test(test_buckets),        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_language),
     };
     return bench_main(tests, COUNT(tests));
 }
