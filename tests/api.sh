@@ -3,6 +3,7 @@
 # pkg-config, the header alone, the shared library and the archive. Ends with `api: N passed, N failed`.
 # usage: api.sh BUILD
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$(cd "$1" && pwd)
 make=${MAKE:-make}
 passed=0 failed=0

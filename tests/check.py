@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 
+from counted import build_given
+
 MAKE = os.environ.get("MAKE", "make")
 
 
@@ -159,7 +161,7 @@ def main():
         for s in SUITES:
             print("%-12s %s" % (s.name, s.purpose))
         return 0
-    build, names = sys.argv[1], sys.argv[2:]
+    build, names = build_given(__doc__), sys.argv[2:]
     unknown = set(names) - {s.name for s in SUITES}
     if unknown:
         sys.exit("check: there is no suite %s; --list names them" % ", ".join(sorted(unknown)))

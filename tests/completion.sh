@@ -4,6 +4,7 @@
 # Ends with `completion: N passed, N failed`.
 # usage: completion.sh BUILD
 set -u
+. "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.." || exit 1
 build=$(cd "$1" && pwd) || exit 1
 passed=0 failed=0

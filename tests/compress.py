@@ -9,9 +9,9 @@ the report says, and --check finds no error for a chip, in turn too, that the pa
 The last line is `compress: N passed, N failed`."""
 import itertools, json, math, os, re, struct, subprocess, sys, tempfile
 
-from counted import Checks
+from counted import Checks, build_given
 
-BUILD = os.path.abspath(sys.argv[1])
+BUILD = os.path.abspath(build_given(__doc__))
 FORMS = ['int8', 'int8(affine)', 'uint8(tensor)', 'int4', 'int4(block = 4)', 'uint4(block = 8, affine)', 'lut1', 'lut2',
          'lut3', 'lut4', 'lut6', 'lut8', 'lut4(group = 4)', 'lut4(scaled)', 'lut3(group = 2, scaled, int8)',
          'lut4(vector = 2)', 'lut2(vector = 4, group = 8)', 'sparse(0.5)', 'sparse(0.4, int8)',

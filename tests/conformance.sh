@@ -5,6 +5,7 @@
 # (../shared/facts/mil-semantics.md).
 # usage: conformance.sh BUILD      JOBS (2) cases at once; ends with `conformance: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$1
 cases=../shared/conformance runner=../shared/tools/conform.py
 unsure=$cases/op-cases-unverified

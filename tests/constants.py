@@ -11,9 +11,9 @@ happen. The last line is `constants: N passed, N failed`.
 """
 import json, math, os, re, struct, subprocess, sys, tempfile, zipfile
 
-from counted import Checks
+from counted import Checks, build_given
 
-BUILD = os.path.abspath(sys.argv[1])
+BUILD = os.path.abspath(build_given(__doc__))
 TARGETS = [t for t in json.loads(subprocess.check_output([os.path.join(BUILD, 'anec'), '--list-targets', '--json']))
            if t['chip'] and 'engine' in t]
 CHIPS = {t['target']: int(t['opset'][3:]) for t in TARGETS}

@@ -1,5 +1,16 @@
-"""counted.py -- what scripts of `make check` share: checks that are counted, and the last line, which check.py reads."""
+"""counted.py -- what scripts of `make check` share: the word BUILD, checks that are counted, and the last line, which
+check.py reads."""
 import sys
+
+
+def build_given(about, words=None):
+    """BUILD, the first word after the script's name. Without it, or with an option there, the usage that the
+    script's text `about` tells, and exit 2."""
+    words = sys.argv[1:] if words is None else words
+    if not words or words[0].startswith("-"):
+        print(about[about.index("usage: "):].split("\n\n")[0], file=sys.stderr)
+        sys.exit(2)
+    return words[0]
 
 
 class Checks:

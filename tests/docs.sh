@@ -12,6 +12,7 @@
 #     file NAME         it is kept as NAME for the blocks behind it, which import it
 # A clause (a paragraph that begins with its number in bold, **2.1**) without a block fails.
 set -u
+. "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.." || exit 1
 build=$(cd "${1:-build}" && pwd) || exit 1
 anec=$build/anec

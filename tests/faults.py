@@ -8,7 +8,9 @@ of the two; no temporary file is left, or after a kill at most one, which the ne
 where nothing can be preloaded."""
 import os, shutil, signal, subprocess, sys, tempfile, time
 
-build = os.path.abspath(sys.argv[1])
+from counted import build_given
+
+build = os.path.abspath(build_given(__doc__))
 inject = os.path.join(build, "inject.so")
 anec, anerun, aneprobe, anetrain = (os.path.join(build, t) for t in ("anec", "anerun", "aneprobe", "anetrain"))
 passed = failed = 0

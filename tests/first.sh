@@ -4,6 +4,7 @@
 # Ends with `first: N passed, N failed`.
 # usage: first.sh BUILD      JOBS chips at once
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 passed=0 failed=0

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from fractions import Fraction
 
-from counted import Checks
+from counted import Checks, build_given
 
 SEED = 7
 
@@ -250,7 +250,7 @@ def suite(build):
     check.end()
 
 
-if sys.argv[1] == "--write":
-    written(pathlib.Path(sys.argv[2]))
+if sys.argv[1:2] == ["--write"]:
+    written(pathlib.Path(build_given(__doc__, sys.argv[2:])))
 else:
-    suite(sys.argv[1])
+    suite(build_given(__doc__))

@@ -79,6 +79,7 @@ fi
 
 # ---- all of them ----------------------------------------------------------------------------------
 
+. "$(dirname "$0")/usage.sh"
 tools=$(cd "${1:-build}" && pwd) || exit 1
 [ $# -gt 0 ] && shift
 timeout=$(command -v timeout || true)

@@ -3,6 +3,7 @@
 # the project is developed. Of the cases one is refused, and rightly: Core ML takes a prelu whose numbers differ for inputs of rank 4 alone.
 # usage: gradients.sh BUILD      ends with `training: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$1 cases=../shared/training
 if [ ! -f "$cases/check.py" ] || ! /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
     echo "training: skipped, there is no $cases, or no numpy for /usr/bin/python3"

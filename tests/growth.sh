@@ -6,7 +6,8 @@
 # (of sines and blocks an eighth of that)
 set -eu
 bench=
-[ "$1" != --bench ] || { bench=1; shift; }
+[ "${1:-}" != --bench ] || { bench=1; shift; }
+. "$(dirname "$0")/usage.sh"
 build=$1
 work=$build/growth
 passed=0 failed=0

@@ -96,6 +96,7 @@ fi
 
 # ---- all of them ------------------------------------------------------------------------------------
 
+. "$(dirname "$0")/usage.sh"
 build=$1
 shift
 all=$(mktemp -d "${TMPDIR:-/tmp}/legal.XXXXXX")

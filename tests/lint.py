@@ -14,7 +14,9 @@ import sys
 import tempfile
 import urllib.parse
 
-BUILD = pathlib.Path(sys.argv[1]).resolve()
+from counted import build_given
+
+BUILD = pathlib.Path(build_given(__doc__)).resolve()
 PACKAGES = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
 COUNT = {"passed": 0, "failed": 0}
 

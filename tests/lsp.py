@@ -10,9 +10,9 @@ import sys
 import tempfile
 import time
 
-from counted import Checks
+from counted import Checks, build_given
 
-build = os.path.abspath(sys.argv[1])
+build = os.path.abspath(build_given(__doc__))
 check = Checks("lsp")
 
 

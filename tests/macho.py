@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 
-from counted import Checks
+from counted import Checks, build_given
 
-build = sys.argv[1]
+build = build_given(__doc__)
 SYSTEM = "/usr/lib/libSystem.B.dylib"
 CPUS = {"arm64": 0x0100000C, "x86_64": 0x01000007}
 check = Checks("macho")

@@ -5,6 +5,7 @@
 # Ends with `macos: N passed, N failed`. Where the compiler cannot be fetched a line says so.
 # usage: macos.sh BUILD
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$1
 make=${MAKE:-make}
 passed=0 failed=0

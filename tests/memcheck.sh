@@ -3,6 +3,7 @@
 # byte of it in a file, no access out of bounds. For builds without a sanitizer.
 # usage: memcheck.sh BUILD      ends with `memcheck: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 tools=$(cd "${1:-build}" && pwd) || exit 1
 top=$(cd "$(dirname "$0")/.." && pwd)
 temp=$(mktemp -d "${TMPDIR:-/tmp}/memcheck.XXXXXX")

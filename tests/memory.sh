@@ -3,6 +3,7 @@
 # that one alone, and all from it on. tests/memory/nomem.c says what every run must do.
 # usage: memory.sh BUILD      ends with `memory: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 [ -f "$1/nomem.so" ] || { echo "memory: skipped, there is no $1/nomem.so"; echo "memory: 0 passed, 0 failed"; exit 0; }
 build=$(cd "$1" && pwd)
 passed=0 failed=0

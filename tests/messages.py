@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """messages.py -- every message that the sources can give should be given by some test.
 
-usage: messages.py BUILD [LIMIT]     LIMIT: so many may still lack one (0); --list names them
+usage: messages.py [BUILD [LIMIT]]   LIMIT: so many may still lack one (0); --list names them
 
 Each format string of a call that reports (functions declared with PRINTF that take a Diag or a Call,
 and macros that wrap them) becomes a pattern; some golden .err or .out file, or the log of a unit
@@ -11,6 +11,8 @@ test, must match it. What cannot be provoked stands in tests/messages.allow, eac
 import pathlib
 import re
 import sys
+
+from counted import build_given
 
 FOLDERS = ["base", "ir", "frontend", "backends", "standin", "probe", "lib", "train", "tools"]
 REPORTERS = {"diag_error", "diag_fail", "diag_warn", "call_error", "usage_error"}
@@ -105,7 +107,7 @@ def messages(build):
 
 def main():
     args = [a for a in sys.argv[1:] if a != "--list"]
-    build, limit = pathlib.Path(args[0] if args else "build"), int(args[1]) if len(args) > 1 else 0
+    build, limit = pathlib.Path(build_given(__doc__, args or ["build"])), int(args[1]) if len(args) > 1 else 0
     show = "--list" in sys.argv
     texts = list(sources())
     said = messages(build)

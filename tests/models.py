@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from counted import Checks
+from counted import Checks, build_given
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECORD = HERE / "models" / "torch.json"
@@ -413,8 +413,9 @@ def chips(build):
 
 
 def main():
-    write = sys.argv[1] == "--torch"
-    build, *only = sys.argv[2 if write else 1:]
+    write = sys.argv[1:2] == ["--torch"]
+    words = sys.argv[2 if write else 1:]
+    build, only = build_given(__doc__, words), words[1:]
     check = Checks("models")
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     torch = None

@@ -13,8 +13,10 @@ import tempfile
 
 import numpy as np
 
+from counted import build_given
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.abspath(sys.argv[1])
+BUILD = os.path.abspath(build_given(__doc__))
 os.environ.setdefault("ANEC_LIBRARY", os.path.join(BUILD, "libanec.so"))
 sys.path.insert(0, os.path.join(TOP, "python"))
 import anec  # noqa: E402

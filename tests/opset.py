@@ -19,6 +19,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from counted import build_given
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARED = os.path.join(HERE, "..", "..", "shared")
 OPSETS = ["ios15", "ios16", "ios17", "ios18", "ios26"]
@@ -152,7 +154,7 @@ def one_case(build, case, chips):
 
 
 def main():
-    build, part = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    build, part = build_given(__doc__), sys.argv[2] if len(sys.argv) > 2 else ""
     cases, chips = [], engines(build)
     for root in ("conformance", "packages/cases"):
         for folder, _, files in os.walk(os.path.join(SHARED, root)):

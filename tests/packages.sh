@@ -3,6 +3,7 @@
 # into an empty root, and used from an empty folder.
 # usage: packages.sh BUILD        ends with `packages: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 top=$(cd "$(dirname "$0")/.." && pwd)
 case $1 in /*) build=$1 ;; *) build=$top/$1 ;; esac
 make=${MAKE:-make}

@@ -4,7 +4,8 @@
 #        pages.sh --write BUILD    writes them
 set -u
 write=
-[ "$1" != --write ] || { write=1; shift; }
+[ "${1:-}" != --write ] || { write=1; shift; }
+. "$(dirname "$0")/usage.sh"
 build=$1 passed=0 failed=0
 text=$(mktemp "${TMPDIR:-/tmp}/pages.XXXXXX")
 trap 'rm -f "$text"' EXIT

@@ -5,6 +5,7 @@
 # nor a pass without its row.
 # usage: params.sh [BUILD]    from the top folder; build without a word
 set -u
+. "$(dirname "$0")/usage.sh"
 build=${1:-build}
 cc=$(command -v gcc || command -v cc || command -v clang)
 passed=0 failed=0

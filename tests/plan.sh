@@ -2,6 +2,7 @@
 # plan.sh -- the page of `anec --plan --report` in a headless Chromium: its text, and a picture of it.
 # usage: plan.sh BUILD            ends with `plan: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 top=$(cd "$(dirname "$0")/.." && pwd)
 case $1 in /*) build=$1 ;; *) build=$top/$1 ;; esac
 passed=0 failed=0

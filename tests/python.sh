@@ -2,6 +2,7 @@
 # python.sh -- the Python package: installed by pip from the checkout, used from an empty folder.
 # usage: python.sh BUILD            ends with `python: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 top=$(cd "$(dirname "$0")/.." && pwd)
 case $1 in /*) build=$1 ;; *) build=$top/$1 ;; esac
 python=/usr/bin/python3 # Debian's, which has numpy and pytest

@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+from counted import build_given
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 
@@ -56,7 +58,7 @@ def passes(tree, test):
 
 
 def main():
-    build, words = sys.argv[1], sys.argv[2:]
+    build, words = build_given(__doc__), sys.argv[2:]
     tree = os.path.abspath(os.path.join(build, "route"))
     some = [r for r in rows() if not words or any(w in " ".join(r) for w in words)]
     copied(tree)

@@ -7,6 +7,7 @@
 # the suites before this one had set to BUILD/struck (check.py). Where that folder is not, the last is not known.
 # usage: struck.sh BUILD      ends with `struck: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$1 passed=0 failed=0
 sources=standin
 temp=$(mktemp -d "${TMPDIR:-/tmp}/struck.XXXXXX")

@@ -3,6 +3,7 @@
 # that never was; and, where ../shared/training is, with the numbers of another implementation.
 # usage: train.sh BUILD      ends with `train: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 tools=$(cd "${1:-build}" && pwd) || exit 1
 top=$(cd "$(dirname "$0")/.." && pwd)
 temp=$(mktemp -d "${TMPDIR:-/tmp}/train.XXXXXX")

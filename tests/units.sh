@@ -1,6 +1,7 @@
 #!/bin/sh
 # units.sh -- runs every unit-test program of a build folder, two at a time; prints what failed, then the sum.
 # usage: units.sh [BUILD]      each program's whole output stays in BUILD/unit/NAME.log
+. "$(dirname "$0")/usage.sh"
 build=${1:-build}
 passed=0 failed=0
 for program in "$build"/unit/test_*; do

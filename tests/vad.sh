@@ -3,6 +3,7 @@
 # and nothing in silence and noise. Ends with `vad: N passed, N failed`.
 # usage: vad.sh BUILD
 set -u
+. "$(dirname "$0")/usage.sh"
 build=$1 models=../shared/wild-models
 passed=0 failed=0
 skip() { echo "vad: skipped, $1"; echo "vad: 0 passed, 0 failed"; exit 0; }

@@ -4,6 +4,7 @@
 # is compared, file by file. Memory of an Arena is zero by its contract, which test_text.c holds.
 # usage: writers.sh BUILD [NAME]      ends with `writers: N passed, N failed`
 set -u
+. "$(dirname "$0")/usage.sh"
 tools=$(cd "${1:-build}" && pwd) || exit 1
 only=${2:-}
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -2,6 +2,7 @@
 # against.sh -- this build beside an older one, in turn in one run: what docs/hacking.md shows of speed.
 # usage: against.sh BUILD OLD-BUILD      from the top folder; OLD-BUILD has anec and anerun of another commit
 set -eu
+. "$(dirname "$0")/../usage.sh"
 build=$1 old=$2
 work=$(mktemp -d "${TMPDIR:-/tmp}/against.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -2,6 +2,7 @@
 # run.sh -- what `make bench` prints: each figure beside a named peer, taken in the same run.
 # usage: run.sh BUILD
 set -eu
+. "$(dirname "$0")/../usage.sh"
 build=$1
 work=$build/bench
 mkdir -p "$work/m1" "$work/m4" "$work/text"

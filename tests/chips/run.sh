@@ -2,6 +2,7 @@
 # run.sh -- a chip is one file: the tools built with tests/chips/m9.def know a chip that no other file names.
 # usage: run.sh BUILD      BUILD/m9 has the tools; the last line is `chips: N passed, N failed`
 set -u
+. "$(dirname "$0")/../usage.sh"
 build=$1 m9=$1/m9 passed=0 failed=0
 temp=$(mktemp -d "${TMPDIR:-/tmp}/chips.XXXXXX")
 trap 'rm -rf "$temp"' EXIT

@@ -3,6 +3,7 @@
 # usage: run.sh BUILD            replays the kept inputs; ends with `fuzz: N passed, N failed`
 #        run.sh BUILD SECONDS    fuzzes each so long, from the kept inputs, the golden cases and examples
 set -u
+. "$(dirname "$0")/../usage.sh"
 build=$1 seconds=${2:-}
 passed=0 failed=0
 for target in tests/fuzz/fuzz_*.c; do
