@@ -52,7 +52,7 @@ fails() {
     else passed=$((passed + 1)); fi
 }
 same LAWS ir/ops/ops.c
-for column in IR EVAL GRAD MACS RUN LAWS SIGN FORM OPSETS SIM FAST CHIPS; do
+for column in IR EVAL GRAD MACS RUN LAWS SIGN FORM OPSETS SIM FAST PAD CHIPS; do
     sed "/^OP(atan,/,/ EX(/s/\\b$column(/LACKS(/" ir/ops/unary.def >"$copy/ir/ops/unary.def"
     fails $column LACKS ir/ops/ops.c
 done
@@ -67,6 +67,7 @@ FORM ir/passes/legal_forms.c
 OPSETS ir/passes/opset.c
 SIM backends/sim/sim_op.c
 FAST backends/cpu/flat.c
+PAD ir/passes/padded.c
 END
 
 # Rules: as they are; one more without programs; one whose record says why it has none; programs of no rule;

@@ -13,7 +13,7 @@ NEW = {
         ('ir/ops/unary.def', 'OP(acos, unary,', '''OP(twice, unary, 15, F_ELEMENTWISE, "x + x")
     ARGS(X(x, "T", FLOAT))
     IR(infer_like_x) EVAL(eval_twice) GRAD(ZERO) MACS(NONE) RUN(CALL)
-    LAWS(NONE) SIGN(NONE) FORM(NONE) OPSETS(NONE) SIM(.wide = true) FAST(NONE)
+    LAWS(NONE) SIGN(NONE) FORM(NONE) OPSETS(NONE) SIM(.wide = true) FAST(NONE) PAD(NONE)
     CHIPS(FACTS(.m5 = RUNS), "", "made up", "")
     EX(15, "x = tensor<fp32, [2]>([1.5, -2.0])", "tensor<fp32, [2]>([3.0, -4.0])")
 '''),

@@ -225,6 +225,11 @@ LowerFn lower_lstm, lower_move;
 /* ---- the column FAST of the op table: how cpu computes an op ------------------------------
  *
  * It has one of elem, rows and whole; without any the reference kernel runs. */
+/* Makes a step of blocks of channels (flat_layout.c); false: it cannot, and nothing is made. */
+typedef struct Make Make;
+typedef bool BlockedFn(Make *m, FlatLower *l);
+BlockedFn layout_conv, layout_pool;
+
 typedef struct {
     int elem;        /* 1 + the ElemOp that it is; 0: it is no elementwise op */
     ParamId x, y, w; /* the operands of the ElemOp, */
@@ -238,7 +243,8 @@ typedef struct {
     int (*add)(const FlatLower *l, ElemProgram *e, int x);
     LowerFn *
         rows; /* makes its result in the order of its elements, so later ops can be fused */
-    LowerFn *whole; /* writes its results itself */
+    LowerFn *whole;     /* writes its results itself */
+    BlockedFn *blocked; /* makes it in blocks of channels, where its operands are so */
 } FastRow;
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
@@ -309,7 +315,7 @@ bool flat_call(const FlatStep *s, FlatRun *r);
 
 /* ---- a plan while it is made: ops by flat_make.c, blocks and states by flat_block.c ------ */
 
-typedef struct {
+struct Make {
     FlatPlan *p;
     const Func *f;
     Diag
@@ -319,7 +325,7 @@ typedef struct {
     int settled; /* steps before this one are not open any more */
     bool twins;  /* values may have twins */
     Arena scratch;
-} Make;
+};
 
 /* Lowers all ops of a block. False: one of them is not possible in a plan. */
 bool make_block(Make *m, const Steps *b);

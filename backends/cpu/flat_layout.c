@@ -227,7 +227,7 @@ static bool made_twin(Make *m, const FlatLower *l)
     return true;
 }
 
-static bool layout_conv(Make *m, FlatLower *l)
+bool layout_conv(Make *m, FlatLower *l)
 {
     Conv v;
     const int x = lower_slot(l, P_x);
@@ -246,7 +246,7 @@ static bool layout_conv(Make *m, FlatLower *l)
     return make_kernel(m, &t->l, lower) && made_twin(m, l);
 }
 
-static bool layout_pool(Make *m, FlatLower *l)
+bool layout_pool(Make *m, FlatLower *l)
 {
     const int x = lower_slot(l, P_x);
     if (!layout_twin(m->p, x) || !pool_blocks(l)) return false;
@@ -297,9 +297,8 @@ static bool layout_elementwise(Make *m, FlatLower *l)
 bool layout_call(Make *m, FlatLower *l)
 {
     if (!m->twins || l->s->op->nout != 1 || l->c->out[0]->kind != TY_TENSOR) return false;
-    if (l->s->op->kind == OP_conv) return layout_conv(m, l);
-    if (l->s->op->kind == OP_max_pool) return layout_pool(m, l);
-    return layout_elementwise(m, l);
+    BlockedFn *blocked = fast_of(l->s->op)->blocked;
+    return blocked ? blocked(m, l) : layout_elementwise(m, l);
 }
 
 /* ---- ends -------------------------------------------------------------------------------- */

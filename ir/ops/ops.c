@@ -134,9 +134,10 @@ DType dtype_wider(DType t)
 #define OPSETS(...) +512
 #define SIM(...) +1024
 #define FAST(...) +2048
-#define CHIPS(...) +4096
+#define PAD(...) +4096
+#define CHIPS(...) +8192
 #define EX(...) \
-    == 8191) \
+    == 16383) \
     } \
     ;
 #include "ops.def"

@@ -151,36 +151,12 @@ static bool pad_any(const Padder *p, const Op *op)
     return false;
 }
 
-static const struct {
-    int kind;
-    PadRule *rule;
-} pad_rules[] = {
-    { OP_add, pad_sum },
-    { OP_sub, pad_sum },
-    { OP_matmul, pad_matmul },
-    { OP_linear, pad_linear },
-    { OP_conv, pad_conv },
-    { OP_softmax, pad_softmax },
-    { OP_reduce_sum, pad_reduce },
-    { OP_reduce_mean, pad_reduce },
-    { OP_reduce_max, pad_reduce },
-    { OP_reduce_min, pad_reduce },
-    { OP_layer_norm, pad_norm },
-    { OP_batch_norm, pad_norm },
-    { OP_transpose, pad_transpose },
-    { OP_reshape, pad_reshape },
-    { OP_expand_dims, pad_expand },
-    { OP_squeeze, pad_squeeze },
-    { OP_concat, pad_concat },
-    { OP_split, pad_split },
-    { OP_slice_by_size, pad_slice },
-    { OP_slice_by_index, pad_slice_index },
-    { OP_gather, pad_gather },
-    { OP_cumsum, pad_cumsum },
-    { OP_shape, pad_shape },
-    { OP_range_1d, pad_range },
-    { OP_fill, pad_filled },
-    { OP_identity, pad_identity },
+/* The column PAD of the op table. */
+static PadRule *const pad_rules[OP_COUNT] = {
+#define NONE NULL
+#define OP(name, ...) [OP_##name] =
+#define PAD(rule) rule,
+#include "../ops/ops.def"
 };
 
 /* Numbers that follow from the size are constants here, from which types follow. */
@@ -201,10 +177,9 @@ static void pad_fold(Padder *p, Op *op)
 
 static bool pad_rule(Padder *p, Op *op)
 {
-    for (size_t i = 0; i < COUNT(pad_rules); i++)
-        if (pad_rules[i].kind == op->kind) return pad_rules[i].rule(p, op);
-    if (op->kind != OP_NONE && ops[op->kind].flags & F_ELEMENTWISE)
-        return pad_elementwise(p, op);
+    const bool known = op->kind != OP_NONE;
+    if (known && pad_rules[op->kind]) return pad_rules[op->kind](p, op);
+    if (known && ops[op->kind].flags & F_ELEMENTWISE) return pad_elementwise(p, op);
     return pad_refuse(p, op, "nobody knows what it makes of it");
 }
 
