@@ -97,8 +97,8 @@ typedef struct {
 /* Where Core ML would run an op. The texts live as long as the list. */
 typedef struct {
     const char *op, *name; /* "conv"; the name of its first result, or "" */
-    const char
-        *prefers; /* "engine", "gpu", "processor", "another device"; NULL: not told */
+    /* "engine", "gpu", "processor", "another device"; NULL: not told */
+    const char *prefers;
     const char *can[4]; /* the devices that support it */
     int ncan, depth;    /* depth: the number of blocks around it */
     double cost;        /* its part of the whole run, 0 to 1; NaN: not told */
@@ -160,8 +160,8 @@ struct Backend {
 };
 
 typedef struct {
-    const char
-        *cache_dir; /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    const char *cache_dir;
     /* A command that compiles a folder, given as its last argument, in a process of its own,
      * since one process may compile only about 119 times. Ends with NULL, and must outlive
      * the backend. NULL: there is none. */
@@ -198,8 +198,8 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 const Backend *program_backend(const Program *p);
 /* The results of the last run, in the function's order; returns the count. */
 int program_results(Program *p, const Binding **out);
-int program_all_results(Program *p,
-                        const Binding **out); /* those of Program.unread too */
+/* those of Program.unread too */
+int program_all_results(Program *p, const Binding **out);
 /* The states, in the function's order. The caller may write their elements between runs. */
 int program_states(Program *p, Binding **out);
 /* From the next run of `to` on its input is what the last run of `from` gave as `result`;

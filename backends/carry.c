@@ -26,8 +26,8 @@ typedef struct {
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
     int *param;  /* and which parameter it is */
     int nstate;
-    bool *
-        unread; /* by result of the copy: what a state becomes, and nobody else asks for */
+    /* by result of the copy: what a state becomes, and nobody else asks for */
+    bool *unread;
     bool wired;  /* results become inputs without a copy */
     bool inside; /* what the states are is in the engine's memory alone */
     char *why;

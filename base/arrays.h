@@ -65,8 +65,8 @@ void f16_from_floats(const float *src, uint16_t *dst, size_t n);
 uint64_t rng_u64(uint64_t seed, uint64_t index);
 double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits */
 double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
-uint64_t rng_key(uint64_t seed,
-                 const char *name); /* a seed of its own for a named stream */
+/* a seed of its own for a named stream */
+uint64_t rng_key(uint64_t seed, const char *name);
 /* rng_normal of index first .. first + n - 1. */
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst);
 

@@ -59,8 +59,8 @@ void file_as_text(const Mapped *m, Source *src);
 void file_let_go(const void *from, const void *to);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out); /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
-bool file_id(const char *path,
-             FileId *out); /* false, and nothing reported: cannot be told */
+/* false, and nothing reported: cannot be told */
+bool file_id(const char *path, FileId *out);
 /* The absolute path without links (realpath), to be freed by mem_free. NULL: errno says why. */
 char *file_real(const char *path);
 bool file_exists(const char *path);
@@ -132,8 +132,8 @@ void temp_remove_below(const char *top); /* those in this folder; allocates noth
  * out. `path` must stay until temp_tree_end or temp_tree_let. */
 void temp_tree_hold(const char *path);
 bool temp_in_tree(const char *path); /* whether it lies in a folder that is held */
-bool temp_tree_end(
-    const char *path); /* removes the folder; allocates nothing; NULL is allowed */
+/* removes the folder; allocates nothing; NULL is allowed */
+bool temp_tree_end(const char *path);
 void temp_tree_let(const char *path); /* ends the hold; the folder stays */
 /* Makes a folder that this user alone may enter, in TMPDIR or else in /tmp, and holds it; the
  * path is in the arena. Stale ones there are swept. NULL: none can be made, reported. */
@@ -179,10 +179,10 @@ bool out_open(OutFile *o, Diag *d, const char *path);
 bool out_write(OutFile *o, const void *p, size_t n);
 bool out_seek(OutFile *o, uint64_t at); /* to patch a header; `written` is not changed */
 bool out_flush(OutFile *o);
-bool out_read(OutFile *o, uint64_t at, void *p,
-              size_t n); /* what was written; not of a device */
-bool out_same(OutFile *o,
-              const char *path); /* whether that file holds these very bytes */
+/* what was written; not of a device */
+bool out_read(OutFile *o, uint64_t at, void *p, size_t n);
+/* whether that file holds these very bytes */
+bool out_same(OutFile *o, const char *path);
 /* Chooses another name in the same folder; only before commit. */
 void out_name(OutFile *o, const char *path);
 bool out_commit(OutFile *o);

@@ -109,8 +109,8 @@ typedef struct {
 
 /* zeroed, 8-byte aligned, never NULL */
 void *arena_alloc(Arena *a, size_t size);
-void *arena_array(Arena *a, size_t count,
-                  size_t size); /* count * size, overflow-checked */
+/* count * size, overflow-checked */
+void *arena_array(Arena *a, size_t count, size_t size);
 char *arena_strndup(Arena *a, const char *s, size_t n); /* NUL added */
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) PRINTF(2, 3);

@@ -21,8 +21,8 @@ static inline uint64_t hash_mix(uint64_t h, uint64_t v)
     h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
     return h ^ h >> 32;
 }
-uint64_t hash_bytes(uint64_t h, const void *p,
-                    size_t n); /* adds n bytes, eight at a time */
+/* adds n bytes, eight at a time */
+uint64_t hash_bytes(uint64_t h, const void *p, size_t n);
 
 /* ---- names: interned strings, so that equal names are equal pointers --------------------- */
 
@@ -118,11 +118,11 @@ bool text_is_odd(uint32_t c);
 
 typedef struct {
     const char *name; /* as the user gave it; "<stdin>" */
-    const char
-        *text; /* not owned; NULL for a file that is no text (a container, a .npy) */
+    /* not owned; NULL for a file that is no text (a container, a .npy) */
+    const char *text;
     size_t len;
-    bool
-        mapped; /* the text lies in a mapped file: pages may be given back (file_let_go) */
+    /* the text lies in a mapped file: pages may be given back (file_let_go) */
+    bool mapped;
 } Source;
 
 /* A span of a source. {0} means nowhere: the message is printed with no place. */
@@ -143,8 +143,8 @@ typedef struct {
     DiagKind kind;
     Loc loc;
     const char *message; /* without place and kind; its first line */
-    const char
-        *warning; /* the name of the warning, also where it became an error; or NULL */
+    /* the name of the warning, also where it became an error; or NULL */
+    const char *warning;
 } DiagItem;
 
 /* Where messages go: one for each command or call of the library, never shared by threads.

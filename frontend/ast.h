@@ -101,8 +101,8 @@ bool parse_takes(const void *parser, int kind);
 /* For the actions of grammar.y; each may set p->failed. */
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c);
 Node *ast_named(Ast *p, NodeKind kind, Token name, Loc loc, Node *a, Node *b, Node *c);
-Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b,
-               Node *c); /* at the name */
+/* at the name */
+Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b, Node *c);
 Node *ast_leaf(Ast *p, NodeKind kind, Token name);
 Node *ast_literal(Ast *p, NodeKind kind, Token t);
 Node *ast_binary(Ast *p, Token op, Node *a, Node *b);

@@ -126,8 +126,8 @@ struct State {
     const Type *type; /* the type of its value */
     Loc loc;
     unsigned pass;
-    Func *
-        func; /* that `param` belongs to; a file's may belong to several, one after the other */
+    /* that `param` belongs to; a file's may belong to several, one after the other */
+    Func *func;
     Value *param;
 };
 
@@ -252,8 +252,8 @@ typedef struct {
     PtrMap made;       /* by value: its literal, where it depends on constants alone */
     int64_t steps, ops;
     int wrong; /* errors so far */
-    const char
-        *last_error; /* the last error and its place, which are not reported twice */
+    /* the last error and its place, which are not reported twice */
+    const char *last_error;
     Loc last_loc;
     bool stopped; /* a limit was reached: nothing more is evaluated */
 } Lower;
@@ -274,16 +274,16 @@ double val_double(Val v);
 const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
 Val val_equal(Lower *l, Loc loc, Val a, Val b); /* BOOL or MAYBE; false after an error */
-const char *val_kind(Lower *l,
-                     Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
+/* "the int 3", "a tensor fp16[1, 2]", for messages */
+const char *val_kind(Lower *l, Val v);
 const char *val_text(Lower *l, Val v);        /* as `+` appends it to a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
 void env_end(Lower *l, Env *e); /* frees the names of a call that is over */
 /* Binds a name in the current frame, and calls DslOptions.bound. */
 void lower_bind(Lower *l, const Node *name, Val v);
-void lower_tell_bound(Lower *l, const Node *name,
-                      Val v); /* only calls DslOptions.bound */
+/* only calls DslOptions.bound */
+void lower_tell_bound(Lower *l, const Node *name, Val v);
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 Val number_try(int token, Val a, Val b); /* the same without messages; poison: an error */
 
@@ -293,8 +293,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
 void lower_notes(Lower *l, Loc loc);
 Loc lower_blame(const Lower *l, Loc loc); /* the place in the user's own files */
 bool lower_step(Lower *l, Loc loc);       /* counts a step; false: too many, reported */
-bool lower_enter(Lower *l,
-                 Loc loc); /* the same for nesting; false: do not call lower_leave */
+/* the same for nesting; false: do not call lower_leave */
+bool lower_enter(Lower *l, Loc loc);
 void lower_leave(Lower *l);
 /* Zeroed bytes for what ends with a call, as its names and arguments do: given back, they are
  * used again. */

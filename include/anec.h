@@ -246,8 +246,8 @@ void anec_text_free(char *text);
 /* ---- what is wrong with a model ------------------------------------------------------------ */
 
 typedef struct {
-    size_t
-        size; /* as the library has it: what lies behind it is newer than this header */
+    /* as the library has it: what lies behind it is newer than this header */
+    size_t size;
     /* ANEC_ERROR: the engine is known to refuse the program, to crash or to give wrong numbers, or
      * it is no program; ANEC_WARNING: that is reported, or accuracy or speed suffer; ANEC_NOTE:
      * reports contradict each other; ANEC_FAILURE: a file cannot be read */
@@ -261,8 +261,8 @@ typedef struct {
     int line, column; /* from 1; line 0: no text has it; columns count code points */
     const char *function, *op,
         *value; /* where in the program: "main", "conv", "y"; or NULL */
-    const char
-        *pass; /* that rewrites it when the model is compiled for the target, or NULL */
+    /* that rewrites it when the model is compiled for the target, or NULL */
+    const char *pass;
     const char *left; /* why no pass rewrites it, or NULL */
 } anec_finding;
 /* Called for each finding; everything in it is valid during the call. */
@@ -324,11 +324,10 @@ const char *anec_fact(const anec_kernel *kernel, const char *part);
 
 enum { ANEC_MAX_RANK = 16 };
 typedef struct {
-    const char
-        *dtype; /* "fp16", "fp32", "int32", "bool" and so on; of "string" the elements are
-                          const char *; a result may be a "list", whose data only
-                          anec_tensor_save can read */
-    int rank;   /* 0: a scalar */
+    /* "fp16", "fp32", "int32", "bool" and so on; of "string" the elements are const char
+     * *; a result may be a "list", whose data only anec_tensor_save can read */
+    const char *dtype;
+    int rank;                     /* 0: a scalar */
     int64_t shape[ANEC_MAX_RANK]; /* -1, from anec_port alone: any size */
     void *data;
     size_t bytes;
@@ -373,8 +372,8 @@ const char *anec_part_port(const anec_parts *parts, int i, anec_kind kind, int k
                            const char **value);
 /* The whole step, for asking about its weights; it belongs to `parts`, and is for no target. */
 anec_model *anec_parts_step(const anec_parts *parts);
-uint64_t anec_parts_bytes(
-    const anec_parts *parts); /* bytes kept from part to part in a step */
+/* bytes kept from part to part in a step */
+uint64_t anec_parts_bytes(const anec_parts *parts);
 void anec_parts_free(anec_parts *parts);
 
 /* ---- kernels: running -------------------------------------------------------------------- */
@@ -562,8 +561,8 @@ anec_status anec_tensor_load(const anec_config *config, const char *path,
 /* Writes a .npy file, which appears whole or not at all. config may be NULL. */
 anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor,
                              const char *path, anec_error *error);
-void anec_tensor_free(
-    anec_tensor *tensor); /* of one that these calls made; sets it to zeros */
+/* of one that these calls made; sets it to zeros */
+void anec_tensor_free(anec_tensor *tensor);
 
 /* Converts elements first .. first + n - 1 to double, exactly but for large 64-bit integers.
  * 0: the tensor has not so many, or they are texts. */

@@ -37,9 +37,9 @@ Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
 Block *block_new(Op *owner, const char *name); /* a nested block of owner */
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
-void block_drop_param(Block *b,
-                      const Value *v); /* removes a parameter that nothing uses */
-void block_result(Block *b, Value *v); /* appends v to what the block yields */
+/* removes a parameter that nothing uses */
+void block_drop_param(Block *b, const Value *v);
+void block_result(Block *b, Value *v);          /* appends v to what the block yields */
 void func_set_result(Func *f, int i, Value *v); /* makes v the function's i-th result */
 void func_drop_results(Func *f, int n);         /* keeps the first n results */
 

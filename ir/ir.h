@@ -132,8 +132,8 @@ const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
  * into ops whose results are in `made`, which may be NULL) and are used nowhere else lose their
  * mark Op.keep, so that dce removes them. */
 void op_let_weights_go(const Op *op, const PtrMap *made);
-size_t const_made_from(
-    const Const *c); /* bytes of all literals that a MADE is computed from */
+/* bytes of all literals that a MADE is computed from */
+size_t const_made_from(const Const *c);
 /* The largest literal that a MADE is computed from. */
 const Const *const_made_largest(const Const *c);
 /* Elements of c from `first` on as a literal of shape s; nothing is copied. NULL: c is a group,
@@ -260,8 +260,8 @@ struct Op {
     int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     uint8_t opset; /* an Opset: its own, or OPSET_NONE for that of its function */
     bool stop : 1; /* no gradient flows back through it, whatever its row says */
-    bool
-        keep : 1; /* a weight that was declared: dce leaves it although nothing uses it */
+    /* a weight that was declared: dce leaves it although nothing uses it */
+    bool keep : 1;
     /* its attribute `name` equals the name of its first result, and is not among attrs */
     bool named : 1;
     bool tight : 1; /* `arg` is allocated for narg arguments exactly */
@@ -312,8 +312,8 @@ struct Func {
 /* A weight by the path that its author knows ("blocks.2.w"), whatever passes make of it. */
 typedef struct {
     const char *path;
-    const struct Compression
-        *as; /* the compressed form that it is declared in, or NULL */
+    /* the compressed form that it is declared in, or NULL */
+    const struct Compression *as;
 } NamedWeight;
 
 struct Module {
@@ -369,12 +369,12 @@ Func *module_main(const Module *m);
 Func *func_new(Module *m, const char *name, Opset opset);
 bool module_short_scalars(const Module *m);        /* the spelling of program(1.3) */
 const char *module_name(Module *m, const char *s); /* interned */
-const Type *module_tensor(Module *m, DType t,
-                          const Shape *s); /* one object for equal types */
+/* one object for equal types */
+const Type *module_tensor(Module *m, DType t, const Shape *s);
 /* A copy of t, which may be in another arena, in the module's arena. */
 const Type *module_type(Module *m, const Type *t);
-const WeightFile *module_files(
-    const Module *m); /* the list of those that literals are in */
+/* the list of those that literals are in */
+const WeightFile *module_files(const Module *m);
 /* Adds a named weight; the number is for Const.weight. */
 uint32_t module_name_weight(Module *m, const char *path, const struct Compression *as);
 /* The named weight that the literal is or is computed from, of several the largest. NULL:

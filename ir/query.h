@@ -34,8 +34,8 @@ bool value_int(const Value *v, int64_t *out);
 bool value_bool(const Value *v, bool *out);
 bool value_float(const Value *v, double *out);
 const char *value_string(const Value *v); /* NULL: v is no string literal */
-int value_ints(const Value *v,
-               int64_t out[MAX_RANK * 2]); /* their count; -1: not known */
+/* their count; -1: not known */
+int value_ints(const Value *v, int64_t out[MAX_RANK * 2]);
 /* Whether the results of op follow from its arguments alone and this build can compute them;
  * false for const, constexpr and ops with blocks. */
 bool op_is_computable(const Op *op);
@@ -143,8 +143,8 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out);
  * comes in as the input of its name and goes out as a result; whoever runs the program hands
  * that result to the next run, and begins with zeros, as a state does. */
 
-const char *build_info_get(const Module *m,
-                           const char *key); /* NULL: there is no such key */
+/* NULL: there is no such key */
+const char *build_info_get(const Module *m, const char *key);
 /* Makes the attribute where there is none; the value NULL removes the key. */
 void build_info_set(Module *m, const char *key, const char *value);
 /* Makes the attribute with a compiler's versions. False: there is one already. */
@@ -177,8 +177,8 @@ typedef struct Uses Uses;
 
 /* Notes that op has v among its arguments, or that a block of op yields v. */
 void func_note_use(Func *f, Value *v, Op *op);
-bool func_visit(Func *f, OpVisitor *fn,
-                void *ctx); /* func_walk without an index of uses */
+/* func_walk without an index of uses */
+bool func_visit(Func *f, OpVisitor *fn, void *ctx);
 
 /* const_read and const_tensor of CONST_MADE literals (made.c); the tensor is a copy. */
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);

@@ -87,8 +87,8 @@ Shape shape_of(int rank, const int64_t *dim);
 bool shape_known(const Shape *s);                 /* no DIM_ANY */
 bool shape_equal(const Shape *a, const Shape *b); /* DIM_ANY equals only itself */
 bool shape_fits(const Shape *a, const Shape *b);  /* DIM_ANY fits anything */
-bool shape_count(const Shape *s,
-                 size_t *count); /* elements; false: unknown, or overflow */
+/* elements; false: unknown, or overflow */
+bool shape_count(const Shape *s, size_t *count);
 /* The shape that two broadcast to, as in NumPy. DIM_ANY with 1 or DIM_ANY gives DIM_ANY, with
  * n > 1 it gives n. False: they do not fit. */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);

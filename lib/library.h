@@ -30,8 +30,8 @@ struct anec_model {
     anec_device *device;
     Model m;
     anec_model *of; /* the model in whose memory m.given is, or NULL */
-    const char
-        *target; /* that it was compiled or rewritten for; NULL: it was not rewritten */
+    /* that it was compiled or rewritten for; NULL: it was not rewritten */
+    const char *target;
     Declared *declared; /* by function */
     int ndeclared;
 };

@@ -71,9 +71,8 @@ typedef struct {
     Source src;
     Mapped file;
     Module *module;
-    const Target
-        *target; /* for an .anedsl whose options name no target: that of its backend;
-                             NULL: generic */
+    /* for an .anedsl whose options name no target: that of its backend; NULL: generic */
+    const Target *target;
     /* for an .anedsl (frontend.h): the function whose weights become inputs, or NULL; which
      * weights those are; and the weights themselves, as a result */
     const char *promote;
@@ -84,15 +83,15 @@ typedef struct {
     DslWeights declared;   /* of an .anedsl: all weights that it declares, as a result */
     const DslGiven *given; /* of an .anedsl: values for weights in place of its own */
     int ngiven;
-    DslBound
-        bound; /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
+    /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
+    DslBound bound;
     void *bound_ctx;
     const char *usage; /* the message of ANEC_USAGE, in the arena */
     Arena arena;
 } Model;
 
-anec_status read_failed(
-    const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by the reports in d */
+/* ANEC_WORLD or ANEC_WRONG, by the reports in d */
+anec_status read_failed(const Diag *d);
 /* Finds out the kind of the model and reads its text; m->module stays NULL. "-" is the standard
  * input. */
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path);
@@ -129,8 +128,8 @@ typedef struct {
     DiagKind kind;    /* a rule of which reports contradict each other is a DIAG_NOTE */
     bool note;        /* it belongs to the finding before it */
     const Rule *rule; /* that is broken, or NULL: */
-    const char
-        *id; /* the rule's name, the warning's, "invalid" or "unreadable" (the world) */
+    /* the rule's name, the warning's, "invalid" or "unreadable" (the world) */
+    const char *id;
     const char *message; /* valid during the call, as are names of the program */
     const char *left;    /* why no pass mends it here, or NULL */
     Loc loc;

@@ -9,11 +9,11 @@
 
 /* ---- tensors: summaries and comparisons (report.c) --------------------------------------- */
 
-void report_tensor(Buf *out,
-                   const Tensor *t); /* a line: type, range, mean, first elements */
+/* a line: type, range, mean, first elements */
+void report_tensor(Buf *out, const Tensor *t);
 
-void report_element(Buf *out, const Tensor *t,
-                    size_t i); /* element i; strings are quoted */
+/* element i; strings are quoted */
+void report_element(Buf *out, const Tensor *t, size_t i);
 
 typedef struct {
     bool has_rtol, has_atol;

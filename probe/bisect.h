@@ -42,8 +42,8 @@ typedef struct {
     int nops, all; /* ops of the part and of the whole, constants left out */
     int compiles;  /* how many programs the engine has compiled */
     int uncut;     /* how many parts were not tried because of a value at the cut */
-    bool
-        spelling; /* the program printed anew is taken: the fault is in the model's text */
+    /* the program printed anew is taken: the fault is in the model's text */
+    bool spelling;
     bool stopped;   /* `most` was reached, so a smaller part may fail too */
     char said[256]; /* the engine's message about the part, or the element that differs */
     Arena arena;
@@ -69,8 +69,8 @@ typedef struct Record {
 
 bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in,
                 int nin, uint64_t max_steps, Diag *d);
-const Tensor *record_find(const Record *r,
-                          const char *name); /* NULL: it was not recorded */
+/* NULL: it was not recorded */
+const Tensor *record_find(const Record *r, const char *name);
 void record_free(Record *r);
 
 /* The ops of f's body that compute something at run time, in order, in the arena; returns the

@@ -138,8 +138,8 @@ typedef struct {
         unsigned long reserved, size;
     } * descriptor;
 } BlockObject;
-Imp *block_function(const BlockObject *b,
-                    const char *where); /* aborts unless it is one */
+/* aborts unless it is one */
+Imp *block_function(const BlockObject *b, const char *where);
 
 /* ---- surfaces ---------------------------------------------------------------------------- */
 

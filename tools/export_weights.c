@@ -10,8 +10,8 @@
 
 typedef struct {
     const char *name; /* of its file, without .npy */
-    const char *
-        func; /* of a constant: the function that it stands in; NULL: a declared weight */
+    /* of a constant: the function that it stands in; NULL: a declared weight */
+    const char *func;
     const Const *c;
     size_t order;
 } Exported;

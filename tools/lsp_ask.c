@@ -12,8 +12,8 @@
 typedef struct {
     Loc loc;
     const char *name;
-    const char
-        *of; /* the word before a dot that it stands behind, "mil" of mil.add; or NULL */
+    /* the word before a dot that it stands behind, "mil" of mil.add; or NULL */
+    const char *of;
 } AskedWord;
 
 static bool word_letter(char c)

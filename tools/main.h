@@ -36,8 +36,8 @@ struct Tool {
      * there */
     const char *part;
     bool (*has_part)(void);
-    const Tool
-        *sub; /* a subcommand, named by the first operand: "anec lint" of anec; or NULL */
+    /* a subcommand, named by the first operand: "anec lint" of anec; or NULL */
+    const Tool *sub;
     const Tool *whole; /* of a subcommand: its tool, whose script --completion prints */
 };
 
@@ -100,12 +100,12 @@ typedef struct {
 } Progress;
 
 void progress_start(Progress *p, bool quiet);
-void progress_count(Progress *p, const char *what, uint64_t done,
-                    uint64_t all); /* a bar */
-void progress_file(void *progress, const char *path,
-                   uint64_t written); /* for Diag.progress */
-void progress_clear(
-    Progress *p); /* to be called before anything else is written to stderr */
+/* a bar */
+void progress_count(Progress *p, const char *what, uint64_t done, uint64_t all);
+/* for Diag.progress */
+void progress_file(void *progress, const char *path, uint64_t written);
+/* to be called before anything else is written to stderr */
+void progress_clear(Progress *p);
 
 /* The main function of every tool: parses the command line, answers --help and the like,
  * puts options of the library into args.config, and calls run, with messages going to

@@ -8,8 +8,8 @@
 
 #include <cjson/cJSON.h>
 
-void tool_warnings(Diag *d,
-                   const ToolArgs *a); /* applies -W; called first in a tool's run */
+/* applies -W; called first in a tool's run */
+void tool_warnings(Diag *d, const ToolArgs *a);
 
 /* The functions of lib/read.h for the operand of a command line. They return 0, or the exit
  * code after an error, which was reported. model_read opens, parses and checks. */

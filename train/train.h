@@ -122,8 +122,8 @@ bool vocab_encode(const TrainVocab *v, Diag *d, const char *what, const unsigned
 /* The text of a token, which may be a part of a character. room is one byte of memory that
  * the text may be in. */
 const char *vocab_text(const TrainVocab *v, int token, size_t *len, unsigned char *room);
-int vocab_begin(
-    const TrainVocab *v); /* the token that texts begin with; -1: there is none */
+/* the token that texts begin with; -1: there is none */
+int vocab_begin(const TrainVocab *v);
 bool vocab_ends(const TrainVocab *v, int token); /* whether texts end with this token */
 /* The vocabulary as a text for a checkpoint, and back. */
 const char *vocab_save(const TrainVocab *v, Arena *a);
@@ -359,8 +359,8 @@ bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
  * far. */
 bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n,
                  uint64_t keep, bool best);
-const char *folder_checkpoint(TrainFolder *f,
-                              uint64_t step); /* the path of a checkpoint */
+/* the path of a checkpoint */
+const char *folder_checkpoint(TrainFolder *f, uint64_t step);
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
@@ -491,8 +491,8 @@ struct TrainJob {
     anec_config *rest;   /* of those with another batch */
     anec_config *plain;  /* of the optimizer's programs */
     bool batches;        /* the program has a parameter `batch` */
-    const char
-        *refused; /* numbers of programs that the engine has refused before, or NULL */
+    /* numbers of programs that the engine has refused before, or NULL */
+    const char *refused;
     const char **option; /* NAME=VALUE: options of `config` and `host`, */
     int noption;         /* which a checkpoint keeps */
     TrainSettings set;
@@ -567,8 +567,8 @@ void writer_restart(TrainWriter *w); /* forgets all tokens */
 bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **logits);
 
 typedef struct {
-    const char
-        *from; /* the folder of a run, or a checkpoint; with `model` a weight file */
+    /* the folder of a run, or a checkpoint; with `model` a weight file */
+    const char *from;
     const char *model;   /* NULL: that of the checkpoint */
     const char *vocab;   /* with `model`: bytes, or the file of a tokenizer */
     const char **option; /* with `model`: NAME=VALUE of its parameters */

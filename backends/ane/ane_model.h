@@ -50,8 +50,8 @@ struct AneModel {
     int refs, running;
     Id id;
     char *dir; /* the folder where the framework looks for its files */
-    char *
-        aside; /* where they are kept while it is not loaded, since unloading removes them */
+    /* where they are kept while it is not loaded, since unloading removes them */
+    char *aside;
     Weights *weights; /* while `id` exists; in the arena */
     CacheSlot slot;
     /* settled: it was loaded once, so it can be compiled again in the same form */

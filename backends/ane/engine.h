@@ -49,8 +49,8 @@ bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
  * -1: the system does not tell. */
 int engine_has_compiled(Engine *e, Id model);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
-bool engine_unload(Engine *e, Arena *a, Id model,
-                   Trouble *why); /* why NULL: allocates nothing */
+/* why NULL: allocates nothing */
+bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why);
 
 /* ---- layout (attributes.c) --------------------------------------------------------------- */
 
@@ -70,8 +70,8 @@ typedef struct {
     Port *in, *out;
     int nin, nout;
     int procedure;
-    bool
-        guessed; /* the model does not tell: rows are padded to 64 bytes, names in order */
+    /* the model does not tell: rows are padded to 64 bytes, names in order */
+    bool guessed;
 } Layout;
 
 typedef enum {

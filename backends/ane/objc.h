@@ -41,8 +41,8 @@ typedef struct {
     Id (*begin_catch)(void *exception);
     void (*end_catch)(void);
     void (*delete_foreign)(void *exception); /* NULL: there is none */
-    const void
-        *objc_types; /* the vtable that the type of every Objective-C exception has */
+    /* the vtable that the type of every Objective-C exception has */
+    const void *objc_types;
 #define FN(lib, ret, name, args) ret(*name) args;
 #define MAY(ret, name, args) ret(*name) args;
 #define DATA(lib, name) const void *name;
@@ -92,8 +92,8 @@ void raise_forget(Objc *o);
 
 void *objc_pool(Objc *o); /* forgets exceptions of earlier calls too */
 void objc_pool_end(Objc *o, void *pool);
-void objc_drop(Objc *o,
-               Id *object); /* releases the object, unless NULL, and clears the pointer */
+/* releases the object, unless NULL, and clears the pointer */
+void objc_drop(Objc *o, Id *object);
 Id objc_keep(Objc *o, Id object); /* retains it for the caller; NULL is allowed */
 /* Takes over an object that a method returns retained; NULL is allowed. */
 Id objc_own(Objc *o, Id object);

@@ -28,8 +28,8 @@ enum { ELEM_REGS = 48, ELEM_STEPS = 64, ELEM_INS = 24, ELEM_OUTS = 8 };
  * possible; rank 0: one number for all elements. */
 typedef struct {
     int slot; /* -1: from `table` */
-    const float
-        *table; /* a constant of the plan; where rank is 0, repeated ELEM_BLOCK times */
+    /* a constant of the plan; where rank is 0, repeated ELEM_BLOCK times */
+    const float *table;
     DType dtype;
     int reg;
     bool dense; /* element i is element i of the slot */
@@ -58,8 +58,8 @@ typedef struct {
     ElemIn in[ELEM_INS];
     ElemStep step[ELEM_STEPS];
     ElemOut out[ELEM_OUTS];
-    const ElemEnd
-        *end; /* where it is one of the commonest, which have a kernel (flat_end.c) */
+    /* where it is one of the commonest, which have a kernel (flat_end.c) */
+    const ElemEnd *end;
     int block; /* channels side by side, where it is of twins (flat_pack.h); 0: it is not */
 } ElemProgram;
 
@@ -118,14 +118,14 @@ typedef struct {
     const Type *type; /* NULL: it is not in this plan */
     int root;         /* itself, or the slot that it is a view of */
     int64_t offset;   /* in bytes, from the root's memory */
-    const Tensor
-        *known; /* its value, if that is known beforehand; NULL: a run computes it */
+    /* its value, if that is known beforehand; NULL: a run computes it */
+    const Tensor *known;
     /* of roots only: */
     RootKind kind;
     int index;           /* INPUT, STATE: the parameter; RESULT: the result */
     size_t bytes, place; /* ARENA: where */
-    bool
-        past; /* a step reads whole vectors past its end, so the arena leaves room there */
+    /* a step reads whole vectors past its end, so the arena leaves room there */
+    bool past;
     int first, last; /* the steps between which it is needed */
     int maker;       /* the step that makes it; -1: none */
     /* where it is just a transpose of another slot: its strides there, in elements; or NULL */
@@ -143,8 +143,8 @@ typedef struct {
 /* Options of a plan. */
 typedef struct {
     bool fused; /* ops are fused into steps; else each op is a step */
-    bool
-        exact; /* without methods that are faster than a sum of products and less accurate */
+    /* without methods that are faster than a sum of products and less accurate */
+    bool exact;
 } FlatHow;
 
 struct FlatPlan {
@@ -241,8 +241,8 @@ typedef struct {
                    ElemOp *op); /* picks the ElemOp; false: there is none */
     /* adds several elementwise steps; returns the register of the result, or -1 */
     int (*add)(const FlatLower *l, ElemProgram *e, int x);
-    LowerFn *
-        rows; /* makes its result in the order of its elements, so later ops can be fused */
+    /* makes its result in the order of its elements, so later ops can be fused */
+    LowerFn *rows;
     LowerFn *whole;     /* writes its results itself */
     BlockedFn *blocked; /* makes it in blocks of channels, where its operands are so */
 } FastRow;
@@ -318,9 +318,9 @@ bool flat_call(const FlatStep *s, FlatRun *r);
 struct Make {
     FlatPlan *p;
     const Func *f;
-    Diag
-        quiet; /* for errors that the run reports, which then walks the function like ref */
-    int now;   /* the number of the current op, in which ops of blocks count too */
+    /* for errors that the run reports, which then walks the function like ref */
+    Diag quiet;
+    int now; /* the number of the current op, in which ops of blocks count too */
     int nstep, cap;
     int settled; /* steps before this one are not open any more */
     bool twins;  /* values may have twins */

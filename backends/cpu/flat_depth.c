@@ -11,8 +11,8 @@ typedef struct {
     DType type;
     Window w;
     int64_t batch, channels, blocks;
-    const float *
-        weight; /* by block and place of the window, a vector of channels; NULL: a pool */
+    /* by block and place of the window, a vector of channels; NULL: a pool */
+    const float *weight;
 } Depth;
 
 typedef struct {

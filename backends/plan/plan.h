@@ -14,8 +14,8 @@ typedef struct {
     const Value *value;
     const Const *lit; /* of a literal, which is loaded on first use and kept; or NULL */
     bool constant;    /* known at compile time: a literal, or decoded from literals */
-    const Step
-        *decoder; /* the step that decodes it from literals when it is read; or NULL */
+    /* the step that decodes it from literals when it is read; or NULL */
+    const Step *decoder;
     bool used;    /* some step reads it */
     int last;     /* the last step of its block that reads it; INT_MAX: it is a result */
     Steps *owner; /* the block that defines it */

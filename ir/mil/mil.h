@@ -15,8 +15,8 @@
 Module *mil_read(Diag *d, const Source *src, const char *dir);
 /* Options of reading; all zero is the default. */
 typedef struct {
-    bool
-        follow_links; /* --follow-links: files may be links that leave the model's folder */
+    /* --follow-links: files may be links that leave the model's folder */
+    bool follow_links;
     /* --part: the model of a pipeline to read; "a/b" is part b of the pipeline a */
     const char *part;
     /* --set: sizes of dimensions that have names, "batch=1" each; for containers with named_dims */
@@ -91,8 +91,8 @@ typedef struct {
     Module *(*read)(Diag *d, const char *path, const MilReading *how);
     bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it cannot be written */
 } Container;
-const Container *container_find(
-    const char *path); /* NULL: no container has this ending */
+/* NULL: no container has this ending */
+const Container *container_find(const char *path);
 /* ".mil, .mlmodelc or .mlpackage", for messages: those that can be written, or with `folders`
  * the folders among them. In the arena. */
 const char *container_endings(Arena *a, bool folders);

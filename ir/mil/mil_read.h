@@ -46,8 +46,8 @@ typedef struct {
     bool flat;                  /* one list has the elements of all axes */
     bool known;                 /* the type tells the number of elements */
     int64_t seen[MAX_RANK + 1]; /* elements or lists so far at each depth */
-    int64_t
-        dims[MAX_RANK]; /* those of the type; in place of a `?`, that of the first list */
+    /* those of the type; in place of a `?`, that of the first list */
+    int64_t dims[MAX_RANK];
     size_t count, want;
     ArenaMark mark;       /* of the arena before the literal, */
     ArenaMark behind;     /* and behind the text of its last string */
@@ -140,8 +140,8 @@ int mil_lex(MilReader *r, MilToken *t); /* a token of mil_grammar.y; 0 at the en
 
 /* ---- mil_grammar.y ----------------------------------------------------------------------- */
 
-void mil_parse(MilReader *r,
-               bool literal); /* all of the text; a program, or one literal */
+/* all of the text; a program, or one literal */
+void mil_parse(MilReader *r, bool literal);
 
 /* ---- mil_read.c: the program's frame ----------------------------------------------------- */
 

@@ -44,7 +44,7 @@ bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, v
 bool blob_same(BlobWriter *b,
                const char *path);            /* whether that file has the same bytes */
 bool blob_sum(BlobWriter *b, uint64_t *sum); /* a hash of all bytes, not a safe one */
-void blob_name(BlobWriter *b,
-               const char *path); /* chooses another name in the same folder */
+/* chooses another name in the same folder */
+void blob_name(BlobWriter *b, const char *path);
 
 #endif

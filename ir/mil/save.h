@@ -27,8 +27,8 @@ typedef struct {
         bool stays;
     } * asked;
     int nasked, asked_cap;
-    const char *
-        *kept; /* real paths of the folder's weight files that references stay with */
+    /* real paths of the folder's weight files that references stay with */
+    const char **kept;
     int nkept, kept_cap;
     OutFile *copy;       /* weight files of another folder, copied whole */
     const char **copied; /* their paths */

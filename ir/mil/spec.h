@@ -51,8 +51,8 @@ uint64_t pb_number(PbIn *in, const PbField *f); /* the value of a varint */
 char *pb_string(PbIn *in, const PbField *f, Arena *a);
 /* Numbers of a repeated field, packed or not: how many this field has, and the next of them. */
 size_t pb_count(const PbField *f, int wire);
-bool pb_item(PbIn *in, PbField *f, int wire,
-             uint64_t *value); /* false: there are no more */
+/* false: there are no more */
+bool pb_item(PbIn *in, PbField *f, int wire, uint64_t *value);
 bool pb_wrong(PbIn *in, const unsigned char *at, const char *what); /* always false */
 
 void pb_put_number(Buf *b, uint32_t num, uint64_t v); /* written even where it is 0 */
@@ -101,8 +101,8 @@ typedef struct {
 } ProgramReader;
 
 const Type *program_type(ProgramReader *r, PbIn in);
-const Const *program_value(ProgramReader *r,
-                           PbIn in); /* never NULL; poison after a fault */
+/* never NULL; poison after a fault */
+const Const *program_value(ProgramReader *r, PbIn in);
 
 /* ---- about: ModelDescription ------------------------------------------------------------- */
 
@@ -193,8 +193,8 @@ bool feature_info(const void *type, size_t len, FeatureInfo *out);
 int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]);
 
 /* The attribute FlexibleShapeInformation, made of a description. */
-const Const *flexible_make(Module *m,
-                           const AboutFunc *a); /* NULL: every shape is fixed */
+/* NULL: every shape is fixed */
+const Const *flexible_make(Module *m, const AboutFunc *a);
 
 /* ---- FILE.json beside a model: what its container cannot hold (beside.c, change.c) ------- */
 

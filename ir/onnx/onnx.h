@@ -122,8 +122,8 @@ struct OnnxCall {
 /* Reports that the node has what it cannot have here; always false. */
 bool onnx_refuse(OnnxCall *c, const char *fmt, ...) PRINTF(2, 3);
 /* Attributes, with their defaults. */
-const OnnxAttr *onnx_attr(const OnnxCall *c,
-                          const char *name); /* NULL: it is not given */
+/* NULL: it is not given */
+const OnnxAttr *onnx_attr(const OnnxCall *c, const char *name);
 int64_t onnx_int(const OnnxCall *c, const char *name, int64_t other);
 double onnx_float(const OnnxCall *c, const char *name, double other);
 const char *onnx_text(const OnnxCall *c, const char *name, const char *other);

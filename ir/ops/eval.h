@@ -67,10 +67,10 @@ typedef struct {
     int64_t stride[MAX_RANK]; /* theirs in the tensor */
 } AxisRows;
 
-AxisRows axis_rows(Call *c, const Shape *s, const bool *in,
-                   const void *words); /* copies */
-void axis_rows_put(const AxisRows *r,
-                   void *words); /* writes them back in the order of s */
+/* copies */
+AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words);
+/* writes them back in the order of s */
+void axis_rows_put(const AxisRows *r, void *words);
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 

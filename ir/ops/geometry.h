@@ -83,8 +83,8 @@ bool einsum_is_defined(const char *equation, int rank);
 
 /* The activation that a parameter of these ops names, with its default constants. */
 typedef double RecurrentActivation(double);
-RecurrentActivation *recurrent_activation(Call *c,
-                                          ParamId param); /* NULL after an error */
+/* NULL after an error */
+RecurrentActivation *recurrent_activation(Call *c, ParamId param);
 
 typedef struct {
     /* x is [steps, batch, width]; DIM_ANY where not known */

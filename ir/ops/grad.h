@@ -48,12 +48,12 @@ Value *grad_times(Builder *b, Value *x, Value *y);
 Value *grad_scaled(Builder *b, Value *x, double by); /* x itself when by is 1 */
 /* x where cond is true, else y; NULL for either stands for 0 */
 Value *grad_where(Builder *b, Value *cond, Value *x, Value *y);
-Value *grad_as(Builder *b, Value *x,
-               Shape s); /* reshaped; x itself where it has the shape */
-Value *grad_like(Builder *b, Value *x,
-                 const Value *like); /* reshaped to the shape of `like` */
-Value *grad_typed(Builder *b, Value *x,
-                  const Value *like); /* cast to its type; x itself where it has that */
+/* reshaped; x itself where it has the shape */
+Value *grad_as(Builder *b, Value *x, Shape s);
+/* reshaped to the shape of `like` */
+Value *grad_like(Builder *b, Value *x, const Value *like);
+/* cast to its type; x itself where it has that */
+Value *grad_typed(Builder *b, Value *x, const Value *like);
 /* x summed over the axes along which broadcasting from s repeats, in shape s */
 Value *grad_sum_to(Builder *b, Value *x, const Shape *s);
 /* x, whose dimensions are those of s or 1, or a scalar, broadcast to s */

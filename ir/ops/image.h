@@ -44,8 +44,8 @@ typedef struct {
     Grid grid;
     Pick pick;
     int n; /* axes that are resized, the last of x */
-    int64_t
-        out[MAX_RANK]; /* x's dimensions with those replaced; DIM_ANY where not known */
+    /* x's dimensions with those replaced; DIM_ANY where not known */
+    int64_t out[MAX_RANK];
 } Resize;
 
 bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports errors */

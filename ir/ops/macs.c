@@ -4,8 +4,8 @@
 typedef struct {
     Macs macs;
     Arena arena;
-    PtrMap
-        type; /* of the values that have another one, when the function is bound, than their own */
+    /* of the values that have another one, when the function is bound, than their own */
+    PtrMap type;
 } Count;
 
 static void bind_args(Call *c, const Op *op, const PtrMap *bound)

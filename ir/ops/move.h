@@ -18,18 +18,18 @@ typedef struct {
     int64_t src_at, dst_at; /* first element of each side */
 } Move;
 
-void move_axis(Move *m, int64_t dim, int64_t src,
-               int64_t dst); /* appends an inner axis */
+/* appends an inner axis */
+void move_axis(Move *m, int64_t dim, int64_t src, int64_t dst);
 /* Source and destination may be the same tensor when no element is both read and written. */
 void move_run(const Move *m, const Tensor *src, Tensor *dst);
 void move_all(const Tensor *src, Tensor *dst); /* copies all bytes; shapes may differ */
-void move_fill(const Tensor *elem,
-               Tensor *dst); /* every element becomes element 0 of elem */
+/* every element becomes element 0 of elem */
+void move_fill(const Tensor *elem, Tensor *dst);
 
 /* ---- dimensions that may be unknown ------------------------------------------------------ */
 
-bool dim_mul(Call *c, int64_t a, int64_t b,
-             int64_t *out); /* DIM_ANY stays; reports overflow */
+/* DIM_ANY stays; reports overflow */
+bool dim_mul(Call *c, int64_t a, int64_t b, int64_t *out);
 bool dim_add(Call *c, int64_t a, int64_t b, int64_t *out);
 bool dim_fits(int64_t a, int64_t b); /* DIM_ANY fits anything */
 /* Append dimensions; a rank above MAX_RANK is an error. */
@@ -67,8 +67,8 @@ typedef struct {
     int64_t factor[6];   /* dimensions of the six parts of x */
     const uint8_t *perm; /* their order in the result */
 } BlockPlan;
-bool block_plan(Call *c,
-                BlockPlan *p); /* depth_to_space, space_to_depth, pixel_(un)shuffle */
+/* depth_to_space, space_to_depth, pixel_(un)shuffle */
+bool block_plan(Call *c, BlockPlan *p);
 
 /* Where rows of elements lie in a tensor that gather reads or scatter updates. */
 typedef enum { ROWS_AXIS, ROWS_ALONG, ROWS_ND } RowKind;

@@ -51,9 +51,9 @@ enum {              /* Param.flags */
 typedef struct {
     const char *name;
     ParamId id;
-    const char
-        *var; /* type variable: parameters that share its letter share their element
-                        type; a second letter is the one from ios17 on ("TU") */
+    /* type variable: parameters that share its letter share their element type; a second
+     * letter is the one from ios17 on ("TU") */
+    const char *var;
     Domain dom;
     unsigned flags;
     /* default as text ("1", "valid", "1e-05"); NULL: none, or infer computes it */
@@ -102,9 +102,9 @@ typedef struct {
         ParamId param;
         int64_t number;
     } idle;
-    bool
-        round_trip; /* there and back through a type that holds all values it does nothing */
-    bool of_one;    /* given one value, it does nothing */
+    /* there and back through a type that holds all values it does nothing */
+    bool round_trip;
+    bool of_one; /* given one value, it does nothing */
 } Laws;
 
 typedef struct {
@@ -243,8 +243,8 @@ bool call_alloc(Call *c, int i, DType t, const Shape *s);
 /* The elements of a float tensor as doubles, in the call's arena; NULL: absent. */
 double *call_doubles(Call *c, ParamId p);
 double *call_doubles_of(Call *c, const Tensor *t);
-void *call_scratch(Call *c, size_t count,
-                   size_t size); /* zeroed memory until the call ends */
+/* zeroed memory until the call ends */
+void *call_scratch(Call *c, size_t count, size_t size);
 void *call_rough(Call *c, size_t count, size_t size); /* the same, not zeroed */
 
 /* ---- making calls ------------------------------------------------------------------------ */
@@ -274,8 +274,8 @@ double op_macs(const Op *op);
 
 typedef struct {
     double count; /* of all ops; the body of a loop and both branches of a cond once */
-    const Op *
-        open; /* the first op that is not counted, its dimensions being unknown; or NULL */
+    /* the first op that is not counted, its dimensions being unknown; or NULL */
+    const Op *open;
     bool blocks; /* there are loops or conds, so that a run may compute more or less */
 } Macs;
 /* Of a verified function whose parameters have the types `param`, of known dimensions (NULL, or

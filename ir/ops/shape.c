@@ -396,8 +396,8 @@ static const struct BlockOp {
     int op;
     ParamId param;
     bool to_depth;
-    bool
-        block_first; /* the channel axis of the deep side is block major, else channel major */
+    /* the channel axis of the deep side is block major, else channel major */
+    bool block_first;
     uint8_t perm[6];
 } block_ops[] = {
     { OP_depth_to_space, P_block_size, false, true, { 0, 3, 4, 1, 5, 2 } },

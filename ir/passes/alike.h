@@ -7,8 +7,8 @@
 
 typedef struct {
     const char *port; /* name of an input or result of the program */
-    const char
-        *value; /* name of the input or value of the whole function that it stands for */
+    /* name of the input or value of the whole function that it stands for */
+    const char *value;
 } AlikePort;
 
 typedef struct {
@@ -21,8 +21,8 @@ typedef struct {
 } AlikePart;
 
 typedef struct {
-    bool
-        engine; /* separates ops that an engine has no form for: on ids, gather, scatter */
+    /* separates ops that an engine has no form for: on ids, gather, scatter */
+    bool engine;
     /* bytes that may be kept from part to part; beyond that backward parts recompute what
      * forward parts had (checkpointing); 0: no bound */
     uint64_t memory;
@@ -86,8 +86,8 @@ int alike_place(const AlikeWork *w, const Value *v);
 typedef bool AlikeUse(void *ctx, const Value *v);
 /* Calls fn for each value that op and the ops in its blocks use; false: fn returned false. */
 bool alike_uses(const Op *op, AlikeUse *fn, void *ctx);
-uint64_t alike_bytes(const AlikeWork *w,
-                     const Value *v); /* when it goes from part to part */
+/* when it goes from part to part */
+uint64_t alike_bytes(const AlikeWork *w, const Value *v);
 /* Makes one program of parts that are alike; out->part stays empty where none are. */
 void alike_form(AlikeWork *w, Arena *arena, AlikeCut *out, Diag *d);
 

@@ -190,8 +190,8 @@ static bool is_all_finite(Encoder *e)
  * of one upper half which lower half. */
 typedef struct {
     size_t *count;
-    uint32_t
-        upper; /* of those whose lower half is counted; UINT32_MAX: upper halves are */
+    /* of those whose lower half is counted; UINT32_MAX: upper halves are */
+    uint32_t upper;
 } Ranks;
 
 static uint32_t rank_of(double v)

@@ -16,17 +16,17 @@ typedef struct {
     Arena scratch;
     int changes;
     bool failed;
-    bool
-        arrays; /* inputs and results must have types that Core ML has in the new opset */
-    bool lost;  /* the function has values of types that the new opset cannot compute */
+    /* inputs and results must have types that Core ML has in the new opset */
+    bool arrays;
+    bool lost; /* the function has values of types that the new opset cannot compute */
     ValueTable was; /* a Was for each integer value of the function that has a name */
 } Level;
 
 /* What is known of an integer value. */
 typedef struct {
-    DType
-        dtype; /* where the new opset cannot compute its type: that type, while the value now
-                    has the next wider one; else DT_NONE */
+    /* where the new opset cannot compute its type: that type, while the value now has the
+     * next wider one; else DT_NONE */
+    DType dtype;
     /* where it is used as indices only: the size of the longest axis; else INT64_MAX */
     int64_t reach;
     /* the same whole numbers as floats, where quantize was replaced; or NULL */

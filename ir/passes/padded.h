@@ -27,10 +27,10 @@ typedef struct {
 
 /* What is known of a value; NULL: nothing came to it from what was padded. */
 PadState *pad_state(const Padder *p, const Value *v);
-unsigned pad_axes(const Padder *p,
-                  const Value *v); /* those that were padded, a bit each */
-bool pad_sized(const Padder *p,
-               const Value *v); /* it is ints that follow from the size */
+/* those that were padded, a bit each */
+unsigned pad_axes(const Padder *p, const Value *v);
+/* it is ints that follow from the size */
+bool pad_sized(const Padder *p, const Value *v);
 /* The same to be written to: from now on something is known of the value. */
 PadState *pad_note(Padder *p, const Value *v);
 /* Notes which axes of a result were padded; always true, as a rule that went well returns. */

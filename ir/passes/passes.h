@@ -13,8 +13,8 @@ typedef struct {
     IoMode io;         /* IO_AUTO: that of the target */
     Opset opset;       /* OPSET_NONE: that of the target */
     bool states_as_io; /* states become inputs and results */
-    bool
-        lift; /* scales operands, so that products too small for the target are not lost */
+    /* scales operands, so that products too small for the target are not lost */
+    bool lift;
     /* which weights to compress and how, in addition to what the program declares; NULL: none.
      * Receives a note for each weight. */
     struct CompressPlan *compress;
@@ -164,14 +164,14 @@ typedef struct {
      * NULL: all float inputs and weights */
     const char *names;
     bool only; /* the function returns the gradients alone */
-    bool
-        declared; /* weights are declared ones; else float constants of several elements */
+    /* weights are declared ones; else float constants of several elements */
+    bool declared;
     const char *function; /* NULL: the main one */
     bool last; /* differentiates the last result alone, which must have one element */
-    const char
-        *seed; /* with `last`: name of a new input by which gradients are multiplied */
-    bool
-        sparse; /* a value that no result depends on gets no gradient, instead of zeros */
+    /* with `last`: name of a new input by which gradients are multiplied */
+    const char *seed;
+    /* a value that no result depends on gets no gradient, instead of zeros */
+    bool sparse;
 } GradOptions;
 
 /* Makes the main function of a verified module compute gradients too. Behind its inputs come

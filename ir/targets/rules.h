@@ -70,8 +70,8 @@ typedef struct {
 
     /* programs that show on an engine whether it holds (rules.def) */
     RulePrograms programs[RULE_PAIRS];
-    const char
-        *alone; /* or one program, whose results are off by more than the tolerance */
+    /* or one program, whose results are off by more than the tolerance */
+    const char *alone;
     const char *fill; /* elements of their inputs; NULL: all are random */
     double tolerance;
     bool raw, heavy, spelled;
@@ -121,11 +121,11 @@ typedef struct RuleSet {
     bool os_asked;
     unsigned char stand[RULE_COUNT]; /* Standing */
     unsigned char op_stand[OP_COUNT];
-    int64_t
-        limit[LIMIT_COUNT]; /* -1: not known; of `generic` the smallest of all chips */
+    /* -1: not known; of `generic` the smallest of all chips */
+    int64_t limit[LIMIT_COUNT];
     unsigned char wish[RULE_COUNT]; /* a Wish: what -W asks for */
-    bool
-        doubts; /* --check: reports rules that are contradicted, of speed or accuracy too */
+    /* --check: reports rules that are contradicted, of speed or accuracy too */
+    bool doubts;
     bool each_doubt; /* -Wcontradicted: reports each contradicted one by itself */
     bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT]; /* which a profile has set */
 } RuleSet;
@@ -157,8 +157,8 @@ bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op);
 
 Standing rule_stands(const RuleSet *rs, int rule);
 bool rule_holds(const RuleSet *rs, int rule); /* it stands as reported or better */
-bool rule_fixes(const RuleSet *rs,
-                int rule); /* its pass applies the fix on this target */
+/* its pass applies the fix on this target */
+bool rule_fixes(const RuleSet *rs, int rule);
 Standing op_refused(const RuleSet *rs, int op); /* of a row of the op table, or OP_NONE */
 /* How well it is known that a target with rules refuses an op. An op whose row says nothing of
  * the chip and its bases is unknown, and counts as refused. */
@@ -249,8 +249,8 @@ struct RuleCheck {
     RuleSink *sink;
     void *ctx;
     const Func **said; /* by rule: the function for which its warning was given last */
-    bool *
-        doubted; /* by rule: it is contradicted, and goes into the line with the others */
+    /* by rule: it is contradicted, and goes into the line with the others */
+    bool *doubted;
     /* set by a match before rule_broken: why the pass leaves this break */
     const char *left;
     bool silent; /* only the counts are wanted */

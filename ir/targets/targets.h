@@ -144,8 +144,8 @@ struct Target {
     /* boundary type of float inputs and results; IO_AUTO: as declared */
     IoMode io;
     const char *passes; /* names of the passes that run for it, "a,b"; NULL: all */
-    IoMode
-        try_io[4]; /* tried in this order when compiling on a device; ends with IO_AUTO */
+    /* tried in this order when compiling on a device; ends with IO_AUTO */
+    IoMode try_io[4];
     const char *try_version[3]; /* spellings, tried in this order; ends with NULL */
     /* the beginning of the framework's name of its architecture, and a name that was seen */
     const char *arch, *arch_one;

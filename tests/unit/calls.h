@@ -19,8 +19,8 @@ typedef struct {
     const char *args, *expect;
 } CallCase;
 
-void check_calls(const CallCase *cases,
-                 size_t n); /* fails the cmocka test, naming the case */
+/* fails the cmocka test, naming the case */
+void check_calls(const CallCase *cases, size_t n);
 
 /* The results of a call in that form, or `error: ` and the message. Elements that are fewer
  * than the tensor has are repeated. */
