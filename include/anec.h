@@ -324,8 +324,8 @@ const char *anec_fact(const anec_kernel *kernel, const char *part);
 
 enum { ANEC_MAX_RANK = 16 };
 typedef struct {
-    /* "fp16", "fp32", "int32", "bool" and so on; of "string" the elements are const char
-     * *; a result may be a "list", whose data only anec_tensor_save can read */
+    /* "fp16", "fp32", "int32", "bool" and so on; of "string" the elements are pointers to
+     * text; a result may be a "list", whose data only anec_tensor_save can read */
     const char *dtype;
     int rank;                     /* 0: a scalar */
     int64_t shape[ANEC_MAX_RANK]; /* -1, from anec_port alone: any size */

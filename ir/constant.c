@@ -16,9 +16,7 @@ static bool made_of(const Value *v, Holds *holds, int depth)
     enum { DEEPEST = 4 };
     if (value_lit(v)) return holds(value_lit(v));
     const Op *op = v->def;
-    if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR)
-        || depth == DEEPEST)
-        return false;
+    if (!op || !op_decodes(op) || depth == DEEPEST) return false;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!made_of(op->arg[i].val[k], holds, depth + 1)) return false;

@@ -279,9 +279,7 @@ bool func_on_processor(const Func *f)
 {
     bool ahead = false;
     for (const Op *op = f->body->first; op; op = op->next) {
-        if (op->kind == OP_const
-            || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR)))
-            continue;
+        if (op_is_fixed(op)) continue;
         if (!op_on_processor(op) && !is_float_cast(op)) return false;
         ahead = ahead || op_is_ahead(op);
     }

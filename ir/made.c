@@ -35,10 +35,7 @@ typedef struct {
     size_t leaves;
 } Making;
 
-static bool is_decoded(const Value *v)
-{
-    return v->def && v->def->kind != OP_NONE && ops[v->def->kind].flags & F_CONSTEXPR;
-}
+static bool is_decoded(const Value *v) { return v->def && op_decodes(v->def); }
 
 /* Whether all arguments have literals, which nearly all ops lack: asked before anything
  * is made. */
@@ -96,7 +93,7 @@ static bool may_be_read(const Type *t)
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx)
 {
     Making g = { .m = m, .made = made, .ctx = ctx, .cost = 1 };
-    if (!op_is_computable(op) && !(ops[op->kind].flags & F_CONSTEXPR)) return NULL;
+    if (!op_is_computable(op) && !op_decodes(op)) return NULL;
     if (!may_be_read(op->out[index]->type) || !has_literals(&g, op)) return NULL;
     Op *own = NEW(&m->arena, Op);
     *own = (Op){ .kind = op->kind,
@@ -153,8 +150,7 @@ void op_let_weights_go(const Op *op, const PtrMap *made)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Op *def = op->arg[i].val[k]->def;
             if (!def || def->kind == OP_NONE) continue;
-            const bool constant = def->kind == OP_const
-                               || ops[def->kind].flags & F_CONSTEXPR;
+            const bool constant = op_is_fixed(def);
             if (constant) def->keep = false;
             if (constant || (made && ptrmap_get(made, def->out[0])))
                 op_let_weights_go(def, made);

@@ -110,8 +110,7 @@ static void check_literals(Verify *v, const Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!op->arg[i].val[k]->def)
                 check_dim(v, value_lit(op->arg[i].val[k]), op_loc(op));
-    bool data = op->kind == OP_const
-             || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
+    bool data = op_is_fixed(op);
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; data && i < attrs.count; i++)

@@ -53,12 +53,6 @@ static void liveness_use(const Run *r, Living *f, size_t at, const Value *v)
     l->last = at;
 }
 
-static bool takes_no_room(const Op *op)
-{
-    return op->kind == OP_const
-        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
-}
-
 /* Definitions and uses. */
 static Living *liveness_survey(Run *r, Block *b, Living *parent, size_t at)
 {
@@ -71,7 +65,7 @@ static Living *liveness_survey(Run *r, Block *b, Living *parent, size_t at)
     for (int k = 0; k < b->nparam; k++) f->first += liveness_define(r, f, 0, b->param[k]);
     for (Op *op = b->first; op; op = op->next, i++) {
         for (int k = 0; k < op->nout; k++)
-            if (!takes_no_room(op)) liveness_define(r, f, i, op->out[k]);
+            if (!op_is_fixed(op)) liveness_define(r, f, i, op->out[k]);
         for (int a = 0; a < op->narg; a++)
             for (int k = 0; k < arg_count(&op->arg[a]); k++)
                 liveness_use(r, f, i, op->arg[a].val[k]);
@@ -102,9 +96,9 @@ static void block_peak(Run *r, Block *b, Living *parent, size_t at, Peak *peak)
     size_t i = 0;
     peak->bytes = live;
     for (const Op *op = b->first; op; op = op->next, i++) {
-        for (int k = 0; k < op->nout && !takes_no_room(op); k++)
+        for (int k = 0; k < op->nout && !op_is_fixed(op); k++)
             live += bytes_of(op->out[k]->type);
-        if (live + f->inner[i] > peak->bytes || (!peak->at && !takes_no_room(op))) {
+        if (live + f->inner[i] > peak->bytes || (!peak->at && !op_is_fixed(op))) {
             peak->bytes = live + f->inner[i];
             peak->at = op;
         }

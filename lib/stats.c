@@ -62,15 +62,10 @@ static void add_literal(Stats *s, const Const *c, bool decoded)
     add_weight(s, w);
 }
 
-static bool stats_decodes(const Op *op)
-{
-    return op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR);
-}
-
 static bool mark_decoded(void *ctx, const Op *op)
 {
     Stats *s = ctx;
-    for (int i = 0; stats_decodes(op) && i < op->narg; i++)
+    for (int i = 0; op_decodes(op) && i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             values_set(&s->decoded, op->arg[i].val[k], s);
     return true;
@@ -129,7 +124,7 @@ static bool add_op(void *ctx, const Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!op->arg[i].val[k]->name && value_lit(op->arg[i].val[k]))
-                add_literal(s, value_lit(op->arg[i].val[k]), stats_decodes(op));
+                add_literal(s, value_lit(op->arg[i].val[k]), op_decodes(op));
     if (op->kind == OP_const) {
         if (value_lit(op->out[0]))
             add_literal(s, value_lit(op->out[0]),
@@ -137,7 +132,7 @@ static bool add_op(void *ctx, const Op *op)
         return true;
     }
     s->nop++;
-    if (stats_decodes(op)) add_decoded(s, op);
+    if (op_decodes(op)) add_decoded(s, op);
     if (op->kind != OP_NONE && ops[op->kind].macs) add_macs(s, kind, op);
     return true;
 }

@@ -137,6 +137,17 @@ enum {
 };
 extern const OpInfo ops[OP_COUNT];
 
+/* Whether op decodes a compressed weight. */
+static inline bool op_decodes(const Op *op)
+{
+    return op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR) != 0;
+}
+/* Whether it is known before anything runs: a constant, or what decodes one. */
+static inline bool op_is_fixed(const Op *op)
+{
+    return op->kind == OP_const || op_decodes(op);
+}
+
 /* Generated from the table (ir/ops/table/params.c): names of parameters, and OpInfo.place. */
 extern const char *const param_names[PARAM_COUNT];
 extern const unsigned char param_places[OP_COUNT][PARAM_COUNT];

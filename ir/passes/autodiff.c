@@ -145,8 +145,7 @@ static void put_path(const Auto *a, const Op *op, Buf *b)
 static const char *way_to_differentiate(const Op *op)
 {
     if (op->kind == OP_NONE) return "this build does not know it";
-    if (ops[op->kind].flags & F_CONSTEXPR)
-        return "decompress it first: anec --passes decompress";
+    if (op_decodes(op)) return "decompress it first: anec --passes decompress";
     if (op->kind == OP_while_loop)
         return "write the steps out: a `for` of the language does";
     return "stop(..) in the language lets nothing through, if that is meant";

@@ -51,8 +51,7 @@ static bool feeds_only_decoders(Func *f, const Value *v)
         for (int i = 0; i < op->narg; i++)
             for (int k = 0; k < arg_count(&op->arg[i]); k++) {
                 if (op->arg[i].val[k] != v) continue;
-                if (op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR))
-                    return false;
+                if (!op_decodes(op)) return false;
                 any = true;
             }
     return any;

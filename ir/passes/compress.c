@@ -46,7 +46,7 @@ typedef struct {
 static bool compress_note_use(void *ctx, Op *op)
 {
     Compressing *c = ctx;
-    const bool decodes = op->kind != OP_NONE && ops[op->kind].flags & F_CONSTEXPR;
+    const bool decodes = op_decodes(op);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
@@ -62,17 +62,12 @@ static bool compress_note_use(void *ctx, Op *op)
     return true;
 }
 
-static bool is_encoded(const Op *op)
-{
-    return op->kind != OP_NONE && ops[op->kind].flags & F_CONSTEXPR;
-}
-
 /* A float weight, or what decodes one and is no part of another. */
 static bool is_weight(Compressing *c, const Op *op)
 {
     size_t n;
     const Value *v = op->nout ? op->out[0] : NULL;
-    if (!v || (op->kind != OP_const && !is_encoded(op)) || op->nout != 1) return false;
+    if (!v || (op->kind != OP_const && !op_decodes(op)) || op->nout != 1) return false;
     const Use *u = values_get(&c->use, v);
     if (is_result(v) || (u && u->decoded) || v->type->kind != TY_TENSOR) return false;
     return (v->type->dtype == DT_FP16 || v->type->dtype == DT_FP32) && v->type->shape.rank
@@ -265,7 +260,7 @@ static bool compress_one(Compressing *c, Op *op, const Compression *as, const ch
     if (note->why && !chosen) compress_say(c, op, note);
     if (c->plan->measures) compress_measure(c, made, e.from, note);
     legal_replace(op, made);
-    if (is_encoded(op)) compress_note_gone(c, op);
+    if (op_decodes(op)) compress_note_gone(c, op);
     c->changes++;
     return true;
 }
@@ -288,7 +283,7 @@ static const Compression *compress_wish(Compressing *c, const Op *op)
     const Compression *ruled = c->plan->rules ? compress_rules_ask(c->plan->rules, &s)
                                               : NULL;
     const bool again = ruled && compression_says(ruled, TOLD_again);
-    if (is_encoded(op)) return again ? ruled : NULL;
+    if (op_decodes(op)) return again ? ruled : NULL;
     return w && w->as && !again ? w->as : ruled;
 }
 
@@ -311,7 +306,7 @@ static bool compress_visit(void *ctx, Op *op)
     Compressing *c = ctx;
     if (!is_weight(c, op)) return true;
     const Compression *wish = compress_wish(c, op);
-    if (is_encoded(op) && !wish) {
+    if (op_decodes(op) && !wish) {
         CompressNote *note = compress_put_note(c, op->out[0]);
         note->why = "it is compressed already";
         return true;
@@ -338,7 +333,7 @@ static bool compress_mark_used(void *ctx, const Op *op)
 static bool is_loose_part(const ValueSet *used, const Op *part)
 {
     if (!part || part->gone || part->keep) return false;
-    bool loose = part->kind == OP_const || is_encoded(part);
+    bool loose = part->kind == OP_const || op_decodes(part);
     for (int i = 0; loose && i < part->nout; i++)
         loose = !value_set_has(used, part->out[i]) && !is_result(part->out[i]);
     return loose;

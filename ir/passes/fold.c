@@ -101,8 +101,7 @@ static const Const *made_of(void *ctx, const Value *v)
 static bool note_made(void *ctx, Op *op)
 {
     Folding *f = ctx;
-    if (op->parent->owner || op->kind == OP_NONE || ops[op->kind].flags & F_CONSTEXPR)
-        return true;
+    if (op->parent->owner || op->kind == OP_NONE || op_decodes(op)) return true;
     for (int i = 0; i < op->nout; i++) {
         const Const *c = const_made(f->m, op, i, made_of, f);
         if (!c) return true;

@@ -126,7 +126,7 @@ static void set_value(Level *l, Op *op, int arg, int k, Value *v)
 void opset_fit_types(Level *l, Builder *b, Op *op)
 {
     Variables vars = { .want = { DT_NONE } };
-    if (ops[op->kind].flags & F_CONSTEXPR || op->kind == OP_const) return;
+    if (op_is_fixed(op)) return;
     if (ops[op->kind].since > l->to)
         return; /* what is written in its place asks itself */
     opset_variables(l, op, &vars);

@@ -190,15 +190,13 @@ static void decode_operands(Level *l, Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         Op *def = op->arg[i].val[0]->def;
-        if (def && ops[def->kind].flags & F_CONSTEXPR)
-            legal_decompress(l->m, def, l->diag);
+        if (def && op_decodes(def)) legal_decompress(l->m, def, l->diag);
     }
 }
 
 bool opset_weight(Level *l, Op *op)
 {
-    const bool constexpr = ops[op->kind].flags & F_CONSTEXPR;
-    if (!constexpr) return false;
+    if (!op_decodes(op)) return false;
     if (same_form(l, op)) {
         if (l->to < OPSET_IOS18) arguments_to_attributes(l, op);
         return false;

@@ -73,12 +73,6 @@ static void place_cost(PlacedOp *o, const Target *t)
     if (o->free) o->us[ON_HOST] = o->us[ON_ENGINE] = 0;
 }
 
-static bool place_is_free(const Op *op)
-{
-    return op->kind == OP_const
-        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
-}
-
 static void place_ops(PlaceWork *p, const RuleSet *rs, Diag *d)
 {
     Placement *out = p->out;
@@ -86,7 +80,7 @@ static void place_ops(PlaceWork *p, const RuleSet *rs, Diag *d)
     out->op = NEW_ARRAY(p->arena, out->nop + 1, PlacedOp);
     int i = 0;
     for (const Op *op = p->func->body->first; op; op = op->next) {
-        out->op[i++] = (PlacedOp){ .op = op, .free = place_is_free(op) };
+        out->op[i++] = (PlacedOp){ .op = op, .free = op_is_fixed(op) };
         ptrmap_set(&p->number, op, (void *)(uintptr_t)i);
     }
     rules_check(p->func->module, rs, d, place_break, p);

@@ -241,7 +241,7 @@ static bool promote_asks(void *ctx, const Op *op)
 {
     PromoteUses *u = ctx;
     const Builder b = before_op((Op *)(uintptr_t)op, u->diag);
-    const bool decodes = op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR);
+    const bool decodes = op_decodes(op);
     const size_t form = form_of(op->kind);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {

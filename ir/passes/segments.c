@@ -19,13 +19,6 @@ typedef struct {
     int *odd;      /* by place: values that no engine hands over */
 } SegmentCut;
 
-/* Known before anything runs: each part has its own. */
-static bool is_fixed(const Op *op)
-{
-    return op->kind == OP_const
-        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR) != 0);
-}
-
 /* ---- what goes over each place ----------------------------------------------------------- */
 
 static int place_of(const SegmentCut *c, const Op *op)
@@ -36,7 +29,7 @@ static int place_of(const SegmentCut *c, const Op *op)
 
 static void segments_use(SegmentCut *c, const Value *v, int before)
 {
-    if (!v->def || v->def->parent != c->func->body || is_fixed(v->def)) return;
+    if (!v->def || v->def->parent != c->func->body || op_is_fixed(v->def)) return;
     const uintptr_t was = (uintptr_t)ptrmap_get(&c->last, v);
     if (was < (uintptr_t)before + 1)
         ptrmap_set(&c->last, v, (void *)((uintptr_t)before + 1));
@@ -172,7 +165,7 @@ static void drop_others(SegmentPart *p)
 {
     for (int i = p->cut->n; i-- > 0;) {
         p->op[i]->keep = false;
-        if ((i < p->from || i >= p->to) && !is_fixed(p->op[i])) op_unlink(p->op[i]);
+        if ((i < p->from || i >= p->to) && !op_is_fixed(p->op[i])) op_unlink(p->op[i]);
     }
 }
 
@@ -208,7 +201,7 @@ static bool results_are_computed(const Func *f)
 {
     for (int i = 0; i < f->body->nresult; i++) {
         const Value *v = f->body->result[i];
-        if (!v->def || is_fixed(v->def)) return false;
+        if (!v->def || op_is_fixed(v->def)) return false;
     }
     return true;
 }

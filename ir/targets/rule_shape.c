@@ -17,12 +17,6 @@ static const Shape *arg_shape(const RuleCheck *c, ParamId p)
     return tensor_shape(op_value(c->op, p));
 }
 
-static bool is_computed(const Op *op)
-{
-    return op->kind == OP_NONE
-        || (op->kind != OP_const && !(ops[op->kind].flags & F_CONSTEXPR));
-}
-
 /* A dimension counted from the last, -1 when there is none or it is not known. */
 static int64_t rule_shape_dim(const Shape *s, int from_last)
 {
@@ -143,7 +137,7 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
     c->left = interface;
     if (c->op == b->first)
         for (int i = 0; i < b->nparam; i++) check(c, b->param[i], value_loc(b->param[i]));
-    for (int i = 0; i < c->op->nout && is_computed(c->op); i++) {
+    for (int i = 0; i < c->op->nout && !op_is_fixed(c->op); i++) {
         c->left = is_result(c->op->out[i]) ? interface : NULL;
         check(c, c->op->out[i], op_loc(c->op));
     }
