@@ -57,6 +57,17 @@ void buf_escape(Buf *b, const char *s, size_t n)
     }
 }
 
+void buf_html(Buf *b, const char *s)
+{
+    static const char odd[] = "<>&\"";
+    static const char *const instead[] = { "&lt;", "&gt;", "&amp;", "&quot;" };
+    for (; *s; s++) {
+        const char *at = strchr(odd, *s);
+        if (at) buf_puts(b, instead[at - odd]);
+        else buf_putc(b, *s);
+    }
+}
+
 /* ---- formats ----------------------------------------------------------------------------- */
 
 typedef struct {

@@ -108,6 +108,8 @@ void buf_vmessage(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 /* Writes control characters as \n or \x1b, bytes that are not UTF-8 as \xff, and characters
  * that turn the direction of text as \u202e; everything else, a backslash too, as it is. */
 void buf_escape(Buf *b, const char *s, size_t n);
+/* Writes text as HTML shows it, in an element or between double quotes. */
+void buf_html(Buf *b, const char *s);
 enum { TEXT_NOT_UTF8 = 0x110000 };
 /* The code point at s, or TEXT_NOT_UTF8; *len is its length in bytes. */
 uint32_t text_code_point(const char *s, const char *end, int *len);

@@ -48,13 +48,10 @@ static void check_break(void *sink, const RuleBreak *b)
     c->hear(c->ctx, &f);
 }
 
-anec_status check_model(Model *m, const anec_config *config, const char *path,
-                        bool compiled, Diag *d, CheckHear *hear, void *ctx)
+static anec_status check_told(Model *m, const anec_config *config, const char *path,
+                              bool compiled, Diag *d, FindingSink *sink)
 {
     Pipeline p;
-    FindingSink sink = { hear, ctx };
-    d->item = check_item;
-    d->item_ctx = &sink;
     anec_status s = read_open(m, config, d, path);
     if (!s) s = read_parse(m, config, d);
     if (!s && !m->dsl) s = read_check(m, d);
@@ -64,9 +61,22 @@ anec_status check_model(Model *m, const anec_config *config, const char *path,
     if (s) return s;
     p.rules.doubts = true;
     int errors = 0;
-    if (p.enforced) errors = rules_check(m->module, &p.rules, d, check_break, &sink);
+    if (p.enforced) errors = rules_check(m->module, &p.rules, d, check_break, sink);
     if (!module_stayed(m->module, d)) return ANEC_WORLD;
     return errors || !diag_ok(d) ? ANEC_WRONG : ANEC_OK;
+}
+
+anec_status check_model(Model *m, const anec_config *config, const char *path,
+                        bool compiled, Diag *d, CheckHear *hear, void *ctx)
+{
+    FindingSink sink = { hear, ctx };
+    d->item = check_item;
+    d->item_ctx = &sink;
+    const anec_status s = check_told(m, config, path, compiled, d, &sink);
+    /* how many more there are is told now: the sink ends with this call */
+    diag_end(d);
+    d->item = NULL;
+    return s;
 }
 
 /* ---- as a call of the library ------------------------------------------------------------ */
@@ -91,7 +101,7 @@ static void hear_finding(void *hearer, const CheckFinding *f)
         .op = f->op,
         .value = f->value,
         .pass = f->rule && !f->left ? f->rule->pass : NULL,
-        .left = f->left,
+        .left = f->rule && !f->left && !f->rule->pass ? f->rule->left : f->left,
     };
     if (f->loc.src && f->loc.src->text) loc_line_col(f->loc, &out.line, &out.column);
     h->errors += out.severity >= ANEC_ERROR;

@@ -135,7 +135,6 @@ static int lint_model(LintJob *j, const char *path, const char *target)
     const anec_status s = check_model(&m, j->args->config, path, compiled, &d, lint_hear,
                                       j);
     if (s == ANEC_USAGE) usage_error(&lint_tool, "%s", m.usage);
-    diag_end(&d);
     read_free(&m);
     diag_free(&d);
     return (int)s;

@@ -31,7 +31,7 @@ void compressed_list(Buf *out); /* all compressed forms */
 void compressed_text(Buf *out, const struct CompressPlan *p);
 void compressed_json(Buf *out, const struct CompressPlan *p);
 
-/* ---- where each op would run, and what it costs (cost_plan.c, cost_page.c) ----------------- */
+/* ---- where each op would run, and what it costs (placed.c, placed_page.c) ----------------- */
 
 void placed_text(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
 void placed_json(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);

@@ -174,31 +174,11 @@ static void put_drawing(const Curves *c, Buf *out)
 
 /* ---- the page ---------------------------------------------------------------------------- */
 
-static void put_escaped(Buf *b, const char *s)
-{
-    for (; *s; s++) switch (*s) {
-        case '<':
-            buf_puts(b, "&lt;");
-            break;
-        case '>':
-            buf_puts(b, "&gt;");
-            break;
-        case '&':
-            buf_puts(b, "&amp;");
-            break;
-        case '"':
-            buf_puts(b, "&quot;");
-            break;
-        default:
-            buf_putc(b, *s);
-        }
-}
-
 static void put_row(Buf *b, const char *name, const char *value)
 {
     if (!value || !*value) return;
     buf_printf(b, "<tr><th>%s</th><td>", name);
-    put_escaped(b, value);
+    buf_html(b, value);
     buf_puts(b, "</td></tr>\n");
 }
 
@@ -258,27 +238,27 @@ static void put_facts(TrainRun *r, Buf *b)
 static void put_page(TrainRun *r, const Curves *c, const char *log, Buf *b)
 {
     buf_puts(b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>");
-    put_escaped(b, file_base(r->state.model_path));
+    buf_html(b, file_base(r->state.model_path));
     buf_puts(
         b,
         "</title>\n<style>body{font:15px sans-serif;max-width:800px;margin:2em auto;"
         "color:#222}th{text-align:left;padding-right:1em;font-weight:normal;color:#666}"
         "svg{max-width:100%;height:auto}pre{overflow:auto;max-height:20em;background:#f6f6f6;"
         "padding:1em}</style>\n<h1>");
-    put_escaped(b, file_base(r->state.model_path));
+    buf_html(b, file_base(r->state.model_path));
     buf_puts(b,
              "</h1>\n<p>The loss of each step (blue), and of evaluations (red).</p>\n");
     put_drawing(c, b);
     put_facts(r, b);
     buf_puts(b, "<h2>Program</h2>\n<pre>");
-    put_escaped(b, r->state.model);
+    buf_html(b, r->state.model);
     buf_puts(b, "</pre>\n<h2>log.csv</h2>\n<pre id=\"log\">");
     const size_t n = strlen(log);
     if (n > MOST_LOG) { /* its end */
         log = strchr(log + n - MOST_LOG, '\n');
         buf_puts(b, "..");
     }
-    put_escaped(b, log ? log : "");
+    buf_html(b, log ? log : "");
     buf_puts(b, "</pre>\n</html>\n");
 }
 

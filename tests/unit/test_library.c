@@ -55,6 +55,8 @@ typedef struct {
     int count[4]; /* by severity */
     int rules, notes;
     bool placed, fixed;
+    int unsaid; /* findings of a rule with neither a pass nor why there is none */
+    int more;   /* "N more errors" */
 } Heard;
 
 static void hear_finding(void *heard, const anec_finding *f)
@@ -66,6 +68,8 @@ static void hear_finding(void *heard, const anec_finding *f)
     h->notes += !f->id;
     h->placed |= f->line > 0 && f->column > 0 && f->file && f->function;
     h->fixed |= f->pass && !f->left;
+    h->unsaid += f->is_rule && !f->pass && !f->left;
+    h->more += strstr(f->text, "more error") != NULL;
 }
 
 static void write_text(const char *path, const char *mil)
@@ -77,7 +81,7 @@ static void write_text(const char *path, const char *mil)
 static void test_check(void **state)
 {
     anec_error e;
-    Heard none = { 0 }, m1 = { 0 }, lost = { 0 }, cut = { 0 };
+    Heard none = { 0 }, m1 = { 0 }, full = { 0 }, lost = { 0 }, cut = { 0 };
     anec_config *c = anec_config_new();
     const char *path = arena_printf(&arena, "%s/check.mil", top);
     const char *gone = arena_printf(&arena, "%s/no.mil", top);
@@ -93,6 +97,20 @@ static void test_check(void **state)
     refused(anec_check(c, path, hear_finding, &m1, &e), ANEC_WRONG, &e, "error");
     assert_true(m1.count[ANEC_ERROR] > 0 && m1.rules >= m1.count[ANEC_ERROR]);
     assert_true(m1.placed && m1.fixed);
+    assert_int_equal(m1.unsaid, 0);
+    /* more errors than are told one by one: their number is told in the call's own time */
+    Buf many = { 0 };
+    buf_puts(&many, "program(1.0)\n{\n  func main<ios15>(tensor<fp32, [1]> x) {\n");
+    for (int i = 0; i < 40; i++)
+        buf_printf(&many,
+                   "    tensor<fp32, [1]> y%d = relu(z = x)[name = string(\"y%d\")];\n",
+                   i, i);
+    buf_puts(&many, "  } -> (x);\n}\n");
+    write_text(path, many.s);
+    buf_free(&many);
+    refused(anec_check(c, path, hear_finding, &full, &e), ANEC_WRONG, &e, "errors");
+    assert_true(full.count[ANEC_ERROR] >= 20);
+    assert_int_equal(full.more, 1);
     refused(anec_check(c, gone, hear_finding, &lost, &e), ANEC_WORLD, &e,
             "no.mil has 1 error");
     assert_int_equal(lost.count[ANEC_FAILURE], 1);

@@ -1,4 +1,4 @@
-/* cost_plan.c -- --plan: where each op would run, engine or processor, and what it costs by published
+/* placed.c -- --plan: where each op would run, engine or processor, and what it costs by published
  * figures: as text and as JSON. */
 #include "views.h"
 

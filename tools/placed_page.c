@@ -1,4 +1,4 @@
-/* cost_page.c -- --report: the plan as one HTML file without anything from elsewhere: parts as a
+/* placed_page.c -- --report: the plan as one HTML file without anything from elsewhere: parts as a
  * picture, a table of ops with what they cost and the rule that keeps them from the engine, weights
  * by size. */
 #include "views.h"
@@ -20,27 +20,15 @@ static const char page_head[] =
     ".engine{color:#0b6e4f}.processor{color:#a4450b}.note{color:#666}\n"
     "svg text{font:12px system-ui,sans-serif}\n</style>\n";
 
-/* Text as HTML shows it. */
-static void page_put(Buf *out, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '<') buf_puts(out, "&lt;");
-        else if (*s == '>') buf_puts(out, "&gt;");
-        else if (*s == '&') buf_puts(out, "&amp;");
-        else if (*s == '"') buf_puts(out, "&quot;");
-        else buf_putc(out, *s);
-    }
-}
-
 void page_begin(Buf *out, const char *path, const Target *t)
 {
     Buf name = { 0 };
     buf_message(&name, "%s", path);
     buf_puts(out, page_head);
     buf_puts(out, "<title>");
-    page_put(out, name.s);
+    buf_html(out, name.s);
     buf_printf(out, " on %s</title></head><body>\n<h1>", t->name);
-    page_put(out, name.s);
+    buf_html(out, name.s);
     buf_printf(
         out,
         " on %s</h1>\n<p class=\"note\">Times are computed from published figures (below), "
@@ -83,19 +71,19 @@ static void page_op(Buf *out, const PlacedOp *o, int part, bool engine)
     const char *side = placed_side(engine);
     buf_printf(out, "<tr><td class=\"n\">%d</td><td class=\"%s\">%s</td><td>", part, side,
                side);
-    page_put(out, op_name(o->op));
+    buf_html(out, op_name(o->op));
     buf_puts(out, "</td><td>");
-    page_put(out, placed_value(o));
+    buf_html(out, placed_value(o));
     buf_printf(
         out,
         "</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td><td class=\"n\">%.1f</td><td>",
         o->macs, o->bytes, o->us[engine]);
     if (o->rule) {
         buf_printf(out, "<b>%s</b>: ", o->rule->name);
-        page_put(out, o->why);
+        buf_html(out, o->why);
         if (o->rule->evidence) {
             buf_puts(out, " <span class=\"note\">");
-            page_put(out, o->rule->evidence);
+            buf_html(out, o->rule->evidence);
             buf_puts(out, "</span>");
         }
     }
@@ -105,7 +93,7 @@ static void page_op(Buf *out, const PlacedOp *o, int part, bool engine)
 void page_func(Buf *out, const Func *f, const Placement *at)
 {
     buf_puts(out, "<h2>");
-    page_put(out, f->name);
+    buf_html(out, f->name);
     buf_printf(
         out,
         "</h2>\n<p>%d part%s, %d of them the engine's; about %.0f us, on the processor "
@@ -149,9 +137,9 @@ static void page_weights(Buf *out, const Module *m)
                   "<th class=\"n\">bytes</th></tr>\n");
     for (size_t i = 0; i < n && i < PAGE_WEIGHTS; i++) {
         buf_puts(out, "<tr><td>");
-        page_put(out, all[i]->name);
+        buf_html(out, all[i]->name);
         buf_puts(out, "</td><td>");
-        page_put(out, type_text(&a, all[i]->type));
+        buf_html(out, type_text(&a, all[i]->type));
         buf_printf(out, "</td><td class=\"n\">%zu</td></tr>\n", type_bytes(all[i]->type));
     }
     buf_puts(out, "</table>\n");
@@ -171,7 +159,7 @@ void page_end(Buf *out, const Module *m, const Target *t)
             out,
             "<tr><td>%s: %s</td><td class=\"n\">%g</td><td class=\"n\">%g</td><td>%s</td><td>",
             costs[i].name, costs[i].doc, c.low, c.high, costs[i].unit);
-        page_put(out, costs[i].evidence);
+        buf_html(out, costs[i].evidence);
         buf_puts(out, "</td></tr>\n");
     }
     buf_puts(out, "</table>\n</body></html>\n");
