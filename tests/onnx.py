@@ -5,6 +5,7 @@ be refused.
 usage: onnx.py BUILD [CASE..]      ends with `onnx: N passed, N failed`; CASE: these of ONNX's tests alone
 tests/onnx.known has the cases of operators that are read which cannot pass, each with its reason; one that passes
 all the same is a failure."""
+import logging
 import os
 import re
 import subprocess
@@ -30,7 +31,7 @@ RTOL, ATOL = 1e-3, 1e-7
 
 def rows():
     with open(os.path.join(TOP, "ir/onnx/onnx_nodes.def")) as f:
-        return set(re.findall(r"^NODE\((\w+),", f.read(), re.M))
+        return set(re.findall(r"^(?:NODE|MOVE)\((\w+),", f.read(), re.M))
 
 
 def narrowed(a):
@@ -146,7 +147,7 @@ def published(count, wanted):
 
 # ---- models of our own ---------------------------------------------------------------------------------
 
-FLOAT, INT64, STRING = 1, 7, 8
+FLOAT, INT64, STRING, DOUBLE = 1, 7, 8, 11
 
 
 def port(name, kind, shape):
@@ -315,6 +316,17 @@ def refusals(count):
     count.refused("a constant text", add_of(text), "tensor 'c' is of type string")
 
 
+def warnings_of(file, data):
+    with open(file, "wb") as f:
+        f.write(data)
+    said, handler = [], logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    anec.log.addHandler(handler)
+    anec.load(file, "ref")
+    anec.log.removeHandler(handler)
+    return said
+
+
 def kept(count):
     """What is read as it is: names, data beside the model, dimensions by name."""
     with tempfile.TemporaryDirectory() as folder:
@@ -328,6 +340,25 @@ def kept(count):
             f.write(b"head" + np.arange(3, dtype=np.float32).tobytes())
         y = load(add_of(external("w", 4, 12))).predict({"x": np.ones((2, 3), np.float32)})["y"]
         count.good(y.tolist() == [[1, 2, 3]] * 2, f"data beside the model: {y}")
+        # "to the end" of a slice, as exporters write it: handed on, and nothing computed with it
+        end = lambda *more: model(  # noqa: E731
+            [node("Constant", [], ["k"], field(5, field(1, "value_int") + field(3, (1 << 63) - 1) + field(20, 2))),
+             node("Unsqueeze", ["k", "a"], ["e"]), *more], [port("x", FLOAT, [5])], [port("y", FLOAT, ["n"])],
+            [wire.put_tensor("a", I(0)), wire.put_tensor("s", I(2))])
+        y = load(end(node("Slice", ["x", "s", "e"], ["y"]))).predict({"x": np.arange(5, dtype=np.float32)})["y"]
+        count.good(y.tolist() == [2, 3, 4], f"a slice to the end: {y}")
+        count.refused("an end that is computed with", end(node("Sub", ["e", "s"], ["y"])), "int32 cannot hold")
+        count.refused("an end that is a result", end(node("Identity", ["e"], ["y"])), "the result 'y' has an integer")
+        power = load(model([node("Pow", ["x", "p"], ["y"])], [port("x", INT64, [2])], [port("y", INT64, [2])],
+                           [wire.put_tensor("p", I(2))]))
+        y = power.predict({"x": np.array([4097, -3], np.int32)})["y"]
+        count.good(y.tolist() == [4097 ** 2, 9], f"powers of integers: {y}")
+        wide = model([node("Add", ["x", "c"], ["y"])], [port("x", DOUBLE, [1])], [port("y", DOUBLE, [1])],
+                     [wire.put_tensor("c", np.array([0.1]))])
+        for data, want in ((wide, 1), (add_of(wire.put_tensor("c", np.zeros(3, np.float32))), 0)):
+            said = warnings_of(file, data)
+            SAID.extend(said)
+            count.good(sum("is double" in s for s in said) == want, f"a warning of doubles: {said}")
         half = load(model([node("Mul", ["in put", "in put"], ["1/out:0"])], [port("in put", FLOAT, ["batch", 2])],
                           [port("1/out:0", FLOAT, ["batch", 2])]))
         (given,), (name,) = half.kernel().inputs, half.kernel().results

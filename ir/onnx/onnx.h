@@ -82,6 +82,7 @@ typedef struct {
     Arena *arena;
     const char *path, *dir;
     int64_t opset;         /* of the default domain */
+    const char *wide;      /* what is double first, or NULL */
     const MilReading *how; /* or NULL */
     OnnxGraph graph;
 } OnnxFile;
@@ -103,6 +104,7 @@ typedef struct {
     OnnxLower *lower;
     int kind; /* of the op that it becomes, for functions that serve several; or OP_NONE */
     int min, max; /* inputs */
+    bool moves;   /* it hands elements on, and computes nothing with them */
 } OnnxRow;
 extern const OnnxRow onnx_rows[];
 extern const int onnx_row_count;
@@ -115,6 +117,7 @@ struct OnnxCall {
     int nin;
     Value *in[ONNX_MAX_IN];    /* NULL: left out */
     bool clamped[ONNX_MAX_IN]; /* OnnxTensor.clamped */
+    bool gives_clamped;        /* so is what it gives */
     Value *out[ONNX_MAX_OUT];
     Op *before; /* the op behind which the node's ops begin, or NULL */
 };

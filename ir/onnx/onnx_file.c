@@ -219,6 +219,7 @@ static bool tensor_value(OnnxFile *f, TensorRead *r, PbIn in)
     if (!r->external && count > in.file->size)
         return onnx_bad(f, "has not as many numbers as its shape says", t->name);
     const Type *type = module_tensor(f->m, t->type->as, &s);
+    if (t->type == &onnx_types[ONNX_DOUBLE] && !f->wide) f->wide = t->name;
     Const *c = const_room(&f->m->arena, type, type_bytes(type), &data);
     t->value = c;
     if (r->external) return put_external(f, r, data, count);
@@ -421,6 +422,7 @@ static void read_port(OnnxFile *f, OnnxPort *p, PbIn in)
         while (pb_next(&type, &t))
             if (t.num == 1) read_tensor_type(f, p, pb_sub(&type, &t));
     }
+    if (p->type == &onnx_types[ONNX_DOUBLE] && !f->wide) f->wide = p->name;
 }
 
 static bool read_graph(OnnxFile *f, PbIn in, OnnxGraph *g)

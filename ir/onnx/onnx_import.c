@@ -12,7 +12,8 @@ enum { ONNX_FOLD_MOST = 1 << 20 }; /* bytes of what is computed from constants *
 /* ---- rows -------------------------------------------------------------------------------- */
 
 const OnnxRow onnx_rows[] = {
-#define NODE(name, lower, kind, min, max) { #name, lower, kind, min, max },
+#define NODE(name, lower, kind, min, max) { #name, lower, kind, min, max, false },
+#define MOVE(name, lower, kind, min, max) { #name, lower, kind, min, max, true },
 #include "onnx_nodes.def"
 #undef NODE
 };
@@ -208,12 +209,9 @@ static OnnxBound *import_find(OnnxImport *im, const char *name)
     return ptrmap_get(&im->bound, module_name(im->file->m, name));
 }
 
-/* A literal becomes a const op where it is first used by name. */
-static bool import_tensor(OnnxImport *im, Builder *b, const OnnxTensor *t)
+static void import_tensor(OnnxImport *im, Builder *b, const OnnxTensor *t)
 {
-    Value *v = build_const(b, t->name, t->value);
-    import_bind(im, t->name, v, t->clamped);
-    return true;
+    import_bind(im, t->name, build_const(b, t->name, t->value), t->clamped);
 }
 
 static bool import_input(OnnxImport *im, const OnnxPort *p)
@@ -357,14 +355,19 @@ static bool node_inputs(OnnxImport *im, OnnxCall *c)
     return true;
 }
 
-/* An integer beyond int32 means "to the end" for a slice, and nothing that is kept elsewhere. */
+/* An integer that int32 cannot hold may be handed on, and be an end of a slice, where it means
+ * "to the end". Nothing may be computed with it. */
 static bool node_clamped(OnnxCall *c)
 {
-    for (int i = 0; i < c->nin; i++)
-        if (c->clamped[i] && strcmp(c->node->op, "Slice") != 0)
+    for (int i = 0; i < c->nin; i++) {
+        if (!c->clamped[i]) continue;
+        const bool data = !i || c->row->lower == node_concat;
+        if (c->row->moves && data) c->gives_clamped = true;
+        else if (c->row->lower != node_slice)
             return onnx_refuse(
                 c, "'%s' has an integer that int32 cannot hold, and MIL has no other",
                 c->node->in[i]);
+    }
     return true;
 }
 
@@ -379,7 +382,7 @@ static void node_name_results(OnnxImport *im, OnnxCall *c)
             v->name = func_unique_name(im->func, c->node->out[i]);
             if (v->index == 0) op_set_name(c->b.m, v->def, v->name);
         }
-        import_bind(im, c->node->out[i], v, false);
+        import_bind(im, c->node->out[i], v, c->gives_clamped);
     }
 }
 
@@ -428,6 +431,10 @@ static bool import_result(OnnxImport *im, Builder *b, const OnnxPort *p)
         return diag_error(im->file->d, (Loc){ 0 }, "%s: no node gives the result '%s'",
                           im->file->path, p->name);
     Value *v = bound->v;
+    if (bound->clamped)
+        return diag_error(im->file->d, (Loc){ 0 },
+                          "%s: the result '%s' has an integer that int32 cannot hold",
+                          im->file->path, p->name);
     /* An input, a constant or what is a result already is not returned as it is. */
     if (!v->def || value_lit(v) || is_result(v)) {
         v = mil_identity(b, p->name, .x = v);
@@ -442,7 +449,7 @@ static bool import_graph(OnnxImport *im)
     const OnnxGraph *g = &im->file->graph;
     Builder b = builder_at(im->func->body, NULL, im->file->d, (Loc){ 0 });
     bool ok = true;
-    for (int i = 0; ok && i < g->ntensor; i++) ok = import_tensor(im, &b, &g->tensor[i]);
+    for (int i = 0; i < g->ntensor; i++) import_tensor(im, &b, &g->tensor[i]);
     for (int i = 0; ok && i < g->nin; i++) ok = import_input(im, &g->in[i]);
     for (int i = 0; ok && i < g->nnode; i++) ok = import_node(im, &g->node[i]);
     for (int i = 0; ok && i < g->nout; i++) ok = import_result(im, &b, &g->out[i]);
@@ -485,6 +492,10 @@ static Module *import_file(Diag *d, const char *path, const Mapped *map, Module 
         OnnxImport im = { .file = &file, .func = func_new(m, "main", OPSET_IOS18) };
         ok = import_graph(&im);
         if (ok) drop_unused(im.func);
+        if (ok && file.wide)
+            diag_warn(d, WARN_PRECISION, (Loc){ 0 },
+                      "%s: '%s' is double: it and what is computed from it become fp32",
+                      path, file.wide);
         ptrmap_free(&im.bound);
     }
     arena_free(&a);

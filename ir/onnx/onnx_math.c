@@ -203,11 +203,12 @@ bool node_mod(OnnxCall *c)
     return true;
 }
 
-/* Of integers it is computed in fp32, and exact below 2^24. */
+/* An integer to a power that is none is computed in fp32, and exact below 2^24. */
 bool node_pow(OnnxCall *c)
 {
     Builder *b = &c->b;
     Value *x = c->in[0];
+    if (!is_float(x) && !is_float(c->in[1])) return node_binary(c);
     const DType t = onnx_dtype(x), wide = is_float(x) ? t : DT_FP32;
     Value *base = onnx_cast(c, x, wide);
     Value *power = onnx_cast(c, c->in[1], wide);

@@ -16,26 +16,43 @@ static Value *const_of(OnnxCall *c, const Const *lit)
     return build_const(b, c->node->nout ? c->node->out[0] : "t", lit);
 }
 
+/* Integers of an attribute, as int32. */
+static const Const *const_numbers(OnnxCall *c, int n, const int64_t *from, bool scalar)
+{
+    Arena *a = &c->b.m->arena;
+    int64_t *v = NEW_ARRAY(c->file->arena, n + 1, int64_t);
+    for (int i = 0; i < n; i++) {
+        v[i] = from[i] < INT32_MIN ? INT32_MIN
+             : from[i] > INT32_MAX ? INT32_MAX
+                                   : from[i];
+        c->gives_clamped |= v[i] != from[i];
+    }
+    return scalar ? const_int(a, DT_INT32, v[0]) : const_ints(a, DT_INT32, n, v);
+}
+
 bool node_constant(OnnxCall *c)
 {
     Arena *a = &c->b.m->arena;
     const OnnxAttr *v;
-    if ((v = onnx_attr(c, "value")) && v->tensor)
-        c->out[0] = const_of(c, v->tensor->value);
-    else if ((v = onnx_attr(c, "value_float")))
-        c->out[0] = const_of(c, const_float(a, DT_FP32, v->f));
-    else if ((v = onnx_attr(c, "value_int")))
-        c->out[0] = const_of(c, const_int(a, DT_INT32, v->i));
-    else if ((v = onnx_attr(c, "value_ints")))
-        c->out[0] = const_of(c, const_ints(a, DT_INT32, v->nints, v->ints));
-    else if ((v = onnx_attr(c, "value_floats"))) {
+    const Const *lit = NULL;
+    if ((v = onnx_attr(c, "value")) && v->tensor) {
+        lit = v->tensor->value;
+        c->gives_clamped = v->tensor->clamped;
+    } else if ((v = onnx_attr(c, "value_float"))) {
+        lit = const_float(a, DT_FP32, v->f);
+    } else if ((v = onnx_attr(c, "value_int"))) {
+        lit = const_numbers(c, 1, &v->i, true);
+    } else if ((v = onnx_attr(c, "value_ints"))) {
+        lit = const_numbers(c, v->nints, v->ints, false);
+    } else if ((v = onnx_attr(c, "value_floats"))) {
         const Type *t = type_tensor(a, DT_FP32, SHAPE(v->nfloats));
         float *data = NEW_ARRAY(a, v->nfloats + 1, float);
         if (v->nfloats) memcpy(data, v->floats, (size_t)v->nfloats * sizeof *data);
-        c->out[0] = const_of(c, const_data(a, t, data));
-    } else {
-        return onnx_refuse(c, "it has no value, or one that is no tensor of numbers");
+        lit = const_data(a, t, data);
     }
+    if (!lit)
+        return onnx_refuse(c, "it has no value, or one that is no tensor of numbers");
+    c->out[0] = const_of(c, lit);
     return true;
 }
 
@@ -45,6 +62,7 @@ bool node_constant_of_shape(OnnxCall *c)
     const OnnxAttr *v = onnx_attr(c, "value");
     Value *one = build_float(b, DT_FP32, 0);
     if (v && v->tensor) {
+        c->gives_clamped = v->tensor->clamped;
         one = onnx_scalar(c, build_const(b, "value", v->tensor->value));
     }
     c->out[0] = mil_fill(b, "t", .shape = c->in[0], .value = one);
