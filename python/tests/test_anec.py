@@ -184,6 +184,25 @@ def test_count(tmp_path):
     assert main["peak_bytes"] == 32
 
 
+@pytest.mark.parametrize("backend", ["ref", "cpu"])
+def test_buckets_from_run_to_run(tmp_path, backend):
+    """What a larger run left in a bucket is no part of a smaller one."""
+    (tmp_path / "b.anedsl").write_text("""model main(x: fp32[2, n = 3 in 1..64], i: int32[n]) -> y, z {
+        weight t: [9, 4] = normal(std = 1, seed = 1)
+        y = softmax(x, axis = 1)
+        z = mil.gather(x = t, indices = i, axis = 0)
+    }""")
+    exact = anec.load(tmp_path / "b.anedsl", "ref", quiet=True).kernel()
+    padded = anec.load(tmp_path / "b.anedsl", backend, quiet=True, buckets="8,16").kernel()
+    rng = np.random.default_rng(1)
+    for n in (7, 3, 16, 9, 1, 8):
+        given = {"x": rng.standard_normal((2, n)).astype(np.float32), "i": rng.integers(0, 9, n).astype(np.int32)}
+        want, got = exact(**given), padded(**given)
+        assert all(np.allclose(want[name], got[name], 1e-5, 1e-6) and want[name].shape == got[name].shape for name in want)
+    with pytest.raises(anec.WrongError, match="more than the largest bucket"):
+        padded(x=np.zeros((2, 17), np.float32), i=np.zeros(17, np.int32))
+
+
 def test_warnings_are_logged(tmp_path, caplog):
     (tmp_path / "w.anedsl").write_text("model main(x: fp16[4]) -> y { weight unused: [4] = 1; y = x * 1e9 }\n")
     with caplog.at_level(logging.INFO, "anec"):
