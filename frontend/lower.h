@@ -309,8 +309,8 @@ void define_item(Lower *l, File *f, const Node *n); /* a function, layer or mode
 /* lower_std.c */
 /* Whether the library has the name, and the current file does not import the library. */
 bool lower_std_missed(Lower *l, const char *name);
-/* A composite: mil.NAME for which MIL has no op is the library's function _mil_NAME; NULL:
- * it has none. */
+/* A composite: mil.NAME for which MIL has no op, or one that takes less (F_WIDER), is the
+ * library's function _mil_NAME; NULL: it has none. */
 Val *lower_std_composite(Lower *l, const char *name);
 void std_load(Lower *l, File *f);                   /* finds the library's items */
 Val *file_get(Lower *l, File *f, const char *name); /* an item of a file; NULL: none */

@@ -99,6 +99,14 @@ static Val unknown_name(Lower *l, const Node *name)
     return val_poison();
 }
 
+/* Within the library an op is that of MIL. */
+static Val op_meant(Lower *l, int op)
+{
+    const bool wider = (ops[op].flags & F_WIDER) && !l->frame->file->std;
+    const Val *made = wider ? lower_std_composite(l, ops[op].name) : NULL;
+    return made ? *made : (Val){ .kind = V_OP, .u.op = op };
+}
+
 Val lookup(Lower *l, const Node *name)
 {
     const Frame *f = l->frame;
@@ -113,7 +121,7 @@ Val lookup(Lower *l, const Node *name)
     const Builtin *b = builtin_find(name->name);
     if (b) return (Val){ .kind = V_BUILTIN, .u.builtin = b };
     int op = op_find(name->name);
-    return op == OP_NONE ? unknown_name(l, name) : (Val){ .kind = V_OP, .u.op = op };
+    return op == OP_NONE ? unknown_name(l, name) : op_meant(l, op);
 }
 
 /* ---- members ----------------------------------------------------------------------------- */
@@ -174,7 +182,7 @@ static Val mil_member(Lower *l, const Node *n)
 {
     const char *known[OP_COUNT];
     int op = op_find(n->name);
-    if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
+    if (op != OP_NONE) return op_meant(l, op);
     const Val *made = lower_std_composite(l, n->name);
     if (made) return *made;
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
