@@ -118,6 +118,12 @@ def run(suite, build):
     return text, Outcome(passed, failed, time.monotonic() - began)
 
 
+def shared(build):
+    """What suites have in common, and when it was made: one that links it anew breaks another that has it open."""
+    paths = [os.path.join(build, n) for n in os.listdir(build) if n.startswith(("ane", "libane"))]
+    return {p: os.stat(p).st_mtime_ns for p in paths if os.path.isfile(p)}
+
+
 class Lanes:
     """Threads that take the next suite whose predecessors are through."""
 
@@ -126,6 +132,7 @@ class Lanes:
         self.names = {s.name for s in suites}
         self.outcomes = {}
         self.turn = threading.Condition()
+        self.shared = shared(build)
 
     def next(self):
         """The next suite; None at the end."""
@@ -142,6 +149,12 @@ class Lanes:
         while suite := self.next():
             text, outcome = run(suite, self.build)
             with self.turn:
+                now = shared(self.build)
+                anew = sorted(os.path.basename(p) for p, made in self.shared.items() if now.get(p) != made)
+                self.shared = now
+                if anew:
+                    text += "check: %s was made anew while %s ran, or what ran beside it\n" % (", ".join(anew), suite.name)
+                    outcome.failed += 1
                 sys.stdout.write(text)
                 sys.stdout.flush()
                 self.outcomes[suite.name] = outcome
