@@ -220,7 +220,7 @@ LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower
 bool rows_softmax(const FlatStep *s, int *x_slot);
 /* The same for ops whose results do not come in the order of their elements; they write
  * their results themselves, and have no elementwise program. */
-LowerFn lower_lstm, lower_move;
+LowerFn lower_recurrent, lower_move;
 
 /* ---- the column FAST of the op table: how cpu computes an op ------------------------------
  *

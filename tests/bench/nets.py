@@ -284,38 +284,42 @@ class Net:
         root = self.onnx("Sqrt", [added], [self.mil("sqrt", shape, x=added)])
         return self.mul(self.binary("real_div", "Div", x, root), self.weight([x.shape[-1]], 100, 1.0))
 
-    def gates(self, rows, columns, fan):
-        """Weights of an lstm, [4, rows, columns]: ours are i, f, o, g, the peer's i, o, f, g."""
+    def gates(self, order, rows, columns, fan):
+        """Weights of a recurrent layer, [gates, rows, columns]: as they are drawn, and in the peer's order."""
         parts = []
-        for _ in range(4):
+        for _ in order:
             self.count += 1
             parts.append(self.drawn(rows * columns, 1 / math.sqrt(fan)))
-        i, f, o, g = parts
-        return i + f + o + g, i + o + f + g
+        return b"".join(parts), b"".join(parts[i] for i in order)
 
-    def lstm(self, x, hidden):
-        """x: [steps, 1, inputs], from states of 0."""
+    def recurrent(self, x, hidden, kind):
+        """x: [steps, 1, inputs], from states of 0; kind: lstm or gru."""
         steps, _, inputs = x.shape
-        ih, ih2 = self.gates(hidden, inputs, inputs)
-        hh, hh2 = self.gates(hidden, hidden, hidden)
-        b, b2 = self.gates(hidden, 1, 100)
-        wi = self.bytes_weight([4 * hidden, inputs], ih, [1, 4 * hidden, inputs], ih2)
-        wh = self.bytes_weight([4 * hidden, hidden], hh, [1, 4 * hidden, hidden], hh2)
+        # ours are i, f, o, g, the peer's i, o, f, g; ours r, o, z, the peer's z, r, o
+        order = {"lstm": [0, 2, 1, 3], "gru": [2, 0, 1]}[kind]
+        rows = len(order) * hidden
+        ih, ih2 = self.gates(order, hidden, inputs, inputs)
+        hh, hh2 = self.gates(order, hidden, hidden, hidden)
+        b, b2 = self.gates(order, hidden, 1, 100)
+        wi = self.bytes_weight([rows, inputs], ih, [1, rows, inputs], ih2)
+        wh = self.bytes_weight([rows, hidden], hh, [1, rows, hidden], hh2)
         none = bytes(len(b))
-        bias = self.bytes_weight([4 * hidden], b, [1, 8 * hidden], b2 + none)
+        bias = self.bytes_weight([rows], b, [1, 2 * rows], b2 + none)
         self.tensors[-1] = b""
         _, start = self.put(b2 + none)
-        self.external(bias.name, [1, 8 * hidden], start, 2 * len(b))
+        self.external(bias.name, [1, 2 * rows], start, 2 * len(b))
         zero = self.bytes_weight([1, hidden], bytes(hidden * self.size))
         out = Value(self.fresh(), [steps, 1, hidden])
         h, c, raw = self.fresh(), self.fresh(), self.fresh()
         state = self.type_of([1, hidden])
+        cell = {"lstm": f', {state} {c}', "gru": ""}[kind]
+        more = {"lstm": f'initial_c = {zero.name}, cell_activation = string("tanh"), ', "gru": ""}[kind]
         self.lines.append(
-            f'{self.type_of(out.shape)} {out.name}, {state} {h}, {state} {c} = lstm(x = {x.name}, initial_h = {zero.name}, '
-            f'initial_c = {zero.name}, weight_ih = {wi.name}, weight_hh = {wh.name}, bias = {bias.name}, '
+            f'{self.type_of(out.shape)} {out.name}, {state} {h}{cell} = {kind}(x = {x.name}, initial_h = {zero.name}, '
+            f'{more}weight_ih = {wi.name}, weight_hh = {wh.name}, bias = {bias.name}, '
             'direction = string("forward"), output_sequence = bool(true), recurrent_activation = string("sigmoid"), '
-            'cell_activation = string("tanh"), activation = string("tanh"))[name = string("lstm")];')
-        self.onnx("LSTM", [x, wi, wh, bias], [raw], hidden_size=hidden)
+            f'activation = string("tanh"))[name = string("{kind}")];')
+        self.onnx(kind.upper(), [x, wi, wh, bias], [raw], hidden_size=hidden)
         return self.onnx("Squeeze", [raw, self.ints([1])], [out])
 
     # ---- the end
@@ -454,8 +458,8 @@ def decode(net, width=768, hidden=2048, layers=12, heads=12, past=255, vocabular
     return [net.dense(net.rms_norm(x), vocabulary, False)]
 
 
-def lstm(net):
-    return [net.lstm(net.lstm(net.input([100, 1, 256]), 256), 256)]
+def recurrent(net, kind):
+    return [net.recurrent(net.recurrent(net.input([100, 1, 256]), 256, kind), 256, kind)]
 
 
 def vad(net):
@@ -463,7 +467,7 @@ def vad(net):
     x = net.input([1, 129, 4])
     for width, stride in ((128, 1), (64, 2), (64, 2), (128, 1)):
         x = net.relu(net.conv(x, width, 3, stride))
-    x = net.lstm(net.reshape(x, [1, 1, 128]), 128)
+    x = net.recurrent(net.reshape(x, [1, 1, 128]), 128, "lstm")
     return [net.unary("sigmoid", "Sigmoid", net.dense(net.relu(x), 1))]
 
 
@@ -483,7 +487,8 @@ NETS = {
     "stories15m": lambda net: stories(net, 288, 768, 6, 6, 32000),
     "stories110m": lambda net: stories(net, 768, 2048, 12, 12, 32000),
     "decode110m": decode,
-    "lstm": lstm,
+    "lstm": lambda net: recurrent(net, "lstm"),
+    "gru": lambda net: recurrent(net, "gru"),
     "vad": vad,
     "gemm": gemm,
 }

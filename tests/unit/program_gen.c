@@ -210,33 +210,6 @@ static Value *channels(Gen *g, Value *x)
                           .beta = gen_constant(g, c, 1), .epsilon = gen_real(g, 1));
 }
 
-static Value *recurrent(Gen *g, Value *x)
-{
-    if (x->type->shape.rank != 3) x = gen_shaped(g, x, 3);
-    const Shape *s = &x->type->shape;
-    const int64_t batch = s->dim[1], width = s->dim[2], n = gen_extent(g),
-                  ways = 1 + gen_draw(g, 2);
-    if (s->dim[0] * batch > 64) return NULL;
-    Value *w[4], *bias[2];
-    for (int i = 0; i < 2; i++) {
-        w[2 * i] = gen_constant(g, SHAPE(4 * n, width), 1 / sqrt((double)width));
-        w[2 * i + 1] = gen_constant(g, SHAPE(4 * n, n), 1 / sqrt((double)n));
-        bias[i] = gen_draw(g, 2) ? gen_constant(g, SHAPE(4 * n), 0.5) : NULL;
-    }
-    const char *way = ways == 2      ? "bidirectional"
-                    : gen_draw(g, 2) ? "forward"
-                                     : "reverse";
-    const Shape state = SHAPE(batch, n * ways);
-    Value *y = mil_lstm(
-        &g->b, "l", .x = x, .initial_h = gen_constant(g, state, 1),
-        .initial_c = gen_constant(g, state, 1), .weight_ih = w[0], .weight_hh = w[1],
-        .bias = bias[0], .direction = build_string(&g->b, way),
-        .weight_ih_back = ways == 2 ? w[2] : NULL,
-        .weight_hh_back = ways == 2 ? w[3] : NULL,
-        .bias_back = ways == 2 ? bias[1] : NULL, .output_sequence = gen_flag(g));
-    return y ? y->def->out[gen_draw(g, 4) ? 0 : 2] : NULL;
-}
-
 static Value *parts(Gen *g, Value *x)
 {
     const Shape *s = &x->type->shape;
@@ -322,7 +295,7 @@ typedef Value *OpMaker(Gen *g, Value *x);
 static OpMaker *const makers[] = { unary,      binary,    unary,          binary,
                                    chosen,     linear,    matmul,         gen_conv,
                                    gen_pool,   rows,      moved,          gen_conv,
-                                   channels,   binary,    recurrent,      parts,
+                                   channels,   binary,    gen_recurrent,  parts,
                                    gen_square, attention, gen_transposed, gen_depthwise,
                                    attended,   gen_tower, gen_tower };
 

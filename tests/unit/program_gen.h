@@ -50,6 +50,10 @@ Value *gen_square(Gen *g, Value *x);
 Value *gen_tower(Gen *g, Value *x);
 Value *gen_transposed(Gen *g, Value *x);
 
+/* ---- lstm, gru or rnn over x, or NULL; program_gen_recurrent.c -------------------------------- */
+
+Value *gen_recurrent(Gen *g, Value *x);
+
 /* ---- what is made of the results ------------------------------------------------------------ */
 
 double gen_largest(const Tensor *t); /* of the finite elements, without its sign */
