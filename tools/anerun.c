@@ -247,33 +247,36 @@ static void set_run_options(RunJob *j)
                                            .atol = atol->count ? atol->real : -1 };
 }
 
+/* Prints the text that a call made; of a call that failed, its error. */
+static void anerun_say(RunJob *j, anec_status status, char *text, const anec_error *e)
+{
+    if (anerun_good(j, status, e)) fputs(text, stdout);
+    anec_text_free(text);
+}
+
+static const char *anerun_form(const RunJob *j)
+{
+    return anerun_opt(j, RUN_json)->count ? "json" : "text";
+}
+
 static int anerun_describe(RunJob *j)
 {
     char *text;
     anec_error e;
-    if (anerun_good(j,
-                    anec_describe(j->model,
-                                  anerun_opt(j, RUN_json)->count ? "json" : "text", &text,
-                                  &e),
-                    &e))
-        fputs(text, stdout);
-    anec_text_free(text);
+    const anec_status s = anec_describe(j->model, anerun_form(j), &text, &e);
+    anerun_say(j, s, text, &e);
     return diag_exit(j->diag);
 }
 
 /* --plan */
 static int anerun_plan(RunJob *j)
 {
-    char *text = NULL;
+    char *text;
     anec_error e;
-    if (anerun_start(j, j->device, &j->kernel)
-        && anerun_good(j,
-                       anec_plan(j->kernel,
-                                 anerun_opt(j, RUN_json)->count ? "json" : "text", &text,
-                                 &e),
-                       &e))
-        fputs(text, stdout);
-    anec_text_free(text);
+    if (anerun_start(j, j->device, &j->kernel)) {
+        const anec_status s = anec_plan(j->kernel, anerun_form(j), &text, &e);
+        anerun_say(j, s, text, &e);
+    }
     return diag_exit(j->diag);
 }
 

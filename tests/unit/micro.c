@@ -2,19 +2,32 @@
 #include "micro.h"
 
 #include "../../ir/mil/mil.h"
+#include "unit.h"
 
 #include <string.h>
 
-const char *micro_text(Arena *a, const char *text)
+const char *micro_text(Arena *a, const char *opset, const char *text)
 {
     if (!strncmp(text, "program(", 8)) return text;
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) bug("a micro-program is inputs | ops | results: %s", text);
+    if (!results) fail_msg("a program is inputs | ops | results: %s", text);
     return arena_printf(
         a,
         "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
-        "\"3505.4.1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+        "\"3505.4.1\"}})]\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        opset, (int)(body - text), text, (int)(results - body - 1), body + 1,
+        results + 1);
+}
+
+Module *micro_read(Arena *a, Diag *d, const char *opset, const char *text)
+{
+    Source *src = NEW(a, Source);
+    src->name = "case.mil";
+    src->text = micro_text(a, opset, text);
+    src->len = strlen(src->text);
+    Module *m = mil_read(d, src, NULL);
+    if (!m || !module_verify(m, d, NULL)) fail_msg("%s\n%s", d->text.s, src->text);
+    return m;
 }
 
 const char *micro_short(Arena *a, const char *text)

@@ -5,8 +5,11 @@
 
 #include "../../ir/targets/rules.h"
 
-/* The program of the short notation as MIL text; a whole program is returned as it is. */
-const char *micro_text(Arena *a, const char *text);
+/* The program of the short notation as MIL text of that opset (as `ios18`); a whole program is
+ * returned as it is. The test fails where the text is neither. */
+const char *micro_text(Arena *a, const char *opset, const char *text);
+/* That program, read and verified; the test fails where it is not valid. */
+Module *micro_read(Arena *a, Diag *d, const char *opset, const char *text);
 /* The short notation of a program; NULL when it has several functions, or is too long for
  * tests that change each of its numbers. */
 const char *micro_short(Arena *a, const char *text);

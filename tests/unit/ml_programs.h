@@ -2,6 +2,8 @@
 #ifndef ANEC_TEST_ML_PROGRAMS_H
 #define ANEC_TEST_ML_PROGRAMS_H
 
+#include "../../ir/ir.h"
+
 #define HEAD "program(1.3)\n{\n"
 /* clang-format off */
 #define STEP(name, k)                                                                              \
@@ -14,6 +16,15 @@
     "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"          \
     "    } -> (v, q);\n"
 /* clang-format on */
+
+#define UNARY(opset, type, op) \
+    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op \
+         "(x = x)[name = string(\"y\")];\n" \
+         "    } -> (y);\n}\n"
+
+/* The shapes of x, v and q, and that of w. */
+static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
+                   small = { .rank = 2, .dim = { 3, 5 } };
 
 /* v = q = 2 x + w, for x of fp16 and w of fp32; v is fp32, q fp16. */
 static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";

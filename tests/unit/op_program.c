@@ -36,8 +36,7 @@ OpSeed op_seed_at(int at)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Where the arguments begin, behind ops before them. */
-static const char *arguments(const char *s)
+const char *op_seed_arguments(const char *s)
 {
     const char *start = s;
     int depth = 0;
@@ -180,7 +179,7 @@ const char *op_program(Arena *a, const OpSeed *s, const OpVariant *how)
     Text t = { .arena = a, .how = how };
     Buf results = { 0 }, names = { 0 };
     const int opset = how->opset ? how->opset : s->opset;
-    const char *all = with_type(a, s->args, how->type), *args = arguments(all),
+    const char *all = with_type(a, s->args, how->type), *args = op_seed_arguments(all),
                *text = NULL;
     const bool attrs = (info->flags & F_CONSTEXPR) && s->opset < OPSET_IOS18;
     Parts p = { info, s->opset, arena_strndup(a, all, (size_t)(args - all)), "", NULL };

@@ -25,6 +25,8 @@ typedef struct {
 /* All seeds but those of ops with blocks; `more` adds the calls of op_more.def. */
 int op_seed_count(bool more);
 OpSeed op_seed_at(int i);
+/* Where the call's own arguments begin in `args`: ops that they need stand before them. */
+const char *op_seed_arguments(const char *args);
 /* The text of the program; NULL when the variant does not apply to the call. */
 const char *op_program(Arena *a, const OpSeed *s, const OpVariant *how);
 

@@ -69,7 +69,7 @@ static void hunt_profile(Hunt *h, const char *chip, const char *lines)
 static bool hunt_read(Hunt *h, const char *micro)
 {
     Diag quiet = { .quiet = true };
-    const char *text = micro_text(&h->arena, micro);
+    const char *text = micro_text(&h->arena, "ios18", micro);
     h->src = (Source){ .name = "hunt.mil", .text = text, .len = strlen(text) };
     h->m = mil_read(&quiet, &h->src, h->dir);
     if (h->m) h->m->missing = 2;

@@ -41,14 +41,6 @@ static const char flexible[] =
     "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> "
     "(y);\n}\n";
 
-#define UNARY(opset, type, op) \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op \
-         "(x = x)[name = string(\"y\")];\n" \
-         "    } -> (y);\n}\n"
-
-static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
-                   small = { .rank = 2, .dim = { 3, 5 } };
-
 static void fill(Tensor *t, double first)
 {
     for (size_t i = 0; i < t->count; i++)

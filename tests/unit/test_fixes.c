@@ -81,7 +81,7 @@ static Module *read_program(const WayOut *w, const char *text)
     Diag d = { .quiet = true };
     Source *src = NEW(w->arena, Source);
     src->name = "program.mil";
-    src->text = micro_text(w->arena, text);
+    src->text = micro_text(w->arena, "ios18", text);
     src->len = strlen(src->text);
     Module *m = near_read(&d, src);
     if (m) func_infer(module_main(m), &d, true);

@@ -1,10 +1,11 @@
 /* test_legal_shapes.c -- the passes about shapes: each program breaks a rule of its chip, keeps
  * it behind the passes, and gives the same results there. Limits are made small, so that
  * programs are. */
+#include "micro.h"
+#include "ref_run.h"
 #include "rewritten.h"
 #include "unit.h"
 
-#include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
 
@@ -60,20 +61,9 @@ static const Case cases[] = {
 typedef struct {
     Source src;
     Module *m;
-    Program *p;
+    RefRun results;
     int broken[RULE_COUNT];
 } Side;
-
-static const char *whole(Arena *a, const char *text)
-{
-    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", text);
-    return arena_printf(
-        a,
-        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
-        "\"1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
-}
 
 static void note(void *ctx, const RuleBreak *b)
 {
@@ -111,31 +101,17 @@ static uint64_t next_random(uint64_t *seed)
     return *seed >> 33;
 }
 
-static int make_inputs(Arena *a, const Func *f, uint64_t seed, Binding *in)
+/* Ones and zeros of integers, which may be indices. */
+static void draw(void *ctx, Tensor *x, int input, const char *name)
 {
-    for (int i = 0; i < f->body->nparam; i++) {
-        const Value *v = f->body->param[i];
-        Tensor t = tensor_view(v->type->dtype, &v->type->shape,
-                               arena_alloc(a, type_bytes(v->type) + 1));
-        for (size_t k = 0; k < t.count; k++) {
-            const uint64_t r = next_random(&seed);
-            if (dtype_is_float(t.dtype))
-                tensor_set_float(&t, k, (double)(r % 2001) / 1000 - 1);
-            else tensor_set_int(&t, k, (int64_t)(r % 2));
-        }
-        in[i] = (Binding){ .name = v->name, .value = t };
+    uint64_t *seed = ctx;
+    (void)input, (void)name;
+    for (size_t k = 0; k < x->count; k++) {
+        const uint64_t r = next_random(seed);
+        if (dtype_is_float(x->dtype))
+            tensor_set_float(x, k, (double)(r % 2001) / 1000 - 1);
+        else tensor_set_int(x, k, (int64_t)(r % 2));
     }
-    return f->body->nparam;
-}
-
-static int run_side(Side *s, Diag *d, const Binding *in, int n, const Binding **out)
-{
-    s->p = program_new(backend_find("ref"), s->m, module_main(s->m), d);
-    if (!s->p || !program_run(s->p, d, in, n, &(RunOptions){ .max_steps = 100000 })) {
-        print_side(s);
-        fail_msg("%s", d->text.s);
-    }
-    return program_results(s->p, out);
 }
 
 static double difference(const Tensor *a, const Tensor *b)
@@ -161,20 +137,19 @@ static int wrong(const Case *k, const Side *is, const char *what)
     return 1;
 }
 
-static int compare(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
+static int compare(const Case *k, Side *was, Side *is, Arena *a)
 {
-    Binding in[16];
-    const Binding *x, *y;
-    const int n = make_inputs(a, module_main(was->m), 7, in);
-    const int nx = run_side(was, d, in, n, &x), ny = run_side(is, d, in, n, &y);
-    assert_int_equal(nx, ny);
-    for (int i = 0; i < nx; i++) {
-        const double by = difference(&x[i].value, &y[i].value);
-        if (strncmp(x[i].name, y[i].name, strlen(x[i].name)) == 0 && by <= k->tolerance)
-            continue;
-        return wrong(
-            k, is,
-            arena_printf(a, "result %s (%s) differs by %g", x[i].name, y[i].name, by));
+    const Block *x = module_main(was->m)->body, *y = module_main(is->m)->body;
+    uint64_t seed = 7, again = 7;
+    ref_run(&was->results, was->m, draw, &seed, k->text);
+    ref_run(&is->results, is->m, draw, &again, k->text);
+    assert_int_equal(was->results.n, is->results.n);
+    for (int i = 0; i < was->results.n; i++) {
+        const char *name = x->result[i]->name, *now = y->result[i]->name;
+        const double by = difference(&was->results.value[i], &is->results.value[i]);
+        if (strncmp(name, now, strlen(name)) == 0 && by <= k->tolerance) continue;
+        return wrong(k, is,
+                     arena_printf(a, "result %s (%s) differs by %g", name, now, by));
     }
     return 0;
 }
@@ -193,7 +168,7 @@ static int legalise(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
     check_side(is, d, &rs);
     if ((is->broken[k->rule] != 0) != k->stays)
         return wrong(k, is, k->stays ? "made legal" : "still broken");
-    return compare(k, was, is, d, a);
+    return compare(k, was, is, a);
 }
 
 static Rewritten programs = { .path = "tests/unit/legal_shapes.txt" };
@@ -203,14 +178,14 @@ static int one_case(const Case *k)
     Arena a = { 0 };
     Diag d = { .quiet = true };
     Side was, is;
-    const char *text = whole(&a, k->text);
+    const char *text = micro_text(&a, "ios18", k->text);
     read_side(&was, &d, text);
     read_side(&is, &d, text);
     const int failed = legalise(k, &was, &is, &d, &a);
     rewritten_add(&programs, arena_printf(&a, "%s on %s", rules[k->rule].name, k->chip),
                   k->text, is.m);
-    program_free(was.p);
-    program_free(is.p);
+    ref_free(&was.results);
+    ref_free(&is.results);
     module_free(was.m);
     module_free(is.m);
     diag_free(&d);

@@ -30,14 +30,6 @@ static void close_bench(Bench *t)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-#define UNARY(opset, type, op) \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op \
-         "(x = x)[name = string(\"y\")];\n" \
-         "    } -> (y);\n}\n"
-
-static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
-                   small = { .rank = 2, .dim = { 3, 5 } };
-
 /* ---- how strict the stand-in is ---------------------------------------------------------- */
 
 static Ml *open_ml(void)

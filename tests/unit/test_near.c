@@ -60,7 +60,7 @@ static void check(const Case *c)
     Diag d = { .quiet = true };
     RuleSet rs;
     Count n = { .is = c };
-    const char *text = micro_text(&a, c->text);
+    const char *text = micro_text(&a, "ios18", c->text);
     const Source src = { .name = "case.mil", .text = text, .len = strlen(text) };
     Module *m = mil_read(&d, &src, "/nowhere");
     if (!m || !module_verify(m, &d, NULL)) fail_msg("%s\n%s", d.text.s, text);

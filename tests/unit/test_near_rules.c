@@ -38,7 +38,7 @@ static void check(void *ctx, const char *text, const char *by)
     Said f = { .said = NEAR_START };
     Source *src = NEW(&a, Source);
     src->name = "near.mil";
-    src->text = micro_text(&a, text);
+    src->text = micro_text(&a, "ios18", text);
     src->len = strlen(src->text);
     ruleset_init(&rs, n->chip, NULL);
     rs.doubts = true;

@@ -1,15 +1,13 @@
 /* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
  * those that lack one of its conditions. The ops that are left are counted out, and both
  * compute the same to the last bit. */
+#include "micro.h"
 #include "near.h"
+#include "ref_run.h"
 #include "rewritten.h"
 #include "unit.h"
 
-#include "../../backends/backend.h"
-#include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
-
-enum { MAX_VALUES = 8 };
 
 typedef struct {
     /* the ops' names behind the passes, without const */
@@ -23,22 +21,6 @@ static const Case cases[] = {
 #include "negative_cases.def"
 };
 
-static Module *read_case(Arena *a, Diag *d, const Case *c)
-{
-    const char *body = strchr(c->text, '|'),
-               *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
-    Source *src = NEW(a, Source);
-    src->name = "case.mil";
-    src->text = arena_printf(
-        a, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-        (int)(body - c->text), c->text, (int)(results - body - 1), body + 1, results + 1);
-    src->len = strlen(src->text);
-    Module *m = mil_read(d, src, NULL);
-    if (!m || !module_verify(m, d, NULL)) fail_msg("%s\n%s", d->text.s, src->text);
-    return m;
-}
-
 static bool put_name(void *ctx, Op *op)
 {
     Buf *b = ctx;
@@ -48,8 +30,9 @@ static bool put_name(void *ctx, Op *op)
 
 /* Numbers that no other type holds: thirds of either sign, and whole ones beyond fp16 and
  * int16. */
-static void fill(Tensor *x, int which)
+static void fill(void *ctx, Tensor *x, int which, const char *name)
 {
+    (void)ctx, (void)name;
     for (size_t i = 0; i < x->count; i++) {
         const int n = (int)i * 7 + which * 3 - 5;
         if (dtype_is_float(x->dtype))
@@ -62,29 +45,6 @@ static void fill(Tensor *x, int which)
     }
 }
 
-static void run(Arena *a, Diag *d, Module *m, const char *text, Tensor *out, int *nout)
-{
-    const Func *f = module_main(m);
-    Program *p = program_new(backend_find("ref"), m, module_main(m), d);
-    if (!p) fail_msg("%s: %s", d->text.s, text);
-    Binding in[MAX_VALUES] = { { 0 } };
-    const Binding *res;
-    for (int i = 0; i < f->body->nparam; i++) {
-        const Value *v = f->body->param[i];
-        in[i].name = v->name;
-        Shape s = v->type->shape;
-        for (int k = 0; k < s.rank; k++) s.dim[k] = s.dim[k] == DIM_ANY ? 2 : s.dim[k];
-        const Type *t = type_tensor(a, v->type->dtype, s);
-        in[i].value = tensor_view(t->dtype, &s, arena_alloc(a, type_bytes(t) + 1));
-        fill(&in[i].value, i);
-    }
-    if (!program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 }))
-        fail_msg("%s: %s", d->text.s, text);
-    *nout = program_results(p, &res);
-    for (int i = 0; i < *nout; i++) assert_true(tensor_copy(&out[i], d, &res[i].value));
-    program_free(p);
-}
-
 /* As fp16, where `boundary` has made fp32 of it. */
 static bool same_element(const Tensor *a, const Tensor *b, size_t i)
 {
@@ -95,14 +55,14 @@ static bool same_element(const Tensor *a, const Tensor *b, size_t i)
     return f16_from_double(x) == f16_from_double(y);
 }
 
-static void compare(const Tensor *was, int nwas, const Tensor *is, int nis, const Case *c)
+static void compare(const RefRun *was, const RefRun *is, const Case *c)
 {
     if (!strcmp(c->passes, "fp16")) return; /* which rounds by its nature */
-    if (nwas != nis) fail_msg("%d results are %d: %s", nwas, nis, c->text);
-    for (int i = 0; i < nis; i++) {
-        bool same = shape_equal(&was[i].shape, &is[i].shape);
-        for (size_t k = 0; same && k < is[i].count; k++)
-            same = same_element(&was[i], &is[i], k);
+    if (was->n != is->n) fail_msg("%d results are %d: %s", was->n, is->n, c->text);
+    for (int i = 0; i < is->n; i++) {
+        const Tensor *a = &was->value[i], *b = &is->value[i];
+        bool same = shape_equal(&a->shape, &b->shape);
+        for (size_t k = 0; same && k < b->count; k++) same = same_element(a, b, k);
         if (!same) fail_msg("result %d is another: %s", i, c->text);
     }
 }
@@ -115,9 +75,9 @@ static void check(const Case *c)
     Arena a = { 0 };
     Diag d = { .quiet = true };
     Buf left = { 0 };
-    Tensor was[MAX_VALUES], is[MAX_VALUES];
-    int nwas, nis;
-    Module *before = read_case(&a, &d, c), *after = read_case(&a, &d, c);
+    RefRun was, is;
+    Module *before = micro_read(&a, &d, "ios18", c->text),
+           *after = micro_read(&a, &d, "ios18", c->text);
     const PassOptions o = { .target = target_find(c->chip), .only = c->passes };
     if (!passes_run(after, &o, &d)) fail_msg("%s: %s", d.text.s, c->text);
     func_walk(module_main(after), put_name, &left);
@@ -126,13 +86,13 @@ static void check(const Case *c)
                     c->text);
         wrong++;
     }
-    run(&a, &d, before, c->text, was, &nwas);
-    run(&a, &d, after, c->text, is, &nis);
-    compare(was, nwas, is, nis, c);
+    ref_run(&was, before, fill, NULL, c->text);
+    ref_run(&is, after, fill, NULL, c->text);
+    compare(&was, &is, c);
     rewritten_add(&programs, arena_printf(&a, "%s %s", c->chip, c->passes), c->text,
                   after);
-    for (int i = 0; i < nwas; i++) tensor_free(&was[i]);
-    for (int i = 0; i < nis; i++) tensor_free(&is[i]);
+    ref_free(&was);
+    ref_free(&is);
     module_free(before);
     module_free(after);
     buf_free(&left);

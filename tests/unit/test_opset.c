@@ -1,16 +1,12 @@
 /* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
  * way out. */
+#include "micro.h"
 #include "near.h"
+#include "ref_run.h"
 #include "rewritten.h"
 #include "unit.h"
 
-#include "../../backends/backend.h"
-#include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
-
-#include <math.h>
-
-enum { MAX_VALUES = 6 };
 
 typedef struct {
     Opset from;
@@ -27,81 +23,24 @@ static const Case cases[] = {
 
 typedef struct {
     Arena arena;
-    Source src;
     Diag diag;
-    Tensor result[MAX_VALUES];
-    int nresult;
+    RefRun results;
 } Test;
 
 static Module *program(Test *t, const Case *c)
 {
-    const char *body = strchr(c->text, '|'),
-               *results = body ? strrchr(c->text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | ops | results: %s", c->text);
-    const char *s = arena_printf(
-        &t->arena,
-        "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-        opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
-        body + 1, results + 1);
-    t->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
-    Module *m = mil_read(&t->diag, &t->src, NULL);
-    if (!m || !module_verify(m, &t->diag, NULL)) fail_msg("%s\n%s", t->diag.text.s, s);
-    return m;
+    return micro_read(&t->arena, &t->diag, opset_text(c->from), c->text);
 }
 
-static void fill(Tensor *x, const Case *c, const char *name)
+static void run(Test *t, const Case *c, const Module *m)
 {
-    const bool whole = !dtype_is_float(x->dtype);
-    for (size_t i = 0; i < x->count; i++) {
-        double v = c->low + (c->high - c->low) * rng_unit(rng_key(7, name), i);
-        tensor_set_float(x, i, whole ? floor(v) : v);
-    }
-}
-
-static void run(Test *t, const Case *c, Module *m)
-{
-    const Func *f = module_main(m);
-    Program *p = program_new(backend_find("ref"), m, module_main(m), &t->diag);
-    if (!p) fail_msg("%s", t->diag.text.s);
-    Binding in[MAX_VALUES] = { { 0 } };
-    const Binding *out;
-    const RunOptions how = { 0 };
-    for (int i = 0; i < f->body->nparam; i++) {
-        const Value *v = f->body->param[i];
-        in[i].name = v->name;
-        assert_true(
-            tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
-        fill(&in[i].value, c, v->name);
-    }
-    if (!program_run(p, &t->diag, in, f->body->nparam, &how))
-        fail_msg("%s: %s", t->diag.text.s, c->text);
-    t->nresult = program_results(p, &out);
-    for (int i = 0; i < t->nresult; i++)
-        assert_true(tensor_copy(&t->result[i], &t->diag, &out[i].value));
-    for (int i = 0; i < f->body->nparam; i++) tensor_free(&in[i].value);
-    program_free(p);
-}
-
-static void compare(const Test *was, const Test *is, const Case *c, Opset to)
-{
-    assert_int_equal(was->nresult, is->nresult);
-    for (int i = 0; i < was->nresult; i++) {
-        const Tensor *a = &was->result[i], *b = &is->result[i];
-        assert_true(shape_equal(&a->shape, &b->shape));
-        for (size_t k = 0; k < a->count; k++) {
-            const double x = tensor_float(a, k), y = tensor_float(b, k);
-            if (!dtype_is_float(a->dtype))
-                assert_int_equal(tensor_int(a, k), tensor_int(b, k));
-            else if (x != y && !(fabs(x - y) <= c->tolerance * fmax(1, fabs(x))))
-                fail_msg("in %s result %d [%zu] is %g, and was %g: %s", opset_text(to), i,
-                         k, y, x, c->text);
-        }
-    }
+    RefRange range = { c->low, c->high };
+    ref_run(&t->results, m, ref_draw, &range, c->text);
 }
 
 static void test_end(Test *t, Module *m)
 {
-    for (int i = 0; i < t->nresult; i++) tensor_free(&t->result[i]);
+    ref_free(&t->results);
     module_free(m);
     diag_free(&t->diag);
     arena_free(&t->arena);
@@ -128,7 +67,8 @@ static void check(const Case *c, const Test *was, Opset to)
     if (reaches) {
         assert_int_equal(module_main(m)->opset, to);
         run(&is, c, m);
-        compare(was, &is, c, to);
+        ref_compare(&was->results, &is.results, c->tolerance, 1,
+                    arena_printf(&is.arena, "in %s: %s", opset_text(to), c->text));
         rewritten_add(&programs, opset_text(to), c->text, m);
     } else if (!strstr(is.diag.text.s, opset_text(to))
                || !strstr(is.diag.text.s, "--opset")) {

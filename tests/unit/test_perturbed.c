@@ -2,6 +2,7 @@
  * argument, a dimension, a rank, a type, an element, the opset. What inference and meaning
  * answer, a result or the message, is held against perturbed.txt; `make golden` writes that
  * anew. */
+#include "op_program.h"
 #include "rewritten.h"
 #include "unit.h"
 
@@ -230,23 +231,9 @@ static void change_all(Perturbed *p)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* Where the arguments begin, behind ops before them. */
-static const char *arguments(const char *s)
-{
-    const char *start = s;
-    int depth = 0;
-    for (bool quoted = false; *s; s++) {
-        if (*s == '"') quoted = !quoted;
-        if (!quoted && strchr("([{<", *s)) depth++;
-        if (!quoted && strchr(")]}>", *s)) depth--;
-        if (!quoted && !depth && *s == ';') start = s + 1;
-    }
-    return start;
-}
-
 static Module *program(Buf *b, Source *src, Diag *d, const Seed *s, const OpInfo *info)
 {
-    const char *args = arguments(s->args);
+    const char *args = op_seed_arguments(s->args);
     const bool attrs = (info->flags & F_CONSTEXPR) && s->opset < OPSET_IOS18;
     buf_printf(b, "program(1.0)\n{\n    func main<ios%d>() {\n        %.*s\n", s->opset,
                (int)(args - s->args), s->args);

@@ -1,12 +1,10 @@
 /* test_promote.c -- weights that became inputs: with the constants as inputs a program computes what
  * it computed with them in it, in every opset that has the op. */
+#include "ref_run.h"
 #include "unit.h"
 
-#include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
-
-#include <math.h>
 
 #define SLIDE \
     "pad_type = string(\"custom\"), strides = tensor<int32, [2]>([2, 1]), pad = " \
@@ -50,12 +48,13 @@ typedef struct {
     Source src;
     Diag diag;
     Module *m;
-    Tensor weight[5], x, result;
+    RefRun result;
 } PromoteRun;
 
 /* Between -1 and 1; of a variance above 0. */
-static void fill_one(Tensor *t, const char *name)
+static void fill_one(void *ctx, Tensor *t, int input, const char *name)
 {
+    (void)ctx, (void)input;
     for (size_t i = 0; i < t->count; i++) {
         const double u = rng_unit(rng_key(3, name), i);
         tensor_set_float(t, i, *name == 'v' ? u + .5 : 2 * u - 1);
@@ -111,31 +110,14 @@ static void open_case(PromoteRun *r, const PromoteCase *c, Opset opset)
         fail_msg("%s\n%s", r->diag.text.s, s);
 }
 
-static void run_case(PromoteRun *r)
+static void run_case(PromoteRun *r, const PromoteCase *c)
 {
-    const Func *f = module_main(r->m);
-    Program *p = program_new(backend_find("ref"), r->m, f, &r->diag);
-    if (!p) fail_msg("%s", r->diag.text.s);
-    Binding in[6] = { { 0 } };
-    const Binding *out;
-    for (int i = 0; i < f->body->nparam; i++) {
-        const Value *v = f->body->param[i];
-        in[i].name = v->name;
-        assert_true(
-            tensor_alloc(&in[i].value, &r->diag, v->type->dtype, &v->type->shape));
-        fill_one(&in[i].value, v->name);
-    }
-    if (!program_run(p, &r->diag, in, f->body->nparam, &(RunOptions){ 0 }))
-        fail_msg("%s", r->diag.text.s);
-    assert_int_equal(program_results(p, &out), 1);
-    assert_true(tensor_copy(&r->result, &r->diag, &out[0].value));
-    for (int i = 0; i < f->body->nparam; i++) tensor_free(&in[i].value);
-    program_free(p);
+    ref_run(&r->result, r->m, fill_one, NULL, c->op);
 }
 
 static void close_case(PromoteRun *r)
 {
-    tensor_free(&r->result);
+    ref_free(&r->result);
     module_free(r->m);
     diag_free(&r->diag);
     arena_free(&r->arena);
@@ -156,20 +138,15 @@ static void same_in(const PromoteCase *c, Opset opset)
     PromoteRun was, is;
     int n = 0;
     open_case(&was, c, opset);
-    run_case(&was);
+    run_case(&was, c);
     open_case(&is, c, opset);
     if (!promote_module(is.m, NULL, &is.diag)) fail_msg("%s: %s", c->op, is.diag.text.s);
     while (c->weight[n]) n++;
     assert_int_equal(module_main(is.m)->body->nparam, 1 + n);
     expect_no_unused(is.m, c);
-    run_case(&is);
-    assert_true(shape_equal(&was.result.shape, &is.result.shape));
-    for (size_t k = 0; k < was.result.count; k++) {
-        const double x = tensor_float(&was.result, k), y = tensor_float(&is.result, k);
-        if (!(fabs(x - y) <= 2e-6 * fmax(1, fabs(x))))
-            fail_msg("%s in %s: [%zu] is %g, and was %g", c->op, opset_text(opset), k, y,
-                     x);
-    }
+    run_case(&is, c);
+    ref_compare(&was.result, &is.result, 2e-6, 1,
+                arena_printf(&is.arena, "%s in %s", c->op, opset_text(opset)));
     close_case(&was);
     close_case(&is);
 }

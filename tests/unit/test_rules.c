@@ -32,7 +32,7 @@ static void note(void *ctx, const RuleBreak *b)
 static void check_in(Checked *c, const char *text, const char *chip, const char *dir)
 {
     *c = (Checked){ .diag = { .quiet = true } };
-    const char *s = micro_text(&c->arena, text);
+    const char *s = micro_text(&c->arena, "ios18", text);
     c->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
     c->m = mil_read(&c->diag, &c->src, dir);
     if (!c->m) fail_msg("%s\n%s", c->diag.text.s, s);
