@@ -72,7 +72,7 @@ COMPILE = $(CC) $(STD) -I$(GEN)/ir -I$(GEN)/ir/ops $(TLS) $(CFLAGS) -ffp-contrac
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
 # programs; tools/run_*.c are parts of anerun, and what else is in tools is shared by them.
 
-DIRS := base ir ir/ops ir/mil ir/onnx ir/passes ir/targets frontend backends probe lib $(patsubst %/,%,$(wildcard backends/*/))
+DIRS := base ir ir/ops ir/mil ir/onnx ir/coreai ir/passes ir/targets frontend backends probe lib $(patsubst %/,%,$(wildcard backends/*/))
 GEN := $(BUILD)/gen
 SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))

@@ -53,6 +53,7 @@ static anec_status check_told(Model *m, const anec_config *config, const char *p
 {
     Pipeline p;
     anec_status s = read_open(m, config, d, path);
+    if (!s && read_closed(m)) return container_check(d, path) ? ANEC_OK : read_failed(d);
     if (!s) s = read_parse(m, config, d);
     if (!s && !m->dsl) s = read_check(m, d);
     if (!s) s = read_pipeline(m, config, d, &p);

@@ -270,6 +270,12 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
     return s || !m->dsl ? s : read_check(m, d);
 }
 
+bool read_closed(const Model *m)
+{
+    const Container *c = m->container ? container_find(m->path) : NULL;
+    return c && c->check;
+}
+
 anec_status read_check(Model *m, Diag *d)
 {
     const bool ok = module_verify(m->module, d, m->dsl ? "lower" : NULL);

@@ -101,6 +101,9 @@ anec_status read_suits(Model *m, const anec_config *c);
  * right; read_check does that. */
 anec_status read_parse(Model *m, const anec_config *c, Diag *d);
 anec_status read_check(Model *m, Diag *d);
+/* Whether an opened model is of a kind without a program that can be read, which can be checked
+ * and shown (Container.check). */
+bool read_closed(const Model *m);
 void read_free(Model *m);
 
 /* Whether passes are to run: always for an .anedsl; for a .mil where target, io, opset or

@@ -257,6 +257,15 @@ static bool check_usage(const CompilerJob *j)
 
 /* ---- a call ------------------------------------------------------------------------------ */
 
+/* What has no program that can be read is checked and shown as the files that it is. */
+static int put_closed(CompilerJob *j)
+{
+    const char *path = j->model.path;
+    if (j->mode == MODE_CHECK) container_check(j->diag, path);
+    else container_show(&j->out, j->diag, path, compiler_json(j));
+    return diag_exit(j->diag);
+}
+
 static int run_job(CompilerJob *j)
 {
     if (!choose_mode(j)) return EXIT_USAGE;
@@ -265,6 +274,8 @@ static int run_job(CompilerJob *j)
     if (!check_usage(j)) return EXIT_USAGE;
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
+    if (read_closed(&j->model) && (j->mode == MODE_CHECK || j->mode == MODE_STATS))
+        return put_closed(j);
     return mode_is_front(j->mode) ? compiler_emit_front(j) : compiler_opened(j);
 }
 

@@ -4,6 +4,7 @@
 #include "mil_read.h"
 #include "spec.h"
 
+#include "../coreai/coreai.h"
 #include "../onnx/onnx.h"
 
 #include <string.h>
@@ -119,6 +120,16 @@ static const Container containers[] = {
       .write = save_package },
     { .ending = ".mlmodel", .read = mlmodel_read },
     { .ending = ".onnx", .named_dims = true, .read = onnx_read },
+    { .ending = ".aimodel",
+      .folder = true,
+      .read = asset_read,
+      .check = asset_check,
+      .show = asset_show },
+    { .ending = ".aimodelc",
+      .folder = true,
+      .read = asset_read,
+      .check = asset_check,
+      .show = asset_show },
 };
 
 const Container *container_find(const char *path)
@@ -168,6 +179,26 @@ Module *container_read_as(Diag *d, const char *path, const MilReading *how)
     if (!c) container_unknown(d, &a, path);
     arena_free(&a);
     return m;
+}
+
+bool container_check(Diag *d, const char *path)
+{
+    Arena a = { 0 };
+    const Container *c = container_find(path);
+    if (!c || !c->check) bug("%s is checked as a program is", path);
+    const bool ok = c->check(d, container_trimmed(&a, path));
+    arena_free(&a);
+    return ok;
+}
+
+bool container_show(Buf *out, Diag *d, const char *path, bool json)
+{
+    Arena a = { 0 };
+    const Container *c = container_find(path);
+    if (!c || !c->show) bug("%s is shown as a program is", path);
+    const bool ok = c->show(out, d, container_trimmed(&a, path), json);
+    arena_free(&a);
+    return ok;
 }
 
 bool container_save(Module *m, Diag *d, const char *path)

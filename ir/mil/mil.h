@@ -78,6 +78,10 @@ Module *container_read_as(Diag *d, const char *path, const MilReading *how);
 bool container_save(Module *m, Diag *d, const char *path);
 /* Whether the file is a ZIP archive (file NULL: by its name), which is then an error. */
 bool container_is_zip(Diag *d, const char *path, const Mapped *file);
+/* What is wrong with a container that cannot be read as a program, and what is in it: Container
+ * has both. Others have nothing of it: a bug(). */
+bool container_check(Diag *d, const char *path);
+bool container_show(Buf *out, Diag *d, const char *path, bool json);
 bool container_writes(const char *path); /* whether it is .mil, .mlmodelc or .mlpackage */
 /* Reads PATH.json, which lies beside the .mil PATH, into m. */
 bool container_beside(Module *m, Diag *d, const char *path);
@@ -90,6 +94,10 @@ typedef struct {
     bool named_dims;    /* its dimensions may have names in place of sizes */
     Module *(*read)(Diag *d, const char *path, const MilReading *how);
     bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it cannot be written */
+    /* Of a kind that `read` refuses: what is wrong with its files, and what is in it, as text
+     * or as JSON. NULL of the others. False: something is an error. */
+    bool (*check)(Diag *d, const char *path);
+    bool (*show)(Buf *out, Diag *d, const char *path, bool json);
 } Container;
 /* NULL: no container has this ending */
 const Container *container_find(const char *path);

@@ -1,0 +1,5 @@
+# mkdir -p %t/n.aimodel %t/c.h16g.aimodelc && cp ../../fuzz/mlirb/llvm-16 %t/n.aimodel/main.mlirb && cp ../../fuzz/mlirb/llvm-16 %t/c.h16g.aimodelc/main-h16g.mlirb && echo '{"producer":"coreai-core 1.0.0b2","assetVersion":"2.0","creationDate":1}' | tee %t/n.aimodel/metadata.json >%t/c.h16g.aimodelc/metadata.json && python3 -c "import hashlib, sys; sys.stdout.buffer.write(hashlib.sha256(open(sys.argv[1], 'rb').read()).digest())" %t/n.aimodel/main.mlirb | tee %t/n.aimodel/main.hash >%t/c.h16g.aimodelc/main.hash
+anec lint -t m1,m4 %t; echo "exit $?"
+echo "== SARIF"; anec lint -t m4 --sarif %t/c.h16g.aimodelc | grep -o '"ruleId":.*\|"level":.*\|"text":.*engine on.*\|"uri":.*'; echo "exit $?"
+echo "== stats"; anec --stats %t/n.aimodel; anec --stats --json %t/n.aimodel | head -n 3; anec --check %t/n.aimodel/; echo "exit $?"
+echo "== not run"; anec %t/n.aimodel; echo "exit $?"; anerun %t/n.aimodel; echo "exit $?"; anec -q -t m1 %t/n.aimodel -o %t/x.mil; echo "exit $?"; anec lint -Werror=engine-regions -t m1 %t/c.h16g.aimodelc >/dev/null; echo "exit $?"
