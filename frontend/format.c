@@ -117,21 +117,21 @@ static bool format_read(Formatter *f, Diag *d, const Source *src)
     Lexer lx;
     Token t;
     if (!lexer_open(&lx, d, src)) return false;
-    const char *at = lx.at;
+    const char *at = lx.at, *text = src->text ? src->text : ""; /* NULL: of no bytes */
     bool begins = true, behind = false;
     while (lexer_next(&lx, d, &t)) {
         if (t.kind == TK_SEP) {
             begins = true;
-            behind = src->text[t.loc.at] == ';';
+            behind = text[t.loc.at] == ';';
             continue;
         }
-        const char *s = src->text + t.loc.at;
-        LayoutPiece p = format_gap(f, src->text, at, s);
+        const char *s = text + t.loc.at;
+        LayoutPiece p = format_gap(f, text, at, s);
         if (!t.kind) return true;
         p.kind = t.kind;
         p.text = s;
         p.len = (int)t.loc.len;
-        p.column = format_column(src->text, s);
+        p.column = format_column(text, s);
         p.begins = begins || t.kind == TK_RBRACE;
         p.behind = behind && !p.lines;
         format_add(f, p);
@@ -289,7 +289,7 @@ static void format_write(const Formatter *f, Buf *out)
         if (end == i) end++;
         for (int k = i; k < end; k++) {
             const LayoutLine *l = &f->line[k];
-            buf_add(out, f->text.s + l->at, l->len);
+            if (l->len) buf_add(out, f->text.s + l->at, l->len);
             if (l->comment && column)
                 format_blanks(out, column - l->width + FORMAT_BEFORE_COMMENT);
             if (l->comment) buf_add(out, l->comment->text, (size_t)l->comment->len);

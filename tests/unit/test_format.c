@@ -92,6 +92,7 @@ static void empty_lines_are_one(void **state)
     expect_layout("\n\n\na = 1;\n\n\n\nfn f(x) {\n\n\n  return x\n\n}\n\n",
                   "a = 1\n\nfn f(x) {\n    return x\n}\n");
     assert_int_equal(laid_out("", 0).len, 0);
+    assert_int_equal(laid_out(NULL, 0).len, 0);
     expect_layout("\xEF\xBB\xBF"
                   "a = 1",
                   "a = 1\n");
