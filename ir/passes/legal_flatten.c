@@ -31,6 +31,14 @@ static void flatten_give(Legal *l, Builder *b, Op *op, int i, Value *with)
 
 /* ---- cond -------------------------------------------------------------------------------- */
 
+/* What select takes for a value of type t; DT_NONE: nothing that holds its numbers. */
+static DType flatten_selects(DType t)
+{
+    const DTypes set = domain_types(op_param_of(&ops[OP_select], P_a)->dom, OPSET_IOS18);
+    while (t != DT_NONE && !(set >> t & 1)) t = dtype_wider(t);
+    return t;
+}
+
 static bool can_select(const Op *op, const Value *pred)
 {
     const Block *yes = op_block(op, 0), *no = op_block(op, 1);
@@ -44,6 +52,7 @@ static bool can_select(const Op *op, const Value *pred)
         if (a->kind != TY_TENSOR || !type_equal(a, b) || !type_equal(a, op->out[i]->type))
             return false;
         if (pred->type->shape.rank > a->shape.rank) return false;
+        if (flatten_selects(a->dtype) == DT_NONE) return false;
     }
     return true;
 }
@@ -54,6 +63,14 @@ static void move_out(Block *from, Op *before)
         next = op->next;
         op_move_before(op, before->parent, before);
     }
+}
+
+static Value *flatten_select(Builder *b, Value *pred, Value *yes, Value *no)
+{
+    const DType t = yes->type->dtype, as = flatten_selects(t);
+    yes = make_cast(b, yes, as);
+    no = make_cast(b, no, as);
+    return make_cast(b, mil_select(b, "select", .cond = pred, .a = yes, .b = no), t);
 }
 
 static bool flatten_cond(Legal *l, Op *op)
@@ -69,8 +86,7 @@ static bool flatten_cond(Legal *l, Op *op)
     for (int i = 0; i < op->nout; i++) {
         Value *yes = op_block(op, 0)->result[i], *no = op_block(op, 1)->result[i];
         flatten_give(l, &b, op, i,
-                     decided ? (*decided ? yes : no)
-                             : mil_select(&b, "select", .cond = pred, .a = yes, .b = no));
+                     decided ? (*decided ? yes : no) : flatten_select(&b, pred, yes, no));
     }
     op_unlink(op);
     return true;

@@ -271,6 +271,16 @@ static bool say_otherwise(Level *l, Builder *b, Op *op)
     return true;
 }
 
+/* A constant that a block yields, or what decodes one, which is visited later and is still of
+ * the old opset. */
+static void yield_wider(Level *l, Builder *b, Value **r)
+{
+    Op *def = (*r)->def;
+    if (!value_is_const(*r) || !opset_lost(l, (*r)->type)) return;
+    if (def && !def->opset) def->opset = (uint8_t)l->from;
+    *r = opset_as(b, *r, dtype_wider((*r)->type->dtype));
+}
+
 /* Variables of a loop and what blocks yield; the ops inside come later. */
 static void enter_blocks(Level *l, Op *op)
 {
@@ -285,10 +295,7 @@ static void enter_blocks(Level *l, Op *op)
             if (opset_lost(l, k->param[j]->type))
                 k->param[j]->type = opset_retyped(l, k->param[j]->type,
                                                   dtype_wider(k->param[j]->type->dtype));
-        for (int j = 0; j < k->nresult; j++)
-            if (value_lit(k->result[j]) && opset_lost(l, k->result[j]->type))
-                k->result[j] = opset_as(&b, k->result[j],
-                                        dtype_wider(k->result[j]->type->dtype));
+        for (int j = 0; j < k->nresult; j++) yield_wider(l, &b, &k->result[j]);
     }
 }
 

@@ -6,7 +6,7 @@ usage: tests/mutate/run.py [--seed S] [--count N] [--jobs N] [--only PATH] [--wo
 The tree is copied to DIR and built there, with all mutants that the sources offer in it (schemata.py); the
 environment chooses one. Each test runs first without any and notes which it reaches; a mutant then meets those
 that reach it, likely killers first, until one fails or takes ten times its time. What is left meets them again
-in a build with the sanitizers, and with --late whole suites that go the ways of errors. The copy, what compiles and what is reached are kept for the next run.
+in a build with the sanitizers, and with --late other suites of `make check`, whole. The copy, what compiles and what is reached are kept for the next run.
 `chosen.txt` are mutants by hand, which run besides; `equivalent.txt` those that nobody can tell from the
 program, with the reason: they count for nothing. Survivors are printed as a change of lines. Exit 1: 3 % or
 more survived."""
@@ -26,13 +26,13 @@ import threading
 import zlib
 
 import schemata
-from suites import LATE, Suites
+from suites import LATE, Suites, whole
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SHARE = {  # of a hundred, about as there are lines and as much as a fault there costs
     "base": 10, "ir": 10, "ir/ops": 15, "ir/mil": 12, "ir/passes": 17, "ir/targets": 6,
-    "frontend": 11, "backends": 6, "standin": 1, "probe": 1, "lib": 5, "tools": 3, "train": 3,
+    "frontend": 11, "backends": 6, "standin": 1, "probe": 1, "lib": 5, "tools": 3, "train": 3, "ir/onnx": 5,
 }
 LIMIT = 0.03
 ROOM = 1 << 17  # as in mutant.c
@@ -290,7 +290,7 @@ def sanitized(o, found, left, suites):
     copy.prepare(found)
     for path in found:
         copy.write(path, [m for m in found[path] if m.number in numbers])
-    built = Suites(copy.dir, o.jobs, False, o.without)  # without what is late
+    built = Suites(copy.dir, o.jobs, o.without)  # without what is late
     made(copy, built)
     built.like(suites)
     return built
@@ -322,8 +322,7 @@ def options():
     a.add_argument("--work", default="/tmp/anec-mutate/tree")
     a.add_argument("--log", default="/dev/null")
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
-    a.add_argument("--all", action="store_true", help="the slow suites, too, and those that are late")
-    a.add_argument("--late", action="store_true", help="what is left meets suites of errors: " + ", ".join(n for n, _ in LATE))
+    a.add_argument("--late", action="store_true", help="what is left meets suites whole: " + ", ".join(LATE))
     a.add_argument("--without", default="", help="tests whose names this expression matches are left out")
     a.add_argument("--stale", action="store_true", help="what each test reached before will do, though sources changed")
     a.add_argument("--unreached", action="store_true", help="no mutant runs: what no test reaches, of all places")
@@ -339,7 +338,7 @@ def built(o):
     print(f"mutate: {len(alive)} mutants are in the copy; building", flush=True)
     if [m for of in found.values() for m in of if m.kind == "by hand" and m.number not in alive]:
         sys.exit("mutate: a mutant of chosen.txt does not compile")
-    suites = Suites(copy.dir, o.jobs, o.all, o.without, LATE if o.late or o.all else ())
+    suites = Suites(copy.dir, o.jobs, o.without, whole() if o.late else ())
     made(copy, suites)
     suites.baseline(places_of(found), o.stale)
     return found, alive, suites

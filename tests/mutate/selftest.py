@@ -115,7 +115,7 @@ def killed(tree):
     os.chmod(tree + "/late.sh", 0o755)
     subprocess.run(["gcc", "-w", "-include", run.HERE + "/mutant.h", "-o", "build/late", "small.c", "late.c", run.HERE + "/mutant.c"],
                    cwd=tree, check=True)
-    suites = Suites(tree, 1, False, late=[("late", "./late.sh")])
+    suites = Suites(tree, 1, late=[("late", "./late.sh")])
     suites.baseline()
     plain = [(m, suites.killer(m, 60)) for m in found]
     late = {m.instead: suites.killer(m, 0, True) for m, killer in plain if not killer}
@@ -123,7 +123,7 @@ def killed(tree):
     suites.like(suites)
     check(not any(suites.killer(m, 60) for m, killer in plain if not killer), "a second time they are not killed either")
     build("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    again = Suites(tree, 1, False)
+    again = Suites(tree, 1)
     again.like(suites)
     return [(m, killer, killer or again.killer(m, 60)) for m, killer in plain]
 

@@ -21,15 +21,19 @@ import threading
 import zlib
 
 ROOM = 1 << 17  # as in mutant.c
-SLOW = [        # name, command; those that need what is not there say so and pass
-    ("legal", "tests/legal.sh build"), ("docs", "tests/docs.sh build"), ("fuzz", "tests/fuzz/run.sh build"),
-    ("writers", "tests/writers.sh build"), ("opset", "tests/opset.py build"),
-    ("constants", "tests/constants.py build"), ("vad", "tests/vad.sh build"),
-]
-LATE = [        # what is left meets these whole, however long they take: paths of errors that nothing else goes
-    ("lsp", "tests/lsp.py build"), ("faults", "tests/faults.py build"), ("memory", "tests/memory.sh build"),
-    ("train", "tests/train.sh build"),
-]
+# What is left meets these suites of tests/check.py whole, however long they take. Left out are units and golden, which run
+# test by test, and what builds or reads sources.
+LATE = ["lsp", "gguf", "onnx", "compress", "constants", "opset", "models", "plan", "writers", "completion", "lint", "api", "docs", "vad",
+        "fuzz", "faults", "legal", "training", "conformance", "memory", "train", "first"]
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from check import SUITES  # noqa: E402
+
+
+def whole():
+    """Those suites: name, command."""
+    commands = {s.name: s.command.format(build="build", make="make") for s in SUITES}
+    return [(name, commands[name]) for name in LATE]
 
 
 class Test:
@@ -77,7 +81,7 @@ def finished(args, timeout, **more):
 
 
 class Suites:
-    def __init__(self, tree, jobs, slow, without="", late=()):
+    def __init__(self, tree, jobs, without="", late=()):
         self.tree, self.jobs = tree, jobs
         self.without = re.compile(without) if without else None
         self.temp = os.path.join(os.path.dirname(tree), "temp")
@@ -86,12 +90,11 @@ class Suites:
         os.chmod(self.temp, 0o777)
         units = sorted(glob.glob(tree + "/tests/unit/test_*.c"))
         self.units = [os.path.basename(u)[:-2] for u in units]
-        self.slow, self.late = SLOW if slow else [], late
+        self.late = late
 
     def goals(self):
         fuzz = [os.path.basename(f)[:-2].replace("fuzz_", "build/fuzz/") for f in glob.glob(self.tree + "/tests/fuzz/fuzz_*.c")]
-        more = ["build/vad", "build/digits-demo"] + fuzz if self.slow else []
-        more += ["build/inject.so", "build/nomem.so"] if self.late else []
+        more = ["build/vad", "build/digits-demo", "build/inject.so", "build/nomem.so"] + fuzz if self.late else []
         return ["build/unit/" + u for u in self.units] + more
 
     # ---- one test ----
@@ -182,10 +185,9 @@ class Suites:
                     own = sorted(glob.glob(glob.escape(dirpath) + "/*.*"))
                     yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path),
                                programs + own, own)
-        for name, words in [*self.slow, *self.late]:
-            words = words.split()
-            yield Test("suite " + name, self.command(words), programs + [self.tree + "/" + words[0]],
-                       [self.tree + "/" + words[0]], (name, " ".join(words)) in self.late)
+        for name, line in self.late:
+            own = [self.tree + "/" + w for w in line.split() if w.startswith(("tests/", "./"))]
+            yield Test("suite " + name, self.command(["sh", "-c", line]), programs + own, own, True)
 
     def owned(self, path):
         """The folder, as that of the user that tests run as."""
@@ -297,7 +299,8 @@ class Suites:
         """What runs may read the tree, and write beside the programs."""
         subprocess.run(["chmod", "-R", "a+rX", self.tree])
         if os.getuid() == 0:
-            shutil.chown(self.tree + "/build", "nobody")
+            for folder in ("/build", "/build/unit"):
+                shutil.chown(self.tree + folder, "nobody")
 
     def about(self, mutants, places):
         """Only these mutants are asked for from here on: a process with less to it begins others sooner.

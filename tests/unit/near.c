@@ -1,13 +1,10 @@
-/* near.c -- programs beside a program, and what passes make of them. */
+/* near.c -- programs beside a program. */
 #include "near.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../../ir/mil/mil.h"
-#include "../../ir/ops/ops.h"
 
 /* ---- other programs ---------------------------------------------------------------------- */
 
@@ -151,6 +148,64 @@ static void change_count(Arena *a, const char *text, NearFn *fn, void *ctx)
     }
     fn(ctx, arena_strndup(a, b.s, b.len), "twice");
     buf_free(&b);
+}
+
+/* ---- in a block -------------------------------------------------------------------------- */
+
+/* Where the last op begins. */
+static const char *last_op(const char *body, const char *end)
+{
+    const char *begin = body, *last = body;
+    int depth = 0;
+    for (bool quoted = false; body < end; body++) {
+        if (*body == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (strchr("([{", *body)) depth++;
+        if (strchr(")]}", *body)) depth--;
+        if (depth || *body != ';') continue;
+        last = begin;
+        begin = body + 1;
+    }
+    return last;
+}
+
+/* The ops from there on in both branches of a choice, in one of them by other names: who goes
+ * through the ops of a function goes through those of its blocks. */
+static void put_in_block(Arena *a, const char *text, const char *from, const char *by,
+                         NearFn *fn, void *ctx)
+{
+    NearNames names = { .count = 0 };
+    Buf b = { 0 }, out = { 0 };
+    const char *body = strchr(text, '|'), *results = strrchr(text, '|');
+    const char *end = text + strlen(text);
+    const bool none = body == text + strspn(text, " \n");
+    names_in(from, results, &names);
+    buf_printf(&b, "%.*s%sbool near_p | %.*s", (int)(body - text), text, none ? "" : ", ",
+               (int)(from - body - 1), body + 1);
+    for (const char *s = results + 1; s < end; s += word_of(s) + !word_of(s)) {
+        if (!word_of(s)) continue;
+        buf_printf(&b, "%stensor<fp16, [1]> near_%zu", out.len ? ", " : "", out.len);
+        buf_printf(&out, "%snear_%zu", out.len ? ", " : "", out.len);
+    }
+    buf_puts(&b, " = cond(pred = near_p)[name = string(\"near_0\")] block0() { ");
+    buf_add(&b, from, (size_t)(results - from));
+    buf_printf(&b, "} -> (%s), block1() { ", results + 1);
+    put_renamed(&b, from, results, &names);
+    buf_puts(&b, "} -> (");
+    put_renamed(&b, results + 1, end, &names);
+    buf_printf(&b, "); | %s", out.s);
+    fn(ctx, arena_strndup(a, b.s, b.len), by);
+    buf_free(&b);
+    buf_free(&out);
+}
+
+static void change_block(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    const char *body = strchr(text, '|') + 1, *results = strrchr(text, '|');
+    const char *last = last_op(body, results);
+    if (strstr(text, "block0") || !results[1 + strspn(results + 1, " \n")]) return;
+    put_in_block(a, text, body, "in a block", fn, ctx);
+    if (last > body) put_in_block(a, text, last, "the last in a block", fn, ctx);
 }
 
 /* ---- other values ------------------------------------------------------------------------ */
@@ -368,6 +423,7 @@ void near_values(Arena *a, const char *text, NearFn *fn, void *ctx)
     change_less(a, text, fn, ctx);
     change_types(a, text, fn, ctx);
     change_places(a, text, results, fn, ctx);
+    change_block(a, text, fn, ctx);
 }
 
 void near_words(Arena *a, const char *text, NearFn *fn, void *ctx)
@@ -382,94 +438,4 @@ void near_each(Arena *a, const char *text, NearFn *fn, void *ctx)
 {
     near_words(a, text, fn, ctx);
     near_values(a, text, fn, ctx);
-}
-
-/* ---- reading them ------------------------------------------------------------------------ */
-
-Module *near_read(Diag *d, const Source *src)
-{
-    Diag other = { .quiet = true };
-    Module *m = mil_read(d, src, "/nowhere");
-    if (m && !module_verify(m, &other, NULL)) func_infer(module_main(m), &other, true);
-    diag_free(&other);
-    if (!m || module_verify(m, d, NULL)) return m;
-    module_free(m);
-    return NULL;
-}
-
-/* ---- sums -------------------------------------------------------------------------------- */
-
-uint64_t near_sum(uint64_t h, const char *s)
-{
-    for (; *s; s++) h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
-    return h;
-}
-
-static bool count(void *ctx, Op *op)
-{
-    *(int *)ctx += op->kind != OP_const;
-    return true;
-}
-
-void near_rewrite(Buf *out, Module *m, const PassOptions *o)
-{
-    Diag d = { .quiet = true };
-    Buf text = { 0 };
-    int n = 0;
-    if (passes_run(m, o, &d)) {
-        func_walk(module_main(m), count, &n);
-        mil_print(m, &text);
-        const uint64_t sum = near_sum(NEAR_START, text.s);
-        buf_printf(out, "becomes %d, %08llx", n, (unsigned long long)(sum >> 32));
-    } else {
-        const char *said = d.text.s ? strstr(d.text.s, "error: ") : NULL;
-        if (said) buf_printf(out, "%.*s", (int)strcspn(said, "\n"), said);
-    }
-    buf_free(&text);
-    diag_free(&d);
-}
-
-/* ---- of a whole case --------------------------------------------------------------------- */
-
-typedef struct {
-    Arena *arena;
-    const char *opset;
-    const PassOptions *options;
-    uint64_t sum;
-    int programs;
-} Near;
-
-static void rewrite(void *ctx, const char *text, const char *by)
-{
-    Near *n = ctx;
-    Diag d = { .quiet = true };
-    Buf b = { 0 };
-    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) return;
-    const char *all = arena_printf(
-        n->arena, "program(1.3)\n{\nfunc main<%s>(%.*s) {\n%.*s\n} -> (%s);\n}\n",
-        n->opset, (int)(body - text), text, (int)(results - body - 1), body + 1,
-        results + 1);
-    const Source src = { .name = "near.mil", .text = all, .len = strlen(all) };
-    Module *m = near_read(&d, &src);
-    if (m && getenv("ANEC_NEAR")) fprintf(stderr, "%s: %s\n", by, text);
-    if (m) {
-        near_rewrite(&b, m, n->options);
-        n->sum = near_sum(near_sum(n->sum, by), b.s ? b.s : "");
-        n->programs++;
-    }
-    module_free(m);
-    buf_free(&b);
-    diag_free(&d);
-}
-
-void near_case(Buf *out, const char *title, const char *opset, const char *text,
-               const PassOptions *o)
-{
-    Arena a = { 0 };
-    Near n = { .arena = &a, .opset = opset, .options = o, .sum = NEAR_START };
-    near_each(&a, text, rewrite, &n);
-    buf_printf(out, "%s: %d programs, %016llx: %.60s\n", title, n.programs,
-               (unsigned long long)n.sum, text);
-    arena_free(&a);
 }

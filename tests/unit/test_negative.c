@@ -116,6 +116,10 @@ static void test_near(void **state)
         const PassOptions o = { .target = target_find(cases[i].chip),
                                 .only = cases[i].passes };
         near_case(&r.text, cases[i].passes, "ios18", cases[i].text, &o);
+        /* by all passes, chips take turns */
+        const Target *chip = generation_at((int)i % generation_count());
+        const PassOptions all = { .target = chip, .io = i % 3 ? IO_AUTO : IO_FP32 };
+        near_case(&r.text, chip->name, "ios18", cases[i].text, &all);
     }
     rewritten_end(&r);
 }
