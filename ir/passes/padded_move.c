@@ -26,6 +26,20 @@ bool pad_identity(Padder *p, Op *op)
     return true;
 }
 
+/* Whether dimension k of the result follows from the size by what the shape says: a size, -1, or
+ * a 0 that copies that axis. Another is of that length by chance. */
+static bool pad_follows(const Padder *p, const Op *op, int axis, int k)
+{
+    const Value *shape = op_value(op, P_shape);
+    const PadState *s = pad_state(p, shape);
+    int64_t v[MAX_RANK * 2];
+    if (s && s->sized && s->by[k]) return s->by[k] == 1;
+    const int n = value_ints(shape, v);
+    if (k >= n || v[k] > 0) return false;
+    const bool own = op_opset(op) < OPSET_IOS17; /* from the left */
+    return v[k] < 0 || axis == (own ? k : pad_rank(op_value(op, P_x)) - n + k);
+}
+
 /* An axis that was padded has to stay one, with as many elements before it. */
 bool pad_reshape(Padder *p, Op *op)
 {
@@ -40,7 +54,8 @@ bool pad_reshape(Padder *p, Op *op)
         if (!(pad_axes(p, x) >> i & 1)) continue;
         for (int j = 0; j < i; j++) before *= from->dim[j];
         while (k < to->rank && (seen < before || to->dim[k] == 1)) seen *= to->dim[k++];
-        if (k == to->rank || seen != before || to->dim[k] != p->size)
+        if (k == to->rank || seen != before || to->dim[k] != p->size
+            || !pad_follows(p, op, i, k))
             return pad_refuse(p, op, "it joins or splits the dimension that was padded");
         out |= 1u << k;
     }
@@ -70,6 +85,8 @@ bool pad_squeeze(Padder *p, Op *op)
     if (!op_value(op, P_axes) || !pad_axes_of(op, P_axes, pad_rank(x), &gone))
         return pad_refuse(p, op, "its axes are not known");
     if (gone & pad_axes(p, x)) return pad_refuse(p, op, "it drops what was padded");
+    for (int i = 0; i < pad_rank(x); i++) /* a longer one stays */
+        if (x->type->shape.dim[i] != 1) gone &= ~(1u << i);
     return pad_mark(p, op->out[0], pad_without(pad_axes(p, x), gone, pad_rank(x)));
 }
 
