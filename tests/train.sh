@@ -219,7 +219,16 @@ else
             check "$batches batches, $n ranks, their log" same_log whole part
         done
     done
-    rm -rf part
+    rm -rf whole
+    parts="net.anedsl -q --data x.npy,t.npy --batch 6 --micro 2 --accum 2 --lr 0.05 --seed 3 -b cpu --threads 1 --steps 20"
+    check "parts of a batch, one process" anetrain $parts -o whole
+    for n in 1 2 3 4; do
+        rm -rf part
+        check "parts of a batch, $n ranks" ranks $n anetrain $parts -o part
+        check "parts of a batch, $n ranks equal" same whole part 00000020
+    done
+    rm -rf whole part
+    check "once more, one process" anetrain net.anedsl $what --accum 7 --steps 20 -o whole
     check "ranks begin" ranks 2 anetrain net.anedsl $what --accum 7 --steps 9 -o part
     check "other ranks go on" ranks 3 anetrain -q --resume part --steps 20
     check "other ranks end equal" same whole part 00000020

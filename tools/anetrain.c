@@ -197,6 +197,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
     if (!check_command(a)) return EXIT_USAGE;
     uint64_t port = 0;
     if (!take_port(a, &port)) return EXIT_USAGE;
+    const OptValue *from = anetrain_opt(a, TRAIN_from_step);
     TrainJob job = { .port = port,
                      .model = a->operand,
                      .folder = anetrain_opt(a, TRAIN_output)->text,
@@ -209,6 +210,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .shown = anetrain_opt(a, TRAIN_serve)->count > 0,
                      .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
                      .bench = anetrain_opt(a, TRAIN_bench)->number,
+                     .from = from->count ? from->number : UINT64_MAX,
                      .bake = anetrain_opt(a, TRAIN_bake)->count > 0,
                      .config = a->config,
                      .host = anec_config_new(),

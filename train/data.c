@@ -242,7 +242,10 @@ bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kerne
 {
     anec_tensor port;
     int n = 0;
-    *t = (TrainData){ .diag = d, .text = text, .vocab_name = t->vocab_name };
+    *t = (TrainData){ .diag = d,
+                      .text = text,
+                      .vocab_name = t->vocab_name,
+                      .parts = t->parts ? t->parts : 1 };
     while (data_input(kernel, step, n, &port)) n++;
     t->column = NEW_ARRAY(&t->arena, n + 1, TrainColumn);
     const bool tiny = !strcmp(text, "built-in:tiny"), tokens = tokens_named(text);
@@ -251,9 +254,10 @@ bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kerne
                   : tiny   ? open_built_in(t)
                            : open_files(t, kernel, step);
     if (!ok) return false;
-    if (t->samples < t->batch || !t->samples)
+    const size_t takes = t->batch * (tokens ? 1 : t->parts);
+    if (t->samples < takes || !t->samples)
         return diag_error(d, (Loc){ 0 }, "%s has %zu samples, a step takes %zu", text,
-                          t->samples, t->batch);
+                          t->samples, takes);
     if (t->samples > UINT32_MAX)
         return diag_error(d, (Loc){ 0 }, "%s has %zu samples: 4294967295 at most", text,
                           t->samples);
@@ -329,12 +333,13 @@ void data_batch(TrainData *t, uint64_t seed, uint64_t index)
         tokens_batch(t, seed, index);
         return;
     }
-    const size_t batches = t->samples / t->batch;
-    const uint64_t epoch = index / batches;
+    const size_t all = t->batch * t->parts, batches = t->samples / all;
+    const uint64_t epoch = index / t->parts / batches;
+    const size_t first = (size_t)(index / t->parts % batches) * all
+                       + (size_t)(index % t->parts) * t->batch;
     if (t->epoch != epoch) order_shuffle(seed, epoch, t->samples, t->order);
     t->epoch = epoch;
-    for (size_t k = 0; k < t->batch; k++)
-        data_lay(t, k, t->order[(size_t)(index % batches) * t->batch + k]);
+    for (size_t k = 0; k < t->batch; k++) data_lay(t, k, t->order[first + k]);
 }
 
 void data_range(TrainData *t, size_t first, size_t n)

@@ -166,8 +166,12 @@ bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n
         return false;
     const bool any = train_folder_named(f, "best", &kept);
     const size_t there = steps_there(f, &step);
-    for (size_t i = keep ? keep : 1; i < there; i++)
-        if (!any || step[i] != kept) unlink(folder_checkpoint(f, step[i]));
+    size_t older = 0;
+    for (size_t i = 0; i < there; i++) {
+        if (step[i] > s->step) continue; /* of a run that began again before it */
+        if (older++ < (keep ? keep : 1) || (any && step[i] == kept)) continue;
+        unlink(folder_checkpoint(f, step[i]));
+    }
     return true;
 }
 
@@ -197,13 +201,14 @@ bool folder_begin(TrainFolder *f, bool anew)
 }
 
 /* One that cannot be read is named in a warning, and the one before it counts. */
-bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
+bool folder_newest(TrainFolder *f, uint64_t most, TrainCheckpoint *c)
 {
     uint64_t *step, last;
     const bool any = train_folder_named(f, "last", &last);
     const size_t n = steps_there(f, &step);
     bool found = false;
     for (size_t i = 0; i < n && !found; i++) {
+        if (step[i] > most) continue;
         if (any && step[i] > last)
             continue; /* its writer was stopped before it was the last */
         const char *path = folder_checkpoint(f, step[i]);
@@ -217,6 +222,11 @@ bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
         diag_free(&quiet);
     }
     if (found) return true;
+    if (n && step[n - 1] > most)
+        return diag_error(
+            f->diag, (Loc){ 0 },
+            "--from-step %llu: the first checkpoint that is left in %s is of step %llu",
+            (unsigned long long)most, f->path, (unsigned long long)step[n - 1]);
     return diag_error(
         f->diag, (Loc){ 0 },
         "there is no checkpoint in %s that a run could be resumed from; without --resume one begins anew",

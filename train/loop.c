@@ -43,20 +43,12 @@ static bool loop_update(TrainRun *r, double factor)
 
 static bool make_step(TrainRun *r)
 {
-    const uint64_t step = r->state.step, n = run_set(r, SET_accum)->count;
+    const uint64_t step = r->state.step, n = job_batches(r->job);
     const TrainParam *bad;
     double loss = 0;
     r->ms_data = r->ms_run = r->ms_update = 0;
     r->lr = schedule_lr(&r->job->set, step, r->steps);
     if (!sums_make(r, &loss)) return false;
-    /* of the last batch, which another process may have had */
-    if (r->ranks && r->programs.half)
-        data_batch(&r->data, run_set(r, SET_seed)->count, step * n + n - 1);
-    if (r->programs.half && (step % run_set(r, SET_log_every)->count == 0)
-        && !programs_loss(&r->programs, &r->data, &loss, &r->eval_metric))
-        return false;
-    else if (r->programs.half && step % run_set(r, SET_log_every)->count == 0)
-        loss *= (double)n;
     r->state.loss = loss / (double)n;
     const double factor = 1 / (r->scale.value * (double)n);
     r->norm = scale_norm(r->programs.param, r->programs.nparam, &bad) * factor;
@@ -174,10 +166,15 @@ bool run_save(TrainRun *r, bool best)
 /* The loss with the weights that the run ends with, of the batch that would be next. */
 static bool end_loss(TrainRun *r)
 {
-    double metric;
-    data_batch(&r->data, run_set(r, SET_seed)->count,
-               r->state.step * run_set(r, SET_accum)->count);
-    return programs_loss(&r->programs, &r->data, &r->end_loss, &metric);
+    const uint64_t first = r->state.step * job_batches(r->job), n = r->data.parts;
+    double metric, loss = 0, all = 0;
+    bool ok = true;
+    for (uint64_t i = 0; ok && i < n; i++, all += loss) {
+        data_batch(&r->data, run_set(r, SET_seed)->count, first + i);
+        ok = programs_loss(&r->programs, &r->data, &loss, &metric);
+    }
+    r->end_loss = all / (double)n;
+    return ok;
 }
 
 static bool timed_step(TrainRun *r, double *ms)

@@ -163,12 +163,29 @@ static bool open_folder_of(TrainRun *r, const char *path, const char *from)
         && (goes_on || folder_begin(&r->folder, r->job->anew));
 }
 
+/* The newest checkpoint of a folder, or with --from-step the newest that is not behind it. */
+static bool open_newest(TrainRun *r, TrainFolder *f)
+{
+    const uint64_t from = r->job->from;
+    if (!folder_newest(f, from, &r->from)) return false;
+    if (from != UINT64_MAX && r->from.state.step < from)
+        diag_note(r->diag, (Loc){ 0 },
+                  "the last checkpoint up to step %llu that is left is of step %llu",
+                  (unsigned long long)from, (unsigned long long)r->from.state.step);
+    return true;
+}
+
 static bool open_resumed(TrainRun *r)
 {
     const char *what = r->job->resume;
     const bool folder = file_is_dir(what);
     if (!folder && !file_exists(what))
         return diag_fail(r->diag, "there is no run or checkpoint %s", what);
+    if (!folder && r->job->from != UINT64_MAX)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "--from-step chooses among the checkpoints of a folder, and %s "
+                          "is one of them",
+                          what);
     const char *path = r->job->folder ? r->job->folder
                      : folder         ? what
                                       : file_dir(&r->arena, what);
@@ -179,9 +196,9 @@ static bool open_resumed(TrainRun *r)
             && open_folder_of(r, path, file_dir(&r->arena, what));
     if (!open_folder_of(r, path, what)) return false;
     if (r->leads && run_keeps(r) && !strcmp(path, what))
-        return folder_newest(&r->folder, &r->from);
+        return open_newest(r, &r->folder);
     TrainFolder other = { .diag = r->diag, .path = what, .lock = -1 };
-    const bool ok = folder_newest(&other, &r->from);
+    const bool ok = open_newest(r, &other);
     arena_free(&other.arena);
     return ok;
 }
@@ -214,18 +231,43 @@ static bool read_model(TrainRun *r)
     return true;
 }
 
+/* How often --micro is in --batch, whose samples it takes in parts. */
+static bool use_parts(TrainRun *r)
+{
+    const TrainSetting *batch = run_set(r, SET_batch), *micro = run_set(r, SET_micro);
+    if (!batch->text)
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "--micro %s goes with --batch N, whose samples are computed in such parts",
+            micro->text);
+    if (batch->count % micro->count)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "--micro %s: --batch %s is no multiple of it", micro->text,
+                          batch->text);
+    r->job->parts = batch->count / micro->count;
+    if (job_batches(r->job) <= 1 << 24) return true;
+    return diag_error(r->diag, (Loc){ 0 },
+                      "a step of %llu parts is too long: 16777216 at most",
+                      (unsigned long long)job_batches(r->job));
+}
+
 static bool use_batch(TrainRun *r)
 {
     anec_error e;
-    const TrainSetting *b = run_set(r, SET_batch);
+    const TrainSetting *b = run_set(r, SET_batch), *micro = run_set(r, SET_micro);
+    const char *name = b->text || !micro->text ? "batch" : "micro";
     r->job->batches = program_has_param(r->state.model, "batch");
-    if (!b->text) return true;
+    if (micro->text && r->job->batches) {
+        if (!use_parts(r)) return false;
+        b = micro;
+    }
+    if (!b->text && !micro->text) return true;
     if (!r->job->batches)
         return diag_error(
             r->diag, (Loc){ 0 },
-            "--batch %s: the program has no parameter `batch` that says how many "
+            "--%s %s: the program has no parameter `batch` that says how many "
             "samples a step takes",
-            b->text);
+            name, b->text ? b->text : micro->text);
     const char *value = arena_printf(&r->arena, "batch=%s", b->text);
     return !anec_config_set(r->job->config, "set", value, &e)
         && !anec_config_set(r->job->host, "set", value, &e);
@@ -234,7 +276,8 @@ static bool use_batch(TrainRun *r)
 /* Whether the step has the programs that it had in the run so far. */
 static bool same_step(TrainRun *r)
 {
-    static const int ids[] = { SET_loss, SET_train, SET_batch, SET_segments, SET_memory };
+    static const int ids[] = { SET_loss,  SET_train,    SET_batch,
+                               SET_micro, SET_segments, SET_memory };
     const TrainState *s = &r->from.state;
     bool same = !strcmp(r->state.model_sha256, s->model_sha256)
              && !strcmp(run_options_json(r), s->options);
@@ -289,6 +332,10 @@ static bool train_open_restore(TrainRun *r)
         for (int k = 0; k < r->rule.states && !e->param[i].frozen; k++)
             e->param[i].state[k] = arena_array(&r->arena, e->param[i].count + 1,
                                                sizeof(float));
+    if (!r->resumed && r->job->from != UINT64_MAX) {
+        r->state.step = r->job->from;
+        r->state.samples = r->state.step * job_batches(r->job) * r->data.batch;
+    }
     if (!r->resumed) data_first_weights(&r->data, e->param, e->nparam);
     if (!r->resumed) return !r->job->init || open_init(r);
     if (s->states != r->rule.states)
@@ -335,6 +382,7 @@ static bool open_data(TrainRun *r)
             "--data is missing: x.npy,t.npy, a folder of pictures, or built-in:tiny");
     r->has_data = true;
     const bool same = r->resumed && *r->from.state.vocab && !run_set(r, SET_vocab)->given;
+    r->data.parts = (size_t)r->job->parts;
     r->data.vocab_name = r->eval.vocab_name = run_set(r, SET_vocab)->text;
     if (!data_open(&r->data, r->diag, text, programs_takes(&r->programs),
                    r->programs.step, same ? r->from.state.vocab : NULL))
@@ -350,7 +398,7 @@ static bool open_data(TrainRun *r)
     r->steps = run_set(r, SET_steps)->count;
     if (run_set(r, SET_epochs)->text && !run_set(r, SET_steps)->given)
         r->steps = run_set(r, SET_epochs)->count * (r->data.samples / r->data.batch)
-                 / run_set(r, SET_accum)->count;
+                 / job_batches(r->job);
     if (!run_set(r, SET_eval)->text) return true;
     r->has_eval = true;
     return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text,
@@ -396,5 +444,6 @@ bool run_open(TrainRun *r)
         return false;
     r->compiled = run_now() - start;
     if (!run_keeps(r) || !r->leads) return true;
-    return folder_log(&r->folder, r->state.step) && put_config(r) && run_show(r);
+    return folder_log(&r->folder, r->resumed ? r->state.step : 0) && put_config(r)
+        && run_show(r);
 }

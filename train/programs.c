@@ -388,7 +388,7 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
         f16_to_floats(t.data, p->grad, p->count);
     else if (strcmp(t.dtype, "fp32") != 0 || t.bytes != 4 * p->count)
         bug("the gradient of %s is %zu bytes of %s", p->path, t.bytes, t.dtype);
-    else if (e->job->set.at[SET_accum].count > 1) memcpy(p->grad, t.data, t.bytes);
+    else if (job_batches(e->job) > 1) memcpy(p->grad, t.data, t.bytes);
     else p->grad = t.data;
     return true;
 }

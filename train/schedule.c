@@ -51,6 +51,8 @@ static const struct {
     double least, most;
     bool below;
 } bounds[] = {
+    { SET_batch, 1, 1 << 24, false },
+    { SET_micro, 1, 1 << 24, false },
     { SET_accum, 1, 1 << 24, false },
     { SET_save_every, 1, INFINITY, false },
     { SET_log_every, 1, INFINITY, false },
@@ -82,6 +84,11 @@ bool settings_check(const TrainSettings *s, Diag *d)
             return diag_error(d, (Loc){ 0 }, "--%s must be at most %.9g", name, most);
     }
     return true;
+}
+
+uint64_t job_batches(const TrainJob *job)
+{
+    return job->set.at[SET_accum].count * (job->parts ? job->parts : 1);
 }
 
 /* ---- the learning rate ------------------------------------------------------------------- */

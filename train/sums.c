@@ -171,6 +171,15 @@ static bool sums_receive(TrainRun *r)
 
 /* ---- the tree ---------------------------------------------------------------------------- */
 
+/* What fp16 has computed with, a loss that is shown is computed of anew. */
+static bool sums_leaf_loss(TrainRun *r, double *loss)
+{
+    double metric;
+    const bool shown = r->sums->step % run_set(r, SET_log_every)->count == 0;
+    return !shown || !r->programs.half
+        || programs_loss(&r->programs, &r->data, loss, &metric);
+}
+
 static bool sums_leaf(TrainRun *r, uint64_t at)
 {
     double start = run_now();
@@ -182,7 +191,7 @@ static bool sums_leaf(TrainRun *r, uint64_t at)
                  && programs_gradients(&r->programs, &r->data, (float)r->scale.value,
                                        &r->sums->told[at]);
     r->ms_run += 1000 * (run_now() - start);
-    return ok;
+    return ok && sums_leaf_loss(r, &r->sums->told[at]);
 }
 
 /* The sum over n batches from `at` on, in each weight's grad where this process makes it. */
@@ -239,7 +248,7 @@ bool sums_open(TrainRun *r)
     TrainSums *s = r->sums = NEW(&r->arena, TrainSums);
     const size_t floats = sums_learned(r) + 1, buckets = sums_buckets(r) + 1;
     const int n = ranks_count(r->ranks);
-    s->batches = run_set(r, SET_accum)->count;
+    s->batches = job_batches(r->job);
     if (s->batches < (uint64_t)n)
         return diag_error(
             r->diag, (Loc){ 0 },

@@ -175,7 +175,7 @@ static uint64_t tell_window(const TrainRun *r)
 
 double run_tokens(const TrainRun *r)
 {
-    const uint64_t samples = run_set(r, SET_accum)->count * r->data.batch;
+    const uint64_t samples = job_batches(r->job) * r->data.batch;
     return r->data.token ? (double)(samples * tell_window(r)) : 0;
 }
 

@@ -133,10 +133,12 @@ static void lay_window(TrainData *t, size_t k, size_t start)
 void tokens_batch(TrainData *t, uint64_t seed, uint64_t index)
 {
     char label[32];
-    snprintf(label, sizeof label, "step%llu", (unsigned long long)index);
+    snprintf(label, sizeof label, "step%llu", (unsigned long long)(index / t->parts));
     const uint64_t key = rng_key(seed, label);
+    const uint64_t first = index % t->parts * t->batch;
+    const size_t places = t->tokens - t->window + 1;
     for (size_t k = 0; k < t->batch; k++)
-        lay_window(t, k, (size_t)order_below(rng_u64(key, k), t->tokens - t->window + 1));
+        lay_window(t, k, (size_t)order_below(rng_u64(key, first + k), places));
 }
 
 /* One window behind the other, which share a token. */

@@ -150,6 +150,7 @@ typedef struct {
     TrainColumn *column;
     int ncolumn;
     size_t samples, batch;
+    size_t parts;   /* so many batches are one of the order of samples */
     uint64_t epoch; /* the epoch that `order` is for */
     uint32_t *order;
     uint64_t bytes;
@@ -353,8 +354,8 @@ bool folder_line(TrainFolder *f, const char *line);
 bool folder_config(TrainFolder *f, const char *text);
 /* The step of the newest checkpoint; false: there is none. */
 bool folder_has(TrainFolder *f, uint64_t *newest);
-/* Opens the newest checkpoint that can be read; the path may also be that of a checkpoint. */
-bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
+/* Opens the newest checkpoint that can be read, of the step `most` or one before it. */
+bool folder_newest(TrainFolder *f, uint64_t most, TrainCheckpoint *c);
 /* Writes a checkpoint and removes those older than the last `keep`; `best`: it is the best so
  * far. */
 bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n,
@@ -483,6 +484,7 @@ struct TrainJob {
     bool shown;          /* serves a page that follows the run */
     uint64_t port;       /* of the page, at 127.0.0.1; 0: one that is free */
     bool dry;            /* tells what would run, and ends */
+    uint64_t from;       /* the step that is begun at; UINT64_MAX: it is not said */
     uint64_t bench;   /* so many steps are timed, and nothing is written; 0: it trains */
     bool bake;        /* weights are constants, so each step compiles a program */
     uint64_t threads; /* of the processor; 0: as many as it has */
@@ -490,7 +492,8 @@ struct TrainJob {
     anec_config *host;   /* of the programs on the processor */
     anec_config *rest;   /* of those with another batch */
     anec_config *plain;  /* of the optimizer's programs */
-    bool batches;        /* the program has a parameter `batch` */
+    bool batches;        /* the program has a parameter `batch`, */
+    uint64_t parts;      /* which is so many times in --batch; 0 is 1 */
     /* numbers of programs that the engine has refused before, or NULL */
     const char *refused;
     const char **option; /* NAME=VALUE: options of `config` and `host`, */
@@ -504,6 +507,9 @@ struct TrainJob {
     volatile sig_atomic_t *stop;  /* not 0: end after this step, with a checkpoint */
     volatile sig_atomic_t *woken; /* how often the process was told to go on (SIGCONT) */
 };
+
+/* How many batches are computed for a step: parts of --batch, of --accum of them. */
+uint64_t job_batches(const TrainJob *job);
 
 /* Runs it; false: an error was reported. */
 bool train_run(TrainJob *job, Diag *d);

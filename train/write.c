@@ -31,7 +31,7 @@ static bool open_checkpoint(TrainWriting *t, const char *what)
         return diag_fail(t->diag, "there is no run or checkpoint %s", what);
     }
     TrainFolder folder = { .diag = t->diag, .path = what, .lock = -1 };
-    const bool ok = folder_newest(&folder, &t->from);
+    const bool ok = folder_newest(&folder, UINT64_MAX, &t->from);
     arena_free(&folder.arena);
     return ok;
 }

@@ -74,8 +74,7 @@ enum { /* OpInfo.flags */
        F_BLOCKS = 32,       /* has nested blocks */
        F_UNSUPPORTED = 128, /* can be read and printed; to run it is an error */
        F_PRIVATE = 256,     /* of the E5 dialect, not of public Core ML */
-       F_CHOICE =
-           512,       /* picks a class; runs on the processor, behind the engine's part */
+       F_CHOICE = 512,      /* picks a class; runs behind the engine's part */
        F_WIDER = 1024 /* the language's takes more: the library's _mil_NAME calls it */
 };
 

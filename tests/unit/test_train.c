@@ -387,17 +387,17 @@ static void test_folder(void **state)
     assert_false(folder_open(&other, &t->diag, path));
     folder_close(&other);
     expect_says(&t->diag, "another anetrain runs in");
-    assert_false(folder_newest(&f, &got));
+    assert_false(folder_newest(&f, UINT64_MAX, &got));
     expect_says(&t->diag, "there is no checkpoint in");
     for (uint64_t s = 10; s <= 50; s += 10) save(&f, &t->from, s, s == 20);
     assert_false(file_exists(folder_checkpoint(&f, 10)));
     assert_true(file_exists(folder_checkpoint(&f, 20))); /* the best */
     assert_false(file_exists(folder_checkpoint(&f, 30)));
-    assert_true(folder_newest(&f, &got));
+    assert_true(folder_newest(&f, UINT64_MAX, &got));
     assert_int_equal(got.state.step, 50);
     checkpoint_close(&got);
     assert_true(file_write_all(&t->diag, folder_checkpoint(&f, 50), "x", 1));
-    assert_true(folder_newest(&f, &got));
+    assert_true(folder_newest(&f, UINT64_MAX, &got));
     expect_says(&t->diag, "cannot be used, so one before it is looked for");
     assert_int_equal(got.state.step, 40);
     checkpoint_close(&got);
