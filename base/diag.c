@@ -26,6 +26,39 @@ int warning_find(const char *name)
     return -1;
 }
 
+const char *warnings_take(const char *word, uint64_t *off, uint64_t *promoted,
+                          uint64_t *asked)
+{
+    static const struct {
+        const char *before;
+        bool promotes, on;
+    } forms[] = {
+        { "no-error=", true, false },
+        { "error=", true, true },
+        { "no-", false, false },
+        { "", false, true },
+    };
+    uint64_t unheard = 0;
+    size_t k = 0;
+    if (!asked) asked = &unheard;
+    if (!strcmp(word, "error") || !strcmp(word, "no-error")) {
+        *promoted = *word == 'e' ? ~UINT64_C(0) : 0;
+        *asked |= *promoted;
+        return NULL;
+    }
+    while (strncmp(word, forms[k].before, strlen(forms[k].before)) != 0) k++;
+    const char *name = word + strlen(forms[k].before);
+    const int w = warning_find(name);
+    if (w < 0) return name;
+    const uint64_t bit = UINT64_C(1) << w;
+    uint64_t *bits = forms[k].promotes ? promoted : off;
+    if (forms[k].promotes == forms[k].on) *bits |= bit;
+    else *bits &= ~bit;
+    if (forms[k].on) *asked |= bit;
+    else *asked &= ~bit;
+    return NULL;
+}
+
 /* ---- places ------------------------------------------------------------------------------ */
 
 Loc loc_join(Loc first, Loc last)

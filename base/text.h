@@ -179,6 +179,10 @@ typedef enum {
 extern const char *const warning_names[WARN_COUNT];
 extern const char *const warning_texts[WARN_COUNT];
 int warning_find(const char *name); /* -1 when unknown */
+/* What a word of -W does to Diag.off and Diag.promoted, and to the warnings that were asked for
+ * (NULL: nobody wants to know). The name in it, if it is no warning's; or NULL. */
+const char *warnings_take(const char *word, uint64_t *off, uint64_t *promoted,
+                          uint64_t *asked);
 
 /* These three always return false, so that a function can end with `return diag_error(..)`.
  * diag_error_once reports one error for each `what`: a file that many literals refer to is

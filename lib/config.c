@@ -43,32 +43,8 @@ static const char *no_such_warning(anec_config *c, const char *name)
 /* Words that name rules are the pipeline's (ruleset_of). */
 static const char *set_warning(anec_config *c, const char *word)
 {
-    static const struct {
-        const char *before;
-        bool promotes, on;
-    } forms[] = {
-        { "no-error=", true, false },
-        { "error=", true, true },
-        { "no-", false, false },
-        { "", false, true },
-    };
-    size_t k = 0;
-    if (!strcmp(word, "error") || !strcmp(word, "no-error")) {
-        c->promoted = *word == 'e' ? ~UINT64_C(0) : 0;
-        c->asked |= c->promoted;
-        return NULL;
-    }
-    while (strncmp(word, forms[k].before, strlen(forms[k].before)) != 0) k++;
-    const char *name = word + strlen(forms[k].before);
-    const int w = warning_find(name);
-    if (w < 0) return rule_find(name) >= 0 ? NULL : no_such_warning(c, name);
-    const uint64_t bit = UINT64_C(1) << w;
-    uint64_t *bits = forms[k].promotes ? &c->promoted : &c->off;
-    if (forms[k].promotes == forms[k].on) *bits |= bit;
-    else *bits &= ~bit;
-    if (forms[k].on) c->asked |= bit;
-    else c->asked &= ~bit;
-    return NULL;
+    const char *name = warnings_take(word, &c->off, &c->promoted, &c->asked);
+    return !name || rule_find(name) >= 0 ? NULL : no_such_warning(c, name);
 }
 
 /* ---- setting ----------------------------------------------------------------------------- */

@@ -124,6 +124,7 @@ static bool take_options(ToolArgs *a, TrainJob *job)
                 const char *text = v->all ? v->all[at] : v->text;
                 job->option[job->noption++] = arena_printf(&a->arena, "%s=%s", name,
                                                            text);
+                if (k) anec_config_set(job->updates, name, text, &e);
                 if (!k
                     && (anec_config_set(job->host, "set", text, &e)
                         || anec_config_set(job->rest, "set", text, &e)))
@@ -179,11 +180,12 @@ static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
     anec_error e;
     anec_config *const all[] = { job->config, job->host, job->rest, job->plain };
     for (size_t i = 0; i < COUNT(all); i++) {
-        if (!all[i]) mem_out(1);
+        if (!all[i] || !job->updates) mem_out(1);
         anec_config_messages(all[i], tool_message, d);
         anec_config_set(all[i], "from", "anedsl", &e);
         if (d->quiet) anec_config_set(all[i], "quiet", NULL, &e);
     }
+    anec_config_set(job->updates, "from", "anedsl", &e);
     if (!take_settings(a, job) || !take_options(a, job)) return EXIT_USAGE;
     job->stop = tool_catch_stop();
     job->woken = catch_continue();
@@ -194,7 +196,10 @@ static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
 static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
 {
     Said said = { .diag = d, .progress = p };
+    const OptValue *words = anetrain_opt(a, TRAIN_warn);
     if (!check_command(a)) return EXIT_USAGE;
+    for (int i = 0; i < words->count; i++)
+        warnings_take(words->all[i], &d->off, &d->promoted, NULL);
     uint64_t port = 0;
     if (!take_port(a, &port)) return EXIT_USAGE;
     const OptValue *from = anetrain_opt(a, TRAIN_from_step);
@@ -216,6 +221,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .host = anec_config_new(),
                      .rest = anec_config_new(),
                      .plain = anec_config_new(),
+                     .updates = anec_config_new(),
                      .line = put_line,
                      .leave = leave_now,
                      .ctx = &said };
@@ -223,6 +229,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
     anec_config_free(job.host);
     anec_config_free(job.rest);
     anec_config_free(job.plain);
+    anec_config_free(job.updates);
     return code;
 }
 

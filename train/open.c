@@ -132,8 +132,9 @@ static bool take_options(TrainRun *r)
             ok = !anec_config_set(job->config, key, r->from.state.io, &e);
             continue; /* what a chip refused once is not asked of it again */
         }
-        anec_config *const to[] = { job->config, job->host, job->rest };
-        for (size_t k = 0; ok && k < (many ? COUNT(to) : 1); k++)
+        anec_config *const to[] = { job->config, many ? job->host : job->updates,
+                                    job->rest };
+        for (size_t k = 0; ok && k < (many ? COUNT(to) : 2); k++)
             ok = !anec_config_set(to[k], key, option + name + 1, &e);
     }
     json_free(root);
@@ -407,13 +408,38 @@ static bool open_data(TrainRun *r)
         && check_tokens(r, &r->eval);
 }
 
+/* All of an optimizer in fp16: what fp16 cannot hold of its settings is raised. */
+static bool open_updates(TrainRun *r)
+{
+    TrainPrograms *e = &r->programs;
+    const TrainSetting *eps = run_set(r, SET_eps);
+    if (!e->updates) return true;
+    r->rule.engine = e->updates;
+    if (!e->half)
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "--optimizer-on engine: no engine computes here, but %s in fp32",
+            run_fact(r, "backend"));
+    if (rule_has_eps(&r->job->set) && eps->real < ENGINE_EPS) {
+        diag_note(r->diag, (Loc){ 0 },
+                  "--eps %s is raised to 1e-4, the least that fp16 "
+                  "computes with",
+                  eps->text);
+        settings_put(&r->job->set, SET_eps, "1e-4");
+    }
+    diag_warn(r->diag, WARN_HALF_UPDATE, (Loc){ 0 },
+              "weights and moments are kept in fp16: losses differ from those of "
+              "--optimizer-on host");
+    return diag_ok(r->diag);
+}
+
 static bool open_programs(TrainRun *r)
 {
     TrainPrograms *e = &r->programs;
     const char *text = r->job->model ? NULL : r->state.model;
     if (!programs_open(e, r->diag, r->job, text,
                        r->job->model ? r->job->model : r->state.model_path)
-        || !rule_open(&r->rule, r->diag, e->plain, &r->job->set)
+        || !rule_open(&r->rule, r->diag, e->plain, &r->job->set) || !open_updates(r)
         || !scale_open(&r->scale, r->diag, run_set(r, SET_scale)->text, e->half)
         || !open_data(r) || !train_open_restore(r))
         return false;

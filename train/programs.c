@@ -207,6 +207,11 @@ bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *t
             e, anec_open_with(host_of(e->job), job->plain, &e->plain, &error), &error)
         || !open_gradients(e))
         return false;
+    const char *on = job->set.at[SET_optimizer_on].text;
+    if (on && !strcmp(on, "engine")
+        && !programs_said(e, anec_open_with(backend, job->updates, &e->updates, &error),
+                          &error))
+        return false;
     const char *precision = anec_fact(programs_tells(e), "precision");
     e->half = precision && !strcmp(precision, "fp16");
     if (!e->model && !e->host_model) bug("no model was read");
@@ -229,6 +234,7 @@ void programs_close(TrainPrograms *e)
     for (size_t i = 0; i < COUNT(kernels); i++) anec_free(kernels[i]);
     for (size_t i = 0; i < COUNT(models); i++) anec_model_free(models[i]);
     anec_close(e->rest_device);
+    anec_close(e->updates);
     anec_close(e->plain);
     anec_close(e->host);
     anec_close(e->device);

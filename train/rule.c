@@ -22,9 +22,9 @@ static const struct {
     { "lion", 1, true, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
 };
 
-static const char *const scalars[RULE_NUMBERS] = { "lr", "c1", "c2", "scale", "step" };
+const char *const update_scalars[RULE_NUMBERS] = { "lr", "c1", "c2", "scale", "step" };
 
-static bool optimizer_said(TrainRule *r, anec_status s, const anec_error *e)
+bool update_said(TrainRule *r, anec_status s, const anec_error *e)
 {
     if (s && diag_ok(r->diag)) return diag_fail(r->diag, "%s", e->text);
     return s == ANEC_OK;
@@ -40,7 +40,7 @@ static void put_number(Buf *b, double v)
     if (!strpbrk(text, ".e")) buf_puts(b, ".0");
 }
 
-static void put_call(const TrainRule *r, bool decays, Buf *b)
+static void put_call(const TrainRule *r, bool decays, bool half, Buf *b)
 {
     const TrainSetting *set = r->set->at;
     for (const char *s = rules[r->kind].call; *s; s++) {
@@ -59,7 +59,7 @@ static void put_call(const TrainRule *r, bool decays, Buf *b)
             put_number(b, set[SET_beta2].real);
             break;
         case 'e':
-            put_number(b, set[SET_eps].real);
+            put_number(b, set[SET_eps].real * (half ? ENGINE_LIFT : 1));
             break;
         default:
             put_number(b, decays ? set[SET_decay].real : 0);
@@ -70,7 +70,7 @@ static void put_call(const TrainRule *r, bool decays, Buf *b)
 
 static void put_type(const TrainUpdate *u, Buf *b)
 {
-    buf_puts(b, ": fp32[");
+    buf_puts(b, u->half ? ": fp16[" : ": fp32[");
     for (int i = 0; i < u->rank; i++)
         buf_printf(b, "%s%lld", i ? ", " : "", (long long)u->shape[i]);
     buf_puts(b, "]");
@@ -88,7 +88,8 @@ static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
         buf_printf(b, ", s%d", i);
         put_type(u, b);
     }
-    for (int i = 0; i < RULE_NUMBERS; i++) buf_printf(b, ", %s: fp32[]", scalars[i]);
+    for (int i = 0; i < RULE_NUMBERS; i++)
+        buf_printf(b, ", %s: %s[]", update_scalars[i], u->half ? "fp16" : "fp32");
     buf_puts(b, ") -> next_w");
     for (int i = 0; i < r->states; i++) buf_printf(b, ", next_s%d", i);
     buf_puts(b, " {\n");
@@ -98,7 +99,7 @@ static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
         buf_puts(b, "], [lr, c1, c2, ");
         put_number(b, u->decays ? r->set->at[SET_decay].real : 0);
         buf_puts(b, ", scale, step])");
-    } else put_call(r, u->decays, b);
+    } else put_call(r, u->decays, u->half, b);
     buf_puts(b, "\nnext_w = r[0]\n");
     for (int i = 0; i < r->states; i++) buf_printf(b, "next_s%d = r[%d]\n", i, i + 1);
     buf_puts(b, "}\n");
@@ -110,9 +111,8 @@ static bool optimizer_load(TrainRule *r, const Buf *text, const char *folder,
                            anec_model **m, anec_kernel **k)
 {
     anec_error e;
-    return optimizer_said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e),
-                          &e)
-        && optimizer_said(r, anec_compile(*m, NULL, k, &e), &e);
+    return update_said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e), &e)
+        && update_said(r, anec_compile(*m, NULL, k, &e), &e);
 }
 
 /* What a file says in RULE_states, by a program that results in it. */
@@ -131,9 +131,9 @@ static bool count_states(TrainRule *r)
         "import \"%s\" as user\nmodel main(x: fp32[]) -> n = x + user.%s_states * 1.0\n",
         r->file, r->function);
     const bool ok = optimizer_load(r, &b, r->name, &m, &k)
-                 && optimizer_said(r, anec_bind(k, "x", &in, &e), &e)
-                 && optimizer_said(r, anec_run(k, &e), &e)
-                 && optimizer_said(r, anec_result(k, "n", &t, &e), &e)
+                 && update_said(r, anec_bind(k, "x", &in, &e), &e)
+                 && update_said(r, anec_run(k, &e), &e)
+                 && update_said(r, anec_result(k, "n", &t, &e), &e)
                  && anec_doubles(&t, 0, 1, &n);
     anec_free(k);
     anec_model_free(m);
@@ -155,6 +155,14 @@ bool rule_divides(const TrainSettings *s)
     for (size_t i = 0; i < COUNT(rules); i++)
         if (!strcmp(rules[i].name, text)) return rules[i].divides;
     return true;
+}
+
+bool rule_has_eps(const TrainSettings *s)
+{
+    const char *text = s->at[SET_optimizer].text;
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (!strcmp(rules[i].name, text)) return strstr(rules[i].call, "%e") != NULL;
+    return false;
 }
 
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s)
@@ -198,17 +206,24 @@ static anec_tensor rule_tensor(const TrainParam *p, float *data)
     return t;
 }
 
-/* The names of a state and of what becomes of it; -1 is the weight. */
-static void rule_names(int state, char in[16], char out[24])
+void update_names(int state, char in[16], char out[24])
 {
     if (state < 0) snprintf(in, 16, "w");
     else snprintf(in, 16, "s%d", state);
     snprintf(out, 24, "next_%s", in);
 }
 
-static float **rule_part(TrainParam *p, int state)
+float **update_part(TrainParam *p, int state)
 {
     return state < 0 ? &p->master : &p->state[state];
+}
+
+bool update_misshapen(TrainRule *r, const TrainParam *p, const char *result)
+{
+    return diag_error(
+        r->diag, (Loc){ 0 },
+        "the optimizer %s makes %s of the weight %s, which is not its shape",
+        r->set->at[SET_optimizer].text, result, p->path);
 }
 
 /* A part as it begins, and from then on as the run before has left it. */
@@ -216,18 +231,15 @@ static bool wire_part(TrainRule *r, TrainParam *p, int state)
 {
     char in[16], out[24];
     anec_error e;
-    anec_tensor t = rule_tensor(p, *rule_part(p, state)), made;
-    rule_names(state, in, out);
+    anec_tensor t = rule_tensor(p, *update_part(p, state)), made;
+    update_names(state, in, out);
     const char *name;
     for (int i = 0; (name = anec_port(p->own, ANEC_RESULT, i, &made)); i++)
         if (!strcmp(name, out)
             && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
-            return diag_error(
-                r->diag, (Loc){ 0 },
-                "the optimizer %s makes %s of the weight %s, which is not its shape",
-                r->set->at[SET_optimizer].text, out, p->path);
-    return optimizer_said(r, anec_bind(p->own, in, &t, &e), &e)
-        && optimizer_said(r, anec_rewire(p->own, in, p->own, out, &e), &e);
+            return update_misshapen(r, p, out);
+    return update_said(r, anec_bind(p->own, in, &t, &e), &e)
+        && update_said(r, anec_rewire(p->own, in, p->own, out, &e), &e);
 }
 
 static bool wire_all(TrainRule *r, TrainParam *p)
@@ -237,39 +249,59 @@ static bool wire_all(TrainRule *r, TrainParam *p)
     for (int i = -1; ok && i < r->states; i++) ok = wire_part(r, p, i);
     for (int i = 0; ok && i < RULE_NUMBERS; i++) {
         const anec_tensor one = { .dtype = "fp32", .data = &r->number[i], .bytes = 4 };
-        ok = optimizer_said(r, anec_bind(p->own, scalars[i], &one, &e), &e);
+        ok = update_said(r, anec_bind(p->own, update_scalars[i], &one, &e), &e);
     }
     return ok;
 }
 
-static bool rule_compile(TrainRule *r, const TrainParam *p, bool decays,
-                         TrainUpdate **out)
+/* What the engine refuses is none of the run's errors: *why says it. */
+static bool rule_try(TrainRule *r, const Buf *text, TrainUpdate *u, const char **why)
 {
-    TrainUpdate *u = *out = NEW(&r->arena, TrainUpdate);
-    *u = (TrainUpdate){ .next = r->first, .rank = p->rank, .decays = decays };
+    anec_error e;
+    const char *folder = r->file ? r->name : NULL;
+    if (!anec_load_text(r->engine, text->s, text->len, folder, &u->model, &e)
+        && !anec_compile(u->model, NULL, &u->kernel, &e))
+        return true;
+    const char *said = strstr(e.text, "error: ");
+    said = said ? said + strlen("error: ") : e.text;
+    *why = arena_strndup(&r->arena, said, strcspn(said, "\n"));
+    return false;
+}
+
+TrainUpdate *update_program(TrainRule *r, const TrainParam *p, bool half,
+                            const char **why)
+{
+    const bool may = r->file || rules[r->kind].decays;
+    const bool decays = may && (p->rank >= 2 || r->set->at[SET_decay_all].text);
+    TrainUpdate *u = r->first;
+    while (u
+           && (u->decays != decays || u->half != half || u->rank != p->rank
+               || memcmp(u->shape, p->shape, (size_t)p->rank * sizeof *p->shape) != 0))
+        u = u->next;
+    if (u) return u;
+    u = NEW(&r->arena, TrainUpdate);
+    *u = (TrainUpdate){
+        .next = r->first, .rank = p->rank, .decays = decays, .half = half
+    };
     memcpy(u->shape, p->shape, sizeof u->shape);
     r->first = u;
     r->programs++;
     Buf b = { 0 };
     put_program(r, u, &b);
-    const bool ok = optimizer_load(r, &b, r->file ? r->name : NULL, &u->model,
-                                   &u->kernel);
+    const bool ok = half ? rule_try(r, &b, u, why)
+                         : optimizer_load(r, &b, r->file ? r->name : NULL, &u->model,
+                                          &u->kernel);
     buf_free(&b);
-    return ok;
+    return ok ? u : NULL;
 }
 
 bool rule_prepare(TrainRule *r, TrainParam *p)
 {
     anec_error e;
-    const bool may = r->file || rules[r->kind].decays;
-    const bool decays = may && (p->rank >= 2 || r->set->at[SET_decay_all].text);
-    TrainUpdate *u = r->first;
-    while (u
-           && (u->decays != decays || u->rank != p->rank
-               || memcmp(u->shape, p->shape, (size_t)p->rank * sizeof *p->shape) != 0))
-        u = u->next;
-    return (u || rule_compile(r, p, decays, &u))
-        && optimizer_said(r, anec_instance(u->kernel, &p->own, &e), &e) && wire_all(r, p);
+    if (r->engine) return engine_prepare(r, p);
+    TrainUpdate *u = update_program(r, p, false, NULL);
+    return u && update_said(r, anec_instance(u->kernel, &p->own, &e), &e)
+        && wire_all(r, p);
 }
 
 void rule_release(TrainParam *p)
@@ -300,14 +332,15 @@ bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
     const anec_input in = { .name = "g", .tensor = &g };
     const anec_run_options o = { .size = sizeof o };
     anec_error e;
+    if (r->engine) return engine_update(r, p, h);
     memcpy(r->number, now, sizeof now);
-    bool ok = optimizer_said(r, anec_run_with(p->own, &in, 1, &o, &e), &e);
+    bool ok = update_said(r, anec_run_with(p->own, &in, 1, &o, &e), &e);
     for (int i = -1; ok && i < r->states; i++) {
         char name[16], next[24];
         anec_tensor t;
-        rule_names(i, name, next);
-        ok = optimizer_said(r, anec_result(p->own, next, &t, &e), &e);
-        if (ok) *rule_part(p, i) = t.data;
+        update_names(i, name, next);
+        ok = update_said(r, anec_result(p->own, next, &t, &e), &e);
+        if (ok) *update_part(p, i) = t.data;
     }
     return ok;
 }

@@ -9,6 +9,7 @@
  *   vocab.c       vocabularies: texts to tokens and back
  *   schedule.c    settings of a run, learning rate and loss scale
  *   rule.c        optimizers, compiled from the language
+ *   rule_engine.c the same on the engine
  *   checkpoint.c  writes checkpoints, whole or not at all
  *   restore.c     reads checkpoints, and trusts no byte of them
  *   import.c      reads weights from files of other programs
@@ -75,6 +76,8 @@ uint64_t order_below(uint64_t u, uint64_t n); /* floor(u * n / 2^64) */
 
 enum { MAX_STATES = 8 };
 
+typedef struct TrainUpdate TrainUpdate;
+
 typedef struct {
     const char *path, *input, *gradient;
     int rank;
@@ -86,6 +89,8 @@ typedef struct {
     bool frozen; /* it is not trained, and has neither gradient nor states */
     float *room; /* memory for a gradient that is no result in fp32, or has to be kept */
     anec_kernel *own; /* an instance of the program that updates weights of its shape */
+    /* in place of that, where updates are the engine's: its program and the processor's */
+    TrainUpdate *half, *whole;
 } TrainParam;
 
 /* ---- vocabularies ------------------------------------------------------------------------ */
@@ -193,12 +198,11 @@ bool data_sound(TrainData *t);
 
 enum { RULE_NUMBERS = 5 };
 
-typedef struct TrainUpdate TrainUpdate;
 struct TrainUpdate { /* the program that updates weights of one shape */
     TrainUpdate *next;
     int rank;
     int64_t shape[ANEC_MAX_RANK];
-    bool decays;
+    bool decays, half; /* half: it is in fp16, for the engine */
     anec_model *model;
     anec_kernel *kernel; /* its instances are TrainParam.own */
 };
@@ -207,6 +211,8 @@ typedef struct {
     Diag *diag;
     Arena arena;
     anec_device *host;
+    anec_device *engine; /* that updates are on, or NULL */
+    bool low;            /* it was told that a rate is too small for fp16 */
     const TrainSettings *set;
     const char *name, *file,
         *function; /* file, function: where the user has written it */
@@ -225,7 +231,12 @@ typedef struct {
 /* Whether the optimizer divides by the size of gradients (Adam and its kin), so that very
  * small ones matter. */
 bool rule_divides(const TrainSettings *s);
+bool rule_has_eps(const TrainSettings *s); /* whether it takes --eps */
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s);
+/* The program for a weight's shape, compiled unless it was. why: receives what refused it, and
+ * nothing is reported; NULL: it is. */
+TrainUpdate *update_program(TrainRule *r, const TrainParam *p, bool half,
+                            const char **why);
 void rule_close(TrainRule *r);
 /* Compiles the update of a weight, unless that was done for its shape, and wires its
  * results, weight and states, to its own inputs for the next run. r must not be moved
@@ -234,6 +245,21 @@ bool rule_prepare(TrainRule *r, TrainParam *p);
 void rule_release(TrainParam *p);
 bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h);
 TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor);
+/* The names of a state and of what becomes of it; -1 is the weight. */
+void update_names(int state, char in[16], char out[24]);
+/* Where one is kept. */
+float **update_part(TrainParam *p, int state);
+bool update_misshapen(TrainRule *r, const TrainParam *p, const char *result);
+bool update_said(TrainRule *r, anec_status s, const anec_error *e);
+extern const char *const update_scalars[RULE_NUMBERS];
+
+/* rule_engine.c: updates on the engine, in fp16. What divides by the size of gradients gets
+ * these, and its eps, times ENGINE_LIFT, as do its states: a second moment is times 2^20. */
+#define ENGINE_LIFT 0x1p10
+#define ENGINE_EPS 1e-4
+#define ENGINE_RATE 0x1p-14 /* smaller numbers are 0 on some engines */
+bool engine_prepare(TrainRule *r, TrainParam *p);
+bool engine_update(TrainRule *r, TrainParam *p, const TrainStep *h);
 
 /* ---- loss scale -------------------------------------------------------------------------- */
 
@@ -397,6 +423,7 @@ typedef struct {
     const TrainJob *job;
     const char *text, *path; /* of the model; text NULL: it is read from path */
     anec_device *device, *host, *plain, *rest_device;
+    anec_device *updates;     /* of --optimizer-on engine, or NULL */
     anec_model *model, *step; /* the step on the device */
     anec_kernel *kernel;
     TrainSegments segments;
@@ -488,12 +515,13 @@ struct TrainJob {
     uint64_t bench;   /* so many steps are timed, and nothing is written; 0: it trains */
     bool bake;        /* weights are constants, so each step compiles a program */
     uint64_t threads; /* of the processor; 0: as many as it has */
-    anec_config *config; /* of the device */
-    anec_config *host;   /* of the programs on the processor */
-    anec_config *rest;   /* of those with another batch */
-    anec_config *plain;  /* of the optimizer's programs */
-    bool batches;        /* the program has a parameter `batch`, */
-    uint64_t parts;      /* which is so many times in --batch; 0 is 1 */
+    anec_config *config;  /* of the device */
+    anec_config *host;    /* of the programs on the processor */
+    anec_config *rest;    /* of those with another batch */
+    anec_config *plain;   /* of the optimizer's programs, */
+    anec_config *updates; /* and where they are for the device */
+    bool batches;         /* the program has a parameter `batch`, */
+    uint64_t parts;       /* which is so many times in --batch; 0 is 1 */
     /* numbers of programs that the engine has refused before, or NULL */
     const char *refused;
     const char **option; /* NAME=VALUE: options of `config` and `host`, */
