@@ -68,9 +68,16 @@ def tiny_train(top, curves, backend, folder):
     rows, last = tiny_run(top, backend, folder, "1")
     print(f"tiny_train {backend}: first 50 {worst(rows[:50], want):.2g} relative, all {worst(rows, want, False):.2g} "
           f"absolute, last {last:g}")
-    if backend == "sim:m5":  # docs/training.md tells why: the middle of three runs, none far from it
+    if backend == "sim:m5":
+        # docs/training.md tells why: what follows from the arithmetic is nearer to double precision than the reference
+        # in fp16 is; behind that chance decides, and the bar is the middle's of three runs, the reference's worst that of all
+        half = list(csv.DictReader(open(curves / "tiny_train_fp16_masters.csv")))
+        for n in (50, 150):
+            print(f"the first {n}: {worst(rows[:n], want):.3f}, the reference in fp16 {worst(half[:n], want):.3f}")
+            if worst(rows[:n], want) > worst(half[:n], want):
+                return False
         others = [last] + [tiny_run(top, backend, folder, rate)[1] for rate in ("0.9999", "1.0001")]
-        return sorted(others)[1] <= 1e-5 and max(others) <= 2e-5
+        return sorted(others)[1] <= 1e-5 and max(others) <= 1.4e-5
     if backend.startswith("sim"):
         return last <= 1e-5
     return worst(rows[:50], want) < 1e-4 and worst(rows, want, False) < 2e-4 and last <= 6e-6
