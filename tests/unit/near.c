@@ -8,8 +8,7 @@
 
 /* ---- other programs ---------------------------------------------------------------------- */
 
-/* The text with one word another, wherever it stands alone. */
-static char *with(Arena *a, const char *text, const char *was, const char *is)
+char *near_with(Arena *a, const char *text, const char *was, const char *is)
 {
     Buf b = { 0 };
     const size_t n = strlen(was);
@@ -35,11 +34,11 @@ static void change_words(Arena *a, const char *text, NearFn *fn, void *ctx)
                                             { "add", "mul" },       { "mul", "add" },
                                             { "fp32", "fp16" } };
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        const char *other = with(a, text, pairs[i][0], pairs[i][1]);
+        const char *other = near_with(a, text, pairs[i][0], pairs[i][1]);
         if (strcmp(other, text) != 0) fn(ctx, other, pairs[i][0]);
     }
-    const char *turned = with(a, with(a, with(a, text, "x", "x_y"), "y", "x"), "x_y",
-                              "y");
+    const char *turned = near_with(
+        a, near_with(a, near_with(a, text, "x", "x_y"), "y", "x"), "x_y", "y");
     if (strcmp(turned, text) != 0) fn(ctx, turned, "x and y");
 }
 
@@ -60,8 +59,8 @@ static void change_numbers(Arena *a, const char *text, NearFn *fn, void *ctx)
         for (size_t k = 0; k < COUNT(to); k++)
             if (to[k] >= 0 && to[k] != v && (k == 0 || to[k] != to[0]))
                 fn(ctx,
-                   with(a, text, arena_printf(a, "%ld", v),
-                        arena_printf(a, "%ld", to[k])),
+                   near_with(a, text, arena_printf(a, "%ld", v),
+                             arena_printf(a, "%ld", to[k])),
                    arena_printf(a, "%ld is %ld", v, to[k]));
     }
 }
@@ -382,7 +381,7 @@ static void change_types(Arena *a, const char *text, NearFn *fn, void *ctx)
                                             { "int32", "int16" }, { "bool", "fp16" },
                                             { "fp32", "int8" } };
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        const char *other = with(a, text, pairs[i][0], pairs[i][1]);
+        const char *other = near_with(a, text, pairs[i][0], pairs[i][1]);
         if (strcmp(other, text) != 0) fn(ctx, other, pairs[i][1]);
     }
 }

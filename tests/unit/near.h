@@ -10,6 +10,8 @@
 
 typedef void NearFn(void *ctx, const char *text, const char *by);
 
+/* The text with one word or number another, wherever it stands alone. */
+char *near_with(Arena *a, const char *text, const char *was, const char *is);
 /* Call fn with the text of the program and of each variant; `by` says what was changed. A
  * variant may be no valid program. Changed are words and numbers of the text (near_words),
  * uses of values (near_values), or both (near_each). */

@@ -3,6 +3,7 @@
  * compute the same to the last bit. */
 #include "micro.h"
 #include "near.h"
+#include "near_bounds.h"
 #include "ref_run.h"
 #include "rewritten.h"
 #include "unit.h"
@@ -124,11 +125,27 @@ static void test_near(void **state)
     rewritten_end(&r);
 }
 
+static void test_bounds(void **state)
+{
+    enum { MOST = 1 << 13 };
+    Rewritten r = { .path = "tests/unit/negative_bounds.txt" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        NearRewrite how = { .opset = "ios18",
+                            .options = { .target = target_find(cases[i].chip),
+                                         .only = cases[i].passes } };
+        buf_printf(&r.text, "%s: %.60s\n", cases[i].passes, cases[i].text);
+        near_bounds(&r.text, cases[i].text, MOST, near_says_ops, &how);
+    }
+    rewritten_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_near),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
