@@ -51,7 +51,8 @@ static const Tool tool = {
     .summary = "compiles programs to Core ML MIL for the Apple Neural Engine",
     .operand = "FILE",
     .about =
-        "FILE is an .anedsl program, a .mil text, a .mlmodelc or a .mlpackage; '-' is the "
+        "FILE is an .anedsl program, a .mil text, a .mlmodelc, a .mlpackage, an .onnx, or a .mlir that Core AI's "
+        "package printed (not verified with it); '-' is the "
         "standard input, with --from. Without -o the text "
         "goes to the standard output.\n\n"
         "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "

@@ -25,7 +25,7 @@ const Tool lint_tool = {
     .operand = "PATH..",
     .many = true,
     .about =
-        "A PATH is a model (.anedsl, .mil, .mlmodelc, .mlpackage, .mlmodel, .onnx, or an .aimodel or .aimodelc of Core AI) or a folder, below which all "
+        "A PATH is a model (.anedsl, .mil, .mlmodelc, .mlpackage, .mlmodel, .onnx, or of Core AI an .aimodel, .aimodelc or printed .mlir) or a folder, below which all "
         "of these are looked at, but for names that begin with a dot, and links. Each is "
         "checked as anec --check does, for the targets of --target A,B,C, or without it for the "
         "chips of every generation; what is wrong for several of them is one finding.\n\n"

@@ -1,4 +1,5 @@
-/* coreai.h -- Apple's Core AI: assets on disk (.aimodel, .aimodelc).
+/* coreai.h -- Apple's Core AI: assets on disk (.aimodel, .aimodelc), and the text that its package
+ * prints (.mlir).
  *
  * What is known of these comes from public sources, ../docs/coreai.md says which; none of it was
  * verified with Apple's package. An asset's program is MLIR bytecode, whose container LLVM
@@ -69,6 +70,14 @@ bool mlirb_is(const unsigned char *data, size_t size);
 /* Reads what can be read without knowing a dialect; strings are copied into the arena. False:
  * it is damaged (wrong, at), and what was read before that is in place. */
 bool mlirb_read(Mlirb *f, Arena *a, const unsigned char *data, size_t size);
+
+/* ---- the text that the package prints (core_*.c) ------------------------------------------ */
+
+/* A program of a .mlir file: a function for each graph that is not private, of the newest opset.
+ * NULL: reported. */
+Module *core_text_read(Diag *d, const char *path, const MilReading *how);
+/* The same of bytes, which are the module's from then on. */
+Module *core_text_parse(Diag *d, const char *path, const Mapped *map);
 
 /* ---- assets (asset.c, asset_show.c) ------------------------------------------------------ */
 

@@ -120,6 +120,7 @@ static const Container containers[] = {
       .write = save_package },
     { .ending = ".mlmodel", .read = mlmodel_read },
     { .ending = ".onnx", .named_dims = true, .read = onnx_read },
+    { .ending = ".mlir", .read = core_text_read },
     { .ending = ".aimodel",
       .folder = true,
       .read = asset_read,

@@ -67,7 +67,7 @@ bool mil_needs_weights(const Module *m, bool marked);
 
 /* ---- containers -------------------------------------------------------------------------- */
 
-/* Reads a model; PATH is .mil, .mlmodelc, .mlpackage, .mlmodel or .onnx by its ending (slashes
+/* Reads a model; PATH is .mil, .mlmodelc, .mlpackage, .mlmodel, .onnx or .mlir by its ending (slashes
  * behind it do not count). The description of a container is kept (Module.about) and written
  * into the next container; what the form at PATH cannot hold is kept in PATH.json beside it.
  * Syntax and names are checked, ops are not (module_verify does). NULL: there were errors,
