@@ -1,5 +1,5 @@
 /* test_bytes.c -- files of each kind that we read, with one byte of them changed, left out or
- * all behind it cut off. Which of these are read, as what, and with which messages the others
+ * all behind it cut off, and numbers of 4 and of 8 bytes such as lead to the end. Which of these are read, as what, and with which messages the others
  * are refused, is held against bytes.txt; `make golden` writes that anew. */
 #include "rewritten.h"
 #include "unit.h"
@@ -9,6 +9,7 @@
 #include "../../ir/mil/mil.h"
 #include "../../ir/mil/mil_read.h"
 #include "../../ir/mil/spec.h"
+#include "../../ir/onnx/onnx.h"
 #include "../../ir/targets/rules.h"
 
 #include <cjson/cJSON.h>
@@ -128,6 +129,14 @@ static bool read_mlmodel(Diag *d, const unsigned char *data, size_t size, Buf *o
     return put_module(mlmodel_parse(d, "none/x.mlmodel", &map, NULL), d, true, out);
 }
 
+static bool read_onnx(Diag *d, const unsigned char *data, size_t size, Buf *out)
+{
+    unsigned char *copy = malloc(size + 1); /* the module's from here on */
+    memcpy(copy, data, size + 1);
+    const Mapped map = { .data = copy, .size = size };
+    return put_module(onnx_parse(d, "none/x.onnx", &map, NULL), d, true, out);
+}
+
 static const char program[] =
     "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, ?]> x, state<tensor<fp16, [2]>> s) {\n"
     "            tensor<fp16, [1, ?]> y = identity(x = x)[name = string(\"y\")];\n        } -> "
@@ -239,6 +248,25 @@ static void ask(Answers *w, const unsigned char *data, size_t size, uint64_t cha
     diag_free(&d);
 }
 
+/* Numbers of a header that lead to the end of the file, and one beyond. */
+static void ask_ends(Answers *w, const unsigned char *was, size_t size, unsigned bytes)
+{
+    unsigned char *copy = malloc(size + 1);
+    memcpy(copy, was, size + 1);
+    for (size_t at = 0; at + bytes <= size; at += bytes) {
+        const uint64_t rest = size - at - bytes;
+        const uint64_t to[] = { rest - 1, rest,     rest + 1, size - 1,
+                                size,     size + 1, 0 - size };
+        for (size_t k = 0; k < COUNT(to); k++) {
+            for (unsigned i = 0; i < bytes; i++)
+                copy[at + i] = (unsigned char)(to[k] >> 8 * i);
+            ask(w, copy, size, at << 8 | k | (uint64_t)bytes << 40);
+        }
+        memcpy(copy + at, was + at, bytes);
+    }
+    free(copy);
+}
+
 /* The file in memory of just its size and the NUL, so that a sanitizer sees what lies
  * beyond. */
 static void ask_all(Answers *w, const unsigned char *was, size_t size)
@@ -276,6 +304,8 @@ static void one_file(Buf *out, Reader *read, const char *path)
     w = (Answers){ .read = read };
     assert_true(file_read(&d, path, &m));
     ask_all(&w, m.data, m.size);
+    ask_ends(&w, m.data, m.size, 4);
+    ask_ends(&w, m.data, m.size, 8);
     buf_printf(out, "%s\n", path);
     for (int i = 0; i < w.n; i++)
         buf_printf(out, "  %d %016llx %s\n", w.answer[i].n,
@@ -307,6 +337,20 @@ static const struct {
     { read_npy, "npy/bool-scalar" },
     { read_npy, "npy/f2-fortran-big" },
     { read_npy, "npy/f4-c" },
+    { read_onnx, "onnx/add" },
+    { read_onnx, "onnx/cast" },
+    { read_onnx, "onnx/constant" },
+    { read_onnx, "onnx/conv" },
+    { read_onnx, "onnx/cumsum" },
+    { read_onnx, "onnx/einsum" },
+    { read_onnx, "onnx/left-out-of-several" },
+    { read_onnx, "onnx/lrn" },
+    { read_onnx, "onnx/number-beyond-int" },
+    { read_onnx, "onnx/reshape" },
+    { read_onnx, "onnx/resize" },
+    { read_onnx, "onnx/rnn" },
+    { read_onnx, "onnx/softmax" },
+    { read_onnx, "onnx/split" },
     { read_profile, "profile/all" },
     { read_safetensors, "safetensors/two" },
     { read_shards, "shards/three" },
