@@ -369,6 +369,8 @@ Func *module_main(const Module *m);
 Func *func_new(Module *m, const char *name, Opset opset);
 bool module_short_scalars(const Module *m);        /* the spelling of program(1.3) */
 const char *module_name(Module *m, const char *s); /* interned */
+/* The array of pointers with one more, in the module's arena. */
+void *module_appended(Module *m, void *array, int count, void *item);
 /* one object for equal types */
 const Type *module_tensor(Module *m, DType t, const Shape *s);
 /* A copy of t, which may be in another arena, in the module's arena. */
@@ -426,6 +428,8 @@ const char *arg_name(const Arg *a);
 Loc op_loc(const Op *op);
 Loc value_loc(const Value *v); /* where it has none, that of its op or literal */
 void op_set_loc(Op *op, Loc loc);
+/* Of an op's result or a literal; of no use where loc stands in another source than these. */
+void value_set_loc(Value *v, Loc loc);
 Value *value_placed(Module *m, Loc loc); /* a new value without name, type and id */
 /* A new inline literal without an id. */
 Value *literal_placed(Module *m, const Const *c, Loc loc);
