@@ -1,8 +1,9 @@
-/* load.h -- shared by ane_model.c, load.c and helper.c alone: an opened engine, loading
- * programs, and compiling in another process. */
+/* load.h -- shared by ane_model.c, ane_attempt.c, load.c and helper.c alone: an opened engine,
+ * offering it a program, loading programs, and compiling in another process. */
 #ifndef ANEC_ANE_LOAD_H
 #define ANEC_ANE_LOAD_H
 
+#include "../forms.h"
 #include "ane_model.h"
 
 #include <pthread.h>
@@ -45,6 +46,29 @@ bool ane_load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why);
 void ane_unload(AneModel *m); /* allocates nothing */
 /* Moves a folder, also to another volume. */
 bool ane_move(Arena *a, const char *from, const char *to);
+
+/* ---- offering a program (ane_attempt.c) -------------------------------------------------- */
+
+typedef struct {
+    Ane *ane;
+    AneModel *model;
+    Arena *arena;         /* of the attempt */
+    const char *work;     /* a folder of its own: temp_folder */
+    const Module *module; /* the program as it was given */
+    const char *key;      /* of program, chip and system */
+    Form form[MAX_FORMS];
+    int nform;
+    Buf refused;  /* "fp32 refused: Apple's words; .." */
+    bool world;   /* what failed is not the program's fault: no other form would help */
+    bool outside; /* nor the engine's: a file, a folder */
+    Diag *diag;
+} Attempt;
+
+/* Makes the work folder, and the key of the program m. */
+bool attempt_stage(Attempt *t, const Module *m);
+/* Offers t->form one after the other, first the one that was taken before. */
+bool attempt_forms(Attempt *t);
+void ane_model_close(AneModel *m); /* gives its folder back; needs no memory */
 
 /* ---- compiling in another process (helper.c) --------------------------------------------- */
 
