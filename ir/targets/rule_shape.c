@@ -1,24 +1,22 @@
-/* rule_shape.c -- rules about dimensions, ranks and kernels. */
-#include "../ops/geometry.h"
+/* rule_shape.c -- rules about dimensions and ranks, products, windows and reductions; and what all
+ * rules ask of shapes. */
 #include "rules.h"
 
 #include <string.h>
 
 /* ---- shared ------------------------------------------------------------------------------ */
 
-static const Shape *tensor_shape(const Value *v)
+const Shape *rule_tensor_shape(const Value *v)
 {
     return v && v->type->kind == TY_TENSOR ? &v->type->shape : NULL;
 }
 
-/* The shape of an argument; NULL when it is absent or no tensor. */
-static const Shape *arg_shape(const RuleCheck *c, ParamId p)
+const Shape *rule_arg_shape(const RuleCheck *c, ParamId p)
 {
-    return tensor_shape(op_value(c->op, p));
+    return rule_tensor_shape(op_value(c->op, p));
 }
 
-/* A dimension counted from the last, -1 when there is none or it is not known. */
-static int64_t rule_shape_dim(const Shape *s, int from_last)
+int64_t rule_shape_dim(const Shape *s, int from_last)
 {
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
@@ -29,7 +27,7 @@ static bool arg_true(const Op *op, ParamId p)
     return value_bool(op_value(op, p), &b) && b;
 }
 
-static bool rule_shape_over(const RuleCheck *c, int limit, int64_t n)
+bool rule_over(const RuleCheck *c, int limit, int64_t n)
 {
     int64_t most = rule_limit(c->rules, limit);
     return most >= 0 && n > most;
@@ -37,8 +35,8 @@ static bool rule_shape_over(const RuleCheck *c, int limit, int64_t n)
 
 /* ---- what is too long falls into parts --------------------------------------------------- */
 
-static const char unequal_parts[] = "no few parts of one length are short enough";
-static const char absent_bytes[] = "its bytes are not at hand";
+const char rule_unequal_parts[] = "no few parts of one length are short enough";
+const char rule_absent_bytes[] = "its bytes are not at hand";
 
 int64_t rule_axis_most(const RuleSet *rs, int from_last)
 {
@@ -61,7 +59,7 @@ int64_t rule_equal_parts(const RuleSet *rs, const Shape *s, int axis, int64_t mo
     return 0;
 }
 
-static bool falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t most)
+bool rule_falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t most)
 {
     return s && shape_known(s) && rule_equal_parts(c->rules, s, axis, most) > 0;
 }
@@ -115,13 +113,13 @@ static void check_dim(RuleCheck *c, const Value *v, Loc loc)
 {
     static const char *const axes[] = { "last", "second last", "third last",
                                         "fourth last" };
-    const Shape *s = tensor_shape(v);
+    const Shape *s = rule_tensor_shape(v);
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
         const int64_t most = rule_axis_most(c->rules, i);
         if (rule_shape_dim(s, i) <= most) continue;
         if (!c->left) c->left = extent_left(c, v);
-        if (!c->left && !falls_apart(c, s, s->rank - 1 - i, most))
-            c->left = unequal_parts;
+        if (!c->left && !rule_falls_apart(c, s, s->rank - 1 - i, most))
+            c->left = rule_unequal_parts;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
                     v->name ? v->name : "a literal", type_text(c->scratch, v->type),
                     axes[i], (long long)most);
@@ -154,7 +152,7 @@ bool rule_rank_fits(const RuleSet *rs, int rank)
 
 static void check_rank(RuleCheck *c, const Value *v, Loc loc)
 {
-    const Shape *s = tensor_shape(v);
+    const Shape *s = rule_tensor_shape(v);
     if (s && !rule_rank_fits(c->rules, s->rank))
         rule_broken(c, loc, "%s has %d axes, more than %lld", v->name, s->rank,
                     (long long)rule_limit(c->rules, LIMIT_rank));
@@ -164,10 +162,10 @@ void rule_rank(RuleCheck *c) { each_value(c, check_rank); }
 
 static void check_op_rank(RuleCheck *c, int limit)
 {
-    const Shape *x = arg_shape(c, P_x), *y = arg_shape(c, P_y);
+    const Shape *x = rule_arg_shape(c, P_x), *y = rule_arg_shape(c, P_y);
     int rank = x ? x->rank : 0;
     if (y && y->rank > rank) rank = y->rank;
-    if (rule_shape_over(c, limit, rank))
+    if (rule_over(c, limit, rank))
         rule_broken(c, op_loc(c->op), "%s of tensors of %d axes, more than %lld",
                     op_name(c->op), rank, (long long)rule_limit(c->rules, limit));
 }
@@ -179,12 +177,13 @@ void rule_linear_rank(RuleCheck *c) { check_op_rank(c, LIMIT_linear_rank); }
 
 void rule_matmul_inner(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, P_x);
+    const Shape *x = rule_arg_shape(c, P_x);
     const int last = x && x->rank > 1 && arg_true(c->op, P_transpose_x);
     const int64_t k = rule_shape_dim(x, last),
                   most = rule_limit(c->rules, LIMIT_matmul_inner);
-    if (!rule_shape_over(c, LIMIT_matmul_inner, k)) return;
-    c->left = falls_apart(c, x, x->rank - 1 - last, most) ? NULL : unequal_parts;
+    if (!rule_over(c, LIMIT_matmul_inner, k)) return;
+    c->left = rule_falls_apart(c, x, x->rank - 1 - last, most) ? NULL
+                                                               : rule_unequal_parts;
     rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld",
                 op_name(c->op), (long long)k, (long long)most);
     c->left = NULL;
@@ -195,20 +194,20 @@ static const Const *literal_of(const Value *v) { return v ? value_lit(v) : NULL;
 /* A constant side becomes a matrix of two axes, turned or as it lies. */
 static const char *why_constant_stays(const Op *op, const Value *v, bool turn)
 {
-    const Shape *s = tensor_shape(v);
+    const Shape *s = rule_tensor_shape(v);
     if (value_is_const(op_value(op, P_x)) && value_is_const(op_value(op, P_y)))
         return "both sides are constants";
     if (!s || s->rank < 2) return "it has one axis";
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != 1) return "it is a batch of matrices";
-    return (value_lit(v) && !turn) || value_at_hand(v) ? NULL : absent_bytes;
+    return (value_lit(v) && !turn) || value_at_hand(v) ? NULL : rule_absent_bytes;
 }
 
 void rule_matmul_constant(RuleCheck *c)
 {
     const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     if (!x || !y) return;
-    const Shape *s = tensor_shape(y);
+    const Shape *s = rule_tensor_shape(y);
     const bool turned = arg_true(c->op, P_transpose_y);
     if (value_is_const(x)) {
         c->left = why_constant_stays(c->op, x, arg_true(c->op, P_transpose_x));
@@ -228,7 +227,7 @@ void rule_matmul_constant(RuleCheck *c)
 void rule_matmul_shape(RuleCheck *c)
 {
     const Value *y = op_value(c->op, P_y);
-    const Shape *x = arg_shape(c, P_x), *w = tensor_shape(y);
+    const Shape *x = rule_arg_shape(c, P_x), *w = rule_tensor_shape(y);
     if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, P_transpose_y))
         return;
     int64_t rows = rule_shape_dim(x, 1), k = rule_shape_dim(x, 0), n = w->dim[0];
@@ -241,144 +240,13 @@ void rule_matmul_shape(RuleCheck *c)
 void rule_rank3_matmul(RuleCheck *c)
 {
     const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
-    const Shape *s = tensor_shape(x);
+    const Shape *s = rule_tensor_shape(x);
     if (x && y && s && s->rank != 3 && !value_is_const(x) && !value_is_const(y))
         rule_broken(c, op_loc(c->op), "matmul of two run-time values of %d axes",
                     s->rank);
 }
 
-/* ---- convolutions ------------------------------------------------------------------------ */
-
-static const Shape *conv_weight(const RuleCheck *c) { return arg_shape(c, P_weight); }
-
-static void check_spatial(RuleCheck *c, int rank, const char *what)
-{
-    const Shape *x = arg_shape(c, P_x);
-    if (x && x->rank == rank)
-        rule_broken(c, op_loc(c->op), "%s over %s: x is %s", op_name(c->op), what,
-                    shape_text(c->scratch, x));
-}
-
-void rule_conv_3d(RuleCheck *c) { check_spatial(c, 5, "a volume"); }
-void rule_conv_1d(RuleCheck *c) { check_spatial(c, 3, "a line"); }
-
-/* Those of the input, or else of the result, in parts of one length, by weights to match. */
-static const char *why_channels_stay(const RuleCheck *c, const Shape *x, int64_t most)
-{
-    const Value *w = op_value(c->op, P_weight);
-    const Shape *out = c->op->nout ? tensor_shape(c->op->out[0]) : NULL;
-    const Shape *s = x->dim[1] > most ? x : out;
-    int64_t groups = 1;
-    if (op_value(c->op, P_groups)
-        && (!value_int(op_value(c->op, P_groups), &groups) || groups != 1))
-        return "the channels are in groups";
-    if (value_is_const(w) && !value_at_hand(w)) return absent_bytes;
-    return falls_apart(c, s, 1, most) ? NULL : unequal_parts;
-}
-
-void rule_conv_channels(RuleCheck *c)
-{
-    const Shape *x = arg_shape(c, P_x), *w = conv_weight(c);
-    if (!x || !w || x->rank < 3) return;
-    int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1],
-            out = w->dim[0];
-    if (most < 0 || (in <= most && out <= most)) return;
-    c->left = why_channels_stay(c, x, most);
-    rule_broken(c, op_loc(c->op), "conv of %lld to %lld channels, more than %lld",
-                (long long)in, (long long)out, (long long)most);
-    c->left = NULL;
-}
-
-void rule_kernel_width(RuleCheck *c)
-{
-    const Shape *w = conv_weight(c);
-    if (w && w->rank >= 3 && rule_shape_over(c, LIMIT_kernel_width, rule_shape_dim(w, 0)))
-        rule_broken(c, op_loc(c->op), "%s: the kernel is %lld wide, more than %lld",
-                    op_name(c->op), (long long)rule_shape_dim(w, 0),
-                    (long long)rule_limit(c->rules, LIMIT_kernel_width));
-}
-
-void rule_kernel_height(RuleCheck *c)
-{
-    const Shape *w = conv_weight(c);
-    if (w && w->rank >= 4
-        && rule_shape_over(c, LIMIT_kernel_height, rule_shape_dim(w, 1)))
-        rule_broken(c, op_loc(c->op), "%s: the kernel is %lld high, more than %lld",
-                    op_name(c->op), (long long)rule_shape_dim(w, 1),
-                    (long long)rule_limit(c->rules, LIMIT_kernel_height));
-}
-
-/* The width of a convolution's input with its zeros; -1: it is not known. */
-static int64_t padded_width(const Op *op)
-{
-    Arena scratch = { 0 };
-    Diag quiet = { .quiet = true };
-    Call *call = NEW(&scratch, Call);
-    Conv conv;
-    const int last = MAX_SPATIAL - 1;
-    const bool ok = op->kind == OP_conv && call_of_op(call, op, &scratch, &quiet)
-                 && call_check(call) && conv_of(call, false, &conv);
-    const Window *w = &conv.window;
-    const bool known = ok && w->in[last] >= 0 && w->before[last] >= 0
-                    && w->after[last] >= 0;
-    const int64_t width = known ? w->in[last] + w->before[last] + w->after[last] : -1;
-    diag_free(&quiet);
-    arena_free(&scratch);
-    return width;
-}
-
-static bool conv_padded_is(const RuleSet *rs, const Op *op)
-{
-    const int64_t most = rule_limit(rs, LIMIT_width);
-    return most >= 0 && padded_width(op) > most;
-}
-
-void rule_conv_padded(RuleCheck *c)
-{
-    if (conv_padded_is(c->rules, c->op))
-        rule_broken(c, op_loc(c->op),
-                    "conv: its input is %lld wide with its padding, more than %lld",
-                    (long long)padded_width(c->op),
-                    (long long)rule_limit(c->rules, LIMIT_width));
-}
-
-void rule_groups(RuleCheck *c)
-{
-    int64_t groups;
-    if (value_int(op_value(c->op, P_groups), &groups) && groups != 1 && groups != 2
-        && groups != 4)
-        rule_broken(c, op_loc(c->op), "conv of %lld groups", (long long)groups);
-}
-
-static bool weight_is_computed(const RuleCheck *c)
-{
-    const Value *w = op_value(c->op, P_weight);
-    return w && !value_is_const(w);
-}
-
-void rule_conv_weight_batch(RuleCheck *c)
-{
-    const Shape *x = arg_shape(c, P_x);
-    if (weight_is_computed(c) && x && x->rank && x->dim[0] > 1)
-        rule_broken(c, op_loc(c->op),
-                    "conv: the weight %s is computed, and the batch is %lld",
-                    op_value(c->op, P_weight)->name, (long long)x->dim[0]);
-}
-
-void rule_conv_weight(RuleCheck *c)
-{
-    if (weight_is_computed(c))
-        rule_broken(c, op_loc(c->op), "conv: the weight %s is computed",
-                    op_value(c->op, P_weight)->name);
-}
-
-void rule_conv_dip(RuleCheck *c)
-{
-    const Shape *w = conv_weight(c);
-    if (w && w->rank >= 2 && (w->dim[0] == 4096 || w->dim[0] == 5120))
-        rule_broken(c, op_loc(c->op), "%s to %lld channels", op_name(c->op),
-                    (long long)w->dim[0]);
-}
+/* ---- windows, reductions, branches, bytes ------------------------------------------------ */
 
 void rule_working_set(RuleCheck *c)
 {
@@ -393,14 +261,12 @@ void rule_working_set(RuleCheck *c)
     }
 }
 
-/* ---- windows, reductions, branches ------------------------------------------------------- */
-
 void rule_pool_window(RuleCheck *c)
 {
     int64_t size[MAX_RANK * 2];
     int n = value_ints(op_value(c->op, P_kernel_sizes), size);
     for (int i = 0; i < n; i++)
-        if (rule_shape_over(c, LIMIT_pool_window, size[i])) {
+        if (rule_over(c, LIMIT_pool_window, size[i])) {
             rule_broken(c, op_loc(c->op), "%s: a window of %lld, more than %lld",
                         op_name(c->op), (long long)size[i],
                         (long long)rule_limit(c->rules, LIMIT_pool_window));
@@ -419,9 +285,9 @@ static int64_t axis_dim(const Shape *x, int64_t axis)
 void rule_arg_axis(RuleCheck *c)
 {
     int64_t axis = -1;
-    const Shape *x = arg_shape(c, P_x);
+    const Shape *x = rule_arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
-    if (rule_shape_over(c, LIMIT_arg_axis, axis_dim(x, axis)))
+    if (rule_over(c, LIMIT_arg_axis, axis_dim(x, axis)))
         rule_broken(c, op_loc(c->op), "%s over %lld elements, more than %lld",
                     op_name(c->op), (long long)axis_dim(x, axis),
                     (long long)rule_limit(c->rules, LIMIT_arg_axis));
@@ -430,7 +296,7 @@ void rule_arg_axis(RuleCheck *c)
 void rule_reduce_route(RuleCheck *c)
 {
     int64_t axes[MAX_RANK * 2];
-    const Shape *x = arg_shape(c, P_x);
+    const Shape *x = rule_arg_shape(c, P_x);
     int n = value_ints(op_value(c->op, P_axes), axes);
     int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
     for (int i = 0; i < n; i++)
@@ -444,7 +310,7 @@ void rule_reduce_route(RuleCheck *c)
 void rule_channel_reduce(RuleCheck *c)
 {
     int64_t axes[MAX_RANK * 2];
-    const Shape *x = arg_shape(c, P_x);
+    const Shape *x = rule_arg_shape(c, P_x);
     int n = value_ints(op_value(c->op, P_axes), axes);
     if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
         && x->dim[1] == 512 && rule_shape_dim(x, 0) == 32)
@@ -475,7 +341,7 @@ void rule_fan_in(RuleCheck *c)
 void rule_softmax_axis(RuleCheck *c)
 {
     int64_t axis = -1;
-    const Shape *x = arg_shape(c, P_x);
+    const Shape *x = rule_arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     int64_t n = axis_dim(x, axis);
     if (n > 0 && (n & (n - 1)))
@@ -485,8 +351,8 @@ void rule_softmax_axis(RuleCheck *c)
 
 void rule_lrn_channels(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, P_x);
-    if (x && x->rank >= 3 && rule_shape_over(c, LIMIT_lrn_channels, x->dim[1]))
+    const Shape *x = rule_arg_shape(c, P_x);
+    if (x && x->rank >= 3 && rule_over(c, LIMIT_lrn_channels, x->dim[1]))
         rule_broken(
             c, op_loc(c->op), "local_response_norm of %lld channels, more than %lld",
             (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));

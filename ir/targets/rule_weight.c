@@ -132,12 +132,10 @@ void rule_weight_record(RuleCheck *c)
 /* Rules about an operation as such: that it is there breaks them. */
 void rule_present(RuleCheck *c) { rule_broken(c, op_loc(c->op), "%s", op_name(c->op)); }
 
-static const char absent_bytes[] = "its bytes are not at hand";
-
 /* The same of what decodes a weight, which may stand there itself. */
 void rule_decoded(RuleCheck *c)
 {
-    c->left = c->op->nout && value_at_hand(c->op->out[0]) ? NULL : absent_bytes;
+    c->left = c->op->nout && value_at_hand(c->op->out[0]) ? NULL : rule_absent_bytes;
     rule_broken(c, op_loc(c->op), "%s", op_name(c->op));
     c->left = NULL;
 }
@@ -153,7 +151,7 @@ void rule_stream(RuleCheck *c)
 /* One palette a group: the tables of ios16 are single ones. */
 static bool is_grouped(const Value *lut)
 {
-    const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
+    const Shape *s = rule_tensor_shape(lut);
     for (int i = 0; s && i < s->rank - 2; i++)
         if (s->dim[i] > 1) return true;
     return false;
@@ -174,7 +172,7 @@ void rule_grouped_palettes(RuleCheck *c)
 {
     if (!palettes_are_grouped(c->op)) return;
     const Value *w = op_value(c->op, P_weight);
-    c->left = value_at_hand(w) ? NULL : absent_bytes;
+    c->left = value_at_hand(w) ? NULL : rule_absent_bytes;
     rule_broken(c, op_loc(c->op), "%s: the weight %s has a palette a group",
                 op_name(c->op), w->name);
     c->left = NULL;
@@ -184,10 +182,8 @@ void rule_lut_rows(RuleCheck *c)
 {
     enum { ROWS = 64 };
     const Value *lut = op_value(c->op, P_lut);
-    const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
-    const Shape *out = c->op->nout && c->op->out[0]->type->kind == TY_TENSOR
-                         ? &c->op->out[0]->type->shape
-                         : NULL;
+    const Shape *s = rule_tensor_shape(lut);
+    const Shape *out = c->op->nout ? rule_tensor_shape(c->op->out[0]) : NULL;
     if (!s || !out || s->rank != out->rank + 2 || !out->rank || s->dim[0] <= 0) return;
     int64_t rows = out->dim[0] / s->dim[0];
     if (s->dim[0] > 1 && rows < ROWS)

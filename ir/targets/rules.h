@@ -281,4 +281,17 @@ void rule_conv_3d(RuleCheck *c);
 void rule_joined_slices(RuleCheck *c);
 void rule_groups(RuleCheck *c);
 
+/* ---- what these ask of shapes (rule_shape.c) --------------------------------------------- */
+
+const Shape *rule_tensor_shape(const Value *v); /* NULL: v is NULL, or no tensor */
+const Shape *rule_arg_shape(const RuleCheck *c, ParamId p);
+/* A dimension counted from the last; -1: there is none, or it is not known. */
+int64_t rule_shape_dim(const Shape *s, int from_last);
+/* Whether n is more than a limit, which the chip has. */
+bool rule_over(const RuleCheck *c, int limit, int64_t n);
+/* Whether an axis falls into parts of one length, each of at most so many elements. */
+bool rule_falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t most);
+/* Why a pass leaves what it is asked to fix, for RuleCheck.left. */
+extern const char rule_unequal_parts[], rule_absent_bytes[];
+
 #endif
