@@ -364,6 +364,8 @@ typedef struct {
 } Args;
 NamedVal given(ParamId p, Val v, Loc loc); /* an argument from an operator or an index */
 Args eval_args(Lower *l, const Node *args);
+/* Binds arguments in the frame on top, which is new; the values are of its caller's. */
+bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, const char *what);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint);
 bool may_be_called(Val f); /* a function, an op, a layer in use, a list */
@@ -371,6 +373,8 @@ Val call_value(Lower *l, Val f, Args *a, Loc loc, const char *hint);
 /* Evaluates the body of a model for its function. */
 Val call_entry(Lower *l, Closure *c, const Val *args);
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path);
+/* Names of dimensions in a type are bound to those of a tensor. */
+bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, Val v);
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
 const char *frame_path(Lower *l, Frame *f);
 
