@@ -58,72 +58,15 @@ static bool check_func(const Func *f, Diag *d)
     return ok;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const Port *)a)->name, ((const Port *)b)->name);
-}
-
-/* What the compiled model did not tell: names in order, which most users of the engine
- * found. */
-static void guess_ports(AneProgram *p, Value *const *v, int n, Port **out)
-{
-    const bool half = !strcmp(p->model->as.io, "fp16");
-    *out = NEW_ARRAY(&p->arena, n + 1, Port);
-    for (int i = 0; i < n; i++) {
-        bool is_float = dtype_is_float(v[i]->type->dtype);
-        port_guess(&(*out)[i], v[i]->name, v[i]->type,
-                   is_float ? (half ? 2 : 4) : dtypes[v[i]->type->dtype].bits / 8);
-    }
-    qsort(*out, (size_t)n, sizeof **out, by_name);
-    for (int i = 0; i < n; i++) (*out)[i].symbol = i;
-}
-
-/* Symbols are counted over all functions, so they can be guessed where there is one. */
-static bool guess_layout(AneProgram *p, const Func *f, const char *why, Diag *d)
-{
-    Layout *l = &p->layout;
-    const Module *m = ane_module(p->model);
-    if (m->first->next)
-        return diag_fail(
-            d,
-            "%s, and the program has several functions: where %s is bound cannot be guessed",
-            why, f->name);
-    *l = (Layout){ .nin = f->body->nparam, .nout = f->body->nresult, .guessed = true };
-    guess_ports(p, f->body->param, l->nin, &l->in);
-    guess_ports(p, f->body->result, l->nout, &l->out);
-    const char *said = arena_printf(
-        &p->arena, "%s: rows of 64 bytes and names in order are assumed", why);
-    p->base.as.why = p->base.as.why
-                       ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said)
-                       : said;
-    diag_warn(d, WARN_LAYOUT, f->loc, "%s", said);
-    return true;
-}
-
-static bool has_ports(Value *const *v, int n, const Port *port, int nport)
-{
-    if (n != nport) return false;
-    for (int i = 0; i < n; i++)
-        if (!port_find(port, nport, v[i]->name)) return false;
-    return true;
-}
-
-/* From what the compiled model says of itself; guessed where it says nothing that fits. */
+/* What is assumed of the layout is told of the program too. */
 static bool find_layout(AneProgram *p, const Func *f, Diag *d)
 {
-    const char *why = NULL;
-    Layout *l = &p->layout;
-    LayoutFound found = engine_layout(ane_open_engine(p), &p->arena, p->model->id,
-                                      f->name, l, &why);
-    if (found == LAYOUT_REFUSED)
-        return diag_fail(d, "the compiled program cannot be bound: %s", why);
-    if (found == LAYOUT_READ
-        && (!has_ports(f->body->param, f->body->nparam, l->in, l->nin)
-            || !has_ports(f->body->result, f->body->nresult, l->out, l->nout))) {
-        found = LAYOUT_UNTOLD;
-        why = "the compiled model's ports have other names than the program's";
-    }
-    return found == LAYOUT_READ || guess_layout(p, f, why, d);
+    const char *said = NULL;
+    if (!ane_layout(p->model, &p->arena, f, &p->layout, &said, d)) return false;
+    const char *before = p->base.as.why;
+    if (p->layout.guessed)
+        p->base.as.why = before ? arena_printf(&p->arena, "%s; %s", before, said) : said;
+    return true;
 }
 
 /* The port of each value by its name; the surfaces. */

@@ -81,6 +81,11 @@ Engine *ane_engine(const AneModel *model);
 /* The module that was compiled: that of the program, or AneModel.part. */
 const Module *ane_module(const AneModel *model);
 
+/* Where the inputs and results of f lie. What the model does not tell is guessed, with a warning,
+ * l->guessed and the reason in *why. */
+bool ane_layout(const AneModel *model, Arena *arena, const Func *f, Layout *l,
+                const char **why, Diag *d);
+
 /* The key in the cache of a program whose weights are all in files, from remembered sums of
  * those files, so that nothing is written and little read. False: some weights are computed
  * or absent, and the program has to be written for its key. */
