@@ -124,6 +124,10 @@ struct OnnxCall {
 
 /* Reports that the node has what it cannot have here; always false. */
 bool onnx_refuse(OnnxCall *c, const char *fmt, ...) PRINTF(2, 3);
+/* The same for what cannot be waited for: "its axes". */
+bool onnx_unknown(OnnxCall *c, const char *what);
+/* "node 'conv1' (Conv)", for messages. */
+const char *onnx_node_name(Arena *a, const OnnxNode *n);
 /* Attributes, with their defaults. */
 /* NULL: it is not given */
 const OnnxAttr *onnx_attr(const OnnxCall *c, const char *name);

@@ -1,148 +1,7 @@
-/* onnx_shape.c -- nodes that make constants, and that change shapes or cut and join tensors. */
+/* onnx_shape.c -- nodes that ask for shapes, change them, or cut and join tensors. */
 #include "onnx.h"
 
 #include <string.h>
-
-static bool unknown(OnnxCall *c, const char *what)
-{
-    return onnx_refuse(c, "%s must be known before it runs", what);
-}
-
-/* ---- constants --------------------------------------------------------------------------- */
-
-static Value *const_of(OnnxCall *c, const Const *lit)
-{
-    Builder *b = &c->b;
-    return build_const(b, c->node->nout ? c->node->out[0] : "t", lit);
-}
-
-/* Integers of an attribute, as int32. */
-static const Const *const_numbers(OnnxCall *c, int n, const int64_t *from, bool scalar)
-{
-    Arena *a = &c->b.m->arena;
-    int64_t *v = NEW_ARRAY(c->file->arena, n + 1, int64_t);
-    for (int i = 0; i < n; i++) {
-        v[i] = from[i] < INT32_MIN ? INT32_MIN
-             : from[i] > INT32_MAX ? INT32_MAX
-                                   : from[i];
-        c->gives_clamped |= v[i] != from[i];
-    }
-    return scalar ? const_int(a, DT_INT32, v[0]) : const_ints(a, DT_INT32, n, v);
-}
-
-bool node_constant(OnnxCall *c)
-{
-    Arena *a = &c->b.m->arena;
-    const OnnxAttr *v;
-    const Const *lit = NULL;
-    if ((v = onnx_attr(c, "value")) && v->tensor) {
-        lit = v->tensor->value;
-        c->gives_clamped = v->tensor->clamped;
-    } else if ((v = onnx_attr(c, "value_float"))) {
-        lit = const_float(a, DT_FP32, v->f);
-    } else if ((v = onnx_attr(c, "value_int"))) {
-        lit = const_numbers(c, 1, &v->i, true);
-    } else if ((v = onnx_attr(c, "value_ints"))) {
-        lit = const_numbers(c, v->nints, v->ints, false);
-    } else if ((v = onnx_attr(c, "value_floats"))) {
-        const Type *t = type_tensor(a, DT_FP32, SHAPE(v->nfloats));
-        float *data = NEW_ARRAY(a, v->nfloats + 1, float);
-        if (v->nfloats) memcpy(data, v->floats, (size_t)v->nfloats * sizeof *data);
-        lit = const_data(a, t, data);
-    }
-    if (!lit)
-        return onnx_refuse(c, "it has no value, or one that is no tensor of numbers");
-    c->out[0] = const_of(c, lit);
-    return true;
-}
-
-bool node_constant_of_shape(OnnxCall *c)
-{
-    Builder *b = &c->b;
-    const OnnxAttr *v = onnx_attr(c, "value");
-    Value *one = build_float(b, DT_FP32, 0);
-    if (v && v->tensor) {
-        c->gives_clamped = v->tensor->clamped;
-        one = onnx_scalar(c, build_const(b, "value", v->tensor->value));
-    }
-    c->out[0] = mil_fill(b, "t", .shape = c->in[0], .value = one);
-    return true;
-}
-
-bool node_range(OnnxCall *c)
-{
-    Builder *b = &c->b;
-    c->out[0] = mil_range_1d(b, "t", .start = c->in[0], .end = c->in[1],
-                             .step = c->in[2]);
-    return true;
-}
-
-/* A matrix with a number where `on` says. */
-static Value *drawn(OnnxCall *c, DType t, int64_t rows, int64_t columns, int64_t k,
-                    bool (*on)(int64_t row, int64_t column, int64_t k))
-{
-    Builder *b = &c->b;
-    Arena *a = &c->b.m->arena;
-    const Type *type = type_tensor(a, DT_BOOL, SHAPE(rows, columns));
-    void *data;
-    Const *lit = const_room(a, type, type_bytes(type), &data);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            ((uint8_t *)data)[i * columns + j] = on(i, j, k);
-    return onnx_cast(c, build_const(b, "drawn", lit), t);
-}
-
-static bool on_diagonal(int64_t row, int64_t column, int64_t k)
-{
-    return column - row == k;
-}
-static bool above_diagonal(int64_t row, int64_t column, int64_t k)
-{
-    return column - row >= k;
-}
-static bool below_diagonal(int64_t row, int64_t column, int64_t k)
-{
-    return column - row <= k;
-}
-
-enum { ONNX_DRAWN = 1 << 14 }; /* rows and columns of what is drawn, at most */
-
-static bool drawn_size(OnnxCall *c, const Shape *s)
-{
-    if (s->rank < 2) return onnx_refuse(c, "its input is no matrix");
-    const int64_t rows = s->dim[s->rank - 2], columns = s->dim[s->rank - 1];
-    if (rows < 0 || columns < 0) return unknown(c, "the size of its matrix");
-    return (rows <= ONNX_DRAWN && columns <= ONNX_DRAWN)
-        || onnx_refuse(c, "its matrix is too large");
-}
-
-bool node_eye_like(OnnxCall *c)
-{
-    const Shape *s = onnx_shape(c->in[0]);
-    const OnnxAttr *to = onnx_attr(c, "dtype");
-    const DType t = to ? onnx_type(to->i)->as : onnx_dtype(c->in[0]);
-    if (t == DT_NONE) return onnx_refuse(c, "MIL has no such type");
-    if (!drawn_size(c, s)) return false;
-    c->out[0] = drawn(c, t, s->dim[0], s->dim[1], onnx_int(c, "k", 0), on_diagonal);
-    return true;
-}
-
-bool node_trilu(OnnxCall *c)
-{
-    Builder *b = &c->b;
-    Value *x = c->in[0];
-    const Shape *s = onnx_shape(x);
-    int64_t k = 0;
-    if (onnx_given(c, 1) && !value_int(c->in[1], &k)) return unknown(c, "its k");
-    if (!drawn_size(c, s)) return false;
-    const bool upper = onnx_int(c, "upper", 1) != 0;
-    Value *keep = drawn(c, DT_BOOL, s->dim[s->rank - 2], s->dim[s->rank - 1], k,
-                        upper ? above_diagonal : below_diagonal);
-    if (onnx_dtype(x) == DT_BOOL)
-        return (c->out[0] = onnx_both(c, OP_logical_and, x, keep)) != NULL;
-    c->out[0] = mil_select(b, "t", .cond = keep, .a = x, .b = onnx_number(c, x, 0));
-    return true;
-}
 
 /* ---- what shapes are --------------------------------------------------------------------- */
 
@@ -231,7 +90,7 @@ bool node_flatten(OnnxCall *c)
         int64_t *d = &dim[i >= axis];
         *d = *d < 0 || s->dim[i] < 0 ? -1 : *d * s->dim[i];
     }
-    if (dim[0] < 0 && dim[1] < 0) return unknown(c, "one of its sides");
+    if (dim[0] < 0 && dim[1] < 0) return onnx_unknown(c, "one of its sides");
     c->out[0] = onnx_reshape(c, c->in[0], 2, dim);
     return true;
 }
@@ -254,7 +113,7 @@ bool node_squeeze(OnnxCall *c)
     Builder *b = &c->b;
     int64_t axis[MAX_RANK * 2];
     const int n = onnx_list(c, "axes", 1, axis);
-    if (n == -2) return unknown(c, "its axes");
+    if (n == -2) return onnx_unknown(c, "its axes");
     for (int i = 0; i < n; i++)
         if (!onnx_axis(c, &axis[i], onnx_rank(c->in[0]))) return false;
     c->out[0] = n < 0 ? mil_squeeze(b, "t", .x = c->in[0])
@@ -269,7 +128,7 @@ bool node_unsqueeze(OnnxCall *c)
     Builder *b = &c->b;
     int64_t axis[MAX_RANK * 2];
     const int n = onnx_list(c, "axes", 1, axis);
-    if (n == -2) return unknown(c, "its axes");
+    if (n == -2) return onnx_unknown(c, "its axes");
     if (n < 0) return onnx_refuse(c, "it has no axes");
     if (n + onnx_rank(c->in[0]) > MAX_RANK)
         return onnx_refuse(c, "it gives more than 16 dimensions");
@@ -295,7 +154,7 @@ bool node_expand(OnnxCall *c)
     Value *x = c->in[0];
     Shape out;
     const int n = value_ints(c->in[1], dim);
-    if (n < 0 || n > MAX_RANK) return unknown(c, "its shape");
+    if (n < 0 || n > MAX_RANK) return onnx_unknown(c, "its shape");
     const Shape wanted = shape_of(n, dim);
     if (!shape_broadcast(onnx_shape(x), &wanted, &out))
         return onnx_refuse(c, "%s does not broadcast to %s",
@@ -307,7 +166,7 @@ bool node_expand(OnnxCall *c)
     for (int i = 0; i < out.rank; i++) {
         from[i] = i < added ? 1 : onnx_shape(x)->dim[i - added];
         if (from[i] < 0 && i >= added && out.dim[i] >= 0)
-            return unknown(c, "its input's shape");
+            return onnx_unknown(c, "its input's shape");
         reps[i] = from[i] == 1 ? out.dim[i] : 1;
         same = same && reps[i] == 1;
     }
@@ -375,9 +234,9 @@ bool node_split(OnnxCall *c)
     int64_t axis = onnx_int(c, "axis", 0), size[MAX_RANK * 2], at = 0;
     if (!onnx_axis(c, &axis, onnx_rank(c->in[0]))) return false;
     const int64_t total = onnx_shape(c->in[0])->dim[axis];
-    if (total < 0) return unknown(c, "the dimension that it splits");
+    if (total < 0) return onnx_unknown(c, "the dimension that it splits");
     const int n = split_sizes(c, total, size);
-    if (n < c->node->nout) return unknown(c, "the sizes of its parts");
+    if (n < c->node->nout) return onnx_unknown(c, "the sizes of its parts");
     for (int i = 0; i < n && i < c->node->nout; i++) {
         if (size[i] < 0 || size[i] > total - at)
             return onnx_refuse(c, "its parts are larger than its input");
@@ -429,7 +288,7 @@ bool node_slice(OnnxCall *c)
               m = onnx_list(c, "ends", 2, end);
     const int na = onnx_list(c, "axes", 3, axis), ns = onnx_list(c, "steps", 4, step);
     if (n < 0 || m < 0 || na == -2 || ns == -2)
-        return unknown(c, "where it begins and ends");
+        return onnx_unknown(c, "where it begins and ends");
     if (n != m || (na >= 0 && na != n) || (ns >= 0 && ns != n) || n > rank)
         return onnx_refuse(c, "its starts, ends, axes and steps are not as many");
     OnnxCut s;
@@ -477,7 +336,7 @@ bool node_pad(OnnxCall *c)
     const char *mode = pad_mode(onnx_text(c, "mode", "constant"));
     int na = onnx_list(c, "axes", 3, axis);
     if (!mode) return onnx_refuse(c, "its mode is %s", onnx_text(c, "mode", ""));
-    if (n < 0 || na == -2) return unknown(c, "how much it pads");
+    if (n < 0 || na == -2) return onnx_unknown(c, "how much it pads");
     if (na < 0)
         for (na = 0; na < rank; na++) axis[na] = na;
     if (n != 2 * na) return onnx_refuse(c, "it has %d pads for %d axes", n, na);
@@ -486,7 +345,7 @@ bool node_pad(OnnxCall *c)
         if (!onnx_axis(c, &axis[i], rank)) return false;
         const int64_t low = pad[i], high = pad[na + i], dim = onnx_shape(x)->dim[axis[i]];
         if ((low < 0 || high < 0) && dim < 0)
-            return unknown(c, "the dimension that it cuts");
+            return onnx_unknown(c, "the dimension that it cuts");
         if (low < 0 || high < 0)
             x = onnx_part(c, x, (int)axis[i], low < 0 ? -low : 0,
                           dim + (high < 0 ? high : 0));
