@@ -323,7 +323,8 @@ bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
 /* The same for `assert`: a condition that is known only when the model runs counts as true. */
 bool eval_claim(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
-Val lookup(Lower *l, const Node *name); /* poison after an error */
+Val lookup(Lower *l, const Node *name);    /* poison after an error */
+Val member_value(Lower *l, const Node *n); /* what stands behind a point */
 /* lower_number.c: evaluates [f(i) for i in ..] where all is arithmetic of numbers. False: it
  * is not, or there is an error, which the general evaluation then reports. */
 bool each_number(Lower *l, const Node *n, const List *in, List *out);
