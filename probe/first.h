@@ -55,6 +55,9 @@ FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRIN
 /* Gives every weight file that the text names the same valid content, n ones, 64 at most;
  * the file is in `dir`. */
 bool first_weights(FirstTrial *t, const char *text, int n, const char *dir);
+/* Makes a model of a text with its weights. False: t->said tells why; t->model is NULL where the
+ * text itself is refused. */
+bool first_make(FirstTrial *t, const char *text);
 /* Makes, compiles and loads the model, and reads its layout. False: t->said tells what
  * failed. */
 bool first_layout(FirstTrial *t, Layout *l);
