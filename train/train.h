@@ -470,6 +470,11 @@ const anec_kernel *programs_tells(const TrainPrograms *e);
 /* The kernel whose inputs are all data. */
 const anec_kernel *programs_takes(const TrainPrograms *e);
 
+/* Whether the step has a result of this name. */
+bool programs_result(const TrainPrograms *e, const char *name);
+/* Finds the weights of the step, and what they begin as. */
+bool programs_weights(TrainPrograms *e);
+
 /* The inputs of a run, while they are collected. */
 typedef struct {
     Arena arena;
