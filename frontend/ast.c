@@ -203,22 +203,21 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
     return l;
 }
 
-Node *ast_extent(Ast *p, Node *def, Node *sizes)
+Node *ast_dim(Ast *p, Node *def, Node *sizes)
 {
     const bool range = sizes->kind == N_BINARY && sizes->op == TK_RANGE;
     const bool several = range || sizes->kind == N_ANY || sizes->kind == N_LIST;
     if (!def && !several) return sizes;
-    return ast_node(p, N_EXTENT, def ? loc_join(def->loc, sizes->loc) : sizes->loc, def,
+    return ast_node(p, N_DIM, def ? loc_join(def->loc, sizes->loc) : sizes->loc, def,
                     sizes, NULL);
 }
 
-Node *ast_extent_named(Ast *p, Token name, Node *extent)
+Node *ast_dim_named(Ast *p, Token name, Node *dim)
 {
-    if (extent->kind != N_EXTENT)
-        extent = ast_node(p, N_EXTENT, extent->loc, NULL, extent, NULL);
-    extent->name = name_intern(p->names, text_of(&name), name.loc.len);
-    extent->loc = loc_join(name.loc, extent->loc);
-    return extent;
+    if (dim->kind != N_DIM) dim = ast_node(p, N_DIM, dim->loc, NULL, dim, NULL);
+    dim->name = name_intern(p->names, text_of(&name), name.loc.len);
+    dim->loc = loc_join(name.loc, dim->loc);
+    return dim;
 }
 
 Node *ast_form(Node *type, Node *form)

@@ -116,8 +116,8 @@ NodeList ast_append(NodeList l, Node *n);
 NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
 /* A dimension that may have several sizes: a range, a list or `?`. A single size stays an
  * expression. */
-Node *ast_extent(Ast *p, Node *def, Node *sizes);
-Node *ast_extent_named(Ast *p, Token name, Node *extent);
+Node *ast_dim(Ast *p, Node *def, Node *sizes);
+Node *ast_dim_named(Ast *p, Token name, Node *dim);
 /* The type of a weight that is stored in that form. */
 Node *ast_form(Node *type, Node *form);
 void ast_too_deep(Ast *p, Loc loc);

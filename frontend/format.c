@@ -3,7 +3,7 @@
  * Line ends stay where the author put them, since they tell what belongs together. Within a
  * line the layout is made anew: indentation, one blank between words and none where none is
  * needed, comments of neighbouring lines aligned. Tokens are never changed, so a program
- * keeps its meaning, and formatting twice is the same as once. */
+ * is the same program, and formatting twice is the same as once. */
 #include "ast.h"
 #include "frontend.h"
 #include "grammar.h"

@@ -29,8 +29,8 @@
 %type callarglist { NodeList }
 %type positions { NodeList }
 %type opt_exprs { NodeList }
-%type extents { NodeList }
-%type extentlist { NodeList }
+%type dims { NodeList }
+%type dimlist { NodeList }
 %stack_size 3000
 %stack_overflow { ast_too_deep(p, p->at); }
 %token_destructor { (void)p; (void)$$; }
@@ -119,22 +119,22 @@ result(X) ::= NAME(N) LBRACK WEIGHTS(W) RBRACK.
     { X = ast_decl(p, N_RESULT, N, NULL, ast_leaf(p, N_NAME, W), NULL); }
 
 type(X) ::= NAME(N).                           { X = ast_leaf(p, N_TYPE, N); }
-type(X) ::= NAME(N) LBRACK extents(L) RBRACK(R).
+type(X) ::= NAME(N) LBRACK dims(L) RBRACK(R).
     { X = ast_named(p, N_TYPE, N, loc_join(N.loc, R.loc), L.first, ast_node(p, N_LIST, N.loc,
           NULL, NULL, NULL), NULL); }
-type(X) ::= LBRACK(B) extents(L) RBRACK(R).
+type(X) ::= LBRACK(B) dims(L) RBRACK(R).
     { X = ast_node(p, N_TYPE, loc_join(B.loc, R.loc), L.first, ast_node(p, N_LIST, B.loc, NULL,
           NULL, NULL), NULL); }
 
-extents(L) ::= .                               { L = (NodeList){ 0 }; }
-extents(L) ::= extentlist(M).                  { L = M; }
-extents(L) ::= extentlist(M) COMMA.            { L = M; }
-extentlist(L) ::= extent(X).                   { L = ast_first(X); }
-extentlist(L) ::= extentlist(M) COMMA extent(X). { L = ast_append(M, X); }
-extent(X) ::= span(S).                         { X = S; }
-extent(X) ::= NAME(N) ASSIGN span(S).          { X = ast_extent_named(p, N, S); }
-span(X) ::= sizes(S).                          { X = ast_extent(p, NULL, S); }
-span(X) ::= simple(D) IN sizes(S).             { X = ast_extent(p, D, S); }
+dims(L) ::= .                               { L = (NodeList){ 0 }; }
+dims(L) ::= dimlist(M).                  { L = M; }
+dims(L) ::= dimlist(M) COMMA.            { L = M; }
+dimlist(L) ::= dim(X).                   { L = ast_first(X); }
+dimlist(L) ::= dimlist(M) COMMA dim(X). { L = ast_append(M, X); }
+dim(X) ::= span(S).                         { X = S; }
+dim(X) ::= NAME(N) ASSIGN span(S).          { X = ast_dim_named(p, N, S); }
+span(X) ::= sizes(S).                          { X = ast_dim(p, NULL, S); }
+span(X) ::= simple(D) IN sizes(S).             { X = ast_dim(p, D, S); }
 sizes(X) ::= expr(E).                          { X = E; }
 sizes(X) ::= ANY(T).                           { X = ast_node(p, N_ANY, T.loc, NULL, NULL, NULL); }
 sizes(X) ::= simple(A) RANGE(T) ANY(K).

@@ -319,7 +319,7 @@ static bool check_sets(Lower *l)
     for (const Node *i = l->entry->root->a; i && n < COUNT(known); i = i->next)
         if (i->kind == N_PARAM) known[n++] = i->name;
     for (int i = 0; i < l->opt->nset; i++) {
-        if (l->set_used[i] || names_extent(l->entry->root, l->opt->set[i].name)) continue;
+        if (l->set_used[i] || names_dim(l->entry->root, l->opt->set[i].name)) continue;
         const char *near = name_nearest(l->opt->set[i].name, known, n);
         ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s",
                         l->opt->set[i].name, l->entry->name,

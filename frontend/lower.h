@@ -46,8 +46,8 @@ typedef enum {
     V_BUILTIN,
     V_OP,
     V_STATE,
-    V_EXTENT, /* a dimension of a tensor that is known when the model runs */
-    V_MAYBE,  /* a condition that depends on such a dimension */
+    V_DIM,   /* a dimension of a tensor that is known when the model runs */
+    V_MAYBE, /* a condition that depends on such a dimension */
 } ValKind;
 
 typedef struct List List;
@@ -57,7 +57,7 @@ typedef struct Instance Instance;
 typedef struct File File;
 typedef struct Builtin Builtin;
 typedef struct State State;
-typedef struct RunExtent RunExtent;
+typedef struct RunDim RunDim;
 
 typedef struct {
     ValKind kind;
@@ -74,7 +74,7 @@ typedef struct {
         File *file;
         const Builtin *builtin;
         State *state;
-        RunExtent *extent;
+        RunDim *dim;
         int op;
     } u;
 } Val;
@@ -131,7 +131,7 @@ struct State {
     Value *param;
 };
 
-struct RunExtent {
+struct RunDim {
     Value *of;
     int axis;
 };
@@ -142,7 +142,7 @@ typedef struct {
     int64_t low, high, def; /* high < 0: no upper bound */
     int n;                  /* number of listed sizes; 0: a range */
     const int64_t *size;
-} ExtentSpan;
+} DimSpan;
 
 typedef struct {
     const char *name; /* interned */
@@ -440,25 +440,25 @@ Value *state_value(Lower *l, State *s);
 Val builtin_read(Lower *l, Loc loc, Val *a, int n);
 Val builtin_write(Lower *l, Loc loc, Val *a, int n);
 
-/* lower_extent.c: dimensions that are known when the model runs */
-Val extent_value(Lower *l, Val of, int axis); /* INT where it is known already */
-bool extent_same(Val a, Val b);
-bool extent_is_run(Val v);                   /* it is EXTENT, or an int32 scalar tensor */
-Val extent_tensor(Lower *l, Val v, Loc loc); /* as an int32 scalar tensor */
-/* An argument of an op: an EXTENT, or a list with one in it, becomes a tensor that the model
+/* lower_dim.c: dimensions that are known when the model runs */
+Val dim_value(Lower *l, Val of, int axis); /* INT where it is known already */
+bool dim_same(Val a, Val b);
+bool dim_is_run(Val v);                   /* it is DIM, or an int32 scalar tensor */
+Val dim_tensor(Lower *l, Val v, Loc loc); /* as an int32 scalar tensor */
+/* An argument of an op: a DIM, or a list with one in it, becomes a tensor that the model
  * computes; shape: one element may be -1. Other values stay. */
-Val extent_argument(Lower *l, Val v, bool shape, Loc loc);
-/* An operator with an EXTENT as an operand. True: *out is known; else both operands become
+Val dim_argument(Lower *l, Val v, bool shape, Loc loc);
+/* An operator with a DIM as an operand. True: *out is known; else both operands become
  * values that an op takes. */
-bool extent_operator(Lower *l, const Node *n, Val *a, Val *b, Val *out);
-Val extent_logic(int token, Val a, Val b);
+bool dim_operator(Lower *l, const Node *n, Val *a, Val *b, Val *out);
+Val dim_logic(int token, Val a, Val b);
 
 /* lower_input.c */
 bool add_inputs(Lower *l, const Node *decl, Val *args);
-bool span_read(Lower *l, const Node *n, ExtentSpan *s); /* an extent of a type */
-const char *span_text(Lower *l, const ExtentSpan *s);
-bool span_takes(Lower *l, const ExtentSpan *s, int64_t v, const char *what, Loc loc);
-bool names_extent(const Node *file, const char *name); /* an input of a model does */
+bool span_read(Lower *l, const Node *n, DimSpan *s); /* a dimension of a type */
+const char *span_text(Lower *l, const DimSpan *s);
+bool span_takes(Lower *l, const DimSpan *s, int64_t v, const char *what, Loc loc);
+bool names_dim(const Node *file, const char *name); /* an input of a model does */
 
 /* lower_builtin.c */
 struct Builtin {

@@ -21,12 +21,12 @@ static const char *type_words(Lower *l, const Node *type, const Shape *s)
     return text_arg(l, "%s%s", type->name ? type->name : "", dims);
 }
 
-/* An extent that has a name: what it is is known from now on, if it was not. */
+/* A dimension that has a name: what it is is known from now on, if it was not. */
 static bool bind_dim(Lower *l, const char *name, const char *what, Loc loc, Val of,
                      int axis)
 {
-    const Val *known = known_name(l, name), is = extent_value(l, of, axis);
-    if (!known || (known->kind == V_EXTENT && is.kind == V_INT))
+    const Val *known = known_name(l, name), is = dim_value(l, of, axis);
+    if (!known || (known->kind == V_DIM && is.kind == V_INT))
         env_set(l, l->frame->env, name, is);
     else if (known->kind == V_INT && is.kind == V_INT && known->u.i != is.u.i)
         return lower_error(l, loc, "%s is %s, so %s would be both %lld and %lld", what,
@@ -40,12 +40,11 @@ bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, Val v)
     const Shape *s = val_shape(v);
     int i = 0;
     for (const Node *n = type->a; n && i < s->rank; n = n->next, i++) {
-        ExtentSpan span;
-        if (n->kind == N_EXTENT && s->dim[i] != DIM_ANY
+        DimSpan span;
+        if (n->kind == N_DIM && s->dim[i] != DIM_ANY
             && (!span_read(l, n, &span) || !span_takes(l, &span, s->dim[i], what, loc)))
             return false;
-        if ((n->kind != N_NAME && n->kind != N_EXTENT) || !n->name
-            || !strcmp(n->name, "_"))
+        if ((n->kind != N_NAME && n->kind != N_DIM) || !n->name || !strcmp(n->name, "_"))
             continue;
         if (!bind_dim(l, n->name, what, loc, v, i)) return false;
     }

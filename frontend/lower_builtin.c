@@ -141,7 +141,7 @@ static Val b_kind(Lower *l, Loc loc, Val *a, int n)
         [V_TENSOR] = "tensor",    [V_WEIGHT] = "tensor",  [V_FN] = "function",
         [V_BUILTIN] = "function", [V_OP] = "function",    [V_LAYER] = "layer type",
         [V_MODEL] = "model",      [V_INSTANCE] = "layer", [V_FILE] = "file",
-        [V_STATE] = "state",      [V_EXTENT] = "extent",  [V_MAYBE] = "bool",
+        [V_STATE] = "state",      [V_DIM] = "extent",     [V_MAYBE] = "bool",
     };
     (void)l, (void)loc, (void)n;
     return val_string(words[a->kind]);

@@ -116,9 +116,9 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
     if (logic && (a.kind == V_MAYBE || b.kind == V_MAYBE))
         if ((a.kind == V_MAYBE || a.kind == V_BOOL)
             && (b.kind == V_MAYBE || b.kind == V_BOOL))
-            return extent_logic(n->op, a, b);
+            return dim_logic(n->op, a, b);
     if (logic && a.kind == V_BOOL && b.kind == V_BOOL) return b;
-    if (extent_operator(l, n, &a, &b, &out)) return out;
+    if (dim_operator(l, n, &a, &b, &out)) return out;
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
     const int op = infix_op(n->op);
@@ -152,7 +152,7 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     if (a.kind == V_POISON) return a;
     if (n->op == TK_NOT && a.kind == V_BOOL) return val_bool(!a.u.b);
     if (n->op == TK_NOT && a.kind == V_MAYBE) return a;
-    if (n->op == TK_MINUS && a.kind == V_EXTENT) a = extent_tensor(l, a, n->loc);
+    if (n->op == TK_MINUS && a.kind == V_DIM) a = dim_tensor(l, a, n->loc);
     if (n->op == TK_MINUS && a.kind == V_FLOAT) return val_float(-a.u.f);
     if (n->op == TK_MINUS && a.kind == V_INT)
         return number_op(l, n->loc, TK_MINUS, val_int(0), a);
@@ -271,7 +271,7 @@ static bool truth_of(Lower *l, const Node *n, Val v, const char *what, bool *out
     if (v.kind == V_BOOL) *out = v.u.b;
     else if (v.kind == V_MAYBE)
         lower_error(l, n->loc,
-                    "%s depends on extents that are known only when the model runs",
+                    "%s depends on dimensions that are known only when the model runs",
                     what);
     else if (val_is_tensor(v))
         lower_error(
@@ -302,12 +302,12 @@ bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out)
         int64_t dim = DIM_ANY;
         if (out->rank == MAX_RANK)
             return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
-        if (n->kind == N_EXTENT && !wildcard)
+        if (n->kind == N_DIM && !wildcard)
             return lower_error(
-                l, n->loc, "only an input of a model has an extent that a run chooses");
+                l, n->loc, "only an input of a model has a dimension that a run chooses");
         const Val *known = n->kind == N_NAME && wildcard ? known_name(l, n->name) : NULL;
-        const bool open = n->kind == N_NAME && (!known || known->kind == V_EXTENT);
-        const bool any = wildcard && (n->kind == N_EXTENT || open);
+        const bool open = n->kind == N_NAME && (!known || known->kind == V_DIM);
+        const bool any = wildcard && (n->kind == N_DIM || open);
         if (!any) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)

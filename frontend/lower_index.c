@@ -51,7 +51,7 @@ typedef struct {
     int64_t begin[MAX_RANK], end[MAX_RANK], step[MAX_RANK];
     bool squeeze[MAX_RANK];
     bool any, strided, squeezed; /* something is cut, has a step, loses its axis */
-    bool loose;                  /* a bound or an extent is known when the model runs */
+    bool loose;                  /* a bound or a dimension is known when the model runs */
     bool from_first[MAX_RANK], to_last[MAX_RANK];
     Val run[2][MAX_RANK]; /* bounds of that kind, else NONE: where it begins and ends */
     int gather_axis;      /* -1: no index is a tensor */
@@ -72,7 +72,7 @@ static bool cut_bound(IndexCut *c, const Node *n, int axis, bool end, int64_t *o
     *out = end ? size : 0;
     if (!n) return true;
     const Val v = eval(c->l, n, NULL);
-    if (extent_is_run(v)) {
+    if (dim_is_run(v)) {
         c->run[end][axis] = v;
         c->loose = true;
         return true;
@@ -232,7 +232,7 @@ static Val cut_tensor(IndexCut *c, const Node *n, const char *hint, Val x)
     if (c->loose && c->gather_axis >= 0) {
         lower_error(
             c->l, n->loc,
-            "a tensor that indexes stands alone where extents are known when the model runs");
+            "a tensor that indexes stands alone where dimensions are known when the model runs");
         return val_poison();
     }
     if (c->loose) return emit_loose(c, n->loc, hint, x);

@@ -13,17 +13,17 @@ enum {
         128, /* that an input may have, listed one by one: Core ML takes no more */
 };
 
-/* ---- one extent -------------------------------------------------------------------------- */
+/* ---- one dimension ----------------------------------------------------------------------- */
 
 static bool span_bound(Lower *l, const Node *n, int64_t *out)
 {
     if (!eval_int(l, n, out)) return false;
     if (*out >= 1 && *out <= INT32_MAX) return true;
-    return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX,
+    return lower_error(l, n->loc, "a size must be from 1 to %d, not %lld", INT32_MAX,
                        (long long)*out);
 }
 
-static bool span_has(const ExtentSpan *s, int64_t v)
+static bool span_has(const DimSpan *s, int64_t v)
 {
     if (!s->n) return v >= s->low && (s->high < 0 || v <= s->high);
     for (int i = 0; i < s->n; i++)
@@ -31,21 +31,20 @@ static bool span_has(const ExtentSpan *s, int64_t v)
     return false;
 }
 
-static bool span_list(Lower *l, Loc loc, const List *list, ExtentSpan *s)
+static bool span_list(Lower *l, Loc loc, const List *list, DimSpan *s)
 {
     if (!list->n || list->n > MAX_SIZES)
-        return lower_error(l, loc, "1 to %d extents may be listed, not %lld", MAX_SIZES,
+        return lower_error(l, loc, "1 to %d sizes may be listed, not %lld", MAX_SIZES,
                            (long long)list->n);
     int64_t *size = NEW_ARRAY(&l->arena, list->n, int64_t);
-    *s = (ExtentSpan){ .size = size };
+    *s = (DimSpan){ .size = size };
     for (int64_t i = 0; i < list->n; i++) {
         const Val v = list->at[i];
         if (v.kind != V_INT || v.u.i < 1 || v.u.i > INT32_MAX)
-            return lower_error(l, loc, "extents are ints from 1 on, not %s",
+            return lower_error(l, loc, "sizes are ints from 1 on, not %s",
                                val_kind(l, v));
         if (span_has(s, v.u.i) && s->n)
-            return lower_error(l, loc, "the extent %lld is listed twice",
-                               (long long)v.u.i);
+            return lower_error(l, loc, "the size %lld is listed twice", (long long)v.u.i);
         size[s->n++] = v.u.i;
     }
     s->low = s->high = s->def = size[0];
@@ -53,9 +52,9 @@ static bool span_list(Lower *l, Loc loc, const List *list, ExtentSpan *s)
 }
 
 /* Behind the default and the name: `?`, a range, a list or a number. */
-static bool span_sizes(Lower *l, const Node *n, ExtentSpan *s)
+static bool span_sizes(Lower *l, const Node *n, DimSpan *s)
 {
-    *s = (ExtentSpan){ .low = 1, .high = -1, .def = 1 };
+    *s = (DimSpan){ .low = 1, .high = -1, .def = 1 };
     if (n->kind == N_ANY) return true;
     if (n->kind == N_BINARY && n->op == TK_RANGE) {
         if (!span_bound(l, n->a, &s->low)) return false;
@@ -63,7 +62,7 @@ static bool span_sizes(Lower *l, const Node *n, ExtentSpan *s)
         s->def = s->low;
         if (s->high < 0 || s->low <= s->high) return true;
         return lower_error(l, n->loc,
-                           "the extents %lld..%lld are none: the smaller is first",
+                           "the sizes %lld..%lld are none: the smaller is first",
                            (long long)s->low, (long long)s->high);
     }
     const Val v = eval(l, n, NULL);
@@ -72,13 +71,13 @@ static bool span_sizes(Lower *l, const Node *n, ExtentSpan *s)
     if (v.kind != V_INT)
         return lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
     if (v.u.i < 1 || v.u.i > INT32_MAX)
-        return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld",
-                           INT32_MAX, (long long)v.u.i);
+        return lower_error(l, n->loc, "a size must be from 1 to %d, not %lld", INT32_MAX,
+                           (long long)v.u.i);
     s->low = s->high = s->def = v.u.i;
     return true;
 }
 
-const char *span_text(Lower *l, const ExtentSpan *s)
+const char *span_text(Lower *l, const DimSpan *s)
 {
     if (!s->n && s->high < 0) return text_arg(l, "%lld..?", (long long)s->low);
     if (!s->n && s->low == s->high) return text_arg(l, "%lld", (long long)s->low);
@@ -89,27 +88,27 @@ const char *span_text(Lower *l, const ExtentSpan *s)
     return text_arg(l, "[%s]", all);
 }
 
-bool span_read(Lower *l, const Node *n, ExtentSpan *s)
+bool span_read(Lower *l, const Node *n, DimSpan *s)
 {
-    const bool own = n->kind == N_EXTENT;
+    const bool own = n->kind == N_DIM;
     if (!span_sizes(l, own ? n->b : n, s)) return false;
     s->name = own ? n->name : NULL;
     if (!own || !n->a) return true;
     if (!eval_int(l, n->a, &s->def)) return false;
     return span_has(s, s->def)
-        || lower_error(l, n->a->loc, "%lld is none of the extents %s", (long long)s->def,
+        || lower_error(l, n->a->loc, "%lld is none of the sizes %s", (long long)s->def,
                        span_text(l, s));
 }
 
-bool span_takes(Lower *l, const ExtentSpan *s, int64_t v, const char *what, Loc loc)
+bool span_takes(Lower *l, const DimSpan *s, int64_t v, const char *what, Loc loc)
 {
     return span_has(s, v)
-        || lower_error(l, loc, "%s has the extent %lld, which is none of %s", what,
+        || lower_error(l, loc, "%s has the size %lld, which is none of %s", what,
                        (long long)v, span_text(l, s));
 }
 
-/* --set n=64: the extent of this name is this one. */
-static bool span_set(Lower *l, Loc loc, ExtentSpan *s)
+/* --set n=64: the dimension of this name is this one. */
+static bool span_set(Lower *l, Loc loc, DimSpan *s)
 {
     for (int i = 0; s->name && i < l->opt->nset; i++) {
         if (strcmp(l->opt->set[i].name, s->name) != 0) continue;
@@ -117,19 +116,19 @@ static bool span_set(Lower *l, Loc loc, ExtentSpan *s)
         const char *text = l->opt->set[i].value;
         const int64_t v = strtoll(text, &end, 10);
         if (*end || end == text || !span_has(s, v))
-            return lower_error(l, loc, "--set %s=%s: the extent %s is one of %s", s->name,
-                               text, s->name, span_text(l, s));
-        *s = (ExtentSpan){ .name = s->name, .low = v, .high = v, .def = v };
+            return lower_error(l, loc, "--set %s=%s: the dimension %s is one of %s",
+                               s->name, text, s->name, span_text(l, s));
+        *s = (DimSpan){ .name = s->name, .low = v, .high = v, .def = v };
     }
     return true;
 }
 
-static bool span_single(const ExtentSpan *s) { return !s->n && s->low == s->high; }
+static bool span_single(const DimSpan *s) { return !s->n && s->low == s->high; }
 
 /* ---- all inputs of a model --------------------------------------------------------------- */
 
 typedef struct {
-    ExtentSpan *span; /* by axis */
+    DimSpan *span; /* by axis */
     int rank;
 } InputSpans;
 
@@ -137,13 +136,13 @@ typedef struct {
     Lower *l;
     InputSpans *in;
     int n;
-    Env names;   /* of extents -> INT, input * MAX_RANK + axis */
-    int nconfig; /* in how many ways listed extents go together */
+    Env names;   /* of dimensions -> INT, input * MAX_RANK + axis */
+    int nconfig; /* in how many ways listed sizes go together */
     int nchoice; /* lists that are chosen from on their own */
-    ExtentSpan *choice[MAX_RANK];
+    DimSpan *choice[MAX_RANK];
 } Inputs;
 
-static ExtentSpan *span_named(const Inputs *x, const char *name)
+static DimSpan *span_named(const Inputs *x, const char *name)
 {
     const Val *at = env_get(&x->names, name);
     return at ? &x->in[at->u.i / MAX_RANK].span[at->u.i % MAX_RANK] : NULL;
@@ -152,15 +151,15 @@ static ExtentSpan *span_named(const Inputs *x, const char *name)
 static bool input_span(Inputs *x, const Node *n, int input, int axis)
 {
     Lower *l = x->l;
-    ExtentSpan *s = &x->in[input].span[axis];
-    const ExtentSpan *known = n->kind == N_NAME ? span_named(x, n->name) : NULL;
+    DimSpan *s = &x->in[input].span[axis];
+    const DimSpan *known = n->kind == N_NAME ? span_named(x, n->name) : NULL;
     if (known) {
         *s = *known;
         return true;
     }
-    const char *name = n->kind == N_EXTENT ? n->name : NULL;
+    const char *name = n->kind == N_DIM ? n->name : NULL;
     if (name && (span_named(x, name) || known_name(l, name)))
-        return lower_error(l, n->loc, "%s has a value already: an extent is named once",
+        return lower_error(l, n->loc, "%s has a value already: a dimension is named once",
                            name);
     if (name) env_set(l, &x->names, name, val_int((int64_t)input * MAX_RANK + axis));
     return span_read(l, n, s) && span_set(l, n->loc, s);
@@ -191,12 +190,12 @@ static bool input_type(Inputs *x, const Node *arg, int input, const Type **out)
     Shape s = { .rank = 0 }, most = { .rank = 0 };
     InputSpans *in = &x->in[input];
     if (!input_dtype(l, arg, &dtype)) return false;
-    in->span = NEW_ARRAY(&l->arena, MAX_RANK, ExtentSpan);
+    in->span = NEW_ARRAY(&l->arena, MAX_RANK, DimSpan);
     for (const Node *n = arg->a->a; n; n = n->next) {
         if (s.rank == MAX_RANK)
             return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
         if (!input_span(x, n, input, s.rank)) return false;
-        const ExtentSpan *span = &in->span[s.rank];
+        const DimSpan *span = &in->span[s.rank];
         s.dim[s.rank++] = span_single(span) ? span->low : DIM_ANY;
         most.dim[most.rank++] = span->def;
     }
@@ -212,7 +211,7 @@ static bool input_type(Inputs *x, const Node *arg, int input, const Type **out)
 /* ---- the attribute ----------------------------------------------------------------------- */
 
 /* Lists are chosen from together where they have one name, else each on its own. */
-static int choice_of(const Inputs *x, const ExtentSpan *s)
+static int choice_of(const Inputs *x, const DimSpan *s)
 {
     for (int i = 0; i < x->nchoice; i++)
         if (x->choice[i] == s || (s->name && x->choice[i]->name == s->name)) return i;
@@ -224,12 +223,12 @@ static bool choices_count(Inputs *x, Loc loc)
     x->nconfig = 0;
     for (int i = 0; i < x->n; i++)
         for (int k = 0; k < x->in[i].rank; k++) {
-            ExtentSpan *s = &x->in[i].span[k];
+            DimSpan *s = &x->in[i].span[k];
             if (!s->n || choice_of(x, s) >= 0) continue;
             x->nconfig = (x->nconfig ? x->nconfig : 1) * s->n;
             if (x->nchoice == MAX_RANK || x->nconfig > MAX_SIZES)
                 return lower_error(x->l, loc,
-                                   "the listed extents go together in more than %d ways",
+                                   "the listed sizes go together in more than %d ways",
                                    MAX_SIZES);
             x->choice[x->nchoice++] = s;
         }
@@ -237,7 +236,7 @@ static bool choices_count(Inputs *x, Loc loc)
 }
 
 /* Of the k-th way that they go together. */
-static int64_t span_at(const Inputs *x, const ExtentSpan *s, int k)
+static int64_t span_at(const Inputs *x, const DimSpan *s, int k)
 {
     if (!s->n) return s->def;
     for (int i = 0; x->choice[i] != s && x->choice[i]->name != s->name; i++)
@@ -253,7 +252,7 @@ static bool flex_of_input(Inputs *x, int input, Flex *flex, int to, Loc loc)
     *f =
         (FlexInput){ .has_default = true, .rank = in->rank, .def = { .rank = in->rank } };
     for (int k = 0; k < in->rank; k++) {
-        const ExtentSpan *s = &in->span[k];
+        const DimSpan *s = &in->span[k];
         f->lo[k] = s->low;
         f->hi[k] = s->high;
         f->def.dim[k] = s->def;
@@ -262,8 +261,7 @@ static bool flex_of_input(Inputs *x, int input, Flex *flex, int to, Loc loc)
     }
     if (listed && ranged)
         return lower_error(
-            x->l, loc,
-            "an input has extents that are listed or ranges of them, not both");
+            x->l, loc, "an input has sizes that are listed or ranges of them, not both");
     f->has_range = ranged;
     for (int k = 0; listed && k < x->nconfig; k++) {
         Shape *s = flex_shape_new(&x->l->m->arena, flex, to, k);
@@ -328,13 +326,13 @@ bool add_inputs(Lower *l, const Node *decl, Val *args)
     return ok && say_flexible(&x, decl);
 }
 
-bool names_extent(const Node *file, const char *name)
+bool names_dim(const Node *file, const char *name)
 {
     for (const Node *m = file->a; m; m = m->next) {
         if (m->kind != N_MODEL) continue;
         for (const Node *a = m->a; a; a = a->next)
             for (const Node *e = a->a ? a->a->a : NULL; e; e = e->next)
-                if (e->kind == N_EXTENT && e->name && !strcmp(e->name, name)) return true;
+                if (e->kind == N_DIM && e->name && !strcmp(e->name, name)) return true;
     }
     return false;
 }

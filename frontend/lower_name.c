@@ -112,7 +112,7 @@ static Val shape_list(Lower *l, Val of)
 {
     const int rank = val_shape(of)->rank;
     Val v = val_list(l, rank);
-    for (int i = 0; i < rank; i++) v.u.list->at[i] = extent_value(l, of, i);
+    for (int i = 0; i < rank; i++) v.u.list->at[i] = dim_value(l, of, i);
     return v;
 }
 

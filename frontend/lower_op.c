@@ -189,8 +189,8 @@ static bool add_default(OpCall *o, const Param *p)
     return ok;
 }
 
-/* Extents that a run knows are what the model computes. */
-static void settle_extents(OpCall *o)
+/* Dimensions that a run knows are what the model computes. */
+static void settle_dims(OpCall *o)
 {
     for (int i = 0; o->info->param[i].name; i++) {
         NamedVal *all = NULL;
@@ -198,18 +198,18 @@ static void settle_extents(OpCall *o)
             const NamedVal *v = &o->p[i].v[k];
             const bool shape = o->info == &ops[OP_reshape]
                             && o->info->param[i].id == P_shape;
-            if (v->val.kind != V_EXTENT && v->val.kind != V_LIST) continue;
+            if (v->val.kind != V_DIM && v->val.kind != V_LIST) continue;
             if (!all) all = NEW_ARRAY(&o->l->arena, o->p[i].n, NamedVal);
             if (o->p[i].v != all) memcpy(all, o->p[i].v, (size_t)o->p[i].n * sizeof *all);
             o->p[i].v = all;
-            all[k].val = extent_argument(o->l, all[k].val, shape, all[k].loc);
+            all[k].val = dim_argument(o->l, all[k].val, shape, all[k].loc);
         }
     }
 }
 
 static bool add_args(OpCall *o)
 {
-    settle_extents(o);
+    settle_dims(o);
     bind_vars(o);
     if (!bind_numbers(o)) return false;
     for (int i = 0; o->info->param[i].name; i++) {
@@ -220,7 +220,7 @@ static bool add_args(OpCall *o)
     return true;
 }
 
-/* ---- statements -------------------------------------------------------------------------- */
+/* ---- ops --------------------------------------------------------------------------------- */
 
 static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
 {

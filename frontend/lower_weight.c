@@ -320,7 +320,7 @@ bool weight_promoted(const Lower *l, const Weight *w)
         && (!some || promote_listed(some, w->path));
 }
 
-/* The input that stands for it; another shape is one statement more each time, since inner
+/* The input that stands for it; another shape is one op more each time, since inner
  * blocks may be where it is asked for. */
 static Value *promoted_value(Lower *l, const View *v)
 {

@@ -46,7 +46,7 @@ static void outline_function(const Region *r, const Node *n)
     for (const Node *a = n->a; a; a = a->next) {
         outline_add(&inside, a, N_ARG);
         for (const Node *e = a->a ? a->a->a : NULL; e; e = e->next)
-            if (e->kind == N_EXTENT) outline_add(&inside, e, N_ARG);
+            if (e->kind == N_DIM) outline_add(&inside, e, N_ARG);
         outline_within(&inside, a->b);
     }
     if (body) outline_walk(&inside, body->a);

@@ -96,9 +96,9 @@ static Alike list_alikeness(Lower *l, Loc loc, const List *a, const List *b, int
 
 static Alike val_alike(Lower *l, Loc loc, Val a, Val b, int depth)
 {
-    const bool run = a.kind == V_EXTENT || b.kind == V_EXTENT;
+    const bool run = a.kind == V_DIM || b.kind == V_DIM;
     if (run && (a.kind == b.kind || a.kind == V_INT || b.kind == V_INT))
-        return extent_same(a, b) ? ALIKE_YES : ALIKE_MAYBE;
+        return dim_same(a, b) ? ALIKE_YES : ALIKE_MAYBE;
     bool same = a.kind == b.kind;
     if (val_is_number(a) && val_is_number(b))
         same = same && a.kind == V_INT ? a.u.i == b.u.i : val_double(a) == val_double(b);
@@ -147,7 +147,7 @@ static const char *const kind_names[] = {
     [V_BUILTIN] = "a built-in function",
     [V_OP] = "an op",
     [V_STATE] = "a state (read(..) is what it holds)",
-    [V_EXTENT] = "an extent that is known when the model runs",
+    [V_DIM] = "a dimension that is known when the model runs",
     [V_MAYBE] = "a truth that is known when the model runs",
 };
 
@@ -170,7 +170,7 @@ static void put_val(Lower *l, Buf *b, Val v, int depth)
     case V_TENSOR:
         buf_puts(b, type_text(&l->arena, v.u.tensor->type));
         return;
-    case V_EXTENT:
+    case V_DIM:
         buf_puts(b, "?");
         return;
     case V_WEIGHT:

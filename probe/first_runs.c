@@ -192,7 +192,7 @@ FirstVerdict try_turns(FirstTrial *t)
     return v;
 }
 
-/* Another program of the same meaning, loaded beside the first. */
+/* Another program that computes the same, loaded beside the first. */
 static FirstVerdict hand_on(FirstTrial *t, FirstTrial *next)
 {
     Layout l, k;

@@ -38,7 +38,7 @@ typedef struct {
     const char **item; /* "NAME" or "NAME,OS" each */
     int count;
     const char *wrong; /* what is wrong with the text, or NULL */
-    const char *open;  /* a note about another meaning that it could have, or NULL */
+    const char *open;  /* a note about another reading that it could have, or NULL */
 } Targets;
 
 /* Splits a list. A word of digits and dots behind a comma is the release of the target

@@ -88,7 +88,7 @@ typedef struct {
 } AttentionPart;
 
 /* c = a b, of rows of a and panels of b of all of `all`. Sums are formed as flat_gemm.c forms
- * those of as many rows, so that joining statements changes nothing. */
+ * those of as many rows, so that joining ops changes nothing. */
 typedef struct {
     Matrix a;
     int64_t rows, depth;

@@ -57,7 +57,7 @@ static void set_results(const FlatStep *f, const FlatRun *r, Call *c, Arena *scr
     }
 }
 
-/* A meaning may have put a result into memory of its own. */
+/* A reference kernel may have put a result into memory of its own. */
 static void take_results(const FlatStep *f, const FlatRun *r, Call *c)
 {
     for (int i = 0; i < c->nout; i++) {

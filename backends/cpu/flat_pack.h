@@ -111,7 +111,7 @@ int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t
 /* A value [batch, channels, high, wide] may have a twin: the same numbers as [batch, blocks,
  * high, wide, lanes], with as many channels side by side as a vector has lanes, and anything
  * where there are no channels. Its slot is the value's own, Plan.nslot on. Convolutions make
- * twins, and so do elementwise statements of twins; what reads a value otherwise has it
+ * twins, and so do elementwise steps of twins; what reads a value otherwise has it
  * brought into its order by a step of its own, when it is first wanted. */
 
 /* An op by its twins where it can be; false: nothing was done. */

@@ -247,7 +247,7 @@ static void ref_reset(Program *p)
 
 const Backend backend_ref = {
     .name = "ref",
-    .doc = "the meaning of every op, one after the other; floats in "
+    .doc = "the reference kernel of every op, one after the other; floats in "
            "double",
     .target = &targets[TARGET_host],
     .compile = ref_compile,

@@ -1,7 +1,7 @@
 /* mil_grammar.y -- the syntax of MIL text: program(1.0) and program(1.3), as one language.
  *
  * The rules are a reference of the syntax. Every action is one call, of a function in
- * mil_read.c (functions, blocks, ops) or literal.c (types and values). There are no
+ * mil_read.c (functions, blocks, ops) or mil_types.c and literal.c (types and values). There are no
  * conflicts. */
 
 /* ---- directives -------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ param ::= type(T) ID(N).                                { mil_read_param(r, T, N
 opset(O) ::= .                                          { O = (MilToken){ 0 }; }
 opset(O) ::= LT ID(N) GT.                               { O = N; }
 
-block ::= LBRACE statements RBRACE ARROW results.       { mil_read_block_end(r); }
+block ::= LBRACE ops RBRACE ARROW results.              { mil_read_block_end(r); }
 results ::= LPAREN RPAREN.                              { mil_read_results(r); }
 results ::= LPAREN names RPAREN.                        { mil_read_results(r); }
 names ::= ID(N).                                        { mil_read_name(r, N); }
@@ -72,12 +72,12 @@ names ::= names COMMA ID(N).                            { mil_read_name(r, N); }
 
 /* ---- ops ------------------------------------------------------------------------------ */
 
-statements ::= .
-statements ::= statements statement.
+ops ::= .
+ops ::= ops op_line.
 
-statement ::= op(O) SEMI.                               { mil_read_op_end(r, O); }
-statement ::= owner(O) SEMI.                            { mil_read_op_end(r, O); }
-statement ::= error SEMI.                               { mil_read_skip(r); }
+op_line ::= op(O) SEMI.                                 { mil_read_op_end(r, O); }
+op_line ::= owner(O) SEMI.                              { mil_read_op_end(r, O); }
+op_line ::= error SEMI.                                 { mil_read_skip(r); }
 
 // Nested blocks follow their op, separated by commas.
 %type op {Op *}
@@ -205,7 +205,7 @@ static const char *const token_text[] = {
 
 static const char reserved[] = "it is a reserved word";
 
-/* Ways out of what hand-written texts get wrong: FOUND where EXPECTED was possible. */
+/* Fixes of what hand-written texts get wrong: FOUND where EXPECTED was possible. */
 static const struct { int found, expected; const char *text; } hints[] = {
     { MT_COMMA, MT_EQ, "arguments have names: f(x = a, y = b)" },
     { MT_RPAREN, MT_EQ, "arguments have names: f(x = a, y = b)" },

@@ -171,7 +171,7 @@ bool infer_write_state(Call *c)
 
 /* ==== reference kernels =================================================================== */
 
-/* The meaning of classify and of the list ops.
+/* The kernels of classify and of the list ops.
  * 
  * A list is a value like any other: writing makes a new one. An element that was never written
  * is zeros. States are read and written by whoever runs the program: a call cannot change its

@@ -148,7 +148,7 @@ bool infer_scatters(Call *c)
 
 /* ==== reference kernels =================================================================== */
 
-/* The meaning of gather and scatter: rows of elements where indices point. */
+/* The kernels of gather and scatter: rows of elements where indices point. */
 
 /* Row r of the result of a gather, or of a scatter's updates, is `size` elements and belongs at
  * element at[r] of the data. */

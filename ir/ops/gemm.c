@@ -13,7 +13,7 @@ enum { ROWS = 4, COLS = 4, KC = 128, NC = 64 };
 
 typedef struct {
     int64_t rows, cols, k; /* of this tile; rows and cols may be short at the edges */
-} Extent;
+} TileSize;
 
 static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -42,7 +42,7 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
                                                                     j < COLS / 2; j++) \
             sum[i][j] = s[i][j]; \
     } \
-    static void NAME##_tile(Extent x, const E *a, int64_t lda, const T *b, E *c, \
+    static void NAME##_tile(TileSize x, const E *a, int64_t lda, const T *b, E *c, \
                             int64_t ldc) \
     { \
         const E *row[ROWS]; \
@@ -114,8 +114,8 @@ static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
                 NAME##_pack(kc, nc, b + l * down + j0 * across, down, across, pack); \
                 for (int64_t i = 0; i < m; i += ROWS) \
                     for (int64_t j = 0; j < nc; j += COLS) { \
-                        Extent x = { gemm_min(ROWS, m - i), gemm_min(COLS, nc - j), \
-                                     kc }; \
+                        TileSize x = { gemm_min(ROWS, m - i), gemm_min(COLS, nc - j), \
+                                       kc }; \
                         NAME##_tile(x, a + i * lda + l, lda, pack + j * kc, \
                                     c + i * ldc + j0 + j, ldc); \
                     } \

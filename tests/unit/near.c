@@ -326,8 +326,8 @@ static void change_results(Arena *a, const char *text, const NearNames *names, N
 }
 
 /* Dimensions of inputs that are not known. */
-static void change_extents(Arena *a, const char *text, const char *end, NearFn *fn,
-                           void *ctx)
+static void change_dims(Arena *a, const char *text, const char *end, NearFn *fn,
+                        void *ctx)
 {
     Buf all = { 0 };
     const char *from = text;
@@ -417,7 +417,7 @@ void near_values(Arena *a, const char *text, NearFn *fn, void *ctx)
         change_known(a, text, &args.at[i], fn, ctx);
     }
     change_results(a, text, &names, fn, ctx);
-    change_extents(a, text, body, fn, ctx);
+    change_dims(a, text, body, fn, ctx);
     change_rank(a, text, fn, ctx);
     change_less(a, text, fn, ctx);
     change_types(a, text, fn, ctx);

@@ -18,7 +18,7 @@ int gen_draw(Gen *g, int n)
     return (int)((g->seed >> 33) % (uint64_t)n);
 }
 
-int64_t gen_extent(Gen *g)
+int64_t gen_dim(Gen *g)
 {
     static const int edge[] = { 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33 };
     return edge[gen_draw(g, COUNT(edge))];
@@ -56,7 +56,7 @@ Value *gen_shaped(Gen *g, Value *x, int rank)
     int64_t dim[MAX_RANK];
     size_t left = gen_count_of(x);
     for (int i = 0; i < rank - 1; i++) {
-        const int64_t d = gen_extent(g);
+        const int64_t d = gen_dim(g);
         dim[i] = left % (size_t)d ? 1 : d;
         left /= (size_t)dim[i];
     }
@@ -122,7 +122,7 @@ static Value *chosen(Gen *g, Value *x)
 static Value *linear(Gen *g, Value *x)
 {
     if (x->type->shape.rank < 2) x = gen_shaped(g, x, 2);
-    const int64_t k = x->type->shape.dim[x->type->shape.rank - 1], n = gen_extent(g);
+    const int64_t k = x->type->shape.dim[x->type->shape.rank - 1], n = gen_dim(g);
     Value *w = gen_constant(g, SHAPE(n, k), 1 / sqrt((double)k + 1));
     return mil_linear(&g->b, "y", .x = x, .weight = w,
                       .bias = gen_draw(g, 2) ? gen_constant(g, SHAPE(n), 1) : NULL);
@@ -134,7 +134,7 @@ static Value *matmul(Gen *g, Value *x)
         x = gen_shaped(g, x, 2 + gen_draw(g, 2));
     const Shape *s = &x->type->shape;
     const bool tx = gen_draw(g, 2), ty = gen_draw(g, 2), left = gen_draw(g, 4) == 0;
-    const int64_t k = s->dim[s->rank - (tx ? 2 : 1)], n = gen_extent(g);
+    const int64_t k = s->dim[s->rank - (tx ? 2 : 1)], n = gen_dim(g);
     Shape ys = *s;
     if (gen_draw(g, 2)) ys.rank = 2;
     if (left) { /* the constant on the left */
@@ -242,7 +242,7 @@ static Value *attention(Gen *g, Value *x)
 {
     x = gen_shaped(g, x, 3);
     const Shape *s = &x->type->shape;
-    const int64_t keys = gen_extent(g), width = gen_extent(g);
+    const int64_t keys = gen_dim(g), width = gen_dim(g);
     Value *key = gen_constant(g, SHAPE(s->dim[0], keys, s->dim[2]), 1),
           *value = gen_constant(g, SHAPE(s->dim[0], keys, width), 1);
     if (gen_count_of(key) > GEN_LARGEST || s->dim[0] * s->dim[1] * keys > GEN_LARGEST)
@@ -270,12 +270,12 @@ static Value *heads_of(Gen *g, int64_t n, int64_t heads, int64_t size, bool turn
 static Value *attended(Gen *g, Value *x)
 {
     static const int64_t perm[] = { 0, 2, 1 };
-    const int64_t heads = 1 + gen_draw(g, 3), rows = gen_extent(g), keys = gen_extent(g),
-                  size = gen_extent(g);
+    const int64_t heads = 1 + gen_draw(g, 3), rows = gen_dim(g), keys = gen_dim(g),
+                  size = gen_dim(g);
     (void)x;
     Value *q = heads_of(g, rows, heads, size, gen_draw(g, 2)),
           *k = heads_of(g, keys, heads, size, gen_draw(g, 2)),
-          *v = heads_of(g, keys, heads, gen_extent(g), gen_draw(g, 2));
+          *v = heads_of(g, keys, heads, gen_dim(g), gen_draw(g, 2));
     const bool turned = gen_draw(g, 2);
     if (turned) k = mil_transpose(&g->b, "k", .x = k, .perm = gen_ints(g, 3, perm));
     Value *s = mil_matmul(&g->b, "s", .x = q, .y = k,
@@ -305,7 +305,7 @@ void gen_program(Gen *g, uint64_t seed, DType type)
     g->f = func_new(g->m, "main", OPSET_IOS18);
     g->b = builder_at(g->f->body, NULL, &g->diag, (Loc){ 0 });
     Shape one = { .rank = 0 }, x = { .rank = 2 + gen_draw(g, 3) };
-    for (int i = 0; i < x.rank; i++) x.dim[i] = i ? gen_extent(g) : 1 + gen_draw(g, 2);
+    for (int i = 0; i < x.rank; i++) x.dim[i] = i ? gen_dim(g) : 1 + gen_draw(g, 2);
     while (x.rank > 2 && x.dim[x.rank - 1] * x.dim[x.rank - 2] * x.dim[1] > 9000)
         x.rank--;
     g->at[g->n++] = block_param(g->f->body, "one", type_tensor(&g->m->arena, type, one),

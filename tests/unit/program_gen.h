@@ -31,7 +31,7 @@ void gen_program(Gen *g, uint64_t seed, DType type);
 /* ---- what is drawn ------------------------------------------------------------------------- */
 
 int gen_draw(Gen *g, int n); /* 0 .. n - 1 */
-int64_t gen_extent(Gen *g);
+int64_t gen_dim(Gen *g);
 size_t gen_count_of(const Value *v); /* 0 where it is not known */
 
 /* Numbers that fp16 has, so that a program is the same in both types. */

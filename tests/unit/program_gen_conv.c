@@ -13,7 +13,7 @@ Value *gen_conv(Gen *g, Value *x)
     const int64_t groups = gen_draw(g, 3) == 0                 ? cin
                          : cin % 2 == 0 && gen_draw(g, 4) == 0 ? 2
                                                                : 1;
-    const int64_t cout = groups == 1 ? gen_extent(g) : groups * (1 + gen_draw(g, 2));
+    const int64_t cout = groups == 1 ? gen_dim(g) : groups * (1 + gen_draw(g, 2));
     int64_t kernel[2], stride[2], dilation[2], pad[4], taps = 1;
     bool square = n == 2 && groups == 1;
     for (int i = 0; i < n; i++) {

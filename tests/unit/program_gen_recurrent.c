@@ -95,7 +95,7 @@ Value *gen_recurrent(Gen *g, Value *x)
     if (x->type->shape.rank != 3) x = gen_shaped(g, x, 3);
     const Shape *s = &x->type->shape;
     if (s->dim[0] * s->dim[1] > LONGEST) return NULL;
-    Drawn d = { .batch = s->dim[1], .hidden = gen_extent(g), .ways = 1 };
+    Drawn d = { .batch = s->dim[1], .hidden = gen_dim(g), .ways = 1 };
     Value *y = layers[gen_draw(g, COUNT(layers))](g, x, &d);
     return y ? y->def->out[gen_draw(g, 4) ? 0 : y->def->nout - 1] : NULL;
 }

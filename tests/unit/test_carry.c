@@ -1,5 +1,5 @@
 /* test_carry.c -- states on an engine, which has none: what a run leaves is what the next one begins
- * with, without a copy where the engine can have it so, and never with another meaning. */
+ * with, without a copy where the engine can have it so, and never with other results. */
 #include "program_bench.h"
 #include "standin.h"
 
@@ -149,7 +149,7 @@ static void fill(Tensor *t, double v)
     for (size_t i = 0; i < t->count; i++) tensor_set_float(t, i, v);
 }
 
-/* ---- the meaning, whoever runs it -------------------------------------------------------- */
+/* ---- the results, whoever runs it -------------------------------------------------------- */
 
 static bool look_away(void *ctx, const Value *v, const Tensor *t)
 {

@@ -518,7 +518,7 @@ static void keep_counting(const char *backend, const char *chip)
 static void test_states(void **state)
 {
     (void)state;
-    keep_counting("ref", "m1"); /* the meaning */
+    keep_counting("ref", "m1"); /* the reference */
     keep_counting("coreml", "m1");
     keep_counting("coreml", "m4");
 }

@@ -363,7 +363,7 @@ enum { NAMES = 5, TERMS = 4 };
 
 typedef struct {
     int n, rank[TERMS + 1], name[TERMS + 1][4]; /* the last term is the result */
-    int64_t extent[NAMES];
+    int64_t dim[NAMES];
     Tensor t[TERMS];
 } Sum;
 
@@ -373,7 +373,7 @@ static size_t place(const Sum *s, int term, const int64_t *index)
 {
     size_t at = 0;
     for (int i = 0; i < s->rank[term]; i++)
-        at = at * (size_t)s->extent[s->name[term][i]] + (size_t)index[s->name[term][i]];
+        at = at * (size_t)s->dim[s->name[term][i]] + (size_t)index[s->name[term][i]];
     return at;
 }
 
@@ -383,13 +383,13 @@ static void draw(Sum *s, uint64_t *at, Arena *a)
 {
     bool used[NAMES] = { false };
     *s = (Sum){ .n = 1 + pick(at, TERMS) };
-    for (int i = 0; i < NAMES; i++) s->extent[i] = 1 + pick(at, 3);
+    for (int i = 0; i < NAMES; i++) s->dim[i] = 1 + pick(at, 3);
     for (int t = 0; t < s->n; t++) {
         Shape shape = { .rank = s->rank[t] = pick(at, 4) };
         for (int i = 0; i < shape.rank; i++) {
             int name = s->name[t][i] = pick(at, NAMES);
             used[name] = true;
-            shape.dim[i] = s->extent[name];
+            shape.dim[i] = s->dim[name];
         }
         size_t count;
         assert_true(shape_count(&shape, &count));
@@ -426,7 +426,7 @@ static void by_definition(const Sum *s, int64_t *out)
             product *= tensor_int(&s->t[t], place(s, t, index));
         out[place(s, s->n, index)] += product;
         for (d = NAMES - 1; d >= 0; d--) {
-            if (used[d] && ++index[d] < s->extent[d]) break;
+            if (used[d] && ++index[d] < s->dim[d]) break;
             index[d] = 0;
         }
     }

@@ -1,4 +1,4 @@
-/* test_op_bounds.c -- calls on either side of a condition of inference or meaning: what is
+/* test_op_bounds.c -- calls on either side of a condition of inference or kernel: what is
  * known in part, empty, one too many. */
 #include "unit.h"
 

@@ -72,7 +72,7 @@ static void check(const Case *c, const Test *was, Opset to)
         rewritten_add(&programs, opset_text(to), c->text, m);
     } else if (!strstr(is.diag.text.s, opset_text(to))
                || !strstr(is.diag.text.s, "--opset")) {
-        fail_msg("an error without a way out: %s", is.diag.text.s);
+        fail_msg("an error without a fix: %s", is.diag.text.s);
     }
     test_end(&is, m);
 }

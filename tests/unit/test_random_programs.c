@@ -460,7 +460,7 @@ static void compare(const Gen *was, const Gen *is, const Tensor *x, const Tensor
              what);
 }
 
-/* The program again, rewritten; a refusal that names a way out is none of this test's
+/* The program again, rewritten; a refusal that names a fix is none of this test's
  * business. */
 static void rewrite(const Gen *was, uint64_t seed, const PassOptions *o, const char *what)
 {

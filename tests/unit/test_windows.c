@@ -183,7 +183,7 @@ static void test_adjoint(void **state)
 
 /* ---- dimensions of results ------------------------------------------------------------------ */
 
-static void test_extents(void **state)
+static void test_dims(void **state)
 {
     (void)state;
     static const struct {
@@ -317,7 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv),         cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_extents),      cmocka_unit_test(test_means),
+        cmocka_unit_test(test_dims),         cmocka_unit_test(test_means),
         cmocka_unit_test(test_empty_window), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_unknown),
     };
