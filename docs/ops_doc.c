@@ -57,7 +57,7 @@ static const char *page_kind(const OpInfo *o, const Param *p)
 
 static void put_var(Buf *out, const Param *p)
 {
-    if (!p->var || !*p->var) return;
+    if (!*p->var) return;
     if (p->var[1] && p->var[1] != p->var[0])
         buf_printf(out, "%c (from ios17 %c): ", p->var[0], p->var[1]);
     else buf_printf(out, "%c: ", p->var[0]);
@@ -65,11 +65,11 @@ static void put_var(Buf *out, const Param *p)
 
 static void put_param(Buf *out, const OpInfo *o, const Param *p)
 {
-    buf_printf(out, "| `%s` | %s | ", p->name, page_kind(o, p));
+    buf_printf(out, "| `%s` | %s | ", param_name(p), page_kind(o, p));
     put_var(out, p);
     put_domain(out, o, p);
     buf_puts(out, " | ");
-    if (p->def) buf_printf(out, "`%s`", p->def);
+    if (param_default(p)) buf_printf(out, "`%s`", p->def);
     else if (p->flags & P_OPT) buf_puts(out, "may be absent");
     if (p->since) buf_printf(out, "%sfrom ios%d", p->flags & P_OPT ? ", " : "", p->since);
     if (p->until)
@@ -80,10 +80,10 @@ static void put_param(Buf *out, const OpInfo *o, const Param *p)
 
 static void put_params(Buf *out, const OpInfo *o)
 {
-    if (!o->param->name) return;
+    if (!o->param->id) return;
     buf_puts(out,
              "\n| parameter | given as | element types | default |\n|---|---|---|---|\n");
-    for (const Param *p = o->param; p->name; p++) put_param(out, o, p);
+    for (const Param *p = o->param; p->id; p++) put_param(out, o, p);
 }
 
 /* ---- ops --------------------------------------------------------------------------------- */
@@ -135,24 +135,25 @@ static void put_op(Buf *out, const OpInfo *o)
 static bool first_of_family(int op)
 {
     for (int i = 0; i < op; i++)
-        if (!strcmp(ops[i].family, ops[op].family)) return false;
+        if (ops[i].family == ops[op].family) return false;
     return true;
 }
 
 static void put_family(Buf *out, int first)
 {
-    buf_printf(out, "\n## %s\n", ops[first].family);
+    buf_printf(out, "\n## %s\n", family_names[ops[first].family]);
     for (int i = first; i < OP_COUNT; i++)
-        if (!strcmp(ops[i].family, ops[first].family)) put_op(out, &ops[i]);
+        if (ops[i].family == ops[first].family) put_op(out, &ops[i]);
 }
 
 static void put_contents(Buf *out)
 {
     for (int i = 0; i < OP_COUNT; i++) {
         if (!first_of_family(i)) continue;
-        buf_printf(out, "* [%s](#%s):", ops[i].family, ops[i].family);
+        buf_printf(out, "* [%s](#%s):", family_names[ops[i].family],
+                   family_names[ops[i].family]);
         for (int k = i; k < OP_COUNT; k++)
-            if (!strcmp(ops[k].family, ops[i].family))
+            if (ops[k].family == ops[i].family)
                 buf_printf(out, " [%s](#%s)", ops[k].name, ops[k].name);
         buf_putc(out, '\n');
     }

@@ -26,7 +26,7 @@ typedef struct {
 static bool opset_takes(const OpCall *o, Opset opset)
 {
     if (o->info->since > opset) return false;
-    for (int i = 0; o->info->param[i].name; i++) {
+    for (int i = 0; o->info->param[i].id; i++) {
         const Param *p = &o->info->param[i];
         const DTypes set = domain_types(p->dom, opset);
         if (o->p[i].n && !param_in(p, opset)) return false;
@@ -63,7 +63,7 @@ static int var_of(const OpCall *o, const Param *p)
 
 static void bind_vars(OpCall *o)
 {
-    for (int i = 0; o->info->param[i].name; i++) {
+    for (int i = 0; o->info->param[i].id; i++) {
         int var = var_of(o, &o->info->param[i]);
         for (int k = 0; k < o->p[i].n; k++)
             if (val_is_tensor(o->p[i].v[k].val)) {
@@ -103,11 +103,11 @@ static DType pick_type(OpCall *o, const Param *p, ValKind leaf)
 /* Arguments without tensors that share a variable: a float among them makes all floats. */
 static bool bind_numbers(OpCall *o)
 {
-    for (int i = 0; o->info->param[i].name; i++) {
+    for (int i = 0; o->info->param[i].id; i++) {
         int var = var_of(o, &o->info->param[i]);
         if (!var || o->var[var] || o->var[o->info->param[i].var[0] & 127]) continue;
         ValKind most = V_NONE;
-        for (int j = 0; o->info->param[j].name; j++)
+        for (int j = 0; o->info->param[j].id; j++)
             for (int k = 0; var_of(o, &o->info->param[j]) == var && k < o->p[j].n; k++) {
                 Shape s;
                 ValKind leaf;
@@ -144,7 +144,7 @@ static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
         if (!list_shape(o->l, v->val, v->loc, &s, &leaf)) return NULL;
         t = pick_type(o, p, leaf);
     }
-    const char *name = text_arg(o->l, "%s_%s_0", o->wish, p->name);
+    const char *name = text_arg(o->l, "%s_%s_0", o->wish, param_name(p));
     Value *value = to_value(o->l, v->val, t, name, v->loc);
     if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value))
         return value;
@@ -177,7 +177,8 @@ static Val default_val(const Param *p, Opset o)
 static bool add_default(OpCall *o, const Param *p)
 {
     Opset opset = o->l->b.opset;
-    if (!p->def || !(param_flags(p, opset) & P_CONST) || !param_in(p, opset)) return true;
+    if (!param_default(p) || !(param_flags(p, opset) & P_CONST) || !param_in(p, opset))
+        return true;
     NamedVal v = { .val = default_val(p, opset), .loc = o->loc };
     DTypes set = domain_types(p->dom, opset);
     if (v.val.kind == V_INT && !op_has(set, DT_INT32) && !op_has(set, DT_UINT32))
@@ -192,7 +193,7 @@ static bool add_default(OpCall *o, const Param *p)
 /* Dimensions that a run knows are what the model computes. */
 static void settle_dims(OpCall *o)
 {
-    for (int i = 0; o->info->param[i].name; i++) {
+    for (int i = 0; o->info->param[i].id; i++) {
         NamedVal *all = NULL;
         for (int k = 0; k < o->p[i].n; k++) {
             const NamedVal *v = &o->p[i].v[k];
@@ -212,7 +213,7 @@ static bool add_args(OpCall *o)
     settle_dims(o);
     bind_vars(o);
     if (!bind_numbers(o)) return false;
-    for (int i = 0; o->info->param[i].name; i++) {
+    for (int i = 0; o->info->param[i].id; i++) {
         const Param *p = &o->info->param[i];
         if (o->p[i].n ? !add_arg(o, p, o->p[i].n, o->p[i].v) : !add_default(o, p))
             return false;
@@ -291,8 +292,8 @@ static OpCall op_begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)
 
 static int param_index(const OpInfo *info, const char *name)
 {
-    for (int i = 0; info->param[i].name; i++)
-        if (!strcmp(info->param[i].name, name)) return i;
+    for (int i = 0; info->param[i].id; i++)
+        if (!strcmp(param_name(&info->param[i]), name)) return i;
     return -1;
 }
 
@@ -316,7 +317,7 @@ Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int n
 static int op_positional(const OpInfo *info, int k)
 {
     for (int optional = 0; optional < 2; optional++)
-        for (int i = 0; info->param[i].name; i++)
+        for (int i = 0; info->param[i].id; i++)
             if (!!(info->param[i].flags & P_OPT) == optional && k-- == 0) return i;
     return -1;
 }
@@ -325,7 +326,7 @@ static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
 {
     const char *known[MAX_PARAM];
     size_t n = 0;
-    for (int i = 0; info->param[i].name; i++) known[n++] = info->param[i].name;
+    for (int i = 0; info->param[i].id; i++) known[n++] = param_name(&info->param[i]);
     return lower_error(l, v->name_loc, "%s has no parameter %s%s", info->name, v->name,
                        lower_meant(l, WORD_PARAM, v->name, known, n));
 }
@@ -382,8 +383,7 @@ static bool reshape_weight(OpCall *o, Val *out)
 {
     size_t have, want;
     Shape s = { .rank = 0 };
-    if (strcmp(o->info->name, "reshape") || o->p[0].n != 1 || o->p[1].n != 1)
-        return false;
+    if (o->info != &ops[OP_reshape] || o->p[0].n != 1 || o->p[1].n != 1) return false;
     Val w = o->p[0].v->val, dims = o->p[1].v->val;
     if (w.kind != V_WEIGHT || dims.kind != V_LIST || dims.u.list->n > MAX_RANK)
         return false;

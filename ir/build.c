@@ -121,14 +121,14 @@ static void add_built(Builder *b, Op *op, const Param *p, const char *field)
         op_arg(b->m, op, p->id, several->v[k]);
     if (one) op_arg(b->m, op, p->id, one);
     if (!one && !several && !(p->flags & P_OPT) && param_in(p, b->opset))
-        bug("%s is built without %s", op_name(op), p->name);
+        bug("%s is built without %s", op_name(op), param_name(p));
 }
 
 Op *build_args_op(Builder *b, const char *name, int kind, const void *args)
 {
     Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
     const Param *p = ops[kind].param;
-    for (int i = 0; p[i].name; i++)
+    for (int i = 0; p[i].id; i++)
         add_built(b, op, &p[i], (const char *)args + (size_t)i * sizeof(Value *));
     return finish_op(b, name, op);
 }

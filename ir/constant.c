@@ -42,8 +42,8 @@ static bool constant_load(const Value *v, const Const *attr, Diag *d, Tensor *ou
 /* The call's arguments that are not known to it, since they are large or decoded. */
 static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
 {
-    for (int i = 0; c->info->param[i].name; i++) {
-        const char *name = c->info->param[i].name;
+    for (int i = 0; c->info->param[i].id; i++) {
+        const char *name = param_name(&c->info->param[i]);
         const Arg *a = op_find_arg(op, c->info->param[i].id);
         for (int k = 0; k < c->p[i].n; k++) {
             if (c->p[i].v[k].val) continue;
@@ -58,7 +58,7 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
 static int constant_arguments(const Call *c)
 {
     int n = 0;
-    for (int i = 0; c->info->param[i].name; i++) n += c->p[i].n;
+    for (int i = 0; c->info->param[i].id; i++) n += c->p[i].n;
     return n;
 }
 

@@ -1,5 +1,6 @@
 /* report.c -- summaries and comparisons of tensors, as lines of text. */
 #include "report.h"
+#include "../ir/ops/ops.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,8 +127,7 @@ static bool report_within(double distance_ab, double b, double rtol, double atol
 
 DType report_precision(const Value *v)
 {
-    const Value *x = v->def && !strcmp(op_name(v->def), "cast") ? op_value(v->def, P_x)
-                                                                : v;
+    const Value *x = v->def && v->def->kind == OP_cast ? op_value(v->def, P_x) : v;
     bool half = x && x->type->kind == TY_TENSOR && x->type->dtype == DT_FP16;
     return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
 }

@@ -112,7 +112,7 @@ static Id block_operations(Id self, Sel sel)
     return object_autorelease(all);
 }
 
-static bool is_const(const Op *op) { return !strcmp(op_name(op), "const"); }
+static bool is_const(const Op *op) { return op->nout && op->out[0]->has_lit; }
 
 static Id operation_name(Id self, Sel sel)
 {

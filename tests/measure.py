@@ -47,9 +47,12 @@ def uses(pattern, texts):
 
 
 def named(bare):
-    """Calls of what looks a name up with a literal among their own arguments, not inside another call's."""
+    """Calls of what looks a name up with a literal among their own arguments, not inside another call's; and names of
+    ops, families and parameters that are compared with one."""
     functions = r"op_find|op_new|op_param|op_named_arg|op_arg_new|op_value|op_find_arg|call_\w+"
-    return uses(rf'\b(?:{functions})\((?:[^;"()]|\([^;"()]*\))*"\w+"', bare)
+    asked = r'(?:(?:op|arg|param)_name\([^;"()]*\)|[^;"()]*(?:info->name|ops\[[^;"]*\]\.(?:name|family)|->family))'
+    return (uses(rf'\b(?:{functions})\((?:[^;"()]|\([^;"()]*\))*"\w+"', bare)
+            + uses(rf'\bstrn?c(?:ase)?mp\({asked}, "[^"]*"', bare))
 
 
 def strings_compared(bare):

@@ -10,9 +10,9 @@
 
 static void put_param(Buf *out, const Param *p)
 {
-    buf_puts(out, p->name);
+    buf_puts(out, param_name(p));
     if (p->flags & P_VARIADIC) buf_puts(out, "..");
-    if (p->def) buf_printf(out, " = %s", p->def);
+    if (param_default(p)) buf_printf(out, " = %s", p->def);
     else if (p->flags & P_OPT) buf_putc(out, '?');
     if (p->since) buf_printf(out, " (from ios%d)", p->since);
     if (p->until) buf_printf(out, " (until ios%d)", p->until);
@@ -31,7 +31,7 @@ void list_op(Buf *out, int kind)
     const OpInfo *op = &ops[kind];
     const char *sep = "";
     buf_printf(out, "%-34s %s  (", op->name, opset_text(op->since));
-    for (const Param *p = op->param; p && p->name; p++) {
+    for (const Param *p = op->param; p && p->id; p++) {
         buf_puts(out, sep);
         put_param(out, p);
         sep = ", ";

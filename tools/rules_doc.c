@@ -163,7 +163,7 @@ static void put_operations(Buf *out)
         put_cell(out, ops[i].name);
         buf_puts(out, "| `");
         for (int k = 0; (chip = generation_at(k)); k++)
-            buf_putc(out, standing_letters[target_standing(chip, &s->refused)]);
+            buf_putc(out, standing_letters[target_standing(chip, &op_refusals[i])]);
         buf_puts(out, "` ");
         put_cell(out, s->note);
         put_cell(out, s->evidence);

@@ -12,7 +12,7 @@
 
 enum { CHUNK = 1024 };
 
-/* ---- single functions: y is the meaning at x, both in double ----------------------------- */
+/* ---- single functions: y is what ref computes of x, in double ----------------------------- */
 
 typedef double Fix(const SimEngine *e, const Table *t, double x, double y);
 
@@ -81,7 +81,7 @@ static bool sim_attention(SimEngine *e, Call *c, Tensor *res);
 
 /* The column SIM of the op table. */
 static const struct Own {
-    /* the meaning writes its results element by element as numbers, of whatever float type */
+    /* the reference kernel writes its results element by element as numbers, of whatever float type */
     bool wide;
     Fix *fix;
     ParamId divisor; /* the operand whose -0 divides as +0 */
@@ -136,7 +136,7 @@ static const Tensor *as_read(const SimEngine *e, Call *c, const Tensor *t, bool 
 static void read_operands(const SimEngine *e, Call *c)
 {
     const ParamId divisor = own[kind_of(c)].divisor;
-    for (int i = 0; c->info->param[i].name; i++) {
+    for (int i = 0; c->info->param[i].id; i++) {
         const Param *p = &c->info->param[i];
         const bool setting = (param_flags(p, c->opset) & P_CONST) != 0;
         for (int k = 0; k < c->p[i].n; k++) {
@@ -235,7 +235,7 @@ static void pass_width(const SimEngine *e, const Call *c, Tensor *t)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* The meaning into doubles, then each element finished. */
+/* What the reference kernel computes, in doubles, then each element finished. */
 static bool run_wide(SimEngine *e, Call *c, Tensor *res)
 {
     Tensor big = { 0 };

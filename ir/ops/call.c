@@ -51,7 +51,7 @@ bool call_known(const Call *c, ParamId p) { return !call_has(c, p) || call_val(c
 
 static const char *default_of(const Call *c, ParamId p)
 {
-    return c->info->param[place_of(c, p)].def;
+    return param_default(&c->info->param[place_of(c, p)]);
 }
 
 /* The single element of a scalar argument, or NULL for the default. */
@@ -120,10 +120,10 @@ const signed char *op_choices(const Op *op, Opset o, Arena *a)
 {
     const Param *p = ops[op->kind].param;
     signed char *all = NULL;
-    for (int i = 0; p[i].name; i++) {
+    for (int i = 0; p[i].id; i++) {
         if (domain_types(p[i].dom, o) != 1u << DT_STRING) continue;
         const Value *given = op_value(op, p[i].id);
-        const char *word = given ? value_string(given) : p[i].def;
+        const char *word = given ? value_string(given) : param_default(&p[i]);
         if ((given && !word) || ops[op->kind].flags & F_CONSTEXPR) return NULL;
         if (!all) all = memset(arena_alloc(a, MAX_PARAM), -1, MAX_PARAM);
         all[i] = (signed char)domain_choice(p[i].dom, word);
@@ -249,12 +249,12 @@ bool call_set(Call *c, const char *name, int n, CallArg *v)
 {
     const char *known[MAX_PARAM];
     size_t count = 0;
-    for (int i = 0; c->info->param[i].name; i++) {
-        if (!strcmp(c->info->param[i].name, name)) {
+    for (int i = 0; c->info->param[i].id; i++) {
+        if (!strcmp(param_name(&c->info->param[i]), name)) {
             call_give(c, c->info->param[i].id, n, v);
             return true;
         }
-        known[count++] = c->info->param[i].name;
+        known[count++] = param_name(&c->info->param[i]);
     }
     const char *near = name_nearest(name, known, count);
     return near ? call_error(c, "no parameter is called %s; did you mean %s?", name, near)
@@ -279,10 +279,10 @@ static bool check_type(Call *c, const Param *p, const CallArg *a)
     DTypes set = domain_types(p->dom, c->opset);
     if (set == ~0u) return true;
     if (a->type->kind != TY_TENSOR)
-        return call_error(c, "%s must be a tensor, not %s", p->name,
+        return call_error(c, "%s must be a tensor, not %s", param_name(p),
                           type_text(c->arena, a->type));
     if (set >> a->type->dtype & 1) return true;
-    return call_error(c, "%s is %s; %s takes %s here", p->name,
+    return call_error(c, "%s is %s; %s takes %s here", param_name(p),
                       type_text(c->arena, a->type), opset_text(c->opset),
                       types_text(c->arena, set));
 }
@@ -291,7 +291,7 @@ static bool check_scalar(Call *c, const Param *p, const Type *t)
 {
     for (int i = 0; t->kind == TY_TENSOR && i < t->shape.rank; i++)
         if (t->shape.dim[i] != 1 && t->shape.dim[i] != DIM_ANY)
-            return call_error(c, "%s must be a scalar, not %s", p->name,
+            return call_error(c, "%s must be a scalar, not %s", param_name(p),
                               shape_text(c->arena, &t->shape));
     return true;
 }
@@ -300,7 +300,7 @@ static bool check_scalar(Call *c, const Param *p, const Type *t)
 static bool check_vars(Call *c)
 {
     const Param *first[128] = { NULL };
-    for (int i = 0; c->info->param[i].name; i++) {
+    for (int i = 0; c->info->param[i].id; i++) {
         const Param *p = &c->info->param[i];
         int var = param_var(p, c->opset) & 127;
         if (!var || !c->p[i].n) continue;
@@ -312,7 +312,7 @@ static bool check_vars(Call *c)
         const Type *a = c->p[q - c->info->param].v[0].type, *b = c->p[i].v[0].type;
         if (a->dtype != b->dtype)
             return call_error(c, "%s is %s but %s is %s; their element types must agree",
-                              q->name, type_text(c->arena, a), p->name,
+                              param_name(q), type_text(c->arena, a), param_name(p),
                               type_text(c->arena, b));
     }
     return true;
@@ -320,25 +320,26 @@ static bool check_vars(Call *c)
 
 bool call_check(Call *c)
 {
-    for (int i = 0; c->info->param[i].name; i++) {
+    for (int i = 0; c->info->param[i].id; i++) {
         const Param *p = &c->info->param[i];
         unsigned flags = param_flags(p, c->opset);
         if (!c->p[i].n) {
             if (!(flags & P_OPT) && param_in(p, c->opset))
-                return call_error(c, "parameter %s is missing", p->name);
+                return call_error(c, "parameter %s is missing", param_name(p));
             continue;
         }
         if (!param_in(p, c->opset))
-            return call_error(c, "parameter %s does not exist in %s (%s ios%d)", p->name,
-                              opset_text(c->opset), p->since ? "from" : "until",
+            return call_error(c, "parameter %s does not exist in %s (%s ios%d)",
+                              param_name(p), opset_text(c->opset),
+                              p->since ? "from" : "until",
                               p->since ? p->since : p->until);
         if (c->p[i].n > 1 && !(flags & P_VARIADIC))
-            return call_error(c, "parameter %s takes one value, not %d", p->name,
+            return call_error(c, "parameter %s takes one value, not %d", param_name(p),
                               c->p[i].n);
         for (int k = 0; k < c->p[i].n; k++)
             if (!check_type(c, p, &c->p[i].v[k])) return false;
         if ((flags & P_CONST) && !c->p[i].v[0].val && !c->p[i].v[0].constant)
-            return call_error(c, "parameter %s must be a constant", p->name);
+            return call_error(c, "parameter %s must be a constant", param_name(p));
         if ((flags & P_SCALAR) && !check_scalar(c, p, c->p[i].v[0].type)) return false;
     }
     return check_vars(c);

@@ -67,7 +67,8 @@ Value *grad_arg(const Grad *g, ParamId name) { return op_value(g->op, name); }
 static const char *default_of(const Grad *g, ParamId name)
 {
     const Param *p = op_param_of(&ops[g->op->kind], name);
-    return p && p->def ? p->def : "0";
+    const char *def = p ? param_default(p) : NULL;
+    return def ? def : "0";
 }
 
 double grad_float(const Grad *g, ParamId name)

@@ -87,32 +87,32 @@ DType dtype_wider(DType t)
 
 #define END \
     { \
-        .name = NULL \
+        .id = P_NONE \
     }
 #define PAR(n, v, d, f, de, s, u) \
     { \
-        .name = #n, .id = P_##n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, \
-        .since = s, .until = u \
+        .id = P_##n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, .since = s, \
+        .until = u \
     }
-#define X(n, v, d) PAR(n, v, d, 0, NULL, 0, 0)
-#define K(n, v, d) PAR(n, v, d, P_CONST, NULL, 0, 0)
-#define KX(n, v, d) PAR(n, v, d, P_CONST_UNTIL_17, NULL, 0, 0)
+#define X(n, v, d) PAR(n, v, d, 0, "", 0, 0)
+#define K(n, v, d) PAR(n, v, d, P_CONST, "", 0, 0)
+#define KX(n, v, d) PAR(n, v, d, P_CONST_UNTIL_17, "", 0, 0)
 #define OX(n, v, d, de) PAR(n, v, d, P_OPT, de, 0, 0)
 #define OK(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST, de, 0, 0)
 #define OKX(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST_UNTIL_17, de, 0, 0)
-#define X_IN(n, v, d, s, u) PAR(n, v, d, 0, NULL, s, u)
-#define K_IN(n, v, d, s, u) PAR(n, v, d, P_CONST, NULL, s, u)
+#define X_IN(n, v, d, s, u) PAR(n, v, d, 0, "", s, u)
+#define K_IN(n, v, d, s, u) PAR(n, v, d, P_CONST, "", s, u)
 #define OX_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT, de, s, u)
 #define OK_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT | P_CONST, de, s, u)
-#define XS(n, v, d) PAR(n, v, d, P_SCALAR, NULL, 0, 0)
-#define KS(n, v, d) PAR(n, v, d, P_CONST | P_SCALAR, NULL, 0, 0)
+#define XS(n, v, d) PAR(n, v, d, P_SCALAR, "", 0, 0)
+#define KS(n, v, d) PAR(n, v, d, P_CONST | P_SCALAR, "", 0, 0)
 #define OXS(n, v, d, de) PAR(n, v, d, P_OPT | P_SCALAR, de, 0, 0)
 #define OKS(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, 0, 0)
-#define KS_IN(n, v, d, s, u) PAR(n, v, d, P_CONST | P_SCALAR, NULL, s, u)
+#define KS_IN(n, v, d, s, u) PAR(n, v, d, P_CONST | P_SCALAR, "", s, u)
 #define OKS_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, s, u)
-#define V(n) PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
-#define OV(n) PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
-#define L(n) PAR(n, "", ALL, 0, NULL, 0, 0)
+#define V(n) PAR(n, "", ALL, P_VARIADIC, "", 0, 0)
+#define OV(n) PAR(n, "", ALL, P_VARIADIC | P_OPT, "", 0, 0)
+#define L(n) PAR(n, "", ALL, 0, "", 0, 0)
 #define NONE 0
 #define ZERO grad_zero
 #define NO NULL
@@ -151,24 +151,35 @@ DType dtype_wider(DType t)
         .when = IDLE_##__VA_ARGS__ \
     }
 
+const char *const family_names[OPS_COUNT] = {
+#define FAMILY(name) [OPS_##name] = #name,
+    OP_FAMILIES(FAMILY)
+#undef FAMILY
+};
+
 const OpInfo ops[OP_COUNT] = {
 #define OP(n, f, s, fl, d) \
     [OP_##n] = { .name = #n, \
-                 .family = #f, \
+                 .family = OPS_##f, \
                  .since = (Opset)(s), \
                  .flags = (fl), \
                  .doc = d, \
                  .place = param_places[OP_##n],
-#define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
+#define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .id = P_NONE } },
 #define IR(f) .infer = f,
 #define EVAL(f) .eval = f,
 #define GRAD(f) .grad = f,
 #define MACS(f) .macs = f,
-#define LAWS(...) .laws = { __VA_ARGS__ },
 #define EX(o, a, r) \
     .example = a, .expect = r, .example_opset = o \
     } \
     ,
+#include "ops.def"
+};
+
+const Laws op_laws[OP_COUNT] = {
+#define OP(n, ...) [OP_##n] =
+#define LAWS(...) { __VA_ARGS__ },
 #include "ops.def"
 };
 
@@ -179,10 +190,13 @@ int op_find(const char *name)
     return OP_NONE;
 }
 
+_Static_assert(PARAM_COUNT <= UINT8_MAX, "Param.id holds a ParamId");
+_Static_assert(DOM_COUNT <= UINT8_MAX, "Param.dom holds a Domain");
+
 const Param *op_param(const OpInfo *info, const char *name)
 {
-    for (const Param *p = info->param; p->name; p++)
-        if (!strcmp(p->name, name)) return p;
+    for (const Param *p = info->param; p->id; p++)
+        if (!strcmp(param_name(p), name)) return p;
     return NULL;
 }
 

@@ -48,18 +48,27 @@ enum {              /* Param.flags */
        P_SCALAR = 32          /* holds one element */
 };
 
+/* How parameters are spelt; generated from the table (ir/ops/table/params.c). */
+extern const char *const param_names[PARAM_COUNT];
+
+/* Without a pointer in it: a process that starts fills in those of all rows. */
 typedef struct {
-    const char *name;
-    ParamId id;
+    uint8_t id;  /* a ParamId; P_NONE: behind the last */
+    uint8_t dom; /* a Domain */
+    uint16_t flags;
+    int8_t since, until; /* opsets it exists in; 0: no bound */
     /* type variable: parameters that share its letter share their element type; a second
      * letter is the one from ios17 on ("TU") */
-    const char *var;
-    Domain dom;
-    unsigned flags;
-    /* default as text ("1", "valid", "1e-05"); NULL: none, or infer computes it */
-    const char *def;
-    int since, until; /* opsets it exists in; 0: no bound */
+    char var[3];
+    char def[23]; /* param_default */
 } Param;
+
+static inline const char *param_name(const Param *p) { return param_names[p->id]; }
+/* The default as text ("1", "valid", "1e-05"); NULL: none, or infer computes it. */
+static inline const char *param_default(const Param *p)
+{
+    return *p->def ? p->def : NULL;
+}
 
 enum { MAX_PARAM = 20, MAX_RESULT = 64 };
 
@@ -77,6 +86,18 @@ enum { /* OpInfo.flags */
        F_CHOICE = 512,      /* picks a class; runs behind the engine's part */
        F_WIDER = 1024 /* the language's takes more: the library's _mil_NAME calls it */
 };
+
+/* The families, a file of rows each; OPS_norm is one. */
+/* clang-format off */
+#define OP_FAMILIES(F) \
+    F(control) F(unary) F(binary) F(activation) F(reduce) F(norm) F(linear) F(attention) \
+    F(conv) F(pool) F(shape) F(tensor) F(gather) F(image) F(recurrent) F(random) F(quant) \
+    F(buffer)
+/* clang-format on */
+#define FAMILY(name) OPS_##name,
+typedef enum { OP_FAMILIES(FAMILY) OPS_COUNT } OpFamily;
+#undef FAMILY
+extern const char *const family_names[OPS_COUNT];
 
 typedef struct Call Call;
 typedef struct Grad Grad;
@@ -110,18 +131,17 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *family;
+    OpFamily family;
     unsigned flags;
     const char *doc;
     Opset since;
-    const Param *param; /* ends with a NULL name */
+    const Param *param; /* ends with P_NONE */
     /* by ParamId: 1 + its index in param; 0: the op has no such parameter */
     const unsigned char *place;
     bool (*infer)(Call *);
     bool (*eval)(Call *); /* NULL: it cannot be run, which is an error of the run */
     /* multiply-adds of a checked call, -1 where not known; NULL: it has none */
     double (*macs)(Call *);
-    Laws laws;
     /* the gradient (grad.h); NULL: the op has none. grad_zero: it is zero; grad_expansion: that
      * of the ops which it is decomposed into; grad_blocks: that of its nested blocks. */
     bool (*grad)(Grad *);
@@ -137,6 +157,12 @@ enum {
     OP_NONE = -1
 };
 extern const OpInfo ops[OP_COUNT];
+extern const Laws op_laws[OP_COUNT];
+
+static inline bool op_is_of(const Op *op, OpFamily f)
+{
+    return op->kind != OP_NONE && ops[op->kind].family == f;
+}
 
 /* Whether op decodes a compressed weight. */
 static inline bool op_decodes(const Op *op)
@@ -149,8 +175,7 @@ static inline bool op_is_fixed(const Op *op)
     return op->kind == OP_const || op_decodes(op);
 }
 
-/* Generated from the table (ir/ops/table/params.c): names of parameters, and OpInfo.place. */
-extern const char *const param_names[PARAM_COUNT];
+/* Generated from the table (ir/ops/table/params.c): OpInfo.place. */
 extern const unsigned char param_places[OP_COUNT][PARAM_COUNT];
 
 /* By name, for readers of text: the row of an op (OP_NONE: the table lacks it), and a parameter

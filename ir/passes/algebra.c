@@ -15,7 +15,7 @@ static bool is_number(const Op *op, ParamId p, double number)
  * numbers. */
 static Value *without_neutral(const Op *op)
 {
-    const Laws *l = &ops[op->kind].laws;
+    const Laws *l = &op_laws[op->kind];
     if (l->right.is && is_number(op, P_y, l->right.number)) return op_value(op, P_x);
     if (l->left.is && is_number(op, P_x, l->left.number)) return op_value(op, P_y);
     return NULL;
@@ -43,7 +43,7 @@ static bool all_equal(const Value *v, int64_t want)
 
 static Value *when_idle(const Op *op)
 {
-    const Laws *l = &ops[op->kind].laws;
+    const Laws *l = &op_laws[op->kind];
     Value *x = op_value(op, P_x);
     if (!l->idle.when || !x || !type_equal(op->out[0]->type, x->type)) return NULL;
     const Value *by = op_value(op, l->idle.param);
@@ -84,7 +84,7 @@ static bool algebra_widens(DType from, DType to)
 /* cast(cast(x, wide), type of x) is x: a round trip through a wider type. */
 static Value *round_trip(const Op *op)
 {
-    const Op *inner = ops[op->kind].laws.round_trip ? op_value(op, P_x)->def : NULL;
+    const Op *inner = op_laws[op->kind].round_trip ? op_value(op, P_x)->def : NULL;
     if (!inner || inner->kind != op->kind) return NULL;
     Value *x = op_value(inner, P_x);
     if (!type_equal(x->type, op->out[0]->type)) return NULL;
@@ -116,7 +116,7 @@ static bool skip_inner_reshape(Op *op, Module *m)
 
 static Value *the_only_one(const Op *op)
 {
-    const Arg *values = ops[op->kind].laws.of_one ? op_find_arg(op, P_values) : NULL;
+    const Arg *values = op_laws[op->kind].of_one ? op_find_arg(op, P_values) : NULL;
     return values && arg_count(values) == 1 ? values->val[0] : NULL;
 }
 

@@ -306,7 +306,7 @@ static Value *lower_rank(const Legal *l, Builder *b, Op *op)
         return rank_slice(l, b, op, x, s);
     if (op->kind == OP_softmax) return rank_axis(l, b, op, x, s);
     const bool one_axis = op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin;
-    return is_family(op, "reduce") && !one_axis ? rank_reduction(l, b, op, x, s) : NULL;
+    return op_is_of(op, OPS_reduce) && !one_axis ? rank_reduction(l, b, op, x, s) : NULL;
 }
 
 int pass_rank(Module *m, const PassOptions *o, Diag *d)

@@ -258,11 +258,6 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
 
 /* Between reshapes that algebra then merges. */
 
-bool is_family(const Op *op, const char *family)
-{
-    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, family);
-}
-
 Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx)
 {
     BuildArg arg[MAX_PARAM];

@@ -41,7 +41,6 @@ Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx);
 Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes);
 /* Sets a flag for each axis that the reduction op goes over; false: they are not known. */
 bool reduced_axes(const Op *op, int rank, bool *reduced);
-bool is_family(const Op *op, const char *family);
 
 /* ---- convolutions ------------------------------------------------------------------------ */
 

@@ -109,7 +109,7 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
     if (!s || !out || !fold_of(l->rules, s, &f)) return NULL;
     if (op->kind == OP_softmax) return tile_softmax(b, op, x, &f);
     const bool one_axis = op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin;
-    return is_family(op, "reduce") && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
+    return op_is_of(op, OPS_reduce) && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
 }
 
 /* ---- products ---------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ static bool is_default(const Param *p, const Value *v)
     int64_t n;
     bool flag;
     double x;
-    if (!p->def) return false;
+    if (!param_default(p)) return false;
     if (text) return !strcmp(text, p->def);
     if (value_bool(v, &flag)) return flag == !strcmp(p->def, "true");
     if (value_int(v, &n)) return n == strtoll(p->def, NULL, 10);
@@ -214,16 +214,16 @@ OpsetForm *opset_form(const Op *op)
  * constant. */
 static const char *opset_lacking(const Level *l, const Op *op)
 {
-    for (const Param *p = ops[op->kind].param; p->name; p++) {
+    for (const Param *p = ops[op->kind].param; p->id; p++) {
         const Arg *a = op_find_arg(op, p->id);
         const bool there = a && arg_count(a);
-        if (there && !param_in(p, l->to)) return p->name;
+        if (there && !param_in(p, l->to)) return param_name(p);
         if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT))
-            return p->name;
+            return param_name(p);
         const unsigned flags = param_flags(p, l->to);
         if (there && (flags & P_CONST) && !(param_flags(p, l->from) & P_CONST)
             && !value_is_const(a->val[0]))
-            return p->name;
+            return param_name(p);
     }
     return NULL;
 }

@@ -68,7 +68,7 @@ typedef struct {
 static bool opset_joins(const Level *l, const Op *op, int var)
 {
     int was = 0;
-    for (const Param *p = ops[op->kind].param; p->name; p++) {
+    for (const Param *p = ops[op->kind].param; p->id; p++) {
         if ((param_var(p, l->to) & 127) != var) continue;
         if (was && param_var(p, l->from) != was) return true;
         was = param_var(p, l->from);
@@ -80,7 +80,7 @@ static bool opset_joins(const Level *l, const Op *op, int var)
  * product is of floats. fp32 holds what either has. */
 static void opset_mixed(const Level *l, const Op *op, Variables *vars)
 {
-    for (const Param *p = ops[op->kind].param; p->name; p++) {
+    for (const Param *p = ops[op->kind].param; p->id; p++) {
         const Value *v = op_value(op, p->id);
         const int var = param_var(p, l->to) & 127;
         if (!v || !var || v->type->kind != TY_TENSOR || !value_is_const(v)) continue;
@@ -97,7 +97,7 @@ static void opset_variables(const Level *l, const Op *op, Variables *vars)
 {
     DType *want = vars->want;
     bool computed[128] = { false };
-    for (int i = 0; ops[op->kind].param[i].name; i++) {
+    for (int i = 0; ops[op->kind].param[i].id; i++) {
         const Param *p = &ops[op->kind].param[i];
         const Value *v = op_value(op, p->id);
         const int var = param_var(p, l->to) & 127;

@@ -152,5 +152,5 @@ const char *op_const_string(const Op *op, ParamId arg)
 
 bool is_relabel(const Op *op)
 {
-    return op->kind != OP_NONE && ops[op->kind].laws.relabels;
+    return op->kind != OP_NONE && op_laws[op->kind].relabels;
 }

@@ -115,20 +115,13 @@ static bool is_product(const Op *op)
     return op->kind == OP_mul || op->kind == OP_real_div;
 }
 
-static bool is_activation(const Op *op)
-{
-    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, "activation");
-}
+static bool is_activation(const Op *op) { return op_is_of(op, OPS_activation); }
 
-static bool is_reduction(const Op *op)
-{
-    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, "reduce");
-}
+static bool is_reduction(const Op *op) { return op_is_of(op, OPS_reduce); }
 
 static bool is_conv_or_norm(const Op *op)
 {
-    return op->kind != OP_NONE
-        && (op->kind == OP_conv || !strcmp(ops[op->kind].family, "norm"));
+    return op->kind == OP_conv || op_is_of(op, OPS_norm);
 }
 
 void rule_sqrt(RuleCheck *c)

@@ -67,45 +67,45 @@ bool rule_falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t most
 /* ---- dimensions and ranks ---------------------------------------------------------------- */
 
 /* Ops for which the pass tile has a form over an axis in two. */
-static bool extent_has_form(const Op *op)
+static bool dim_has_form(const Op *op)
 {
     if (op->kind == OP_NONE) return false;
     const OpInfo *info = &ops[op->kind];
     if (info->flags & F_ELEMENTWISE) return true;
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin) return false;
-    return !strcmp(info->family, "reduce") || op->kind == OP_softmax
-        || op->kind == OP_linear || op->kind == OP_matmul;
+    return info->family == OPS_reduce || op->kind == OP_softmax || op->kind == OP_linear
+        || op->kind == OP_matmul;
 }
 
-static bool extent_relabels(const Op *op)
+static bool dim_relabels(const Op *op)
 {
-    return op->kind != OP_NONE && ops[op->kind].laws.relabels;
+    return op->kind != OP_NONE && op_laws[op->kind].relabels;
 }
 
 typedef struct {
     const Value *v;
     bool formless; /* an op without such a form reads v */
-} ExtentUses;
+} DimUses;
 
-static bool extent_use(void *ctx, const Op *op)
+static bool dim_use(void *ctx, const Op *op)
 {
-    ExtentUses *u = ctx;
+    DimUses *u = ctx;
     for (int i = 0; i < op->narg && !u->formless; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].val[k] == u->v)
-                u->formless = !extent_has_form(op) && !extent_relabels(op);
+                u->formless = !dim_has_form(op) && !dim_relabels(op);
     return !u->formless;
 }
 
 /* Why the pass leaves a long value that is no input and no result. A reshape has no form, but
  * goes where those that read it have one. */
-static const char *extent_left(const RuleCheck *c, const Value *v)
+static const char *dim_left(const RuleCheck *c, const Value *v)
 {
     static const char formless[] = "the operation has no form with that axis in two";
-    ExtentUses u = { .v = v };
-    if (!v->def || extent_has_form(v->def)) return NULL;
-    if (!extent_relabels(v->def)) return formless;
-    func_read(c->func, extent_use, &u);
+    DimUses u = { .v = v };
+    if (!v->def || dim_has_form(v->def)) return NULL;
+    if (!dim_relabels(v->def)) return formless;
+    func_read(c->func, dim_use, &u);
     return u.formless ? formless : NULL;
 }
 
@@ -117,7 +117,7 @@ static void check_dim(RuleCheck *c, const Value *v, Loc loc)
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
         const int64_t most = rule_axis_most(c->rules, i);
         if (rule_shape_dim(s, i) <= most) continue;
-        if (!c->left) c->left = extent_left(c, v);
+        if (!c->left) c->left = dim_left(c, v);
         if (!c->left && !rule_falls_apart(c, s, s->rank - 1 - i, most))
             c->left = rule_unequal_parts;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",

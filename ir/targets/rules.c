@@ -43,9 +43,15 @@ const LimitChange limit_changes[] = {
 };
 const int limit_change_count = (int)COUNT(limit_changes);
 
+const ChipFacts op_refusals[OP_COUNT] = {
+#define OP(name, ...) [OP_##name] =
+#define CHIPS(f, ...) f,
+#include "../ops/ops.def"
+};
+
 const Support op_support[OP_COUNT] = {
 #define OP(name, ...) [OP_##name] =
-#define CHIPS(f, n, ev, ag) { .refused = f, .note = n, .evidence = ev, .against = ag },
+#define CHIPS(f, n, ev, ag) { .note = n, .evidence = ev, .against = ag },
 #include "../ops/ops.def"
 };
 
@@ -128,7 +134,7 @@ void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
     ruleset_clear(rs);
     ruleset_release(rs, release_asked(asked));
     for (int i = 0; i < OP_COUNT && target_has_rules(target); i++)
-        rs->op_stand[i] = (unsigned char)op_standing(rs->target, &op_support[i].refused);
+        rs->op_stand[i] = (unsigned char)op_standing(rs->target, &op_refusals[i]);
 }
 
 void ruleset_clear(RuleSet *rs)

@@ -105,12 +105,13 @@ extern const int limit_change_count;
 
 /* ---- operations by chip ------------------------------------------------------------------ */
 
-/* The column CHIPS of the op table. */
+/* The column CHIPS of the op table: how well it is known that the engine refuses it, and what is
+ * said of that. */
 typedef struct {
-    ChipFacts refused; /* how well it is known that the engine refuses it */
     const char *note, *evidence, *against; /* "": none */
 } Support;
 
+extern const ChipFacts op_refusals[OP_COUNT];
 extern const Support op_support[OP_COUNT];
 
 /* ---- the rules of a target --------------------------------------------------------------- */

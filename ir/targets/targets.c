@@ -34,10 +34,23 @@ enum {
 #define LONG_FIRST   { "1.0", "1.3", NULL }
 #define SHORT_FIRST  { "1.3", "1.0", NULL }
 /* clang-format on */
-#define TARGET(n, of, about, l, v) \
-    [TARGET_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_NONE, about, l v },
-#define CHIP(n, of, about, l, v) \
-    [ROW_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_##n, about, l v },
+
+static const ChipFigures figures[] = {
+#define TARGET(n, of, about, l, v) [TARGET_##n] = { l v.row = TARGET_##n },
+#define CHIP(n, of, about, l, v) [ROW_##n] = { l v.row = ROW_##n },
+#include "targets.def"
+#include "chip_rows.def"
+};
+#undef CHIP
+
+#define ROW(at, n, of, number, ...) \
+    [at] = { .name = #n, \
+             .base = ROW_##of, \
+             .chip = number, \
+             .figures = &figures[at], \
+             __VA_ARGS__ },
+#define TARGET(n, of, about, l, v) ROW(TARGET_##n, n, of, CHIP_NONE, about)
+#define CHIP(n, of, about, l, v) ROW(ROW_##n, n, of, CHIP_##n, about)
 
 const Target targets[] = {
 #include "targets.def"
@@ -222,15 +235,15 @@ const char *generation_list(Arena *a) { return list_names(a, generation_at); }
 
 int64_t chip_limit(const Target *t, int limit)
 {
-    SAYS(t, limits.of[limit]);
-    return t->limits.of[limit] ? t->limits.of[limit] : UNSAID;
+    SAYS(t, figures->limits.of[limit]);
+    return t->figures->limits.of[limit] ? t->figures->limits.of[limit] : UNSAID;
 }
 
 ChipNumber chip_number(const Target *t, int number)
 {
     const Target *of = t;
-    SAYS(of, numbers.of[number].standing);
-    ChipNumber said = of->numbers.of[number];
+    SAYS(of, figures->numbers.of[number].standing);
+    ChipNumber said = of->figures->numbers.of[number];
     if (of != t && said.standing) said.standing = STAND_UNKNOWN;
     return said;
 }

@@ -99,6 +99,13 @@ typedef union {
     ChipNumber of[NUM_COUNT];
 } ChipNumbers;
 
+/* Apart from the row: what has no pointer in it costs a process that starts nothing. */
+typedef struct {
+    int row; /* whose they are */
+    ChipLimits limits;
+    ChipNumbers numbers;
+} ChipFigures;
+
 /* ---- costs ------------------------------------------------------------------------------- */
 
 typedef enum {
@@ -131,7 +138,7 @@ extern const CostInfo costs[COST_COUNT];
 typedef enum { ORDER_UNSAID, ORDER_BY_SIZE, ORDER_BY_NAME } InputOrder;
 
 /* A row. Fields that it leaves out are those of its base, so the fields from `version` on are
- * read by the functions below alone. */
+ * read by the functions below alone, as are its limits and numbers. */
 typedef struct Target Target;
 struct Target {
     const char *name, *doc;
@@ -150,9 +157,8 @@ struct Target {
     /* the beginning of the framework's name of its architecture, and a name that was seen */
     const char *arch, *arch_one;
     InputOrder order;
-    ChipLimits limits;
-    ChipNumbers numbers;
     ChipCosts costs;
+    const ChipFigures *figures;
 };
 
 enum { TARGET_generic, TARGET_host, TARGET_FIRST_CHIP }; /* the chips follow */

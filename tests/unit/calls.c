@@ -26,7 +26,7 @@ static const Type *read_type(Arena *a, const char **s)
     char *name = word(a, s, "[ ;,");
     if (!strcmp(name, "state")) return type_state(a, read_type(a, s));
     Shape shape = { .rank = 0 };
-    if (**s != '[') fail_msg("type %s has no extents", name);
+    if (**s != '[') fail_msg("type %s has no dimensions", name);
     for (++*s; **s != ']'; *s += **s == ',')
         shape.dim[shape.rank++] = **s == '?' ? (++*s, DIM_ANY)
                                              : strtoll(*s, (char **)s, 10);
@@ -154,7 +154,7 @@ static void write_tensor(Buf *b, Arena *a, const Tensor *t)
 
 static bool all_known(const Call *c)
 {
-    for (int i = 0; c->info->param[i].name; i++)
+    for (int i = 0; c->info->param[i].id; i++)
         for (int k = 0; k < c->p[i].n; k++)
             if (!c->p[i].v[k].val) return false;
     return c->info->eval != NULL;

@@ -141,7 +141,7 @@ static void compare_param(Compare *c, const Listed *l, const Param *p)
         differs(c, l->name, "const", l->constant ? "const" : "a value");
     if (((flags & P_OPT) != 0) != l->optional)
         differs(c, l->name, "optional", l->optional ? "optional" : "required");
-    if (l->optional && !same_default(p->def, l->def))
+    if (l->optional && !same_default(param_default(p), l->def))
         differs(c, l->name, "default", l->def ? l->def : "none");
 }
 
@@ -170,10 +170,10 @@ static void compare_row(Compare *c, const OpInfo *info, const Listed *l, int n)
         if (!p || !param_in(p, (Opset)c->opset)) differs(c, l[i].name, "presence", "it");
         else compare_param(c, &l[i], p);
     }
-    for (const Param *p = info->param; p->name; p++) {
+    for (const Param *p = info->param; p->id; p++) {
         bool listed = !param_in(p, (Opset)c->opset);
-        for (int i = 0; i < n && !listed; i++) listed = !strcmp(l[i].name, p->name);
-        if (!listed) differs(c, p->name, "presence", "nothing");
+        for (int i = 0; i < n && !listed; i++) listed = !strcmp(l[i].name, param_name(p));
+        if (!listed) differs(c, param_name(p), "presence", "nothing");
     }
     compare_variables(c, info, l, n);
     c->rows++;
@@ -250,7 +250,7 @@ static void test_scalars(void **state)
     int tried = 0;
     for (int o = 15; o <= 18; o++)
         for (int i = 0; i < OP_COUNT; i++)
-            for (const Param *p = ops[i].param; p->name; p++) {
+            for (const Param *p = ops[i].param; p->id; p++) {
                 if (!(p->flags & P_SCALAR) || !param_in(p, (Opset)o)
                     || (int)ops[i].since > o)
                     continue;
@@ -261,7 +261,7 @@ static void test_scalars(void **state)
                     if (domain_types(p->dom, (Opset)o) >> k & 1) t = (DType)k;
                 call_init(c, &ops[i], (Opset)o, &a, &d, (Loc){ 0 });
                 /* what is checked before it */
-                for (const Param *q = ops[i].param; q->name; q++) {
+                for (const Param *q = ops[i].param; q->id; q++) {
                     CallArg *v = NEW(&a, CallArg);
                     *v = (CallArg){ .type = type_tensor(
                                         &a, t, q == p ? SHAPE(2) : (Shape){ .rank = 0 }),
@@ -271,11 +271,12 @@ static void test_scalars(void **state)
                          && !(domain_types(q->dom, (Opset)o) >> v->type->dtype & 1);
                          k++)
                         v->type = type_tensor(&a, (DType)k, v->type->shape);
-                    if (param_in(q, (Opset)o)) assert_true(call_set(c, q->name, 1, v));
+                    if (param_in(q, (Opset)o))
+                        assert_true(call_set(c, param_name(q), 1, v));
                 }
                 assert_false(call_check(c));
                 const char *want = arena_printf(&a, "%s must be a scalar, not [2]",
-                                                p->name);
+                                                param_name(p));
                 if (!strstr(d.text.s, want))
                     fail_msg("%s ios%d: %s", ops[i].name, o, d.text.s);
                 diag_free(&d);

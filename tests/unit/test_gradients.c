@@ -228,7 +228,7 @@ static bool may_be_float(const Case *c, const Param *p, const Value *v)
     const bool variadic = (p->flags & P_VARIADIC) != 0;
     (void)c;
     return number && (domain_types(p->dom, OPSET_IOS18) >> DT_FP32 & 1)
-        && (!variadic || strcmp(p->name, "begins"));
+        && (!variadic || strcmp(param_name(p), "begins"));
 }
 
 /* The literal's elements as fp32, moved by a sixth and a little more for each; what is huge or
@@ -259,7 +259,7 @@ static Value *as_input(Case *c, Builder *b, const Param *p, const Value *v)
         void *data;
         Const *k = const_room(&c->m->arena, type, t.bytes, &data);
         memcpy(data, t.data, t.bytes);
-        made = build_const(b, p->name, k);
+        made = build_const(b, param_name(p), k);
     } else {
         Buf name = { 0 };
         buf_printf(&name, "x%d", c->nx);

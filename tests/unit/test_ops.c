@@ -200,7 +200,7 @@ static void test_rows(void **state)
     for (int i = 0; i < OP_COUNT; i++) {
         if (!*ops[i].doc) fail_msg("%s has no description", ops[i].name);
         if (ops[i].eval && !ops[i].infer)
-            fail_msg("%s has a meaning but no type", ops[i].name);
+            fail_msg("%s has a kernel but no inference", ops[i].name);
     }
 }
 
@@ -211,11 +211,13 @@ static void words_are_enumerators(void **state)
     int lists = 0;
     (void)state;
     for (int op = 0; op < OP_COUNT; op++)
-        for (const Param *p = ops[op].param; p->name; p++) {
+        for (const Param *p = ops[op].param; p->id; p++) {
             Arena a = { 0 };
+            assert_non_null(memchr(p->var, 0, sizeof p->var));
+            assert_non_null(memchr(p->def, 0, sizeof p->def));
             if (*domain_words(&a, p->dom) || p->dom == DOM_TypeName) {
                 lists++;
-                if (p->def) assert_true(domain_choice(p->dom, p->def) >= 0);
+                if (param_default(p)) assert_true(domain_choice(p->dom, p->def) >= 0);
                 assert_int_equal(domain_choice(p->dom, "else"), -1);
                 assert_int_equal(domain_choice(p->dom, NULL), -1);
             } else assert_int_equal(domain_choice(p->dom, p->def), -1);

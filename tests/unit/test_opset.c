@@ -1,5 +1,5 @@
 /* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
- * way out. */
+ * fix. */
 #include "micro.h"
 #include "near.h"
 #include "ref_run.h"

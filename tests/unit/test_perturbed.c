@@ -1,5 +1,5 @@
 /* test_perturbed.c -- calls of each op with one thing of them changed: what is known of an
- * argument, a dimension, a rank, a type, an element, the opset. What inference and meaning
+ * argument, a dimension, a rank, a type, an element, the opset. What inference and kernel
  * answer, a result or the message, is held against perturbed.txt; `make golden` writes that
  * anew. */
 #include "op_program.h"
@@ -50,7 +50,7 @@ static void put_tensor(Buf *b, Arena *a, const Tensor *t)
 
 static bool all_known(const Call *c)
 {
-    for (int i = 0; c->info->param[i].name; i++)
+    for (int i = 0; c->info->param[i].id; i++)
         for (int k = 0; k < c->p[i].n; k++)
             if (!c->p[i].v[k].val) return false;
     return c->info->eval && !(c->info->flags & F_IMPURE);
@@ -199,7 +199,7 @@ static void change_elements(Perturbed *p, int i, int k, const char *name)
 static void change_argument(Perturbed *p, int i, int k)
 {
     CallArg v = p->call->p[i].v[k];
-    const char *name = p->call->info->param[i].name;
+    const char *name = param_name(&p->call->info->param[i]);
     if (p->call->p[i].n > 1) name = arena_printf(&p->arena, "%s.%d", name, k);
     if (v.type->kind != TY_TENSOR) return;
     if (v.val) {
@@ -221,11 +221,11 @@ static void change_all(Perturbed *p)
     for (int o = OPSET_IOS15; o <= OPSET_IOS18; o++)
         if (o != (int)p->call->opset)
             try(p, (Opset)o, -1, 0, NULL, false, opset_text((Opset)o));
-    for (int i = 0; p->call->info->param[i].name; i++) {
+    for (int i = 0; p->call->info->param[i].id; i++) {
         for (int k = 0; k < p->call->p[i].n; k++) change_argument(p, i, k);
         if (p->call->p[i].n)
             try(p, p->call->opset, i, 0, NULL, true,
-                arena_printf(&p->arena, "no %s", p->call->info->param[i].name));
+                arena_printf(&p->arena, "no %s", param_name(&p->call->info->param[i])));
     }
 }
 

@@ -275,15 +275,13 @@ static void passes_heal_as_the_table_says(void **state)
     ruleset_init(&m4, target_find("m4"), NULL);
     assert_false(rule_fixes(&m4, RULE_width_slice)); /* seen not to hold */
     assert_true(rule_fixes(&m4, RULE_sdpa_mask));
-    assert_false(
-        rule_fixes(&m4, RULE_concat)); /* contradicted, and its way out costs much */
+    assert_false(rule_fixes(&m4, RULE_concat)); /* contradicted, and its fix costs much */
     m4.stand[RULE_concat] = STAND_MEASURED;
     m4.profiled[RULE_concat] = true;
     assert_true(rule_fixes(&m4, RULE_concat));
     RuleSet m5;
     ruleset_init(&m5, target_find("m5"), NULL);
-    assert_true(
-        rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
+    assert_true(rule_fixes(&m5, RULE_rsqrt)); /* contradicted, and its fix costs little */
     assert_false(rule_fixes(&m5, RULE_slot_order));
 }
 
@@ -304,7 +302,7 @@ static void tables_are_sound(void **state)
                 fail_msg("rule %s names the pass %s, which there is not", rules[i].name,
                          s);
         }
-        /* a way out is taken by a pass, or the table says why none takes it */
+        /* a fix is applied by a pass, or the table says why none takes it */
         assert_true((rules[i].fixes == FIXES_NEVER) == (rules[i].pass == NULL));
         assert_true((rules[i].pass == NULL)
                     == (rules[i].left != NULL && rules[i].left[0] != 0));
@@ -328,7 +326,7 @@ static void tables_are_sound(void **state)
     assert_int_equal(op_standing(target_find("m5"), &newest), STAND_NOT);
     assert_int_equal(op_standing(target_find("m6"), &newest), STAND_UNKNOWN);
     for (int i = 0; i < OP_COUNT; i++) {
-        assert_true(op_support[i].refused.of[chip_at(0)->chip] != STAND_UNNAMED);
+        assert_true(op_refusals[i].of[chip_at(0)->chip] != STAND_UNNAMED);
         assert_true(op_support[i].note && op_support[i].evidence[0]);
     }
     for (int i = 0; i < chip_count; i++) {

@@ -56,18 +56,18 @@ static void put_ops(void)
         "default, opsets");
     for (int i = 0; i < OP_COUNT; i++) {
         const OpInfo *o = &ops[i];
-        LINE("%s %s %s %x%s%s%s%s\n", o->name, o->family, opset_text(o->since), o->flags,
-             o->infer ? " infer" : "", o->eval ? " eval" : "", o->macs ? " macs" : "",
-             o->grad ? " grad" : "");
-        const Laws *l = &o->laws;
+        LINE("%s %s %s %x%s%s%s%s\n", o->name, family_names[o->family],
+             opset_text(o->since), o->flags, o->infer ? " infer" : "",
+             o->eval ? " eval" : "", o->macs ? " macs" : "", o->grad ? " grad" : "");
+        const Laws *l = &op_laws[o - ops];
         LINE("  laws %d, %d %g, %d %g, %d %s %lld, %d %d\n", l->relabels, l->right.is,
              l->right.number, l->left.is, l->left.number, (int)l->idle.when,
              param_names[l->idle.param] ? param_names[l->idle.param] : "-",
              (long long)l->idle.number, l->round_trip, l->of_one);
-        for (const Param *p = o->param; p->name; p++)
-            LINE("  %s \"%s\" %x %x %x %s %d %d\n", p->name, p->var,
+        for (const Param *p = o->param; p->id; p++)
+            LINE("  %s \"%s\" %x %x %x %s %d %d\n", param_name(p), p->var,
                  domain_types(p->dom, OPSET_IOS26), domain_types(p->dom, OPSET_IOS15),
-                 p->flags, or_none(p->def), p->since, p->until);
+                 p->flags, or_none(param_default(p)), p->since, p->until);
     }
 }
 
@@ -126,7 +126,7 @@ static void put_rules(void)
         char letters[32] = { 0 };
         const Target *chip;
         for (int k = 0; (chip = generation_at(k)) && k < 31; k++)
-            letters[k] = standing_letters[target_standing(chip, &op_support[i].refused)];
+            letters[k] = standing_letters[target_standing(chip, &op_refusals[i])];
         LINE("%s %s\n", ops[i].name, letters);
     }
     title(
