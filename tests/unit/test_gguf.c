@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { GGUF_NESTED = 8, GGUF_NAMED = 1 << 16 }; /* arrays in arrays, bytes of a name */
+
 typedef struct {
     Arena a;
     Diag d;
@@ -216,6 +218,147 @@ static void test_places(void **state)
     gguf_refused(&g, "tensor 'w' has more than 16 dimensions");
 }
 
+/* ---- bounds ------------------------------------------------------------------------------ */
+
+/* The file as it is, and without its last byte. */
+static void gguf_just_ends(Gguf *g)
+{
+    if (!gguf_read(g, g->file.len)) fail_msg("%s", g->d.text.s);
+    assert_false(gguf_read(g, g->file.len - 1));
+    expect_says(&g->d, "cut off");
+    gguf_end(g);
+}
+
+static void gguf_key(Gguf *g, const char *key, uint32_t type)
+{
+    gguf_begin(g, 0, 1);
+    gguf_text(g, key);
+    gguf_put(g, type, 4);
+}
+
+static void gguf_array(Gguf *g, uint32_t of, uint64_t n, int bytes)
+{
+    gguf_key(g, "k", 9);
+    gguf_put(g, of, 4);
+    gguf_put(g, n, 8);
+    for (int i = 0; i < bytes; i++) gguf_put(g, 0, 1);
+}
+
+static void values_end_with_the_file(void **state)
+{
+    static const int bytes[] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+    Gguf g;
+    (void)state;
+    for (uint32_t type = 0; type < COUNT(bytes); type++) {
+        if (!bytes[type]) continue;
+        gguf_key(&g, "k", type);
+        gguf_put(&g, 0, bytes[type]);
+        gguf_just_ends(&g);
+        gguf_array(&g, type, 3, 3 * bytes[type]);
+        gguf_just_ends(&g);
+        gguf_array(&g, type, 4, 3 * bytes[type]);
+        gguf_refused(&g, "cut off");
+        /* as many as fit the whole file, and more than what is left of it */
+        gguf_array(&g, type, 40 / (uint64_t)bytes[type], 0);
+        gguf_refused(&g, "cut off");
+    }
+    gguf_key(&g, "k", 8);
+    gguf_text(&g, "text");
+    gguf_just_ends(&g);
+    gguf_array(&g, 8, 1, 0);
+    gguf_text(&g, "text");
+    gguf_just_ends(&g);
+    gguf_array(&g, 13, 0, 0);
+    assert_true(gguf_read(&g, g.file.len));
+    gguf_end(&g);
+    gguf_array(&g, 13, 1, 8);
+    gguf_refused(&g, "is of the unknown type 13");
+}
+
+static void names_end_at_their_bound(void **state)
+{
+    Gguf g;
+    (void)state;
+    for (size_t n = GGUF_NAMED - 1; n <= GGUF_NAMED + 1; n++) {
+        gguf_begin(&g, 0, 1);
+        gguf_put(&g, n, 8);
+        for (size_t i = 0; i < n; i++) buf_putc(&g.file, 'k');
+        gguf_put(&g, 7, 4);
+        gguf_put(&g, 1, 1);
+        if (n <= GGUF_NAMED) gguf_just_ends(&g);
+        else gguf_refused(&g, "the name at byte 24 has 65537 bytes");
+    }
+}
+
+static void alignments_end_at_their_bounds(void **state)
+{
+    static const uint64_t right[] = { 8, 16, 24, 1 << 20 },
+                          wrong[] = { 0, 1, 4, 7, 9, 12, (1 << 20) + 8, 1 << 21 };
+    Gguf g;
+    (void)state;
+    for (size_t i = 0; i < COUNT(right); i++) {
+        gguf_key(&g, "general.alignment", 4);
+        gguf_put(&g, right[i], 4);
+        gguf_just_ends(&g);
+    }
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        gguf_key(&g, "general.alignment", 4);
+        gguf_put(&g, wrong[i], 4);
+        gguf_refused(&g, "an alignment of");
+    }
+    gguf_key(&g, "general.alignment", 5); /* of another type it says nothing */
+    gguf_put(&g, 12, 4);
+    gguf_just_ends(&g);
+}
+
+/* Arrays within arrays: so many, and one more. */
+static void nesting_ends_at_its_bound(void **state)
+{
+    Gguf g;
+    int deepest = 0;
+    (void)state;
+    for (int depth = 1; depth < 40; depth++) {
+        gguf_key(&g, "k", 9);
+        for (int i = 1; i < depth; i++) {
+            gguf_put(&g, 9, 4);
+            gguf_put(&g, 1, 8);
+        }
+        gguf_put(&g, 0, 4);
+        gguf_put(&g, 1, 8);
+        gguf_put(&g, 7, 1);
+        if (gguf_read(&g, g.file.len) && deepest == depth - 1) deepest = depth;
+        gguf_end(&g);
+    }
+    assert_int_equal(deepest, GGUF_NESTED);
+}
+
+/* A tensor of rank n; its dimensions are 1 but for the first in the file. */
+static bool gguf_of_rank(Gguf *g, uint64_t rank, uint64_t row, size_t bytes)
+{
+    gguf_begin(g, 1, 0);
+    gguf_text(g, "w");
+    gguf_put(g, rank, 4);
+    for (uint64_t i = 0; i < rank; i++) gguf_put(g, i ? 1 : row, 8);
+    gguf_put(g, 0, 4);
+    gguf_put(g, 0, 8);
+    gguf_data(g, 32, bytes);
+    const bool read = gguf_read(g, g->file.len);
+    gguf_end(g);
+    return read;
+}
+
+static void tensors_end_with_the_file(void **state)
+{
+    Gguf g;
+    (void)state;
+    for (uint64_t rank = 0; rank <= 18; rank++)
+        assert_int_equal(gguf_of_rank(&g, rank, 1, 4), rank <= 16);
+    for (uint64_t row = 0; row <= 9; row++)
+        for (size_t bytes = 0; bytes <= 36; bytes++)
+            assert_int_equal(gguf_of_rank(&g, 2, row, bytes), 4 * row <= bytes);
+    assert_false(gguf_of_rank(&g, 1, (uint64_t)INT64_MAX + 1, 4));
+}
+
 /* ---- blocks ------------------------------------------------------------------------------ */
 
 enum { BLOCK_DRAWN = 8, BLOCK_MOST = 256 };
@@ -285,9 +428,17 @@ static void test_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensors), cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_headers), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_places),  cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(values_end_with_the_file),
+        cmocka_unit_test(names_end_at_their_bound),
+        cmocka_unit_test(alignments_end_at_their_bounds),
+        cmocka_unit_test(nesting_ends_at_its_bound),
+        cmocka_unit_test(tensors_end_with_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
