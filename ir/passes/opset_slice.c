@@ -88,7 +88,10 @@ static Value *begin_of(const Update *u, int i)
     Value *begin = build_ints(b, 1, &at), *size = build_ints(b, 1, &one);
     v = mil_slice_by_size(b, "begin", .x = v, .begin = begin, .size = size);
     Value *below = int_op(b, OP_less, v, 0);
-    return make_select(b, below, int_op(b, OP_add, v, u->x.dim[i]), v);
+    v = make_select(b, below, int_op(b, OP_add, v, u->x.dim[i]), v);
+    if (u->axis[i].squeeze) return v; /* one beyond the axis has no result */
+    const int64_t low = u->axis[i].step > 0 ? 0 : -1;
+    return int_op(b, OP_minimum, int_op(b, OP_maximum, v, low), low + u->x.dim[i]);
 }
 
 static Value *opset_slice_places(Builder *b, int64_t n)

@@ -323,6 +323,7 @@ def options():
     a.add_argument("--log", default="/dev/null")
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
     a.add_argument("--late", action="store_true", help="what is left meets suites whole: " + ", ".join(LATE))
+    a.add_argument("--plain", action="store_true", help="without the build that the sanitizers see, which takes long to make")
     a.add_argument("--without", default="", help="tests whose names this expression matches are left out")
     a.add_argument("--stale", action="store_true", help="what each test reached before will do, though sources changed")
     a.add_argument("--unreached", action="store_true", help="no mutant runs: what no test reaches, of all places")
@@ -360,8 +361,9 @@ def main():
     left = left_of(mutants, suites, o, by, "plain")
     same = [m for m in left if (m.path, *said_of(m)[1:]) in equivalent]
     left = [m for m in left if m not in same]
-    print(f"mutate: {len(left)} are left to the sanitizers", flush=True)
-    left = left_of(left, sanitized(o, found, left, suites), o, by, "san")
+    if not o.plain:
+        print(f"mutate: {len(left)} are left to the sanitizers", flush=True)
+        left = left_of(left, sanitized(o, found, left, suites), o, by, "san")
     if suites.late:
         print(f"mutate: {len(left)} are left to {', '.join(name for name, _ in suites.late)}", flush=True)
         left = left_of(left, suites, o, by, "late", True)

@@ -122,7 +122,7 @@ class Suites:
         """The tests that a program of unit tests runs, each alone."""
         with open(f"{self.tree}/tests/unit/{unit}.c") as f:
             text = f.read()
-        names = re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\((\w+)", text.split("struct CMUnitTest", 1)[-1])
+        names = re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\(\s*(\w+)", text.split("struct CMUnitTest", 1)[-1])
         for name in dict.fromkeys(names):
             yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name), *self.files_of(unit))
 
