@@ -325,14 +325,25 @@ bool eval_claim(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_dims(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name);    /* poison after an error */
 Val member_value(Lower *l, const Node *n); /* what stands behind a point */
-/* lower_number.c: evaluates [f(i) for i in ..] where all is arithmetic of numbers. False: it
- * is not, or there is an error, which the general evaluation then reports. */
-bool each_number(Lower *l, const Node *n, const List *in, List *out);
+/* What a list is made for: n elements of a list, or, where that is NULL, ints from `from`
+ * on. */
+typedef struct {
+    const List *list;
+    int64_t from, n;
+} NumberEach;
+/* lower_number.c: evaluates [f(i) for i in ..], of which `out` has room for each, where all is
+ * arithmetic of numbers. False: it is not, or there is an error, which the general evaluation
+ * then reports. */
+bool each_number(Lower *l, const Node *n, const NumberEach *each, List *out);
 /* The members of a tensor: "shape" and so on. */
 extern const char *const tensor_members[];
 extern const int tensor_member_count;
+/* Such a member; false: it has none of that name. */
+bool tensor_member_of(Lower *l, Val of, const char *name, Val *out);
 /* The definition of a name in the program, a file or the library; NULL: there is none. */
 const Val *known_name(Lower *l, const char *name);
+/* The same for a function of that file, whose own names are another matter. */
+const Val *known_in_file(Lower *l, File *f, const char *name);
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 
 /* lower.c */
@@ -377,6 +388,8 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
 /* Names of dimensions in a type are bound to those of a tensor. */
 bool bind_dims(Lower *l, const Node *type, const char *what, Loc loc, Val v);
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
+/* What a parameter of a type like `int` or `list` is; NONE: it is another type. */
+ValKind kind_of_type(const Node *type);
 const char *frame_path(Lower *l, Frame *f);
 
 /* lower_op.c; the arguments are `given` */
@@ -468,10 +481,18 @@ struct Builtin {
 };
 extern const Builtin builtins[];
 const Builtin *builtin_find(const char *name);
-/* Computes an op like abs or cos of numbers; false: it is none of these. */
+/* An op like abs or cos of numbers: one of these. */
+typedef struct {
+    const char *name;
+    int takes; /* 1 or 2 numbers */
+    double (*one)(double);
+    double (*two)(double, double);
+    int64_t (*whole)(int64_t x); /* of an int, but the least of all: an int again */
+} NumberFunction;
+const NumberFunction *number_function(const char *op); /* NULL: none */
+Val number_apply(const NumberFunction *f, const Val *a);
+/* Computes such an op of numbers; false: it is none of these, or they are no numbers. */
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
-double (*number_function(const char *op))(
-    double); /* the function of one number; NULL: none */
 
 /* lower_grad.c */
 Val builtin_grad(Lower *l, Loc loc, Val *a, int n);

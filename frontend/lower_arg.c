@@ -15,6 +15,13 @@ static const struct {
     { "function", V_FN },
 };
 
+ValKind kind_of_type(const Node *type)
+{
+    for (size_t i = 0; type->name && !type->b && i < COUNT(kinds); i++)
+        if (!strcmp(kinds[i].name, type->name)) return kinds[i].kind;
+    return V_NONE;
+}
+
 static const char *type_words(Lower *l, const Node *type, const Shape *s)
 {
     const char *dims = type->b ? shape_text(&l->arena, s) : "";
@@ -75,18 +82,14 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 {
     if (!type || v->kind == V_POISON) return true;
-    for (size_t i = 0; type->name && !type->b && i < COUNT(kinds); i++) {
-        if (strcmp(kinds[i].name, type->name)
-            || (kinds[i].kind == V_BOOL && val_is_tensor(*v)))
-            continue;
-        if (kinds[i].kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
-        const bool called = kinds[i].kind == V_FN
-                         && (v->kind == V_OP || v->kind == V_BUILTIN);
-        if (v->kind == kinds[i].kind || called) return true;
-        return lower_error(l, loc, "%s must be of type %s, but it is %s", what,
-                           type->name, val_kind(l, *v));
-    }
-    return check_tensor_type(l, type, what, loc, *v);
+    const ValKind kind = kind_of_type(type);
+    if (kind == V_NONE || (kind == V_BOOL && val_is_tensor(*v)))
+        return check_tensor_type(l, type, what, loc, *v);
+    if (kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
+    const bool called = kind == V_FN && (v->kind == V_OP || v->kind == V_BUILTIN);
+    if (v->kind == kind || called) return true;
+    return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name,
+                       val_kind(l, *v));
 }
 
 /* ---- arguments --------------------------------------------------------------------------- */

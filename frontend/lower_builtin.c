@@ -6,9 +6,10 @@
 #include <math.h>
 #include <string.h>
 
+/* l NULL, here and in what numbers alone are given to: nothing is said. */
 static Val builtin_wrong(Lower *l, Loc loc, const char *what, Val v)
 {
-    lower_error(l, loc, "%s, not %s", what, val_kind(l, v));
+    if (l) lower_error(l, loc, "%s, not %s", what, val_kind(l, v));
     return val_poison();
 }
 
@@ -87,7 +88,7 @@ static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start
         count = a->u.list->n;
     }
     for (int64_t i = 0; i < count; i++) {
-        if (val_is_tensor(at[i])) {
+        if (l && val_is_tensor(at[i])) {
             lower_error(l, loc, "a number is needed, not %s; of tensors it is %s",
                         val_kind(l, at[i]), of_tensors);
             return val_poison();
@@ -101,7 +102,7 @@ static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start
         if (out.kind == V_POISON) return out;
     }
     if (out.kind != V_NONE) return out;
-    lower_error(l, loc, "of no numbers there is no least and no greatest");
+    if (l) lower_error(l, loc, "of no numbers there is no least and no greatest");
     return val_poison();
 }
 
@@ -195,41 +196,43 @@ const Builtin *builtin_find(const char *name)
 static double builtin_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 static double one_over_sqrt(double x) { return 1 / sqrt(x); }
 
-static const struct {
-    const char *op;
-    double (*f)(double);
-} unary[] = {
-    { "sqrt", sqrt },         { "rsqrt", one_over_sqrt },
-    { "exp", exp },           { "exp2", exp2 },
-    { "log", log },           { "sin", sin },
-    { "cos", cos },           { "tan", tan },
-    { "tanh", tanh },         { "erf", erf },
-    { "sign", builtin_sign }, { "floor", floor },
-    { "ceil", ceil },         { "round", nearbyint },
+static int64_t whole_abs(int64_t x) { return x < 0 ? -x : x; }
+
+static const NumberFunction functions[] = {
+    { "sqrt", 1, .one = sqrt },         { "rsqrt", 1, .one = one_over_sqrt },
+    { "exp", 1, .one = exp },           { "exp2", 1, .one = exp2 },
+    { "log", 1, .one = log },           { "sin", 1, .one = sin },
+    { "cos", 1, .one = cos },           { "tan", 1, .one = tan },
+    { "tanh", 1, .one = tanh },         { "erf", 1, .one = erf },
+    { "sign", 1, .one = builtin_sign }, { "floor", 1, .one = floor },
+    { "ceil", 1, .one = ceil },         { "round", 1, .one = nearbyint },
+    { "pow", 2, .two = pow },           { "abs", 1, .one = fabs, .whole = whole_abs },
 };
 
-double (*number_function(const char *op))(double)
+const NumberFunction *number_function(const char *op)
 {
-    for (size_t i = 0; i < COUNT(unary); i++)
-        if (!strcmp(unary[i].op, op)) return unary[i].f;
+    for (size_t i = 0; i < COUNT(functions); i++)
+        if (!strcmp(functions[i].name, op)) return &functions[i];
     return NULL;
+}
+
+Val number_apply(const NumberFunction *f, const Val *a)
+{
+    if (f->whole && a->kind == V_INT && a->u.i != INT64_MIN)
+        return val_int(f->whole(a->u.i));
+    if (f->two) return val_float(f->two(val_double(a[0]), val_double(a[1])));
+    return val_float(f->one(val_double(a[0])));
 }
 
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
 {
-    for (int i = 0; i < n; i++)
+    const NumberFunction *f = number_function(op);
+    Val a[2];
+    if (!f || n != f->takes) return false;
+    for (int i = 0; i < n; i++) {
         if (!val_is_number(arg[i].val) || arg[i].name) return false;
-    if (n == 1 && !strcmp(op, "abs")) {
-        bool whole = arg->val.kind == V_INT && arg->val.u.i != INT64_MIN;
-        *out = whole ? val_int(arg->val.u.i < 0 ? -arg->val.u.i : arg->val.u.i)
-                     : val_float(fabs(val_double(arg->val)));
-        return true;
+        a[i] = arg[i].val;
     }
-    if (n == 2 && !strcmp(op, "pow")) {
-        *out = val_float(pow(val_double(arg[0].val), val_double(arg[1].val)));
-        return true;
-    }
-    double (*f)(double) = n == 1 ? number_function(op) : NULL;
-    if (f) *out = val_float(f(val_double(arg->val)));
-    return f != NULL;
+    *out = number_apply(f, a);
+    return true;
 }

@@ -60,7 +60,8 @@ static Val text_concat(Lower *l, Loc loc, Val a, Val b)
 
 static Val values_op(Lower *l, const Node *n, Val a, Val b)
 {
-    if (val_is_number(a) && val_is_number(b) && n->op != TK_AT)
+    const bool logic = n->op == TK_AND || n->op == TK_OR;
+    if (val_is_number(a) && val_is_number(b) && n->op != TK_AT && !logic)
         return number_op(l, n->loc, n->op, a, b);
     if (n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING))
         return text_concat(l, n->loc, a, b);
@@ -80,18 +81,29 @@ static Val values_op(Lower *l, const Node *n, Val a, Val b)
     return val_poison();
 }
 
-static Val range_value(Lower *l, const Node *n)
+/* a..b; false: an error was reported. */
+static bool range_bounds(Lower *l, const Node *n, NumberEach *out)
 {
     int64_t from = 0, to = 0;
-    if (!eval_int(l, n->a, &from) || !eval_int(l, n->b, &to)) return val_poison();
+    if (!eval_int(l, n->a, &from) || !eval_int(l, n->b, &to)) return false;
     int64_t count = to > from ? (int64_t)((uint64_t)to - (uint64_t)from) : 0;
-    if (count < 0 || count > MAX_LIST) {
-        lower_error(l, n->loc, "a range of more than %d elements", MAX_LIST);
-        return val_poison();
-    }
-    Val v = val_list(l, count);
-    for (int64_t i = 0; i < count; i++) v.u.list->at[i] = val_int(from + i);
+    if (count < 0 || count > MAX_LIST)
+        return lower_error(l, n->loc, "a range of more than %d elements", MAX_LIST);
+    *out = (NumberEach){ .from = from, .n = count };
+    return true;
+}
+
+static Val range_list(Lower *l, const NumberEach *r)
+{
+    Val v = val_list(l, r->n);
+    for (int64_t i = 0; i < r->n; i++) v.u.list->at[i] = val_int(r->from + i);
     return v;
+}
+
+static Val range_value(Lower *l, const Node *n)
+{
+    NumberEach r;
+    return range_bounds(l, n, &r) ? range_list(l, &r) : val_poison();
 }
 
 /* `and`, `or`: of bools known now the second is evaluated only where it matters. */
@@ -182,33 +194,49 @@ static Val list_value(Lower *l, const Node *n)
     return ok ? v : val_poison();
 }
 
-static Val each_value(Lower *l, const Node *n)
+/* What a list is made for: a range is not made where nobody walks it. */
+static bool each_of(Lower *l, const Node *of, NumberEach *out)
 {
-    const Node *of = n->b->kind == N_FILTER ? n->b->a : n->b,
-               *only = of == n->b ? NULL : n->b->b;
-    Val in = eval(l, of, NULL);
-    if (in.kind == V_POISON) return in;
-    if (in.kind != V_LIST) {
-        lower_error(l, of->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
-        return val_poison();
-    }
+    if (of->kind == N_BINARY && of->op == TK_RANGE) return range_bounds(l, of, out);
+    const Val in = eval(l, of, NULL);
+    if (in.kind == V_POISON) return false;
+    if (in.kind != V_LIST)
+        return lower_error(l, of->loc, "`for` walks a list or a range, not %s",
+                           val_kind(l, in));
+    *out = (NumberEach){ .list = in.u.list, .n = in.u.list->n };
+    return true;
+}
+
+/* Walks the trees of the expression and of the condition for each element. */
+static bool each_walk(Lower *l, const Node *n, const NumberEach *each, List *out)
+{
+    const Node *only = n->b->kind == N_FILTER ? n->b->b : NULL;
+    const Val *old = env_get(l->frame->env, n->c->name);
+    const Val saved = old ? *old : (Val){ .kind = V_NONE };
     bool ok = true;
-    Val v = val_list(l, in.u.list->n);
-    if (each_number(l, n, in.u.list, v.u.list)) return v;
-    Val *old = env_get(l->frame->env, n->c->name),
-        saved = old ? *old : (Val){ .kind = V_NONE };
-    v.u.list->n = 0;
-    for (int64_t i = 0; ok && i < in.u.list->n; i++) {
+    out->n = 0;
+    for (int64_t i = 0; ok && i < each->n; i++) {
         bool yes = true;
-        bind_names(l, n->c, in.u.list->at[i], n->loc);
+        bind_names(l, n->c, each->list ? each->list->at[i] : val_int(each->from + i),
+                   n->loc);
         ok = !only || eval_truth(l, only, "the condition of a list", &yes);
         if (!ok || !yes) continue;
         const Val x = eval(l, n->a, NULL);
-        v.u.list->at[v.u.list->n++] = x;
+        out->at[out->n++] = x;
         ok = x.kind != V_POISON && !l->stopped;
     }
     if (old) env_set(l, l->frame->env, n->c->name, saved);
-    return ok ? v : val_poison();
+    return ok;
+}
+
+static Val each_value(Lower *l, const Node *n)
+{
+    NumberEach each;
+    if (!each_of(l, n->b->kind == N_FILTER ? n->b->a : n->b, &each)) return val_poison();
+    Val v = val_list(l, each.n);
+    return each_number(l, n, &each, v.u.list) || each_walk(l, n, &each, v.u.list)
+             ? v
+             : val_poison();
 }
 
 /* ---- every expression -------------------------------------------------------------------- */

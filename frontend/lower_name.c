@@ -28,19 +28,23 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
     return found;
 }
 
-const Val *known_name(Lower *l, const char *name)
+const Val *known_in_file(Lower *l, File *f, const char *name)
 {
     static const Val clash = { .kind = V_POISON };
-    const Frame *f = l->frame;
-    const Val *v = env_get(f->env, name);
-    if (!v && f->self) v = env_get(&f->self->env, name);
-    if (!v) v = file_get(l, f->file, name);
-    for (int i = 0, found = 0; (!v || found) && name[0] != '_' && i < f->file->nimport;
-         i++) {
-        const Val *other = file_get(l, f->file->import[i], name);
+    const Val *v = file_get(l, f, name);
+    for (int i = 0, found = 0; (!v || found) && name[0] != '_' && i < f->nimport; i++) {
+        const Val *other = file_get(l, f->import[i], name);
         if (other) v = found++ ? &clash : other;
     }
     return v;
+}
+
+const Val *known_name(Lower *l, const char *name)
+{
+    const Frame *f = l->frame;
+    const Val *v = env_get(f->env, name);
+    if (!v && f->self) v = env_get(&f->self->env, name);
+    return v ? v : known_in_file(l, f->file, name);
 }
 
 /* Small letters before large ones. */
@@ -124,21 +128,29 @@ const char *const tensor_members[] = {
 };
 const int tensor_member_count = MEMBER_COUNT;
 
-static Val tensor_member(Lower *l, const Node *n, Val v)
+bool tensor_member_of(Lower *l, Val of, const char *name, Val *out)
 {
     int member = 0;
-    while (member < MEMBER_COUNT && strcmp(n->name, tensor_members[member]) != 0)
-        member++;
+    while (member < MEMBER_COUNT && strcmp(name, tensor_members[member]) != 0) member++;
     switch (member) {
     case MEMBER_SHAPE:
-        return shape_list(l, v);
+        *out = shape_list(l, of);
+        return true;
     case MEMBER_RANK:
-        return val_int(val_shape(v)->rank);
+        *out = val_int(val_shape(of)->rank);
+        return true;
     case MEMBER_DTYPE:
-        return val_string(dtypes[val_dtype(v)].name);
+        *out = val_string(dtypes[val_dtype(of)].name);
+        return true;
     default:
-        break;
+        return false;
     }
+}
+
+static Val tensor_member(Lower *l, const Node *n, Val v)
+{
+    Val is;
+    if (tensor_member_of(l, v, n->name, &is)) return is;
     const char *meant =
         op_find(n->name) != OP_NONE
             ? text_arg(l, "; ops are called as functions: %s(x, ..)", n->name)

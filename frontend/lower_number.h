@@ -1,8 +1,11 @@
-/* lower_number.h -- lists of numbers as steps over columns: what lower_number.c translates an
- * expression into, and lower_column.c computes.
+/* lower_number.h -- an expression of numbers as steps on a stack of columns: what
+ * lower_number.c translates, and lower_column.c computes.
  *
- * Steps work on a small stack. A column has one number for each element that is computed at a
- * time, all of one kind. */
+ * A column has the values that an expression has for many elements of a loop at a time. What
+ * goes wrong for an element, an index outside a list for instance, is POISON there, and goes on
+ * as such until somebody looks: `and`, `or` and a choice do not look at what they do not take,
+ * as the walk of the tree does not evaluate it. POISON in a result leaves the list to the walk,
+ * which finds the same error, and has the message. */
 #ifndef ANEC_LOWER_NUMBER_H
 #define ANEC_LOWER_NUMBER_H
 
@@ -10,55 +13,67 @@
 
 enum {
     NUMBER_STEPS = 128,
-    NUMBER_STACK = 16,
-    NUMBER_NAMES = 4,
-    NUMBER_CALLS = 8, /* functions in functions */
+    NUMBER_STACK = 32,
+    NUMBER_NAMES = 4, /* of a loop */
     NUMBER_BATCH = 256
 };
 
+/* What a step takes is on top of the stack, the first lowest; its result is there then. */
 typedef enum {
-    DO_PUSH,
-    DO_NAME,
-    DO_CALL,
-    DO_INT,
-    DO_FLOAT,
-    DO_NOT,
-    DO_PICK,
-    DO_CHOOSE,
-    DO_BINARY
+    DO_PUSH,   /* `value` */
+    DO_NAME,   /* what the loop's name `n` stands for */
+    DO_COPY,   /* the column `n` of the stack again */
+    DO_DROP,   /* the top without `n` columns below it */
+    DO_KIND,   /* the top, which must be of the kind of `value` */
+    DO_MATH,   /* what the op `math` makes of its numbers */
+    DO_CALL,   /* what the built-in function makes of `n` values */
+    DO_INT,    /* int(x) */
+    DO_FLOAT,  /* float(x) */
+    DO_LEAST,  /* min of two values */
+    DO_MOST,   /* max of two values */
+    DO_NOT,    /* not x */
+    DO_MINUS,  /* -x */
+    DO_PICK,   /* a list, an index: the list's element */
+    DO_LIST,   /* `n` values: a list of them */
+    DO_CHOOSE, /* a truth, two values: the first where it holds, else the second */
+    DO_BINARY, /* two values: with the operator `token` between them */
 } DoKind;
 
 typedef struct {
     DoKind kind;
-    int token;           /* BINARY */
-    int name;            /* NAME: which of the loop's; PICK: how many indices */
-    double (*f)(double); /* CALL */
-    Val value;           /* PUSH, PICK */
+    int token, n;
+    const NumberFunction *math;
+    const Builtin *call;
+    Val value;
 } NumberStep;
 
 typedef struct {
-    Lower *l;
-    const Node *names;
     NumberStep step[NUMBER_STEPS];
     int count, depth;
 } NumberSteps;
 
-/* Numbers of one kind, INT, FLOAT or BOOL; truths are ints. */
+/* Values of many elements. */
 typedef struct NumberColumn {
-    ValKind kind;
+    ValKind kind; /* of all; when `mixed`, each has its own */
+    bool mixed;
+    uint8_t own[NUMBER_BATCH];
     union {
-        int64_t i[NUMBER_BATCH];
+        int64_t i[NUMBER_BATCH]; /* INT, BOOL; the bytes of a LIST, a STRING */
         double f[NUMBER_BATCH];
     } u;
 } NumberColumn;
 
-/* Sets element k, which has to be of the column's kind; the first says which that is. False: it
- * is of another. */
-bool column_set(NumberColumn *c, int k, Val v);
-Val column_at(const NumberColumn *c, int k);
-/* Does all steps to n elements, with the loop's names in the columns `name`; the result is in the
- * first of `stack`. False: something is wrong, which the walk over the tree has the words for. */
-bool number_compute(const NumberSteps *s, const NumberColumn *name, NumberColumn *stack,
-                    int n);
+/* list[at]; POISON: there is no such element. */
+Val val_pick(Val list, Val at);
+/* n ints from `from` on. */
+void column_count(NumberColumn *c, int64_t from, int n);
+/* n values, of which there is one at least. False: a column has no such values. */
+bool column_read(NumberColumn *c, const Val *v, int n);
+/* The values of n elements. False: something is wrong with one. */
+bool column_write(const NumberColumn *c, Val *v, int n);
+/* What the steps make of n elements, into the first column of the stack, which has one more
+ * than NUMBER_STACK. */
+void columns_compute(Lower *l, const NumberSteps *s, const NumberColumn *name,
+                     NumberColumn *stack, int n);
 
 #endif

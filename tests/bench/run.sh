@@ -46,6 +46,26 @@ awk 'BEGIN {
     "wc -w" "exec wc -w < $work/text/million.mil > /dev/null" | rate "$(size "$work/text/million.mil")"
 rm -f "$work/text/million.mil"
 
+echo "ten lists of 200,000 numbers, against one that a loop walks: 0.5 is twenty times as fast an element"
+table() {
+    printf 'row = [1, 2.5, 3, 4]\nmodel main(x: fp16[4]) -> y {\n    y = x\n'
+    if [ "$1" = walked ]; then printf '    for i in 0..200000 { if %s { v = %s } }\n}\n' "$3" "$2"; return; fi
+    for i in 1 2 3 4 5 6 7 8 9 10; do printf '    t%d = [%s for i in 0..200000 if %s]\n' "$i" "$2" "$3"; done
+    printf '}\n'
+}
+while IFS='|' read -r what expression filter; do
+    table columns "$expression" "$filter" > "$work/columns.anedsl"
+    table walked "$expression" "$filter" > "$work/walked.anedsl"
+    "$pair" 5 "$what" "exec $build/anec -q -t host $work/columns.anedsl -o $work/table.mil" \
+        "walked" "exec $build/anec -q -t host $work/walked.anedsl -o $work/table.mil"
+done << 'ROWS'
+angles|cos(i / 100.0) * sin(i / 7.0)|true
+abs, min, max|max(abs(i - 1000), 2.5) - min(i, 7)|true
+a filter|i * 0.5|i % 2 == 0 and i > 5
+a choice and elements|row[i % 4] if i // 3 > 2 else -i|true
+functions in a filter|i|abs(i - 5) > 3 or min(i, 9) == row[1]
+ROWS
+
 echo "two kernels of one model in two threads, against one in one: 1.0 where two cores are free"
 "$pair" 5 "two threads" "exec $build/side examples/llama_block.anedsl 200 2" \
     "one" "exec $build/side examples/llama_block.anedsl 200 1"
