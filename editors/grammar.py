@@ -26,7 +26,7 @@ def library():
 
 
 def builtins():
-    return re.findall(r'^    \{ "(\w+)", \d', text("frontend/lower_builtin.c"), re.M)
+    return re.findall(r'^    \{ "(\w+)", \d+, \d', text("frontend/lower_builtin.c"), re.M)
 
 
 def dtypes():
