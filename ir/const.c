@@ -308,6 +308,18 @@ bool const_tensor(const Const *c, Diag *d, Tensor *out)
     return false;
 }
 
+void const_let_go(const Const *c)
+{
+    Diag quiet = { .quiet = true };
+    while (c->kind == CONST_OF && !c->width) c = c->of;
+    if (c->kind != CONST_BLOB || !c->file || c->file->absent || !c->file->map.mapped)
+        return;
+    const char *p = in_memory(c, &quiet);
+    const size_t bits = (size_t)dtypes[c->type->dtype].bits;
+    if (p) file_let_go(p, p + const_elements(c) * bits / 8);
+    diag_free(&quiet);
+}
+
 bool const_at_hand(const Const *c)
 {
     if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;

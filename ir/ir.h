@@ -114,6 +114,9 @@ Const *const_bools(Arena *a, int n, const bool *v);
 bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 /* The whole literal as a tensor: a view when the bytes are in memory or mapped, else a copy. */
 bool const_tensor(const Const *c, Diag *d, Tensor *out);
+/* Where the literal lies in a mapped file: its pages are given back, and come again when they are
+ * read. */
+void const_let_go(const Const *c);
 /* Whether const_read can succeed: c is a tensor, and its file is there or --missing-weights
  * says what to take instead. */
 bool const_at_hand(const Const *c);

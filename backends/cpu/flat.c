@@ -169,6 +169,7 @@ static bool make_all(Make *m, const Shape *in)
     FlatPlan *p = m->p;
     const Steps *body = p->plan->body;
     m->twins = !has_blocks(body);
+    weights_count(p, body);
     if (!make_inputs(m, in) || !make_block(m, body)) return false;
     for (int i = 0; i < body->block->nresult; i++)
         layout_plain(m, body->result[i], false);

@@ -131,6 +131,9 @@ typedef struct {
     /* where it is just a transpose of another slot: its strides there, in elements; or NULL */
     const int64_t *turned;
     int turned_of;
+    Call *
+        coded; /* compressed: the op that decodes it, which nothing needed so far; or NULL */
+    int readers;    /* arguments and results that it is */
     const Step *by; /* where it has a twin: the op that makes it, */
     bool absent;    /* and whether only its twin has been made */
 } FlatSlot;
@@ -199,10 +202,14 @@ typedef struct {
     ElemProgram *elem; /* for the results of the kernel, which may add to it */
     int reg;           /* the register of elem that has the result so far */
     int block;         /* as in elem */
+    ParamId packed[4]; /* what the kernel has packed, and reads no more */
+    int npacked;
 } FlatLower;
 
 /* The slot of an argument; -1: it is absent. */
 int lower_slot(const FlatLower *l, ParamId p);
+/* The kernel has packed an argument, and reads it no more. */
+static inline void lower_packs(FlatLower *l, ParamId p) { l->packed[l->npacked++] = p; }
 /* The value of an argument; NULL: it is not known before the run. */
 const Tensor *lower_known(const FlatLower *l, ParamId p);
 static inline bool dtype_fast(DType t) { return t == DT_FP32 || t == DT_FP16; }
@@ -245,6 +252,7 @@ typedef struct {
     LowerFn *rows;
     LowerFn *whole;     /* writes its results itself */
     BlockedFn *blocked; /* makes it in blocks of channels, where its operands are so */
+    ParamId coded;      /* an argument that it may read as it is compressed */
 } FastRow;
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
@@ -343,6 +351,15 @@ bool make_kernel(Make *m, FlatLower *l, LowerFn *lower);
 Tensor *flat_hold(FlatPlan *p);
 /* A literal's value is known from here on. */
 bool make_literal(Make *m, int slot);
+/* Constants while a plan is made (flat_weights.c). */
+void weights_count(FlatPlan *p, const Steps *b); /* who reads what */
+/* The result of c is decoded when something reads it; false: it is no such op. */
+bool weights_wait(Make *m, const Step *s, Call *c);
+bool weights_decode(Make *m, int slot); /* now; false: it fails */
+/* What the file of an argument has in memory is given back, since it has been read; and, where
+ * nothing else needs it, what is there of the argument otherwise. */
+void weights_read(const FlatLower *l, ParamId param);
+void weights_packed(const FlatLower *l, ParamId param);
 /* The slot is memory of the plan; maker: the step whose elementwise program makes it, or -1. */
 void make_out(Make *m, int slot, const Type *t, int maker);
 /* What reads a value that an open step makes ends that step, unless it is `but`, which s

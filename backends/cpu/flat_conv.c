@@ -322,6 +322,7 @@ bool lower_conv(FlatLower *l, FlatStep *s)
         || l->p->slot[x].known || !conv_of(l->c, false, &v))
         return false;
     if (!lower_bias(l, v.cout, window_out(&v.window))) return false;
+    lower_packs(l, P_weight);
     if (v.groups == v.cin && v.cout % v.cin == 0 && v.groups > 1)
         return lower_depthwise(l, s, &v, weight);
     return lower_product(l, s, &v, weight);

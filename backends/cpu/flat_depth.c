@@ -127,6 +127,7 @@ bool lower_depth(FlatLower *l, FlatStep *s)
                 .channels = v.cout,
                 .blocks = layout_blocks(v.cout, l->p->kernels->lanes) };
     c.weight = depth_weights(l, &c, lower_known(l, P_weight));
+    lower_packs(l, P_weight);
     depth_finish(l, s, &c);
     s->how = "conv, depthwise blocks";
     s->macs = (double)(v.batch * v.cout * window_out(&c.w)) * (double)window_taps(&c.w);

@@ -232,6 +232,7 @@ bool lower_direct(FlatLower *l, FlatStep *s)
                               int64_t);
     direct_runs(l, &c, from);
     direct_weights(l, &c, lower_known(l, P_weight), from);
+    lower_packs(l, P_weight);
     direct_cut(&c, k);
     Direct *kept = NEW(&l->p->arena, Direct);
     *kept = c;

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, PANELS = 8, FEW = 4 };
+enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, CODED = 2048, PANELS = 8, FEW = 4 };
 
 /* ---- a part ------------------------------------------------------------------------------ */
 
@@ -62,12 +62,53 @@ static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
     return p;
 }
 
+/* Rows of compressed weights that become a panel lie so far apart. */
+static int64_t coded_apart(const Gemm *g, const Kernels *k)
+{
+    return pack_apart(k, g->depth);
+}
+
+/* A few rows are multiplied by weights as they are decoded. */
+static bool gemm_few_coded(const Gemm *g) { return g->codes && g->m <= FEW; }
+
+/* Of what is packed or decoded of b, and the rows of a that are multiplied by columns. */
+static int64_t right_room(const Gemm *g, const Kernels *k)
+{
+    if (gemm_few_coded(g)) return (g->m + 1) * pack_apart(k, g->k) + CODED;
+    const int64_t coded = g->codes ? k->nr * coded_apart(g, k) : 0;
+    return g->packed ? 0 : k->nr * g->depth + coded;
+}
+
 static size_t part_bytes(const Gemm *g, const Kernels *k)
 {
     const int64_t rows = pack_panels(g->rows, k->mr) * k->mr;
     const int64_t cols = line_of(g, k);
-    const int64_t right = g->packed ? 0 : k->nr * g->depth;
-    return (size_t)(rows * cols + left_room(g, k) + right + ELEM_PAD) * sizeof(float);
+    return (size_t)(rows * cols + left_room(g, k) + right_room(g, k) + ELEM_PAD)
+         * sizeof(float);
+}
+
+/* Of a compressed b: its rows, or its columns, as floats, and those as a panel. */
+static const float *coded_panel(const GemmWork *w, const GemmPart *p, int64_t j,
+                                int64_t l, int64_t depth)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    const int64_t nr = k->nr, n = gemm_least(nr, p->cols - j), col = p->col + j;
+    const int64_t apart = coded_apart(g, k);
+    float *rows = p->right + nr * g->depth;
+    if (!g->turned)
+        for (int64_t i = 0; i < depth; i++) {
+            float *to = p->right + i * nr;
+            codes_row(g->codes, k, (CodesPart){ l + i, col, n }, to);
+            for (int64_t x = n; x < nr; x++) to[x] = 0;
+        }
+    else {
+        for (int64_t i = 0; i < n; i++)
+            codes_row(g->codes, k, (CodesPart){ col + i, l, depth }, rows + i * apart);
+        const Matrix turned = { rows, DT_FP32, apart, 1 };
+        pack_panel(k, turned, n, depth, k->nr, p->right);
+    }
+    return p->right;
 }
 
 /* Columns [j, j + nr) of rows [l, l + depth) of b as a panel. */
@@ -81,6 +122,7 @@ static const void *right_of(const GemmWork *w, const GemmPart *p, int64_t j, int
         return (const char *)g->packed + at * (g->half ? 2 : 4);
     }
     if (w->right) return w->right + ((p->col + j) / nr * g->k + l) * nr;
+    if (g->codes) return coded_panel(w, p, j, l, depth);
     Matrix b = matrix_at(w->b, l, p->col + j);
     b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
     /* a panel of columns is a panel of rows of the turned matrix */
@@ -196,6 +238,48 @@ static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock 
     if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
 }
 
+/* ---- a few rows and compressed weights ---------------------------------------------------- */
+
+/* Columns of the product are rows of the weights. */
+static void coded_columns(const GemmWork *w, const GemmPart *p, const float *left,
+                          int64_t apart, float *room)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    for (int64_t j = 0; j < p->cols; j++) {
+        const CodesPart part = { p->col + j, 0, g->k };
+        if (p->rows == 1) {
+            p->c[j] = codes_dot(g->codes, k, part, left, room);
+            continue;
+        }
+        codes_row(g->codes, k, part, room);
+        for (int64_t i = 0; i < p->rows; i++)
+            p->c[i * p->ldc + j] = k->dot(left + i * apart, room, (size_t)g->k);
+    }
+}
+
+static void coded_rows(const GemmWork *w, const GemmPart *p, const float *left,
+                       int64_t apart, float *room)
+{
+    const Gemm *g = w->g;
+    for (int64_t i = 0; i < p->rows; i++)
+        w->r->k->fill(p->c + i * p->ldc, 0, (size_t)p->cols);
+    for (int64_t l = 0; l < g->k; l++)
+        for (int64_t i = 0; i < p->rows; i++)
+            codes_add(g->codes, w->r->k, (CodesPart){ l, p->col, p->cols },
+                      left[i * apart + l], p->c + i * p->ldc, room);
+}
+
+static void coded_part(const GemmWork *w, const GemmPart *p)
+{
+    const Gemm *g = w->g;
+    const int64_t apart = pack_apart(w->r->k, g->k);
+    float *left = p->right, *room = left + g->m * apart;
+    pack_rows(w->r->k, part_rows(w, p, 0), p->rows, g->k, apart, left);
+    if (g->turned) coded_columns(w, p, left, apart, room);
+    else coded_rows(w, p, left, apart, room);
+}
+
 /* ---- all parts --------------------------------------------------------------------------- */
 
 static void gemm_part(void *ctx, int64_t part, int lane)
@@ -211,8 +295,10 @@ static void gemm_part(void *ctx, int64_t part, int lane)
         straight_part(w, &p, &b);
         return;
     }
-    for (int64_t l = 0; l < g->k; l += DEPTH)
-        add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
+    if (gemm_few_coded(g)) coded_part(w, &p);
+    else
+        for (int64_t l = 0; l < g->k; l += DEPTH)
+            add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
     elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
@@ -252,7 +338,7 @@ static int64_t left_whole(const Gemm *g, const Kernels *k)
 
 static int64_t right_whole(const Gemm *g, const Kernels *k)
 {
-    return g->packed || g->batch > 1 || g->mparts < 2
+    return g->packed || g->codes || g->batch > 1 || g->mparts < 2
              ? 0
              : pack_panels(g->n, k->nr) * k->nr * g->k;
 }
@@ -301,8 +387,16 @@ static void pack_right(FlatPlan *p, Gemm *g)
 /* One row or column of many is not worth a part of its own. */
 static void gemm_cut(Gemm *g, const Kernels *k)
 {
-    g->rows = g->m < PANELS * k->mr ? g->m : PANELS * k->mr;
-    g->columns = g->n < COLUMNS ? g->n : COLUMNS;
+    /* compressed weights are decoded by each part: it has more rows, and fewer columns */
+    const bool many = g->codes && g->m > FEW;
+    const int64_t panels = many ? 8 * PANELS : PANELS;
+    const int64_t half = pack_panels((g->n + 1) / 2, k->nr) * k->nr;
+    const int64_t columns = many         ? COLUMNS / 4
+                          : !g->codes    ? COLUMNS
+                          : half < CODED ? half
+                                         : CODED;
+    g->rows = g->m < panels * k->mr ? g->m : panels * k->mr;
+    g->columns = g->n < columns ? g->n : columns;
     g->mparts = (g->m + g->rows - 1) / g->rows;
     g->nparts = (g->n + g->columns - 1) / g->columns;
     g->straight = pack_is_straight(g->m, g->a.cols);
@@ -328,19 +422,28 @@ static void swap_sides(Gemm *g)
     g->b_at = was.a_at;
 }
 
+static const char *const gemm_how[3][2] = {
+    { "gemm", "gemm" },
+    { "gemm, packed weights", "gemv, packed weights" },
+    { "gemm, compressed weights", "gemv, compressed weights" },
+};
+
 static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
 {
     FlatPlan *p = l->p;
     if (!g->m || !g->n || !g->k || !g->batch) return false;
+    if (g->codes && (g->n == 1 || g->batch != 1)) {
+        if (!g->b.data) return false; /* not before it is decoded */
+        g->codes = NULL;
+    }
     if (g->n == 1) swap_sides(g); /* a column is a row */
-    if (g->b_slot < 0 && g->batch == 1) pack_right(p, g);
+    if (g->b_slot < 0 && g->batch == 1 && !g->codes) pack_right(p, g);
     gemm_cut(g, p->kernels);
     Gemm *kept = NEW(&p->arena, Gemm);
     *kept = *g;
     s->data = kept;
     s->run = gemm_run;
-    s->how = g->packed ? g->m <= FEW ? "gemv, packed weights" : "gemm, packed weights"
-                       : "gemm";
+    s->how = gemm_how[g->packed ? 1 : g->codes ? 2 : 0][g->m <= FEW];
     s->read = NEW_ARRAY(&p->arena, 2, int);
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
     if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
@@ -362,6 +465,19 @@ static bool gemm_operand(const FlatLower *l, ParamId p, int *slot, Matrix *m)
     return true;
 }
 
+/* The right operand may be compressed; `turned`: its rows are columns. */
+static bool gemm_right(const FlatLower *l, ParamId p, bool turned, Gemm *g)
+{
+    const int slot = lower_slot(l, p);
+    const FlatSlot *f = slot < 0 ? NULL : &l->p->slot[slot];
+    if (!gemm_operand(l, p, &g->b_slot, &g->b)) return false;
+    if (!f->coded) return true;
+    g->codes = codes_of(l, slot);
+    g->turned = turned;
+    if (g->codes) g->b_slot = -1;
+    return g->codes || f->known;
+}
+
 bool lower_linear(FlatLower *l, FlatStep *s)
 {
     const Shape *x = call_shape(l->c, P_x), *w = call_shape(l->c, P_weight);
@@ -369,14 +485,17 @@ bool lower_linear(FlatLower *l, FlatStep *s)
         .batch = 1, .m = shape_elements(x, 0, x->rank - 1), .n = w->dim[0], .k = w->dim[1]
     };
     if (!dtype_fast(l->c->out[0]->dtype) || !gemm_operand(l, P_x, &g.a_slot, &g.a)
-        || !gemm_operand(l, P_weight, &g.b_slot, &g.b))
+        || !gemm_right(l, P_weight, true, &g))
         return false;
     g.a.rows = g.k;
     g.a.cols = 1;
     g.b.rows = 1;
     g.b.cols = g.k;
     g.a_at = g.b_at = NEW_ARRAY(&l->p->arena, 1, int64_t);
-    return lower_bias(l, g.n, 1) && gemm_finish(l, s, &g);
+    const bool column = g.n == 1;
+    if (!lower_bias(l, g.n, 1) || !gemm_finish(l, s, &g)) return false;
+    if (g.packed) lower_packs(l, column ? P_x : P_weight);
+    return true;
 }
 
 /* By batch: where the matrices of a tensor begin, whose dimensions lie `stride` apart and whose
@@ -435,8 +554,7 @@ bool lower_matmul(FlatLower *l, FlatStep *s)
     const bool tx = call_bool(l->c, P_transpose_x), ty = call_bool(l->c, P_transpose_y);
     Gemm g = { 0 };
     if (x->rank < 2 || y->rank < 2 || !dtype_fast(l->c->out[0]->dtype)
-        || !gemm_operand(l, P_x, &g.a_slot, &g.a)
-        || !gemm_operand(l, P_y, &g.b_slot, &g.b))
+        || !gemm_operand(l, P_x, &g.a_slot, &g.a) || !gemm_right(l, P_y, ty, &g))
         return false;
     Shape lead = l->c->out[0]->shape;
     const int64_t xr = x->dim[x->rank - 2], xc = x->dim[x->rank - 1];
@@ -458,5 +576,9 @@ bool lower_matmul(FlatLower *l, FlatStep *s)
         gemm_turn(l, &g.a_slot, x, tx, &lead, &g.a, g.a_at);
         gemm_turn(l, &g.b_slot, y, ty, &lead, &g.b, g.b_at);
     }
-    return lower_attended(l, s, &g) || gemm_finish(l, s, &g);
+    if (lower_attended(l, s, &g)) return true;
+    const bool column = g.n == 1;
+    if (!gemm_finish(l, s, &g)) return false;
+    if (g.packed) lower_packs(l, column ? P_x : P_y);
+    return true;
 }

@@ -11,6 +11,7 @@ bool make_literal(Make *m, int slot)
 {
     const SlotInfo *info = &m->p->plan->slot[slot];
     FlatSlot *s = &m->p->slot[slot];
+    if (s->coded) return weights_decode(m, slot);
     if (s->type || !info->lit) return true;
     if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR)
         return false;
@@ -27,10 +28,11 @@ static bool give_args(Make *m, const Step *s, Call *c)
 {
     for (int i = 0; i < s->narg; i++) {
         const StepArg *a = &s->arg[i];
+        const bool coded = fast_of(s->op)->coded == a->param;
         CallArg *v = NEW_ARRAY(c->arena, a->n + 1, CallArg);
         for (int k = 0; k < a->n; k++) {
-            if (!make_literal(m, a->slot[k])) return false;
             const FlatSlot *f = &m->p->slot[a->slot[k]];
+            if (!(coded && f->coded) && !make_literal(m, a->slot[k])) return false;
             const SlotInfo *info = &m->p->plan->slot[a->slot[k]];
             if (!f->type) return false;
             v[k] = (CallArg){ .type = f->type,
@@ -45,8 +47,11 @@ static bool give_args(Make *m, const Step *s, Call *c)
 static bool all_known(const Make *m, const Step *s)
 {
     for (int i = 0; i < s->narg; i++)
-        for (int k = 0; k < s->arg[i].n; k++)
-            if (!m->p->slot[s->arg[i].slot[k]].known) return false;
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const FlatSlot *f = &m->p->slot[s->arg[i].slot[k]];
+            if (!f->known) return false;
+            if (f->coded && fast_of(s->op)->coded == s->arg[i].param) return false;
+        }
     return true;
 }
 
@@ -278,6 +283,11 @@ static double info_macs(const FlatLower *l)
     return n < 0 ? 0 : n;
 }
 
+static void make_packed(const FlatLower *l)
+{
+    for (int i = 0; i < l->npacked; i++) weights_packed(l, l->packed[i]);
+}
+
 /* A kernel that makes its one result in the order of its elements, for what follows to join. */
 bool make_kernel(Make *m, FlatLower *l, LowerFn *lower)
 {
@@ -288,9 +298,11 @@ bool make_kernel(Make *m, FlatLower *l, LowerFn *lower)
     f.elem = l->elem = new_program(m, l, count);
     f.elem->nreg = 1;
     l->reg = 0;
+    l->npacked = 0;
     if (!lower(l, &f)) return false;
     if (!lower_result(l, 0)) return false;
     if (!l->block) f.macs += info_macs(l);
+    make_packed(l);
     make_close(m, l->s, -1);
     *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
@@ -302,8 +314,10 @@ static bool make_whole(Make *m, FlatLower *l)
 {
     LowerFn *lower = fast_of(l->s->op)->whole;
     FlatStep f = { .step = l->s, .at = m->now, .ops = op_name(l->s->op) };
+    l->npacked = 0;
     if (!lower || !lower(l, &f)) return false;
     f.macs = info_macs(l);
+    make_packed(l);
     make_close(m, l->s, -1);
     *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
@@ -317,6 +331,15 @@ static void make_reference(Make *m, FlatLower *l)
     make_outs(m, l->s, l->c, m->nstep - 1);
     f->how = "reference";
     flat_refer(l, f);
+}
+
+/* The slot of an argument that is compressed, which no kernel could read so; -1: none. */
+static int make_coded(const Make *m, const Step *s, const FlatLower *l)
+{
+    const ParamId coded = fast_of(s->op)->coded;
+    const int slot = coded ? lower_slot(l, coded) : -1;
+    const FlatSlot *f = slot < 0 ? NULL : &m->p->slot[slot];
+    return f && f->coded && !f->known ? slot : -1;
 }
 
 static bool make_call(Make *m, const Step *s)
@@ -333,10 +356,12 @@ static bool make_call(Make *m, const Step *s)
     layout_args(m, s);
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
-        return know_results(m, s, c);
+        return weights_wait(m, s, c) || know_results(m, s, c);
     if (make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)
         || make_whole(m, &l))
         return true;
+    const int coded = make_coded(m, s, &l);
+    if (coded >= 0) return weights_decode(m, coded) && make_call(m, s);
     make_reference(m, &l);
     return true;
 }

@@ -44,6 +44,21 @@ int64_t pack_apart(const Kernels *k, int64_t n);
 /* Rows [0, n) by depth of a as they are, `apart` apart; fp32. */
 void pack_rows(const Kernels *k, Matrix a, int64_t n, int64_t depth, int64_t apart,
                float *to);
+/* A matrix of weights that stays compressed (flat_codes.c). */
+typedef struct Codes Codes;
+/* Elements of a row. */
+typedef struct {
+    int64_t row, first, n;
+} CodesPart;
+/* NULL: the slot is none, or of a kind that is decoded when the program is loaded. */
+const Codes *codes_of(const FlatLower *l, int slot);
+void codes_row(const Codes *c, const Kernels *k, CodesPart p, float *to);
+/* to += by * the part; and the sum of its products with x. room: for p.n floats. */
+void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to,
+               float *room);
+float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x,
+                float *room);
+
 /* A product of matrices as a step (flat_gemm.c). */
 typedef struct {
     int64_t batch, m, n, k;
@@ -51,6 +66,8 @@ typedef struct {
     Matrix a, b;          /* data of what is known; else of the slot */
     int64_t *a_at, *b_at; /* by batch: elements from there */
     const void *packed; /* b in panels of all of k; NULL: it is packed by who needs it */
+    const Codes *codes; /* b as it is compressed; NULL: it is not */
+    bool turned;        /* and its rows are columns of b */
     bool half;
     bool straight;         /* rows of a are read as they lie, */
     bool copied;           /* once they are floats at good distances */

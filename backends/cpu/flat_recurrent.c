@@ -332,7 +332,7 @@ static void layer_input_bias(const FlatLower *l, const Layer *g, LayerWay *w, fl
     w->more = more + GRU_O * g->apart;
 }
 
-static bool layer_pack_way(const FlatLower *l, Layer *g, int way)
+static bool layer_pack_way(FlatLower *l, Layer *g, int way)
 {
     const Tensor *ih = lower_known(l, way ? P_weight_ih_back : P_weight_ih);
     const Tensor *hh = lower_known(l, way ? P_weight_hh_back : P_weight_hh);
@@ -344,6 +344,8 @@ static bool layer_pack_way(const FlatLower *l, Layer *g, int way)
     g->half = ih->dtype == DT_FP16;
     *w = (LayerWay){ layer_pack(l, g, ih, g->r.width), layer_pack(l, g, hh, g->r.hidden),
                      table, NULL };
+    lower_packs(l, way ? P_weight_ih_back : P_weight_ih);
+    lower_packs(l, way ? P_weight_hh_back : P_weight_hh);
     if (g->parts == GRU_GATES) layer_input_bias(l, g, w, table);
     return true;
 }

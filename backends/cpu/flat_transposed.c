@@ -181,6 +181,7 @@ bool lower_conv_transpose(FlatLower *l, FlatStep *s)
         c.channels = PLANES / c.plane ? PLANES / c.plane : 1;
     c.cparts = (c.gout + c.channels - 1) / c.channels;
     pack_weights(l, &c, weight);
+    lower_packs(l, P_weight);
     Turned *kept = NEW(&l->p->arena, Turned);
     *kept = c;
     s->data = kept;

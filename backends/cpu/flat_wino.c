@@ -354,6 +354,7 @@ bool lower_wino(FlatLower *l, FlatStep *s)
     *c = wino_of(l, &v);
     c->given = lower_known(l, P_weight);
     wino_weights(l, c);
+    weights_read(l, P_weight); /* and again where a sum is not finite */
     s->data = c;
     s->run = wino_run;
     s->how = "conv, winograd 4 x 4";

@@ -7,6 +7,7 @@
 #include "vec_math.h"
 
 #include "k_elem.h"
+#include "k_code.h"
 #include "k_end.h"
 #include "k_depth.h"
 #include "k_line.h"
@@ -36,6 +37,8 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .fill = fill,
     .widen = widen,
     .narrow = narrow,
+    .decode = code_run,
+    .spread = code_spread,
     .row = { row_sum, row_squares, row_abs, row_max, row_min },
     .fold = { fold_sum, fold_squares, fold_abs, fold_max, fold_min },
     .softmax = row_softmax,

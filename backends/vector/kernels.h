@@ -128,6 +128,36 @@ typedef struct {
     float least, most;
 } DepthLine;
 
+/* ---- weights that are kept compressed ---------------------------------------------------- */
+
+/* What becomes of the numbers: they are stored; `*x` times each is added to what is there; or
+ * their products with those at x are added to `to`, which is two vectors of sums. */
+typedef enum { CODE_STORE, CODE_ADD, CODE_DOT } CodeUse;
+
+/* Codes of 1 to 8 bits, the lower bits of a byte first, from number `first` on. A run of them
+ * shares a table of `entries` floats, a code being a place in it, or, where table is NULL, a
+ * scale and an offset: each becomes scale * ((code ^ flip) - offset), rounded to fp16 where that
+ * is asked for. Tables, scales and offsets of the runs follow each other. The first run may be
+ * shorter. `each`: there is a scale and an offset for each code. */
+typedef struct {
+    const uint8_t *code;
+    int64_t first, first_run, run;
+    int bits, flip, entries;
+    const float *table, *scale, *offset;
+    bool each, round;
+    CodeUse use;
+    const float *x;
+} CodeRun;
+
+/* Bits of a mask from number `first` on; `value` has those elements that its bits name, and the
+ * others are 0. */
+typedef struct {
+    const uint8_t *mask;
+    int64_t first;
+    const void *value;
+    bool half; /* it is fp16 */
+} SpreadRun;
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 typedef enum { ROW_SUM, ROW_SQUARES, ROW_ABS, ROW_MAX, ROW_MIN, ROW_COUNT } RowOp;
@@ -151,6 +181,9 @@ typedef struct Kernels {
     void (*widen)(float *dst, const uint16_t *src, size_t n); /* fp16 to fp32 */
     void (*narrow)(uint16_t *dst, const float *src,
                    size_t n); /* rounded to nearest even */
+    /* n elements of compressed weights as floats */
+    void (*decode)(const CodeRun *c, float *to, size_t n);
+    void (*spread)(const SpreadRun *s, float *to, size_t n);
     float (*row[ROW_COUNT])(const float *x, size_t n);
     void (*softmax)(float *x, size_t n); /* in place */
     /* acc[i] op= x[i] for reductions over what is not the last axis */

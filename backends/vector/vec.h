@@ -68,6 +68,25 @@ INLINE void v_store16(uint16_t *p, V v)
 INLINE V v_round16(V v) { return (V)_mm512_cvtph_ps(_mm512_cvtps_ph((__m512)v, 8)); }
 INLINE VI v_to_ints(V v) { return (VI)_mm512_cvtps_epi32((__m512)v); }
 INLINE V v_of_ints(VI v) { return (V)_mm512_cvtepi32_ps((__m512i)v); }
+INLINE VI v_bytes(const uint8_t *p)
+{
+    return (VI)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+INLINE VI v_nibbles(const uint8_t *p)
+{
+    const __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    const __m128i half = _mm_set1_epi8(15), low = _mm_and_si128(b, half);
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(b, 4), half);
+    return (VI)_mm512_cvtepu8_epi32(_mm_unpacklo_epi8(low, high));
+}
+INLINE V v_look(const float *table, VI at)
+{
+    return (V)_mm512_i32gather_ps((__m512i)at, table, 4);
+}
+INLINE V v_among(V table, VI at)
+{
+    return (V)_mm512_permutexvar_ps((__m512i)at, (__m512)table);
+}
 
 #elif defined(VEC_AVX2)
 
@@ -94,6 +113,27 @@ INLINE void v_store16(uint16_t *p, V v)
 INLINE V v_round16(V v) { return (V)_mm256_cvtph_ps(_mm256_cvtps_ph((__m256)v, 0)); }
 INLINE VI v_to_ints(V v) { return (VI)_mm256_cvtps_epi32((__m256)v); }
 INLINE V v_of_ints(VI v) { return (V)_mm256_cvtepi32_ps((__m256i)v); }
+INLINE VI v_bytes(const uint8_t *p)
+{
+    return (VI)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+INLINE VI v_nibbles(const uint8_t *p)
+{
+    int32_t four;
+    __builtin_memcpy(&four, p, sizeof four);
+    const __m128i b = _mm_cvtsi32_si128(four);
+    const __m128i half = _mm_set1_epi8(15), low = _mm_and_si128(b, half);
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(b, 4), half);
+    return (VI)_mm256_cvtepu8_epi32(_mm_unpacklo_epi8(low, high));
+}
+INLINE V v_look(const float *table, VI at)
+{
+    return (V)_mm256_i32gather_ps(table, (__m256i)at, 4);
+}
+INLINE V v_among(V table, VI at)
+{
+    return (V)_mm256_permutevar8x32_ps((__m256)table, (__m256i)at);
+}
 
 #elif defined(VEC_NEON)
 
@@ -169,6 +209,35 @@ INLINE V v_of_ints(VI v)
     return f;
 }
 
+#endif
+
+/* v_bytes and v_nibbles give VEC_LANES numbers of 8 and of 4 bits, the lower half of a byte
+ * first; v_look the elements of a table at some places, and v_among those of a vector. */
+#if !defined(VEC_AVX512) && !defined(VEC_AVX2)
+INLINE VI v_bytes(const uint8_t *p)
+{
+    VI n;
+    for (int i = 0; i < VEC_LANES; i++) n[i] = p[i];
+    return n;
+}
+INLINE VI v_nibbles(const uint8_t *p)
+{
+    VI n;
+    for (int i = 0; i < VEC_LANES; i++) n[i] = p[i / 2] >> i % 2 * 4 & 15;
+    return n;
+}
+INLINE V v_look(const float *table, VI at)
+{
+    V v;
+    for (int i = 0; i < VEC_LANES; i++) v[i] = table[at[i]];
+    return v;
+}
+INLINE V v_among(V table, VI at)
+{
+    V v;
+    for (int i = 0; i < VEC_LANES; i++) v[i] = table[at[i]];
+    return v;
+}
 #endif
 
 /* v_even and v_odd give every second lane of a and then of b, from the first or the second lane

@@ -122,8 +122,12 @@ static Value *chosen(Gen *g, Value *x)
 static Value *linear(Gen *g, Value *x)
 {
     if (x->type->shape.rank < 2) x = gen_shaped(g, x, 2);
-    const int64_t k = x->type->shape.dim[x->type->shape.rank - 1], n = gen_dim(g);
-    Value *w = gen_constant(g, SHAPE(n, k), 1 / sqrt((double)k + 1));
+    const int64_t k = x->type->shape.dim[x->type->shape.rank - 1];
+    Value *w = gen_draw(g, 2)
+                 ? gen_coded(g, k, false)
+                 : gen_constant(g, SHAPE(gen_dim(g), k), 1 / sqrt((double)k + 1));
+    if (!w) return NULL;
+    const int64_t n = w->type->shape.dim[0];
     return mil_linear(&g->b, "y", .x = x, .weight = w,
                       .bias = gen_draw(g, 2) ? gen_constant(g, SHAPE(n), 1) : NULL);
 }
@@ -142,6 +146,13 @@ static Value *matmul(Gen *g, Value *x)
         Value *w = gen_constant(g, SHAPE(n, in), 1 / sqrt((double)in + 1));
         return mil_matmul(&g->b, "m", .x = w, .y = x,
                           .transpose_y = build_bool(&g->b, ty));
+    }
+    if (gen_draw(g, 3) == 0) {
+        Value *w = gen_coded(g, k, !ty);
+        return w ? mil_matmul(&g->b, "m", .x = x, .y = w,
+                              .transpose_x = build_bool(&g->b, tx),
+                              .transpose_y = build_bool(&g->b, ty))
+                 : NULL;
     }
     ys.dim[ys.rank - (ty ? 1 : 2)] = k;
     ys.dim[ys.rank - (ty ? 2 : 1)] = n;

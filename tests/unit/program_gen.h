@@ -50,6 +50,11 @@ Value *gen_square(Gen *g, Value *x);
 Value *gen_tower(Gen *g, Value *x);
 Value *gen_transposed(Gen *g, Value *x);
 
+/* ---- a matrix of weights that is compressed; program_gen_coded.c ----------------------------- */
+
+/* One of rows is as long as cols; there are so many rows that it stays compressed. */
+Value *gen_coded(Gen *g, int64_t cols, bool turned);
+
 /* ---- lstm, gru or rnn over x, or NULL; program_gen_recurrent.c -------------------------------- */
 
 Value *gen_recurrent(Gen *g, Value *x);

@@ -1,0 +1,1 @@
+# sh ./compressed.sh %t
