@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <math.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "../../ir/mil/mil.h"
 
@@ -360,159 +359,6 @@ static void a_statement_has_an_end(void **state)
         }
 }
 
-/* ---- literals ---------------------------------------------------------------------------- */
-
-static void one_literal_is_read_alone(void **state)
-{
-    (void)state;
-    const char text[] = "tensor<fp32, [2, 2]>([[1, 2.5], [-3, 0x1p-1]])";
-    const char bad[] = "tensor<fp32, [2]>([1, 2]) 3";
-    const Source src = { .name = "literal", .text = text, .len = strlen(text) };
-    const Source wrong = { .name = "literal", .text = bad, .len = strlen(bad) };
-    const float want[] = { 1, 2.5f, -3, 0.5f };
-    Diag d = { 0 };
-    Module *m = module_new();
-    const Const *c = mil_read_literal(m, &d, &src);
-    assert_non_null(c);
-    assert_memory_equal(c->data, want, sizeof want);
-    assert_int_equal(c->nelem, 4);
-    Buf b = { 0 };
-    mil_print_const(c, true, &b);
-    assert_string_equal(
-        b.s, "tensor<fp32, [2, 2]>([[0x1p+0, 0x1.4p+1], [-0x1.8p+1, 0x1p-1]])");
-    assert_null(mil_read_literal(m, &d, &wrong));
-    expect_said(&d, "literal:1:27: error: expected the end of the text, found '3'\n"
-                    "tensor<fp32, [2]>([1, 2]) 3\n"
-                    "                          ^\n");
-    buf_free(&b);
-    module_free(m);
-}
-
-/* A literal that is made when read prints like one that is spelled out. */
-static void made_literals_print_in_runs(void **state)
-{
-    (void)state;
-    Arena a = { 0 };
-    Const c = { .type = type_tensor(&a, DT_FP16, SHAPE(3, 700)),
-                .kind = CONST_INIT,
-                .a = -0.5 };
-    Buf b = { 0 };
-    mil_print_const(&c, true, &b);
-    size_t n = 0;
-    for (const char *s = b.s; (s = strstr(s, "-0x1p-1")) != NULL; s++) n++;
-    assert_int_equal(n, 2100);
-    buf_free(&b);
-    arena_free(&a);
-}
-
-/* A text that is mapped: its pages were given back while it was read, and a message shows the
- * line all the same. Then it is cut before it is read: nothing but errors comes of that. */
-static void a_large_text_is_mapped(void **state)
-{
-    (void)state;
-    enum { LINES = 100000 };
-    Arena a = { 0 };
-    Diag d = { 0 };
-    Buf text = { 0 };
-    Mapped map;
-    FileUse use;
-    const char *folder = make_folder(&a), *path = arena_printf(&a, "%s/t.mil", folder);
-    buf_puts(&text, "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 2]> x) {\n");
-    for (int i = 0; i < LINES; i++)
-        buf_puts(&text,
-                 "        // \xc3\xa9 comments take most of the place that texts have\n");
-    buf_puts(&text, "        tensor<fp16, [1, 2]> y = relu(x = z);\n    } -> (y);\n}\n");
-    assert_true(file_write_all(&d, path, text.s, text.len));
-    file_use_begin(&use);
-    assert_true(file_map(&d, path, &map) && map.mapped);
-    Source src = { .name = "t.mil" };
-    file_as_text(&map, &src);
-    assert_null(mil_read(&d, &src, NULL));
-    expect_said(&d, "t.mil:100004:43: error: z is not defined\n"
-                    "        tensor<fp16, [1, 2]> y = relu(x = z);\n"
-                    "                                          ^\n");
-    assert_true(file_stayed(&d, &map));
-    assert_int_equal(truncate(path, 1 << 20), 0);
-    assert_null(mil_read(&d, &src, NULL));
-    assert_false(file_stayed(&d, &map));
-    expect_says(&d, "was cut to 1048576 bytes while its");
-    file_unmap(&map);
-    file_use_end(&use);
-    buf_free(&text);
-    remove_folder(folder);
-    arena_free(&a);
-}
-
-/* Ops that say the same small constant share it: who gives one another value changes
- * that one alone. */
-static void shared_constants_are_changed_one_at_a_time(void **state)
-{
-    (void)state;
-    static const char text[] = PROGRAM(
-        "1.3", "ios18",
-        LINE "bool a = const()[name = string(\"a\"), val = bool(false)];\n" LINE
-             "bool b = const()[name = string(\"b\"), val = bool(false)];\n" LINE
-             "bool c = const()[name = string(\"c\"), val = bool(true)];\n" LINE
-             "int8 e = const()[name = string(\"e\"), val = int8(0)];\n",
-        "x");
-    const Source src = { .name = "text", .text = text, .len = strlen(text) };
-    Diag d = { 0 };
-    Buf out = { 0 };
-    Module *m = mil_read(&d, &src, NULL);
-    assert_non_null(m);
-    Op *a = m->first->body->first;
-    assert_ptr_equal(value_lit(a->out[0]), value_lit(a->next->out[0]));
-    op_set_attr(m, a, "val", const_bool(&m->arena, true));
-    op_set_attr(m, a, "more", const_bool(&m->arena, true));
-    op_set_attr(m, a->next, "val", NULL);
-    mil_print(m, &out);
-    assert_non_null(strstr(out.s, "a = const()[more = bool(true), name = string(\"a\"), "
-                                  "val = bool(true)];"));
-    assert_non_null(strstr(out.s, "b = const()[name = string(\"b\")];"));
-    assert_non_null(
-        strstr(out.s, "c = const()[name = string(\"c\"), val = bool(true)];"));
-    assert_non_null(strstr(out.s, "e = const()[name = string(\"e\"), val = int8(0)];"));
-    buf_free(&out);
-    module_free(m);
-}
-
-/* Of inline literals too, which stand somewhere as arguments; a float that fp16 has not is shared
- * by none, since warnings show where it stands. */
-static void inline_literals_are_shared(void **state)
-{
-    (void)state;
-    static const char text[] = PROGRAM(
-        "1.3", "ios18",
-        LINE
-        "tensor<fp32, [1, 2]> a = cast(x = x, dtype = string(\"fp32\"));\n" LINE
-        "tensor<fp32, [1, 2]> b = clip(x = a, alpha = fp32(0x1p-1), beta = fp32(1e9));\n" LINE
-        "tensor<fp32, [1, 2]> c = clip(x = b, alpha = fp32(0x1p-1), beta = fp32(1e9));\n" LINE
-        "tensor<fp32, [1, 2]> e = cast(x = c, dtype = string(\"fp32\"));\n" LINE
-        "tensor<int32, [1, 2]> f = cast(x = e, dtype = string(\"int32\"));\n",
-        "x");
-    const Source src = { .name = "text", .text = text, .len = strlen(text) };
-    Diag d = { 0 };
-    Module *m = mil_read(&d, &src, NULL);
-    assert_non_null(m);
-    const Op *a = m->first->body->first, *b = a->next, *c = b->next, *e = c->next;
-    const Arg *low = op_find_arg(b, P_alpha), *same = op_find_arg(c, P_alpha);
-    assert_ptr_equal(low->val[0], same->val[0]);
-    assert_int_equal(arg_loc(b, low).at, strstr(text, "fp32(0x1p-1)") - text);
-    assert_int_equal(arg_loc(c, same).at,
-                     strstr(strchr(strstr(text, "1e9"), ';'), "fp32(0x") - text);
-    assert_int_equal(arg_loc(c, same).len, strlen("fp32"));
-    const Value *high = op_value(b, P_beta), *other = op_value(c, P_beta);
-    assert_ptr_not_equal(value_lit(high), value_lit(other));
-    assert_int_equal(value_loc(high).at, strstr(text, "fp32(1e9)") - text);
-    assert_int_equal(value_loc(high).len, strlen("fp32(1e9)"));
-    assert_true(value_loc(other).at > value_loc(high).at);
-    assert_ptr_equal(op_value(a, P_dtype), op_value(e, P_dtype));
-    assert_string_equal(value_string(op_value(e, P_dtype)), "fp32");
-    assert_string_equal(value_string(op_value(e->next, P_dtype)), "int32");
-    module_free(m);
-    diag_free(&d);
-}
-
 /* ---- words ------------------------------------------------------------------------------- */
 
 /* A program whose inner value is called so; the reader is not asked. */
@@ -588,11 +434,6 @@ int main(void)
         cmocka_unit_test(rejected_syntax_is_refused_at_its_place),
         cmocka_unit_test(a_statement_has_an_end),
         cmocka_unit_test(words_are_no_names),
-        cmocka_unit_test(one_literal_is_read_alone),
-        cmocka_unit_test(made_literals_print_in_runs),
-        cmocka_unit_test(a_large_text_is_mapped),
-        cmocka_unit_test(shared_constants_are_changed_one_at_a_time),
-        cmocka_unit_test(inline_literals_are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
