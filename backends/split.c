@@ -23,6 +23,8 @@ typedef struct {
     Program *engine, *chooser;
     Origin *source; /* by result of the function */
     bool *unread;   /* by result of the engine's: Program.unread */
+    int *fed;       /* by input of what chooses: which result of the engine's it is */
+    Binding *given; /* to what chooses */
     bool half;      /* of the last run the engine's part alone has ended well */
     Binding *result;
     char *why; /* what base.as says, until a run breaks */
@@ -141,11 +143,15 @@ static Module *make_back(const Func *f)
     return m;
 }
 
-/* Which result of which part is each result of the whole. */
+/* Which result of which part is each result of the whole, and which of the engine's is each input
+ * of what chooses. */
 static void find_origins(Split *s, const Func *f)
 {
-    const Block *front = module_main(s->front)->body;
+    const Block *front = module_main(s->front)->body, *back = module_main(s->back)->body;
     int chosen = 0;
+    for (int i = 0; i < back->nparam; i++)
+        while (strcmp(front->result[s->fed[i]]->name, back->param[i]->name) != 0)
+            s->fed[i]++;
     for (int i = 0; i < f->body->nresult; i++) {
         const Value *v = f->body->result[i];
         int at = 0;
@@ -167,10 +173,7 @@ static void split_mind(Split *s)
     for (int i = 0; i < s->base.func->body->nresult; i++)
         if (!s->source[i].chosen && !(s->base.unread && s->base.unread[i]))
             s->unread[s->source[i].at] = false;
-    for (int i = 0; i < front->body->nresult; i++)
-        for (int k = 0; k < inputs->nparam; k++)
-            if (!strcmp(front->body->result[i]->name, inputs->param[k]->name))
-                s->unread[i] = false;
+    for (int k = 0; k < inputs->nparam; k++) s->unread[s->fed[k]] = false;
     s->engine->unread = s->unread;
 }
 
@@ -186,17 +189,12 @@ static bool split_run(Program *p, Diag *d, const Binding *in, int nin,
         return false;
     }
     s->half = true;
-    const int n = program_results(s->engine, &front);
-    Block *inputs = module_main(s->back)->body;
-    Arena a = { 0 };
-    Binding *given = NEW_ARRAY(&a, inputs->nparam + 1, Binding);
-    for (int i = 0; i < inputs->nparam; i++)
-        for (int k = 0; k < n; k++)
-            if (!strcmp(front[k].name, inputs->param[i]->name)) given[i] = front[k];
+    program_results(s->engine, &front);
+    const int n = module_main(s->back)->body->nparam;
+    for (int i = 0; i < n; i++) s->given[i] = front[s->fed[i]];
     RunOptions quiet = *opt;
     quiet.phase = (PhaseHook){ 0 };
-    const bool ok = program_run(s->chooser, d, given, inputs->nparam, &quiet);
-    arena_free(&a);
+    const bool ok = program_run(s->chooser, d, s->given, n, &quiet);
     s->half = !ok;
     return ok;
 }
@@ -252,6 +250,8 @@ static void split_free(Program *p)
     mem_free(s->source);
     mem_free(s->result);
     mem_free(s->unread);
+    mem_free(s->fed);
+    mem_free(s->given);
     mem_free(s->why);
     mem_free(s);
 }
@@ -269,6 +269,10 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     s->front = func_extract(f);
     cut_front(module_main(s->front));
     s->back = make_back(f);
+    const size_t inputs = (size_t)module_main(s->back)->body->nparam + 1;
+    if (!(s->fed = mem_zero(inputs, sizeof *s->fed))
+        || !(s->given = mem_zero(inputs, sizeof *s->given)))
+        mem_out(inputs * sizeof *s->given);
     find_origins(s, f);
     if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split"))
         return false;

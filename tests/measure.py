@@ -24,7 +24,7 @@ PROTOTYPE = re.compile(r"^(?!return|else|typedef|static|#)(?:extern |const |stru
 TYPE = re.compile(r"^(?:typedef (?:enum|struct|union)[^;{}]*\{[^{}]*)?\} (\w+);|^(?:struct|union|enum) (\w+) \{", re.M)
 SMALL = 60  # lines
 # What runs while a program does.
-KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/(?:cpu|plan|ref)/\w+\.c|backends/vector/(?!isa\.)\w+\.[ch]")
+KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/(?:cpu|plan|ref)/\w+\.c|backends/sim/sim_op\.c|backends/vector/(?!isa\.)\w+\.[ch]")
 
 
 def sources():

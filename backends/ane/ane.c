@@ -166,16 +166,15 @@ static Program *ane_compile(const Backend *self, const Module *m, const Func *f,
 
 static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
 {
-    const Block *b = p->base.func->body;
-    for (int i = 0; i < b->nparam; i++)
-        for (int k = 0; k < nin; k++) {
-            if (strcmp(in[k].name, b->param[i]->name) != 0 || !in[k].value.data) continue;
-            void *base = engine_lock(ane_open_engine(p), p->in[i].surface, 0);
-            if (!base)
-                return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
-            surface_write(base, &p->in[i].port, &in[k].value);
-            engine_unlock(ane_open_engine(p), p->in[i].surface, 0);
-        }
+    int at = 0;
+    for (int k = 0; k < nin; k++) {
+        const int i = param_find(p->base.func, in[k].name, &at);
+        if (i < 0 || !in[k].value.data) continue;
+        void *base = engine_lock(ane_open_engine(p), p->in[i].surface, 0);
+        if (!base) return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
+        surface_write(base, &p->in[i].port, &in[k].value);
+        engine_unlock(ane_open_engine(p), p->in[i].surface, 0);
+    }
     return true;
 }
 

@@ -202,8 +202,7 @@ static Finish finish_of(const SimEngine *e, Call *c, DType t)
                  .fix = o->fix,
                  .half = t == DT_FP16 || sim_num(e, NUM_half_only) != 0 };
     f.limited = o->mac && !free_of_limit(e, c);
-    if (kind_of(c) == OP_gelu && !strcmp(call_str(c, P_mode), "SIGMOID_APPROXIMATION"))
-        f.fix = NULL;
+    if (kind_of(c) == OP_gelu && call_chosen(c, P_mode) == GELU_SIGMOID) f.fix = NULL;
     if (!f.fix) return f;
     f.x = call_val(c, P_x);
     if (call_takes(c, P_epsilon)) f.epsilon = call_float_like(c, P_epsilon, P_x);
