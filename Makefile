@@ -77,7 +77,7 @@ GEN := $(BUILD)/gen
 SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
-EMBED := frontend/std.anedsl
+EMBED := frontend/std.anedsl lib/llama.anedsl
 # Folders of programs in MIL text, which the library carries: those of rules, limits and operations.
 TEXTS := $(addprefix $(GEN)/,ir/targets/probes probe/limits probe/ops probe/start)
 GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c $(TEXTS:=/texts.c)

@@ -149,6 +149,19 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
 /* The same for a .gguf file, whose dtypes are "F16", "Q4_K" and so on. */
 bool gguf_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
                 SafeTensors *out);
+/* The same for a .bin of llama2.c (version 0 or 1), tiny_train or BLZT, whose tensors get the
+ * names of the examples' weights; and whether a path is such a file's. */
+bool bin_weights_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                       SafeTensors *out);
+bool bin_weights_named(const char *path);
+
+/* What a .bin of llama2.c says of its model; q: of queries, all heads together. */
+typedef struct {
+    int64_t dim, hidden, layers, heads, kv, vocabulary, positions, q;
+    bool shared; /* the classifier is the embedding */
+} BinLlama;
+/* False: the file is no whole one of llama2.c, which is reported. */
+bool bin_llama(Diag *d, const char *path, const Mapped *file, BinLlama *out);
 /* NULL: there is no such tensor; the error at loc names the one that was probably meant. */
 const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc,
                                    const char *name);

@@ -328,6 +328,14 @@ static bool check_sets(Lower *l)
     return ok;
 }
 
+/* Whether anybody asks for a model. */
+static bool model_wanted(const Lower *l, const Node *n)
+{
+    const char *promote = l->opt->promote;
+    return !l->opt->lean || !strcmp(n->name, "main")
+        || (promote && !strcmp(n->name, promote));
+}
+
 static void compile_models(Lower *l)
 {
     const Node *any = NULL, *main_model = NULL;
@@ -345,7 +353,7 @@ static void compile_models(Lower *l)
         return;
     }
     for (const Node *n = l->entry->root->a; n; n = n->next)
-        if (n->kind == N_MODEL && !l->stopped) compile_model(l, n);
+        if (n->kind == N_MODEL && !l->stopped && model_wanted(l, n)) compile_model(l, n);
     l->func = module_func(l->m, "main");
     l->b = builder_at(l->func->body, NULL, l->diag, main_model->loc);
     keep_weights(l, true);

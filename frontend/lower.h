@@ -425,7 +425,9 @@ const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *pa
 /* The path of a file that the program names, inside of its folder; NULL: an error was
  * reported. */
 const char *weight_inside(Lower *l, Loc loc, const char *name);
-/* Opens a .safetensors, which the module holds open from then on. */
+/* Which kind of file with many tensors a path names (.safetensors, .gguf, .bin); -1: none. */
+int weight_file_of(const char *path);
+/* Opens one, which the module holds open from then on. */
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
 /* as: the type of the elements where the file has them as integers; or NULL */
 const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,

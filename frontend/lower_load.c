@@ -121,13 +121,29 @@ const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,
     return file_const(l, loc, path, t, e, data);
 }
 
+static const struct {
+    const char *ending;
+    bool (*parse)(Arena *, Diag *, Loc, const char *, const Mapped *, SafeTensors *);
+} weight_files[] = {
+    { ".safetensors", safetensors_parse },
+    { ".gguf", gguf_parse },
+    { ".bin", bin_weights_parse },
+};
+
+int weight_file_of(const char *path)
+{
+    for (size_t i = 0; i < COUNT(weight_files); i++)
+        if (file_has_suffix(path, weight_files[i].ending)) return (int)i;
+    return -1;
+}
+
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out)
 {
     Mapped map;
     if (!file_map(l->diag, full, &map)) return false;
     keep_map(l, map);
-    return (file_has_suffix(full, ".gguf") ? gguf_parse : safetensors_parse)(
-        &l->arena, l->diag, loc, full, &map, out);
+    return weight_files[weight_file_of(full)].parse(&l->arena, l->diag, loc, full, &map,
+                                                    out);
 }
 
 const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,

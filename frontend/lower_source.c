@@ -136,8 +136,7 @@ static bool add_folder(Lower *l, Loc loc, const char *dir)
 
 static bool names_file(const char *name)
 {
-    return file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".gguf")
-        || file_has_suffix(name, ".index.json");
+    return weight_file_of(name) >= 0 || file_has_suffix(name, ".index.json");
 }
 
 static bool add_path(Lower *l, Loc loc, const char *full)
@@ -163,7 +162,7 @@ void open_named_weights(Lower *l)
         else if (!file_is_dir(path) && !names_file(path))
             s->failed = !diag_error(
                 l->diag, (Loc){ 0 },
-                "--weights takes a .safetensors or .gguf file, the .index.json of "
+                "--weights takes a .safetensors, .gguf or .bin file, the .index.json of "
                 "several, or a folder of them, not %s",
                 path);
         else s->failed = !add_path(l, (Loc){ 0 }, path);
@@ -187,7 +186,7 @@ static bool open_source(Lower *l, const Node *n, const char *name)
     if (!names_file(name) && !file_is_dir(full))
         return lower_error(
             l, loc,
-            "weights come from a .safetensors or .gguf file, the .index.json of several, a "
+            "weights come from a .safetensors, .gguf or .bin file, the .index.json of several, a "
             "folder of them, or .npy files");
     if (!file_exists(full)) return lower_error(l, loc, "there is no file %s", full);
     s->path = file_is_dir(full) ? name : file_base(full);
@@ -348,6 +347,14 @@ static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch,
     s->missed++;
 }
 
+/* Of a model beside main, the path of the weight that it shares with main; NULL: of main. */
+static const char *own_path(const Lower *l, const char *path)
+{
+    const char *model = l->model_path ? l->model_path : "";
+    const size_t n = strlen(model);
+    return n && !strncmp(path, model, n) && path[n] == '.' ? path + n + 1 : NULL;
+}
+
 /* The tensor of this path, or of the path in torch's or a .gguf's words where there is only
  * that; NULL: an error. */
 static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *type)
@@ -356,6 +363,8 @@ static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *
     const char *name = weight_name(l, s->as, path), *torch = torch_path(l, path);
     const char *gguf = gguf_path(l, path);
     StoredTensor *t = stored_find(l, name);
+    if (!t && own_path(l, path))
+        t = stored_find(l, weight_name(l, s->as, own_path(l, path)));
     if (torch) torch = weight_name(l, s->as, torch);
     if (!t && torch) t = stored_find(l, torch);
     if (!t && gguf) t = stored_find(l, weight_name(l, s->as, gguf));
@@ -373,7 +382,10 @@ static const Const *read_stored(Lower *l, Loc loc, const char *path, const Type 
                        ? weight_of_tensor(l, loc, path, t, from->tensor, from->file, NULL)
                        : weight_of_npy(l, loc, path, t, from->file, NULL);
     if (!c) return NULL;
-    if (from->reader)
+    const bool own = own_path(l, path)
+                  && strcmp(from->name, weight_name(l, l->source.as, path));
+    if (own) from->reader = from->reader ? from->reader : path;
+    else if (from->reader)
         diag_warn(
             l->diag, WARN_SHARED_TENSOR, loc,
             "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "

@@ -124,8 +124,7 @@ static const Const *init_load(Init *in)
         return full ? weight_of_npy(l, in->loc, in->path, in->type, full, given[2])
                     : NULL;
     }
-    if (given[1]
-        && (file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".gguf"))) {
+    if (given[1] && weight_file_of(name) >= 0) {
         const char *full = weight_inside(l, in->loc, name);
         if (!full || !weight_tensors(l, in->loc, full, &file)) return NULL;
         const SafeTensor *s = safetensors_find(&file, l->diag, lower_blame(l, in->loc),

@@ -320,6 +320,8 @@ static void copy_text(anec_model *m, const Model *from)
     m->m.dir = from->dir ? arena_strdup(&m->m.arena, from->dir) : NULL;
     m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
     m->m.dsl = from->dsl;
+    m->m.lean = from->lean;
+    m->m.stored = from->stored ? m->m.path : NULL;
     m->m.beside = from->beside;
     m->m.given = from->given;
     m->m.ngiven = from->ngiven;

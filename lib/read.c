@@ -23,13 +23,14 @@ static anec_status read_misuse(Model *m, const char *fmt, ...)
 
 /* ---- what kind --------------------------------------------------------------------------- */
 
-typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } ReadKind;
+typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER, KIND_LLAMA } ReadKind;
 
 static ReadKind kind_of(const anec_config *c, const char *path)
 {
     const Setting *from = config_get(c, CONFIG_from);
     if (from->count) return !strcmp(from->text, "mil") ? KIND_MIL : KIND_DSL;
     if (file_has_suffix(path, ".anedsl")) return KIND_DSL;
+    if (llama_named(path)) return KIND_LLAMA;
     const Container *container = container_find(path);
     return !container ? KIND_UNKNOWN : container->text ? KIND_MIL : KIND_CONTAINER;
 }
@@ -55,6 +56,8 @@ anec_status read_suits(Model *m, const anec_config *c)
     const Container *known = m->container ? container_find(m->path) : NULL;
     if (!m->dsl && !(known && known->named_dims) && config_get(c, CONFIG_set)->count)
         return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
+    if (m->stored && config_get(c, CONFIG_weights)->count)
+        return read_misuse(m, "--weights is for .anedsl; %s has its own", m->stored);
     if (!m->dsl && config_get(c, CONFIG_weights)->count)
         return read_misuse(
             m, "--weights is for .anedsl; a compiled model says itself where its "
@@ -76,6 +79,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
         return read_failed(d);
     }
     if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
+    if (kind == KIND_LLAMA)
+        return llama_open(m, d, path) ? read_suits(m, c) : read_failed(d);
     m->dsl = kind == KIND_DSL;
     m->container = kind == KIND_CONTAINER;
     const anec_status suits = read_suits(m, c);
@@ -125,8 +130,9 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
                      .opset = target_opset(target),
                      .dir = m->dir ? m->dir : ".",
                      .follow_links = config_get(c, CONFIG_links)->count > 0,
-                     .from = from->all,
-                     .nfrom = from->count,
+                     .from = m->stored ? &m->stored : from->all,
+                     .nfrom = m->stored ? 1 : from->count,
+                     .lean = m->lean,
                      .promote = m->promote,
                      .promoted = m->promoted,
                      .given = m->given,

@@ -86,6 +86,10 @@ typedef struct {
     /* of an .anedsl: called with what names stand for (frontend.h), or NULL */
     DslBound bound;
     void *bound_ctx;
+    /* of an .anedsl that the library has for a file: that file, whose weights it takes, and that
+     * of its models only those are compiled that somebody asks for */
+    const char *stored;
+    bool lean;
     const char *usage; /* the message of ANEC_USAGE, in the arena */
     Arena arena;
 } Model;
@@ -105,6 +109,10 @@ anec_status read_check(Model *m, Diag *d);
  * and shown (Container.check). */
 bool read_closed(const Model *m);
 void read_free(Model *m);
+
+/* llama.c: whether a path is that of a checkpoint of llama2.c, and the program for one. */
+bool llama_named(const char *path);
+bool llama_open(Model *m, Diag *d, const char *path);
 
 /* Whether passes are to run: always for an .anedsl; for a .mil where target, io, opset or
  * profile is set. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# gradients.sh -- torch's gradients in double precision, and packages of coremltools' converter, of the place where
-# the project is developed.
+# gradients.sh -- torch's gradients in double precision, llama2.c's formulas, and packages of coremltools' converter, of the place
+# where the project is developed.
 # usage: gradients.sh BUILD      ends with `training: N passed, N failed`
 set -u
 . "$(dirname "$0")/usage.sh"
@@ -20,6 +20,12 @@ for backend in ref cpu; do
     passed=$((passed + $(sed -n 's/^\([0-9]*\) passed.*/\1/p' "$temp/log")))
     failed=$((failed + $(grep -c . "$temp/wrong")))
 done
+# Checkpoints of llama2.c as models, beside its formulas in numpy.
+/usr/bin/python3 -B tests/train/llama2c.py "$build" >"$temp/log" 2>&1
+grep -v '^llama2c: ' "$temp/log"
+sum=$(sed -n 's/^llama2c: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$temp/log")
+passed=$((passed + ${sum% *})) failed=$((failed + ${sum#* }))
+[ -n "$sum" ] || failed=$((failed + 1))
 # Programs that coremltools' converter wrote, in their packages.
 if [ -d ../shared/packages/cases ]; then
     PATH=$(cd "$build" && pwd):$PATH /usr/bin/python3 tests/train/packages.py ../shared/packages/cases >"$temp/log" 2>&1

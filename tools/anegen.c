@@ -16,7 +16,7 @@ static const Option options[] = {
 static const Example examples[] = {
     { "anegen run --prompt \"The licenses for most\" -n 80", "80 tokens more" },
     { "anegen run/step-00000300.safetensors -t 0", "always the most probable token" },
-    { "anegen stories.bin --model llama.anedsl --vocab tokenizer.bin -p \"Once\"",
+    { "anegen stories.bin --vocab tokenizer.bin -p \"Once\"",
       "weights of llama2.c, and a program of the same dimensions" },
     { "anegen run --seed 2 --top-k 40 --stop \"END\"",
       "of the 40 most probable ones, up to END" },
@@ -75,8 +75,10 @@ static bool check_command(const ToolArgs *a, const TrainWritingJob *job)
 {
     if (!a->operand)
         return usage_error(&tool, "no RUN is given: a run's folder or a checkpoint");
-    if (!job->model && (job->vocab || job->noption))
-        return usage_error(&tool, "--vocab and --set go with --model: a run has its own");
+    if (!job->model && !bin_weights_named(job->from) && (job->vocab || job->noption))
+        return usage_error(&tool,
+                           "--vocab and --set go with --model, or with the .bin of "
+                           "llama2.c: a run has its own");
     if (job->block < 1 || job->block > 512)
         return usage_error(&tool, "--block %s: 1 to 512 tokens are read at once",
                            anegen_opt(a, GEN_block)->text);

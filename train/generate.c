@@ -83,7 +83,8 @@ static bool generate_load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions
     h->config = anec_config_new();
     if (!h->config) mem_out(1);
     anec_config_messages(h->config, o->message, o->ctx);
-    bool ok = generate_said(w, anec_config_set(h->config, "from", "anedsl", &e), &e);
+    bool ok = o->path
+           || generate_said(w, anec_config_set(h->config, "from", "anedsl", &e), &e);
     for (int i = 0; ok && i < o->noption; i++)
         ok = generate_said(w, anec_config_set(h->config, "set", o->option[i], &e), &e);
     if (ok && h->block > 1)
@@ -91,8 +92,9 @@ static bool generate_load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions
     return ok
         && generate_said(w, anec_open_with(o->backend, h->config, &h->device, &e), &e)
         && generate_said(w,
-                         anec_load_text(h->device, o->text, strlen(o->text), o->folder,
-                                        &h->model, &e),
+                         o->path ? anec_load(h->device, o->path, &h->model, &e)
+                                 : anec_load_text(h->device, o->text, strlen(o->text),
+                                                  o->folder, &h->model, &e),
                          &e)
         && generate_said(w, anec_step(h->model, &step, &h->step, &e), &e)
         && generate_said(w, anec_compile(h->step, "next", &h->kernel, &e), &e);

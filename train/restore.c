@@ -275,8 +275,8 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
 bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
                    SafeTensors *out)
 {
-    return import_named(path) ? import_parse(a, d, path, file, out)
-                              : safetensors_parse(a, d, (Loc){ 0 }, path, file, out);
+    return (bin_weights_named(path) ? bin_weights_parse : safetensors_parse)(
+        a, d, (Loc){ 0 }, path, file, out);
 }
 
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial,

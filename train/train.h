@@ -12,7 +12,6 @@
  *   rule_engine.c the same on the engine
  *   checkpoint.c  writes checkpoints, whole or not at all
  *   restore.c     reads checkpoints, and trusts no byte of them
- *   import.c      reads weights from files of other programs
  *   export.c      writes weights for other programs
  *   folder.c      the folder of a run: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
@@ -325,13 +324,10 @@ void checkpoint_close(TrainCheckpoint *c);
  * with another SHA-256, which is reported. */
 bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
                      const char *model_sha256);
-/* The tensors of a mapped file, which must outlive them: a .safetensors, or a file that
- * import.c reads. */
+/* The tensors of a mapped file, which must outlive them: a .safetensors, or a file of
+ * others (bin_weights_parse). */
 bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
                    SafeTensors *out);
-bool import_named(const char *path);
-bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
-                  SafeTensors *out);
 /* Writes the weights as FILE.safetensors, or as FILE.bin for llama2.c. */
 typedef struct {
     int64_t heads, positions; /* of the program; 0: it does not tell */
@@ -341,7 +337,7 @@ bool export_is_program(const char *path);
 bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p,
                   int n);
 /* Reads weights from a checkpoint, any .safetensors that names them by their paths, or a
- * file that import.c reads. partial: weights that are trained may be missing, and stay;
+ * file of others. partial: weights that are trained may be missing, and stay;
  * *left counts them. */
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial,
                   int *left);
@@ -562,7 +558,8 @@ typedef struct {
 int sample_token(const TrainSampling *s, const float *logit, size_t n, uint64_t index);
 
 typedef struct {
-    const char *text, *folder; /* of the program */
+    const char *text, *folder; /* of the program, */
+    const char *path;          /* or a file that the library knows the program of */
     const char **option;       /* NAME=VALUE of its parameters */
     int noption;
     const char *backend;
@@ -608,7 +605,7 @@ bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **
 typedef struct {
     /* the folder of a run, or a checkpoint; with `model` a weight file */
     const char *from;
-    const char *model;   /* NULL: that of the checkpoint */
+    const char *model;   /* NULL: that of the checkpoint, or of the .bin of llama2.c */
     const char *vocab;   /* with `model`: bytes, or the file of a tokenizer */
     const char **option; /* with `model`: NAME=VALUE of its parameters */
     int noption;

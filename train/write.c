@@ -36,18 +36,20 @@ static bool open_checkpoint(TrainWriting *t, const char *what)
     return ok;
 }
 
-/* Weights of others, and the program that they are for. */
+/* Weights of others, and the program that they are for, which the library has for llama2.c's. */
 static bool open_with_model(TrainWriting *t, const TrainWritingJob *job,
                             TrainWriterOptions *o)
 {
     Mapped text, vocab;
-    if (!file_read(t->diag, job->model, &text)) return false;
-    o->text = arena_strndup(&t->arena, text.data ? (const char *)text.data : "",
-                            text.size);
-    o->folder = file_dir(&t->arena, job->model);
+    if (job->model && !file_read(t->diag, job->model, &text)) return false;
+    if (job->model) {
+        o->text = arena_strndup(&t->arena, text.data ? (const char *)text.data : "",
+                                text.size);
+        o->folder = file_dir(&t->arena, job->model);
+        file_unmap(&text);
+    } else o->path = job->from;
     o->option = job->option;
     o->noption = job->noption;
-    file_unmap(&text);
     if (!job->vocab || !strcmp(job->vocab, "bytes")) vocab_bytes(&t->vocab);
     else {
         if (!file_read(t->diag, job->vocab, &vocab)) return false;
@@ -86,7 +88,8 @@ static bool open_all(TrainWriting *t, const TrainWritingJob *job)
                              .block = (size_t)job->block,
                              .message = job->message,
                              .ctx = job->message_ctx };
-    if (!(job->model ? open_with_model : open_run)(t, job, &o)) return false;
+    const bool others = job->model || bin_weights_named(job->from);
+    if (!(others ? open_with_model : open_run)(t, job, &o)) return false;
     t->open = true;
     return writer_open(&t->writer, t->diag, &o, &t->tensors);
 }

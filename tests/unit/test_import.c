@@ -45,10 +45,35 @@ static void expect(const SafeTensors *s, const char *name, int64_t rows, int64_t
     assert_float_equal(is, first, 0);
 }
 
+/* As a model: what the header says, or why it is none. */
+static void expect_model(const Buf *b, bool shared, const char *why)
+{
+    const Mapped m = { .data = (const unsigned char *)b->s, .size = b->len };
+    Diag d = { 0 };
+    BinLlama s;
+    assert_true(bin_llama(&d, "f.bin", &m, &s) == !why);
+    if (why) expect_said(&d, why);
+    else {
+        assert_int_equal(s.dim, DIM);
+        assert_int_equal(s.hidden, HIDDEN);
+        assert_int_equal(s.layers, LAYERS);
+        assert_int_equal(s.heads, HEADS);
+        assert_int_equal(s.kv, KV);
+        assert_int_equal(s.vocabulary, WORDS);
+        assert_int_equal(s.positions, PLACES);
+        assert_true(s.shared == shared);
+    }
+    diag_free(&d);
+}
+
+#define UNTOLD \
+    "error: f.bin holds weights of a program that it does not tell: a model is the " \
+    ".bin of llama2.c\n"
+
 static bool parse(const Buf *b, size_t size, Arena *a, Diag *d, SafeTensors *s)
 {
     const Mapped m = { .data = (const unsigned char *)b->s, .size = size };
-    return import_parse(a, d, "f.bin", &m, s);
+    return bin_weights_parse(a, d, (Loc){ 0 }, "f.bin", &m, s);
 }
 
 /* A file that is cut, or longer, is an error and no tensor more. */
@@ -61,6 +86,10 @@ static void cut(const Buf *b)
         SafeTensors s;
         assert_false(parse(b, size, &a, &d, &s));
         assert_int_equal(d.errors, 1);
+        const Mapped m = { .data = (const unsigned char *)b->s, .size = size };
+        BinLlama shape;
+        assert_false(bin_llama(&d, "f.bin", &m, &shape));
+        assert_int_equal(d.errors, 2);
         diag_free(&d);
         arena_free(&a);
     }
@@ -87,6 +116,7 @@ static void test_tiny(void **state)
         assert_int_equal(s.count, 2);
         expect(&s, "w1", 5, 3, 100);
         expect(&s, "w2", 3, 5, 200);
+        expect_model(&b, false, UNTOLD);
         if (header == 64) cut(&b);
         arena_free(&a);
         buf_free(&b);
@@ -142,6 +172,7 @@ static void test_blzt(void **state)
             expect(&s, "blocks.1.g2", DIM, 0, 1800);
             expect(&s, "g", DIM, 0, 5000);
             expect(&s, "embedding", WORDS, DIM, 6000);
+            expect_model(&b, false, UNTOLD);
             cut(&b);
         }
         diag_free(&d);
@@ -215,10 +246,25 @@ static void test_llama(void **state)
         if (own) put_floats(&b, WORDS * DIM, 80);
         assert_true(parse(&b, b.len, &a, &d, &s));
         expect_llama(&s, own);
+        expect_model(&b, !own, NULL);
         cut(&b);
         arena_free(&a);
         buf_free(&b);
     }
+}
+
+/* Heads of one number each. */
+static void test_single(void **state)
+{
+    (void)state;
+    Buf b = { 0 };
+    const int shape[] = { 2, 1, 1, 2, 2, 1, 1 };
+    for (size_t i = 0; i < COUNT(shape); i++) put_int(&b, shape[i]);
+    put_floats(&b, 2 + 2 + 16 + 2 + 6 + 2 + 1, 1);
+    expect_model(
+        &b, false,
+        "error: f.bin has heads of 1 numbers, which are no pairs to be turned\n");
+    buf_free(&b);
 }
 
 static void put_ak42(Buf *b, int version, bool own)
@@ -329,8 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny),  cmocka_unit_test(test_blzt),
-        cmocka_unit_test(test_llama), cmocka_unit_test(test_ak42),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_llama), cmocka_unit_test(test_single),
+        cmocka_unit_test(test_ak42),  cmocka_unit_test(test_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

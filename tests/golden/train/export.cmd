@@ -9,6 +9,6 @@ try anetrain -q $model --data %t/sea.txt $small --steps 1 -b ref -o %t/more --in
 cut -d, -f1-4 %t/more/log.csv
 anetrain $model --data %t/sea.txt $small --steps 1 -b ref -o %t/told 2>&1 | grep -o 'step  tok/s=[0-9]' | sed 's/[0-9]/N/'
 cd %t
-try anegen w.bin -p x --vocab bytes
+try anegen w.safetensors -p x --vocab bytes
 try anegen w.bin --model gone.anedsl -p x
-try anegen w.bin -p x
+try anegen w.safetensors -p x

@@ -1,14 +1,15 @@
-/* import.c -- reads weights from files of other programs: tiny_train and its successors,
+/* bin_weights.c -- reads weights from .bin files of other programs: tiny_train and its successors,
  * llama2.c.
  *
  * The header of each format tells what follows; all of that must be there, and nothing else.
  * Tensors get the names of the weights in the examples. */
-#include "train.h"
+#include "base.h"
 
 #include <stdlib.h>
 
 typedef struct {
     Diag *diag;
+    Loc loc;
     Arena *arena;
     const char *path;
     const unsigned char *data;
@@ -25,18 +26,18 @@ static int32_t int_at(const Import *in, size_t at)
 }
 
 /* All of it has been taken, or is it cut off or another's? */
-static bool import_whole(const Import *in, const char *what)
+static bool bin_whole(const Import *in, const char *what)
 {
     if (in->at == in->size) return true;
-    return diag_error(in->diag, (Loc){ 0 },
+    return diag_error(in->diag, in->loc,
                       "%s is cut off, or no %s: it has %zu bytes, by its header %zu",
                       in->path, what, in->size, in->at);
 }
 
-static bool import_unknown(const Import *in)
+static bool bin_unknown(const Import *in)
 {
     return diag_error(
-        in->diag, (Loc){ 0 },
+        in->diag, in->loc,
         "%s is no file of weights that is understood: .safetensors, and .bin of "
         "llama2.c, tiny_train and BLZT are",
         in->path);
@@ -45,7 +46,7 @@ static bool import_unknown(const Import *in)
 /* ---- tensors ----------------------------------------------------------------------------- */
 
 /* The next rows x columns floats (columns 0: a vector); name NULL: they are passed over. */
-static void import_take(Import *in, const char *name, int64_t rows, int64_t columns)
+static void bin_take(Import *in, const char *name, int64_t rows, int64_t columns)
 {
     const size_t bytes = 4 * (size_t)rows * (columns ? (size_t)columns : 1);
     if (name && in->at <= in->size) { /* else it is cut off, and only counted */
@@ -83,18 +84,15 @@ static void read_tiny(Import *in)
 {
     const int64_t d = int_at(in, 8), h = int_at(in, 12);
     in->at = in->size - 8 * (size_t)d * (size_t)h;
-    import_take(in, "w1", h, d);
-    import_take(in, "w2", d, h);
+    bin_take(in, "w1", h, d);
+    bin_take(in, "w2", d, h);
 }
 
 /* ---- shapes of a Llama ------------------------------------------------------------------- */
 
-typedef struct {
-    int64_t dim, hidden, layers, heads, kv, vocabulary, positions, q;
-    bool shared; /* the classifier is the embedding */
-} Shapes;
+typedef BinLlama Shapes;
 
-static bool import_sane(const Shapes *s)
+static bool bin_sane(const Shapes *s)
 {
     const int64_t all[] = { s->dim, s->hidden,     s->layers,    s->heads,
                             s->kv,  s->vocabulary, s->positions, s->q };
@@ -126,7 +124,7 @@ static void take_part(Import *in, const Shapes *s, int block, int part, bool ski
 {
     int64_t rows, columns;
     part_shape(s, part, &rows, &columns);
-    import_take(in, skip ? NULL : in_block(in, block, part_name[part]), rows, columns);
+    bin_take(in, skip ? NULL : in_block(in, block, part_name[part]), rows, columns);
 }
 
 /* ---- BLZT -------------------------------------------------------------------------------- */
@@ -146,26 +144,26 @@ static bool read_blzt(Import *in)
     s.kv = version >= 4 ? int_at(in, 84) : s.heads;
     s.q = version >= 4 ? int_at(in, 92) : s.dim;
     if (version < 2 || version > 4)
-        return diag_error(in->diag, (Loc){ 0 },
+        return diag_error(in->diag, in->loc,
                           "%s is BLZT of version %d: 2, 3 and 4 are understood", in->path,
                           version);
-    if (!import_sane(&s)) return import_unknown(in);
+    if (!bin_sane(&s)) return bin_unknown(in);
     in->at = BLZT_HEADER;
     for (int i = 0; i < s.layers; i++)
         for (int round = 0; round < 3; round++)
             for (int part = 0; part < PARTS; part++)
                 take_part(in, &s, i, part, round > 0);
-    for (int round = 0; round < 3; round++) import_take(in, round ? NULL : "g", s.dim, 0);
+    for (int round = 0; round < 3; round++) bin_take(in, round ? NULL : "g", s.dim, 0);
     for (int round = 0; round < 3; round++)
-        import_take(in, round ? NULL : "embedding", s.vocabulary, s.dim);
-    return import_whole(in, "BLZT");
+        bin_take(in, round ? NULL : "embedding", s.vocabulary, s.dim);
+    return bin_whole(in, "BLZT");
 }
 
 /* ---- llama2.c ---------------------------------------------------------------------------- */
 
 enum { AK42 = 0x616b3432, AK42_HEADER = 256, OLD_HEADER = 28 };
 
-static Shapes llama_shapes(const Import *in, size_t at)
+static Shapes bin_shapes(const Import *in, size_t at)
 {
     Shapes s = { .dim = int_at(in, at),
                  .hidden = int_at(in, at + 4),
@@ -179,6 +177,27 @@ static Shapes llama_shapes(const Import *in, size_t at)
     return s;
 }
 
+static Shapes bin_old_shapes(const Import *in)
+{
+    Shapes s = bin_shapes(in, 0);
+    s.shared = s.vocabulary > 0;
+    s.vocabulary = s.vocabulary < 0 && s.vocabulary > INT32_MIN ? -s.vocabulary
+                                                                : s.vocabulary;
+    return s;
+}
+
+static bool bin_is_ak42(const Import *in)
+{
+    return in->size >= AK42_HEADER && int_at(in, 0) == AK42;
+}
+
+static Shapes bin_new_shapes(const Import *in)
+{
+    Shapes s = bin_shapes(in, 8);
+    s.shared = in->data[36] != 0;
+    return s;
+}
+
 static void take_kind(Import *in, const Shapes *s, int part)
 {
     for (int i = 0; i < s->layers; i++) take_part(in, s, i, part, false);
@@ -188,59 +207,76 @@ static void take_kind(Import *in, const Shapes *s, int part)
 static bool read_llama(Import *in)
 {
     static const int order[] = { G1, WQ, WK, WV, WO, G2, W1, W2, W3 };
-    Shapes s = llama_shapes(in, 0);
-    s.shared = s.vocabulary > 0;
-    s.vocabulary = s.vocabulary < 0 && s.vocabulary > INT32_MIN ? -s.vocabulary
-                                                                : s.vocabulary;
-    if (!import_sane(&s)) return import_unknown(in);
+    const Shapes s = bin_old_shapes(in);
+    if (!bin_sane(&s)) return bin_unknown(in);
     in->at = OLD_HEADER;
-    import_take(in, "embedding", s.vocabulary, s.dim);
+    bin_take(in, "embedding", s.vocabulary, s.dim);
     for (size_t i = 0; i < COUNT(order); i++) take_kind(in, &s, order[i]);
-    import_take(in, "g", s.dim, 0);
-    import_take(in, NULL, s.positions, s.dim / s.heads); /* two tables of angles */
-    if (!s.shared) import_take(in, "classifier", s.vocabulary, s.dim);
-    return import_whole(in, "model of llama2.c");
+    bin_take(in, "g", s.dim, 0);
+    bin_take(in, NULL, s.positions, s.dim / s.heads); /* two tables of angles */
+    if (!s.shared) bin_take(in, "classifier", s.vocabulary, s.dim);
+    return bin_whole(in, "model of llama2.c");
 }
 
 static bool read_ak42(Import *in)
 {
     static const int order[] = { WQ, WK, WV, WO, W1, W2, W3 };
-    Shapes s = llama_shapes(in, 8);
-    s.shared = in->data[36] != 0;
+    const Shapes s = bin_new_shapes(in);
     if (int_at(in, 4) != 1)
-        return diag_error(in->diag, (Loc){ 0 },
+        return diag_error(in->diag, in->loc,
                           "%s is llama2.c's version %d: 0 and 1, which have floats, are "
                           "understood",
                           in->path, int_at(in, 4));
-    if (!import_sane(&s)) return import_unknown(in);
+    if (!bin_sane(&s)) return bin_unknown(in);
     in->at = AK42_HEADER;
     take_kind(in, &s, G1);
     take_kind(in, &s, G2);
-    import_take(in, "g", s.dim, 0);
-    import_take(in, "embedding", s.vocabulary, s.dim);
+    bin_take(in, "g", s.dim, 0);
+    bin_take(in, "embedding", s.vocabulary, s.dim);
     for (size_t i = 0; i < COUNT(order); i++) take_kind(in, &s, order[i]);
-    if (!s.shared) import_take(in, "classifier", s.vocabulary, s.dim);
-    return import_whole(in, "model of llama2.c");
+    if (!s.shared) bin_take(in, "classifier", s.vocabulary, s.dim);
+    return bin_whole(in, "model of llama2.c");
 }
 
 /* ---- whichever it is --------------------------------------------------------------------- */
 
-bool import_named(const char *path) { return file_has_suffix(path, ".bin"); }
+bool bin_weights_named(const char *path) { return file_has_suffix(path, ".bin"); }
 
-bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file,
-                  SafeTensors *out)
+bool bin_weights_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                       SafeTensors *out)
 {
     *out = (SafeTensors){ .path = path };
     Import in = { .diag = d,
+                  .loc = loc,
                   .arena = a,
                   .path = path,
                   .data = file->data,
                   .size = file->size,
                   .out = out };
-    if (in.size < OLD_HEADER) return import_unknown(&in);
+    if (in.size < OLD_HEADER) return bin_unknown(&in);
     if (in.size >= BLZT_HEADER && int_at(&in, 0) == BLZT_MAGIC) return read_blzt(&in);
-    if (in.size >= AK42_HEADER && int_at(&in, 0) == AK42) return read_ak42(&in);
+    if (bin_is_ak42(&in)) return read_ak42(&in);
     if (!is_tiny(&in)) return read_llama(&in);
     read_tiny(&in);
     return true;
+}
+
+bool bin_llama(Diag *d, const char *path, const Mapped *file, BinLlama *out)
+{
+    Arena a = { 0 };
+    SafeTensors all;
+    const bool whole = bin_weights_parse(&a, d, (Loc){ 0 }, path, file, &all);
+    const Import in = { .diag = d, .path = path, .data = file->data, .size = file->size };
+    arena_free(&a);
+    if (!whole) return false;
+    if (int_at(&in, 0) == BLZT_MAGIC || (!bin_is_ak42(&in) && is_tiny(&in)))
+        return diag_error(d, (Loc){ 0 },
+                          "%s holds weights of a program that it does not tell: a model "
+                          "is the .bin of llama2.c",
+                          path);
+    *out = bin_is_ak42(&in) ? bin_new_shapes(&in) : bin_old_shapes(&in);
+    if (out->dim / out->heads % 2 == 0) return true;
+    return diag_error(d, (Loc){ 0 },
+                      "%s has heads of %lld numbers, which are no pairs to be turned",
+                      path, (long long)(out->dim / out->heads));
 }
