@@ -1,14 +1,14 @@
-/* test_slice_forms.c -- slice_update for an opset that lacks it: every begin, end, stride and mask along
- * an axis of five, known and not known, gives in ios16 what it gives in ios18. */
+/* test_slice_forms.c -- every begin, end, stride and mask along an axis of five: slice_update for an opset
+ * that lacks it, known and not known, gives in ios16 what it gives in ios18, and slices as each chip
+ * has them, along the first axis and the last, give what they gave. */
 #include "micro.h"
 #include "near.h"
+#include "ref_run.h"
 #include "unit.h"
 
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
-
-#include <stdio.h>
 
 enum { LONG = 5, WIDE = 2 };
 
@@ -109,21 +109,92 @@ static int slice_masks(int begin, int end, int stride)
     return n;
 }
 
-static void slices_are_as_they_were(void **state)
+static void updates_are_as_they_were(void **state)
 {
     static const int stride[] = { 1, 2, 3, -1, -2 };
     int n = 0;
     (void)state;
-    for (int begin = -LONG - 1; begin <= LONG; begin += 1)
-        for (int end = -LONG - 1; end <= LONG + 1; end += 1)
+    for (int begin = -LONG - 1; begin <= LONG; begin++)
+        for (int end = -LONG - 1; end <= LONG + 1; end++)
             for (size_t k = 0; k < COUNT(stride); k++)
                 n += slice_masks(begin, end, stride[k]);
-    printf("%d slices\n", n);
+    assert_true(n > 10000);
+}
+
+/* ---- for chips --------------------------------------------------------------------------- */
+
+static char *taken_text(Arena *a, const SliceForm *s, bool last)
+{
+    const char *const flag[] = { "false", "true" };
+    const char *shape = last ? arena_printf(a, "%d, %d", WIDE, LONG)
+                             : arena_printf(a, "%d, %d", LONG, WIDE);
+#define PAIR(format, one, other) \
+    (last ? arena_printf(a, format ", " format, other, one) \
+          : arena_printf(a, format ", " format, one, other))
+    return arena_printf(
+        a,
+        "tensor<fp16, [%s]> x | tensor<fp16, [1]> r = slice_by_index(x = x, begin = "
+        "tensor<int32, [2]>([%s]), end = tensor<int32, [2]>([%s]), stride = tensor<int32, "
+        "[2]>([%s]), begin_mask = tensor<bool, [2]>([%s]), end_mask = tensor<bool, "
+        "[2]>([%s]), squeeze_mask = tensor<bool, [2]>([%s]))[name = string(\"r\")]; | r",
+        shape, PAIR("%d", s->begin, 0), PAIR("%d", s->end, WIDE),
+        PAIR("%d", s->stride, 1), PAIR("%s", flag[s->first], "true"),
+        PAIR("%s", flag[s->last], "true"), PAIR("%s", flag[s->squeezed], "false"));
+#undef PAIR
+}
+
+static void taken_fill(void *ctx, Tensor *x, int input, const char *name)
+{
+    (void)ctx;
+    (void)name;
+    for (size_t i = 0; i < x->count; i++) tensor_set_float(x, i, (double)i + 1 + input);
+}
+
+static int taken_check(const SliceForm *s, bool last, const Target *chip)
+{
+    Arena a = { 0 };
+    Diag d = { .quiet = true };
+    RefRun was, is;
+    const char *said = taken_text(&a, s, last), *text = micro_text(&a, "ios18", said);
+    const Source src = { .name = "slice.mil", .text = text, .len = strlen(text) };
+    Module *m = near_read(&d, &src), *other = m ? near_read(&d, &src) : NULL;
+    const PassOptions o = { .target = chip };
+    const bool valid = other && passes_run(other, &o, &d);
+    if (valid) {
+        ref_run(&was, m, taken_fill, NULL, said);
+        ref_run(&is, other, taken_fill, NULL, said);
+        ref_compare(&was, &is, 0, 1, said);
+        ref_free(&was);
+        ref_free(&is);
+    }
+    module_free(m);
+    module_free(other);
+    diag_free(&d);
+    arena_free(&a);
+    return valid;
+}
+
+static void slices_are_as_they_were(void **state)
+{
+    static const int stride[] = { 1, 2, 3 };
+    int n = 0, turn = 0;
+    (void)state;
+    for (int begin = -LONG; begin <= LONG; begin++)
+        for (int end = -LONG; end <= LONG; end++)
+            for (size_t k = 0; k < COUNT(stride); k++)
+                for (int way = 0; way < 16; way++) {
+                    const SliceForm s = {
+                        begin, end, stride[k], 0, way & 1, way & 2, way & 4, false,
+                    };
+                    const Target *chip = generation_at(turn++ % generation_count());
+                    n += taken_check(&s, way & 8, chip);
+                }
     assert_true(n > 1000);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(slices_are_as_they_were) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(updates_are_as_they_were),
+                                        cmocka_unit_test(slices_are_as_they_were) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
