@@ -202,6 +202,12 @@ $(GEN)/ir/targets/chip_rows.def: $(CHIP_FILES)
 	@mkdir -p $(@D)
 	@{ for f in $(CHIP_FILES); do echo "#line 1 \"$$f\""; cat $$f; done; echo '#undef CHIP'; } > $@
 
+# Which rules and limits of chips a build knows, for checkpoints.
+$(GEN)/train/rules_sum.h: $(wildcard ir/targets/*.def) $(CHIP_FILES) $(wildcard ir/ops/*.def)
+	@mkdir -p $(@D)
+	@cat $^ | cksum | sed 's/^\([0-9]*\) \([0-9]*\).*/#define RULES_SUM "\1-\2"/' > $@
+$(BUILD)/train/open.o: $(GEN)/train/rules_sum.h
+
 # A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
 # end where ISO C lets it.
 $(GEN)/%.c: %.anedsl

@@ -156,7 +156,7 @@ static bool check_command(const ToolArgs *a)
     const OptValue *bench = anetrain_opt(a, TRAIN_bench);
     if (bench->count
         && (!bench->number || bench->number > 1 << 30 || anetrain_opt(a, TRAIN_dry)->count
-            || anetrain_opt(a, TRAIN_export)->count
+            || anetrain_opt(a, TRAIN_plan)->count || anetrain_opt(a, TRAIN_export)->count
             || anetrain_opt(a, TRAIN_serve)->count))
         return usage_error(&tool,
                            "--bench N times 1 to 2^30 steps, and keeps nothing: it goes "
@@ -213,7 +213,9 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .backend = anetrain_opt(a, TRAIN_backend)->text,
                      .threads = anetrain_opt(a, TRAIN_threads)->number,
                      .shown = anetrain_opt(a, TRAIN_serve)->count > 0,
-                     .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
+                     .plan = anetrain_opt(a, TRAIN_plan)->count > 0,
+                     .dry = anetrain_opt(a, TRAIN_dry)->count
+                         || anetrain_opt(a, TRAIN_plan)->count,
                      .bench = anetrain_opt(a, TRAIN_bench)->number,
                      .from = from->count ? from->number : UINT64_MAX,
                      .bake = anetrain_opt(a, TRAIN_bake)->count > 0,

@@ -86,6 +86,21 @@ bool folder_config(TrainFolder *f, const char *text)
     return file_write_all(f->diag, path, text, strlen(text));
 }
 
+bool folder_tokens(TrainFolder *f, const uint16_t *token, size_t n)
+{
+    OutFile o;
+    const char *path = arena_printf(&f->arena, "%s/tokens.bin", f->path);
+    bool ok = out_open(&o, f->diag, path);
+    for (size_t i = 0; ok && i < n; i++) {
+        const unsigned char two[] = { (unsigned char)(token[i] & 255),
+                                      (unsigned char)(token[i] >> 8) };
+        ok = out_write(&o, two, sizeof two);
+    }
+    if (ok) return out_commit(&o);
+    out_abort(&o);
+    return false;
+}
+
 bool folder_line(TrainFolder *f, const char *line)
 {
     if (fputs(line, f->log) >= 0 && !fflush(f->log)) return true;

@@ -127,6 +127,8 @@ static void loop_describe_all(TrainRun *r)
     s->options = run_options_json(r);
     s->anec_version = anec_version();
     s->machine = run_machine(r);
+    s->os_build = run_os_build(r);
+    s->rules = run_rules();
     s->refused = segments_refused(&r->programs.segments, &r->arena);
     s->states = r->rule.states;
     r->described = true;

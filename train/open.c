@@ -1,6 +1,7 @@
 /* open.c -- begins a run: settings, also those of the checkpoint that it goes on from,
  * programs, data. */
 #include "run.h"
+#include "rules_sum.h"
 
 #include <sys/utsname.h>
 
@@ -92,11 +93,26 @@ const char *run_machine(TrainRun *r)
     return arena_printf(&r->arena, "%s %s %s", u.machine, u.sysname, u.release);
 }
 
-/* What an engine refused is kept for the machine and the system that it was refused by. */
+const char *run_os_build(TrainRun *r)
+{
+    struct utsname u;
+    return uname(&u) ? "" : arena_strdup(&r->arena, u.version);
+}
+
+const char *run_rules(void) { return RULES_SUM; }
+
+static bool open_same(const char *then, const char *now)
+{
+    return !*then || !strcmp(then, now);
+}
+
+/* What an engine refused is kept for the machine and the system that it was refused by, and for
+ * the rules that its programs were written by. */
 static bool same_machine(TrainRun *r)
 {
-    const char *then = r->from.state.machine;
-    return !*then || !strcmp(then, run_machine(r));
+    const TrainState *s = &r->from.state;
+    return open_same(s->machine, run_machine(r)) && open_same(s->rules, run_rules())
+        && open_same(s->os_build, run_os_build(r));
 }
 
 /* Options of the library, as the run was started with; what the command gives comes after. */
@@ -297,11 +313,17 @@ static bool use_mode(TrainRun *r)
         r->job->refused = s->refused;
     if (!r->resumed || strcmp(s->backend, "ane") != 0 || strcmp(s->io, "fp16") != 0)
         return true;
-    if (!same_machine(r)) {
+    if (!open_same(s->machine, run_machine(r))) {
         diag_note(
             r->diag, (Loc){ 0 },
             "the run was on %s, this is %s: the engine is asked again which form it takes",
             s->machine, run_machine(r));
+        return true;
+    }
+    if (!same_machine(r)) {
+        diag_note(r->diag, (Loc){ 0 },
+                  "the run knew other rules of chips, or was on another build of the "
+                  "system: the engine is asked again which form it takes");
         return true;
     }
     for (int i = 0; i < r->job->noption; i++)
@@ -470,6 +492,9 @@ bool run_open(TrainRun *r)
         return false;
     r->compiled = run_now() - start;
     if (!run_keeps(r) || !r->leads) return true;
-    return folder_log(&r->folder, r->resumed ? r->state.step : 0) && put_config(r)
+    const TrainData *t = &r->data;
+    const bool text = t->token && !file_has_suffix(t->text, ".bin");
+    return folder_log(&r->folder, r->resumed ? r->state.step : 0)
+        && (!text || folder_tokens(&r->folder, t->token, t->tokens)) && put_config(r)
         && run_show(r);
 }

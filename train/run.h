@@ -84,6 +84,9 @@ const char *run_options_json(TrainRun *r);
 
 /* "x86_64 Linux 6.1.0": the machine that this runs on. */
 const char *run_machine(TrainRun *r);
+/* The build of its system, and the sum of the rules of chips that this build knows. */
+const char *run_os_build(TrainRun *r);
+const char *run_rules(void);
 
 /* The path of the folder of the run, which may not be open yet. */
 const char *run_folder(const TrainRun *r);

@@ -72,6 +72,14 @@ static int port_count(const anec_kernel *k, anec_kind kind)
     return n;
 }
 
+static size_t port_bytes(const anec_kernel *k, anec_kind kind)
+{
+    anec_tensor t;
+    size_t bytes = 0;
+    for (int i = 0; anec_port(k, kind, i, &t); i++) bytes += t.bytes;
+    return bytes;
+}
+
 /* "blocks.0 .. blocks.11 backward" of a program's segments, which come in one order or the
  * other. */
 static const char *say_layers(TrainRun *r, int program, int *count)
@@ -96,12 +104,18 @@ static void say_program(TrainRun *r, int program, const TrainPart *p)
     if (!why) why = anec_fact(p->kernel, "why");
     const int in = port_count(p->kernel, ANEC_INPUT),
               out = port_count(p->kernel, ANEC_RESULT);
+    const char *bytes = "";
+    if (r->job->plan)
+        bytes = arena_printf(&r->arena, ", %s bytes taken, %s given",
+                             with_commas(r, port_bytes(p->kernel, ANEC_INPUT)),
+                             with_commas(r, port_bytes(p->kernel, ANEC_RESULT)));
     run_line(
         r, false,
-        "program %d: %d segment%s, %s%s; buffers %d in, %d out; backend=%s io=%s%s%s%s",
+        "program %d: %d segment%s, %s%s; buffers %d in, %d out%s; backend=%s io=%s%s%s%s",
         program + 1, count, count == 1 ? "" : "s", layers,
-        p->info.again ? ", forward again" : "", in, out, anec_fact(p->kernel, "backend"),
-        anec_fact(p->kernel, "io"), why ? " (" : "", why ? why : "", why ? ")" : "");
+        p->info.again ? ", forward again" : "", in, out, bytes,
+        anec_fact(p->kernel, "backend"), anec_fact(p->kernel, "io"), why ? " (" : "",
+        why ? why : "", why ? ")" : "");
 }
 
 /* What runs where: each program, and the order. */

@@ -295,7 +295,8 @@ typedef struct {
     const char *settings, *options; /* JSON: TrainSettings, and options of the library */
     const char *data_sha256;
     const char *backend, *io, *chip, *why, *anec_version; /* how it ran */
-    const char *machine; /* processor and system, or "" */
+    const char *machine;          /* processor and system, or "", */
+    const char *os_build, *rules; /* its build, and the rules of chips that were known */
     const char *refused; /* programs of the step that the engine refused: "2,4", or "" */
     const char *model_path, *model_sha256, *model; /* model: the text of the program */
     const char *vocab;                             /* vocab_save, or "" */
@@ -372,6 +373,8 @@ void folder_close(TrainFolder *f);
 /* Opens log.csv, from which lines of steps from `step` on are cut. */
 bool folder_log(TrainFolder *f, uint64_t step);
 bool folder_line(TrainFolder *f, const char *line);
+/* Writes tokens.bin, what a text became. */
+bool folder_tokens(TrainFolder *f, const uint16_t *token, size_t n);
 /* Writes config.json, whole or not at all. */
 bool folder_config(TrainFolder *f, const char *text);
 /* The step of the newest checkpoint; false: there is none. */
@@ -511,6 +514,7 @@ struct TrainJob {
     const char *backend; /* NULL: auto */
     bool shown;          /* serves a page that follows the run */
     uint64_t port;       /* of the page, at 127.0.0.1; 0: one that is free */
+    bool plan;           /* as dry, with the bytes of each program */
     bool dry;            /* tells what would run, and ends */
     uint64_t from;       /* the step that is begun at; UINT64_MAX: it is not said */
     uint64_t bench;   /* so many steps are timed, and nothing is written; 0: it trains */
