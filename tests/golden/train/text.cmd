@@ -23,5 +23,5 @@ try words.anedsl --data llmc.bin
 cut -d, -f1,3,13 run/log.csv | sed -n '2p;$p'
 try net.anedsl --data a.txt
 try words.anedsl --data gone.txt
-try $model --data a.txt --vocab chars --set vocabulary=3
+try words.anedsl --data a.txt --vocab chars
 od -An -tu2 -N 8 run/tokens.bin >&2
