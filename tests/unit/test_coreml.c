@@ -1,29 +1,6 @@
-/* test_coreml.c -- programs through the stand-in's Core ML: what comes out, states, functions,
+/* test_coreml.c -- programs through the stand-in's Core ML: what comes out, functions,
  * shapes, and what goes wrong in which words. */
-#include "ml_programs.h"
-#include "program_bench.h"
-#include "standin.h"
-
-#include <dirent.h>
-
-static char *top;
-static Arena arena;
-
-static void must_open(Bench *t, const char *backend, const char *text, const char *func)
-{
-    if (!bench_compiles(t, backend, NULL, text, func)) fail_msg("%s", t->d.text.s);
-}
-
-/* How many folders of ours, or of the stand-in's compiler, are left. */
-static int folders(void)
-{
-    DIR *dir = opendir(top);
-    int n = 0;
-    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        n += !strncmp(e->d_name, ".tmp-", 5) || !strncmp(e->d_name, "anesim", 6);
-    closedir(dir);
-    return n;
-}
+#include "coreml_bench.h"
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
@@ -40,56 +17,6 @@ static const char flexible[] =
     "3]}}}})))] {\n"
     "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> "
     "(y);\n}\n";
-
-static void fill(Tensor *t, double first)
-{
-    for (size_t i = 0; i < t->count; i++)
-        tensor_set_float(t, i, first + (double)(i % 7) / 4);
-}
-
-/* The two inputs of `one` and `two`. */
-typedef struct {
-    Tensor x, w;
-    Binding in[2];
-} Inputs;
-
-static void make_inputs(Inputs *in, Diag *d)
-{
-    *in = (Inputs){ .in = { { .name = "x" }, { .name = "w" } } };
-    assert_true(tensor_alloc(&in->x, d, DT_FP16, &shape)
-                && tensor_alloc(&in->w, d, DT_FP32, &small));
-    fill(&in->x, -1);
-    fill(&in->w, 10);
-    in->in[0].value = in->x;
-    in->in[1].value = in->w;
-    in->in[0].value.owned = in->in[1].value.owned = false;
-}
-
-static void free_inputs(Inputs *in)
-{
-    tensor_free(&in->x);
-    tensor_free(&in->w);
-}
-
-static bool run(Bench *t, const Binding *in, int n)
-{
-    return program_run(t->p, &t->d, in, n, &(RunOptions){ 0 });
-}
-
-/* v = k * x + w in every element, and q is the same in fp16. */
-static void check_results(Bench *t, const Inputs *in, double k)
-{
-    const Binding *out;
-    if (!run(t, in->in, 2)) fail_msg("%s", t->d.text.s);
-    assert_int_equal(program_results(t->p, &out), 2);
-    assert_int_equal(out[0].value.dtype, DT_FP32);
-    assert_int_equal(out[1].value.dtype, DT_FP16);
-    for (size_t i = 0; i < 30; i++) {
-        const double want = k * tensor_float(&in->x, i) + tensor_float(&in->w, i % 15);
-        assert_float_equal(tensor_float(&out[0].value, i), want, 0.01);
-        assert_float_equal(tensor_float(&out[1].value, i), want, 0.01);
-    }
-}
 
 /* ---- results ----------------------------------------------------------------------------- */
 
@@ -473,117 +400,23 @@ static void test_no_folder(void **state)
     setenv("TMPDIR", top, 1);
 }
 
-/* ---- states ------------------------------------------------------------------------------ */
-
-static double count_up(Bench *t, float by)
-{
-    const Binding *out;
-    const Shape s = SHAPE(2, 3);
-    Tensor x = { 0 };
-    assert_true(tensor_alloc(&x, &t->d, DT_FP16, &s));
-    for (size_t i = 0; i < 6; i++) tensor_set_float(&x, i, by);
-    Binding in = { .name = "x", .value = x };
-    if (!run(t, &in, 1)) fail_msg("%s", t->d.text.s);
-    tensor_free(&x);
-    program_results(t->p, &out);
-    return tensor_float(&out[0].value, 5);
-}
-
-static void keep_counting(const char *backend, const char *chip)
-{
-    Bench t;
-    Binding *kept;
-    set_machine(chip, "");
-    must_open(&t, backend, counts, NULL);
-    assert_float_equal(count_up(&t, 1), 1, 0);
-    assert_float_equal(count_up(&t, 2), 3, 0);
-    assert_int_equal(program_states(t.p, &kept), 1);
-    assert_string_equal(kept[0].name, "acc");
-    assert_float_equal(tensor_float(&kept[0].value, 5), 3, 0);
-    tensor_set_float(&kept[0].value, 5,
-                     100); /* the caller may write into it, between runs */
-    assert_float_equal(count_up(&t, 1), 101, 0);
-    assert_float_equal(tensor_float(&kept[0].value, 5), 101, 0);
-    assert_float_equal(tensor_float(&kept[0].value, 0), 4, 0);
-    program_reset(t.p);
-    program_states(t.p, &kept);
-    assert_float_equal(tensor_float(&kept[0].value, 5), 0, 0);
-    assert_float_equal(count_up(&t, 7), 7, 0);
-    program_reset(t.p);
-    tensor_set_float(&kept[0].value, 5, 20);
-    assert_float_equal(count_up(&t, 1), 21, 0);
-    close_bench(&t);
-}
-
-static void test_states(void **state)
-{
-    (void)state;
-    keep_counting("ref", "m1"); /* the reference */
-    keep_counting("coreml", "m1");
-    keep_counting("coreml", "m4");
-}
-
-/* Each program has a state of its own, without one that was asked for. */
-static void test_two_states(void **state)
-{
-    Bench t;
-    (void)state;
-    set_machine("m4", "");
-    must_open(&t, "coreml", counts, NULL);
-    Program *other = program_new(t.b, t.m, module_main(t.m), &t.d);
-    assert_non_null(other);
-    count_up(&t, 1);
-    count_up(&t, 1);
-    Program *first = t.p;
-    t.p = other;
-    assert_float_equal(count_up(&t, 1), 1, 0);
-    t.p = first;
-    assert_float_equal(count_up(&t, 1), 3, 0);
-    program_free(other);
-    close_bench(&t);
-}
-
-/* A state that Core ML does not give any more is told, and no number stands for it. */
-static void test_lost_states(void **state)
-{
-    const Shape s = { .rank = 2, .dim = { 2, 3 } };
-    const RunOptions o = { 0 };
-    Binding in = { .name = "x" }, *kept;
-    Bench t;
-    (void)state;
-    set_machine("m4", "");
-    must_open(&t, "coreml", counts, NULL);
-    uint16_t half[6] = { 0 };
-    in.value = tensor_view(DT_FP16, &s, half);
-    assert_true(program_run(t.p, &t.d, &in, 1, &o));
-    set_machine("m4", "ml-state");
-    assert_int_equal(program_states(t.p, &kept), 0);
-    set_machine("m4", "");
-    assert_int_equal(program_states(t.p, &kept), 1);
-    set_machine("m4", "ml-state");
-    assert_false(program_run(t.p, &t.d, &in, 1, &o));
-    expect_says(&t.d, "error: Core ML does not give the program's states");
-    set_machine("m4", "");
-    assert_true(program_run(t.p, &t.d, &in, 1, &o));
-    close_bench(&t);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lost_states),  cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_results),      cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_functions),    cmocka_unit_test(test_flexible),
-        cmocka_unit_test(test_types),        cmocka_unit_test(test_scalar_result),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_weights_too_large),
-        cmocka_unit_test(test_systems),      cmocka_unit_test(test_fails),
-        cmocka_unit_test(test_input_arrays), cmocka_unit_test(test_no_folder),
-        cmocka_unit_test(test_states),       cmocka_unit_test(test_two_states),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_flexible),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_scalar_result),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_weights_too_large),
+        cmocka_unit_test(test_systems),
+        cmocka_unit_test(test_fails),
+        cmocka_unit_test(test_input_arrays),
+        cmocka_unit_test(test_no_folder),
     };
     (void)argc;
-    use_standin(argv[0]);
-    top = make_folder(&arena);
-    setenv("TMPDIR", top, 1);
-    setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
-    return run_in_folder(tests, COUNT(tests), top, &arena);
+    return coreml_main(argv[0], tests, COUNT(tests));
 }

@@ -1,57 +1,9 @@
 /* test_engine.c -- the calls of backends/ane against the stand-in, and how strict that is. */
-#include "../../backends/ane/engine.h"
-#include "../../backends/ane/ml.h"
-#include "standin.h"
+#include "engine_bench.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
 #include <signal.h>
-
-static const char text[] =
-    "program(1.0)\n"
-    "[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", \"3505.4.1\"}})]\n"
-    "{\n"
-    "    func main<ios16>(tensor<fp16, [1, 2, 2, 3]> b_in, tensor<fp16, [1, 1, 1, 3]> a_in) {\n"
-    "        tensor<fp16, [1, 2, 2, 3]> sum = add(x = a_in, y = b_in)[name = tensor<string, []>(\"sum\")];\n"
-    "    } -> (sum);\n"
-    "}\n";
-
-typedef struct {
-    Arena arena;
-    Engine *engine;
-    Id model;
-    char *dir;
-    Trouble why;
-} Bench;
-
-static bool set_up(Bench *b, const char *mil)
-{
-    const char *why = "";
-    Diag d = { 0 };
-    *b = (Bench){ 0 };
-    b->engine = engine_open(&b->arena, &why);
-    if (!b->engine) {
-        b->why.text = why;
-        return false;
-    }
-    b->model = engine_model_new(b->engine, &b->arena, mil, strlen(mil), NULL, 0, &b->why);
-    if (!b->model) return false;
-    b->dir = engine_model_dir(b->engine, &b->arena, b->model);
-    if (!b->dir) b->why.text = "the model has no name";
-    if (!b->dir) return false;
-    assert_true(file_make_dirs(&d, b->dir));
-    assert_true(file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil,
-                               strlen(mil)));
-    return true;
-}
-
-static void tear_down(Bench *b)
-{
-    if (b->dir && file_exists(b->dir)) remove_folder(b->dir);
-    if (b->engine) objc_drop(b->engine->objc, &b->model);
-    if (b->engine) engine_close(b->engine);
-    arena_free(&b->arena);
-}
 
 /* ---- the whole way ----------------------------------------------------------------------- */
 
@@ -74,7 +26,7 @@ static void run_on(const char *chip, const char *first_symbol)
     Layout l;
     Id in[2], out[1];
     set_machine(chip, "");
-    assert_true(set_up(&b, text));
+    assert_true(set_up(&b, sum_text));
     Engine *e = b.engine;
     assert_string_equal(e->chip, chip);
     if (!engine_compile(e, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
@@ -126,7 +78,7 @@ static void check_refused(const Refused *r)
 {
     Bench b;
     set_machine("m4", r->fault);
-    bool ok = set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why)
+    bool ok = set_up(&b, sum_text) && engine_compile(b.engine, &b.arena, b.model, &b.why)
            && engine_load(b.engine, &b.arena, b.model, &b.why);
     if (ok) {
         Trouble ignored;
@@ -170,7 +122,7 @@ static void test_names(void **state)
                        two = { "@model_path/b.bin", "two", 3 };
     EngineWeight ab[] = { one, two }, ba[] = { two, one }, other[] = { two, one };
     other[0].path = "@model_path/0.bin";
-    const char *name = name_of(e, &a, text, ab, 2);
+    const char *name = name_of(e, &a, sum_text, ab, 2);
     Sha256 sha = sha256_start();
     sha256_add(&sha, zeros, 4);
     sha256_add(&sha, "onetwo", 6);
@@ -178,12 +130,12 @@ static void test_names(void **state)
     for (char *c = sum; *c; c++) *c = (char)toupper((unsigned char)*c);
     assert_int_equal(strlen(name), 3 * 64 + 2);
     assert_memory_equal(name + 65, sum, 64);
-    assert_string_equal(name_of(e, &a, text, ba, 2), name);
-    assert_string_not_equal(name_of(e, &a, text, other, 2),
+    assert_string_equal(name_of(e, &a, sum_text, ba, 2), name);
+    assert_string_not_equal(name_of(e, &a, sum_text, other, 2),
                             name); /* its bytes come first */
     other[0].path = "@model_path/c.bin";
-    assert_string_equal(name_of(e, &a, text, other, 2), name);
-    assert_string_not_equal(name_of(e, &a, text, ab, 1), name);
+    assert_string_equal(name_of(e, &a, sum_text, other, 2), name);
+    assert_string_not_equal(name_of(e, &a, sum_text, ab, 1), name);
     assert_string_not_equal(name_of(e, &a, "program(1.0)", ab, 2), name);
     engine_close(e);
     arena_free(&a);
@@ -221,7 +173,7 @@ static void test_codes(void **state)
         snprintf(fault, sizeof fault, "load-error:%d", code);
         snprintf(said, sizeof said, "appleneuralengine %d: ", code);
         set_machine("m4", fault);
-        assert_true(set_up(&b, text)
+        assert_true(set_up(&b, sum_text)
                     && engine_compile(b.engine, &b.arena, b.model, &b.why));
         assert_false(engine_load(b.engine, &b.arena, b.model, &b.why));
         assert_non_null(strstr(b.why.text, said));
@@ -289,7 +241,8 @@ static void test_wrong_layout(void **state)
     Id in[2], out[1];
     (void)state;
     set_machine("m4", "");
-    assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
+    assert_true(set_up(&b, sum_text)
+                && engine_compile(b.engine, &b.arena, b.model, &b.why));
     assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
     assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l, &b.why.text)
                 == LAYOUT_READ);
@@ -448,110 +401,13 @@ static void test_strict(void **state)
     }
 }
 
-/* ---- what a system may lack -------------------------------------------------------------- */
-
-static const struct {
-    const char *part, *class, *selector, *need;
-} sent[] = {
-#define SELECTOR(part, class, kind, id, selector, since, need) \
-    { #part, class, selector, #need },
-#include "../../backends/ane/selectors.def"
-};
-
-/* Opens what this part of selectors.def belongs to. */
-static bool opens(Arena *a, const char *part, const char **why)
-{
-    if (!strcmp(part, "ML") || !strcmp(part, "PLAN")) {
-        Ml *ml = ml_open(a, why);
-        const bool ok = ml && (*part == 'M' || objc_check(ml->objc, a, PART_PLAN, why));
-        if (ml) ml_close(ml);
-        return ok;
-    }
-    Engine *e = engine_open(a, why);
-    if (e) engine_close(e);
-    return e != NULL;
-}
-
-/* Every selector and class is asked for before anything is sent: what is needed and missing is
- * said by name, with the system's; without the others everything runs. */
-static void test_selectors(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(sent); i++) {
-        Arena a = { 0 };
-        const char *why = "";
-        const bool need = !strcmp(sent[i].need, "NEED");
-        set_machine("m4", arena_printf(&a, "no-selector:%s", sent[i].selector));
-        assert_int_equal(opens(&a, sent[i].part, &why), !need);
-        if (need) {
-            assert_non_null(strstr(why, sent[i].selector));
-            assert_non_null(strstr(why, !strcmp(sent[i].part, "BASE") ? "this system"
-                                                                      : "Version 26.0"));
-        }
-        if (i == 3 || i == COUNT(sent) - 1) printf("%s\n", why);
-        set_machine("m4", arena_printf(&a, "no-class:%s", sent[i].class));
-        bool needed = false;
-        for (size_t k = 0; k < COUNT(sent); k++)
-            needed |= !strcmp(sent[k].class, sent[i].class)
-                   && !strcmp(sent[k].need, "NEED");
-        assert_int_equal(opens(&a, sent[i].part, &why), !needed);
-        if (needed) assert_non_null(strstr(why, sent[i].class));
-        arena_free(&a);
-    }
-}
-
-static void test_runs_without(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(sent); i++) {
-        Bench b;
-        if (strcmp(sent[i].part, "ENGINE") != 0 || strcmp(sent[i].need, "MAY") != 0)
-            continue;
-        set_machine("m4", "");
-        Arena a = { 0 };
-        set_machine("m4", arena_printf(&a, "no-selector:%s", sent[i].selector));
-        assert_true(set_up(&b, text));
-        if (!engine_compile(b.engine, &b.arena, b.model, &b.why))
-            fail_msg("%s", b.why.text);
-        assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
-        assert_true(engine_unload(b.engine, &b.arena, b.model, &b.why));
-        tear_down(&b);
-        arena_free(&a);
-    }
-}
-
-static void test_no_library(void **state)
-{
-    Arena a = { 0 };
-    const char *why = NULL, *was = arena_strdup(&a, getenv("ANEC_ANE_LIB"));
-    (void)state;
-    setenv("ANEC_ANE_LIB", "/nowhere.so", 1);
-    assert_null(engine_open(&a, &why));
-    assert_non_null(strstr(why, "/nowhere.so is not on this system"));
-    /* one that is there and is no library: the loader's reason is told */
-    char *dir = make_folder(&a), *file = arena_printf(&a, "%s/text.so", dir);
-    Diag d = { 0 };
-    assert_true(file_write_all(&d, file, "no library\n", 11));
-    setenv("ANEC_ANE_LIB", file, 1);
-    assert_null(engine_open(&a, &why));
-    printf("%s\n", why);
-    const char *said = strstr(why, "cannot be opened: ");
-    if (!said || strncmp(why, file, strlen(file)) != 0 || strlen(said) < 30)
-        fail_msg("%s", why);
-    diag_free(&d);
-    remove_folder(dir);
-    setenv("ANEC_ANE_LIB", was, 1);
-    arena_free(&a);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs),      cmocka_unit_test(test_names),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_wrong_layout),
-        cmocka_unit_test(test_strict),    cmocka_unit_test(test_no_library),
-        cmocka_unit_test(test_codes),     cmocka_unit_test(test_decoded),
-        cmocka_unit_test(test_selectors), cmocka_unit_test(test_runs_without),
+        cmocka_unit_test(test_runs),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_wrong_layout),
+        cmocka_unit_test(test_strict),  cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_decoded),
     };
     (void)argc;
     use_standin(argv[0]);
