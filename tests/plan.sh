@@ -25,6 +25,14 @@ if [ -n "$browser" ]; then
     said dom '3 parts, 2 of them the engine'
     said dom '<b>op-refused</b>: resample has no form on the engine'
     said dom '<td>w1</td><td>tensor&lt;fp16, \[1024, 512, 1, 1\]&gt;</td>'
+    "$build/anec" -q --plan --target m1 --report layers.html "$top/tests/golden/insight/dot-layers.anedsl" >text 2>&1 || bad "anec: $(cat text)"
+    # shellcheck disable=SC2086
+    "$browser" $flags --dump-dom "file://$temp/layers.html" >dom 2>log || bad "chromium: $(tail -n 3 log)"
+    tr -d '\n' <dom >line
+    said line '<div class="layer"><p><b>blocks</b> <span class="note">14 ops, [0-9.]+ us</span></p><div class="layer"><p><b>0</b> <span class="note">7 ops,'
+    said line 'blocks_0, [0-9.]+ us">add</span></div><div class="layer"><p><b>1</b>'
+    said line '<span class="op [a-z]+" title="exp, [0-9.]+ us">exp</span><span class="op [a-z]+" title="add_v,'
+    said line '</div></div><span class="op [a-z]+" title="relu,'
     # shellcheck disable=SC2086
     "$browser" $flags --screenshot="$temp/plan.png" "file://$temp/plan.html" >log 2>&1
     # both colors of the picture are there

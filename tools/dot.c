@@ -1,5 +1,5 @@
-/* dot.c -- --emit dot: a program for Graphviz, with ops as boxes, weights as ellipses, and
- * arrows labelled with types. */
+/* dot.c -- --emit dot: a program for Graphviz, with ops as boxes, weights as ellipses, arrows
+ * labelled with types, and a frame around what belongs to a layer. */
 #include "../ir/ops/ops.h"
 #include "views.h"
 #include "../lib/report.h"
@@ -11,6 +11,11 @@ typedef struct {
     int depth;
     /* the number of the node that makes a value; consts are drawn where they are used */
     ValueTable nodes;
+    Frames frames;
+    FramesAt open; /* the layers whose frames are open */
+    /* Arrows of a function, written behind its nodes: one inside of a frame would draw both of
+     * its ends there. */
+    Buf edges;
 } Dot;
 
 static int node_of(const Dot *d, const Value *v)
@@ -80,10 +85,9 @@ static int put_node(Dot *d, const char *look, const char *label)
 
 static void put_edge(Dot *d, int from, int to, const char *label)
 {
-    dot_indent(d);
-    buf_printf(d->out, "n%d -> n%d [label=\"", from, to);
-    put_label(d->out, label);
-    buf_puts(d->out, "\"];\n");
+    buf_printf(&d->edges, "    n%d -> n%d [label=\"", from, to);
+    put_label(&d->edges, label);
+    buf_puts(&d->edges, "\"];\n");
 }
 
 static int put_weight(Dot *d, const Value *v)
@@ -123,6 +127,40 @@ static const char *op_label(Dot *d, const Op *op)
     const char *s = arena_strndup(&d->arena, b.s, b.len);
     buf_free(&b);
     return s;
+}
+
+/* ---- frames ------------------------------------------------------------------------------ */
+
+static void dot_close(Dot *d, int left)
+{
+    for (; d->open.count > left; d->open.count--) {
+        d->depth--;
+        dot_indent(d);
+        buf_puts(d->out, "}\n");
+    }
+}
+
+/* Opens the frames of the layers that an op of the function belongs to, and closes others. A
+ * frame may be opened several times: it has its name from the layer. */
+static void dot_frames(Dot *d, const Func *f, FramesAt at)
+{
+    const int same = frames_same(&d->open, &at);
+    dot_close(d, same);
+    for (int i = same; i < at.count; i++) {
+        dot_indent(d);
+        buf_puts(d->out, "subgraph \"cluster ");
+        put_label(d->out,
+                  arena_printf(&d->arena, "%s %.*s", f->name, (int)at.end[i], at.name));
+        buf_puts(d->out, "\" {\n");
+        d->depth++;
+        dot_indent(d);
+        buf_puts(
+            d->out,
+            "style=\"rounded,filled\"; color=\"#888888\"; fillcolor=\"#0000000a\"; label=\"");
+        put_label(d->out, frames_label(&d->frames, &at, i));
+        buf_puts(d->out, "\";\n");
+    }
+    d->open = at;
 }
 
 static void put_block(Dot *d, Block *b);
@@ -171,9 +209,14 @@ static void put_op(Dot *d, Op *op)
 
 static void put_block(Dot *d, Block *b)
 {
-    for (Op *op = b->first; op; op = op->next)
+    int at = 0;
+    for (Op *op = b->first; op; op = op->next, at++)
         if (op->kind == OP_const) set_node(d, op->out[0], 0);
-        else put_op(d, op);
+        else {
+            if (!b->owner) dot_frames(d, b->func, d->frames.at[at]);
+            put_op(d, op);
+        }
+    if (!b->owner) dot_close(d, 0);
     for (int i = 0; i < b->nresult; i++) /* a block may yield a constant */
         if (value_lit(b->result[i])) weight_node(d, b->result[i]);
 }
@@ -185,6 +228,8 @@ static void put_func(Dot *d, const Func *f)
     put_label(d->out, arena_printf(&d->arena, "%s (%s)", f->name, opset_text(f->opset)));
     buf_puts(d->out, "\";\n");
     d->depth = 2;
+    d->open.count = 0;
+    frames_find(&d->frames, f);
     for (int i = 0; i < b->nparam; i++) {
         const bool state = b->param[i]->type->kind == TY_STATE;
         set_node(d, b->param[i],
@@ -200,6 +245,9 @@ static void put_func(Dot *d, const Func *f)
                             arena_printf(&d->arena, "%s\n%s", v->name, type));
         put_edge(d, node_of(d, v), node, type);
     }
+    buf_puts(d->out, d->edges.s ? d->edges.s : "");
+    buf_free(&d->edges);
+    frames_free(&d->frames);
     buf_puts(d->out, "  }\n");
 }
 

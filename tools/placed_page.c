@@ -1,5 +1,5 @@
 /* placed_page.c -- --report: the plan as one HTML file without anything from elsewhere: parts as a
- * picture, a table of ops with what they cost and the rule that keeps them from the engine, weights
+ * picture, ops in frames of their layers, a table of ops with what they cost and the rule that keeps them from the engine, weights
  * by size. */
 #include "views.h"
 
@@ -18,6 +18,11 @@ static const char page_head[] =
     "border-bottom:1px solid #eee;vertical-align:top}\n"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".engine{color:#0b6e4f}.processor{color:#a4450b}.note{color:#666}\n"
+    ".layer{border:1px solid #bbb;border-radius:6px;margin:4px 0;padding:2px 8px 6px;"
+    "background:#0000000a}.layer>p{margin:0;font-size:12px}\n"
+    ".op{display:inline-block;margin:2px;padding:0 6px;border-radius:3px;color:#fff;"
+    "font-size:12px}.op.engine{background:#2a9d6f;color:#fff}"
+    ".op.processor{background:#e07a3f;color:#fff}\n"
     "svg text{font:12px system-ui,sans-serif}\n</style>\n";
 
 void page_begin(Buf *out, const char *path, const Target *t)
@@ -66,6 +71,73 @@ static void page_picture(Buf *out, const Placement *at)
     buf_puts(out, "</svg>\n");
 }
 
+/* ---- layers ------------------------------------------------------------------------------ */
+
+/* An op, and the frames that it stands in. */
+typedef struct {
+    const PlacedOp *op;
+    bool engine;
+    FramesAt at;
+} PageOp;
+
+/* The ops in their order. */
+static PageOp *page_ops(Arena *a, const Frames *frames, const Placement *at, int *n)
+{
+    PageOp *all = NEW_ARRAY(a, at->nop + 1, PageOp);
+    *n = 0;
+    for (int i = 0; i < at->npart; i++)
+        for (int k = at->part[i].from; k < at->part[i].to; k++) {
+            if (at->op[k].free) continue;
+            all[(*n)++] = (PageOp){ .op = &at->op[k],
+                                    .engine = at->part[i].engine,
+                                    .at = frames->at[k] };
+        }
+    return all;
+}
+
+/* A frame of that depth begins at `o`; what follows in it is counted. */
+static void page_layer(Buf *out, Frames *frames, const PageOp *o, const PageOp *end,
+                       int depth)
+{
+    int count = 0;
+    double us = 0;
+    for (const PageOp *p = o; p < end && frames_same(&o->at, &p->at) > depth; p++) {
+        us += p->op->us[p->engine];
+        count++;
+    }
+    buf_puts(out, "<div class=\"layer\"><p><b>");
+    buf_html(out, frames_label(frames, &o->at, depth));
+    buf_printf(out, "</b> <span class=\"note\">%d op%s, %.1f us</span></p>\n", count,
+               count == 1 ? "" : "s", us);
+}
+
+/* Ops from left to right, each in the frames of its layers. */
+static void page_layers(Buf *out, const Func *f, const Placement *at)
+{
+    Arena a = { 0 };
+    Frames frames;
+    int n = 0, open = 0;
+    frames_find(&frames, f);
+    const PageOp *all = page_ops(&a, &frames, at, &n);
+    buf_puts(out, "<h3>By layer</h3>\n<div class=\"layers\">\n");
+    for (const PageOp *o = all; o < all + n; o++) {
+        const int same = o > all ? frames_same(&o[-1].at, &o->at) : 0;
+        for (; open > same; open--) buf_puts(out, "</div>\n");
+        for (; open < o->at.count; open++) page_layer(out, &frames, o, all + n, open);
+        buf_printf(out, "<span class=\"op %s\" title=\"", placed_side(o->engine));
+        buf_html(out, placed_value(o->op));
+        buf_printf(out, ", %.1f us\">", o->op->us[o->engine]);
+        buf_html(out, op_name(o->op->op));
+        buf_puts(out, "</span>\n");
+    }
+    for (; open > 0; open--) buf_puts(out, "</div>\n");
+    buf_puts(out, "</div>\n");
+    frames_free(&frames);
+    arena_free(&a);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
 static void page_op(Buf *out, const PlacedOp *o, int part, bool engine)
 {
     const char *side = placed_side(engine);
@@ -100,6 +172,7 @@ void page_func(Buf *out, const Func *f, const Placement *at)
         "alone %.0f us.</p>\n",
         at->npart, at->npart == 1 ? "" : "s", at->engines, at->us, at->alone);
     page_picture(out, at);
+    page_layers(out, f, at);
     buf_puts(out,
              "<table><tr><th class=\"n\">part</th><th>on</th><th>op</th><th>value</th>"
              "<th class=\"n\">multiply-adds</th><th class=\"n\">bytes</th>"

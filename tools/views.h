@@ -18,6 +18,30 @@ void graph_json(Buf *out, const char *path, const Module *m);
 enum { SMALL_LITERAL = 16 };
 bool literal_is_small(const Const *c);
 
+/* ---- layers that operations belong to, by names (frames.c) -------------------------------- */
+
+enum { FRAMES_DEPTH = 12 };
+
+/* The layers that an op is of, each by where it ends in a name below it, the outermost first. */
+typedef struct {
+    const char *name;
+    int count;
+    size_t end[FRAMES_DEPTH];
+} FramesAt;
+
+typedef struct {
+    Arena arena;
+    Names names;  /* of the layers: blocks, blocks_0, blocks_0_attn */
+    PtrMap ops;   /* by name: how many operations are below it */
+    FramesAt *at; /* of each op of the function's body, in order */
+} Frames;
+
+void frames_find(Frames *l, const Func *f); /* then frames_free */
+void frames_free(Frames *l);
+int frames_same(const FramesAt *a, const FramesAt *b); /* how many they have in common */
+/* Its own word, or words: 0 of blocks_0 in blocks. It lives as long as the frames. */
+const char *frames_label(Frames *l, const FramesAt *at, int depth);
+
 /* ---- weights as .npy files, for Python --------------------------------------------------- */
 
 /* Writes a folder, whole or not at all: PATH.npy for each weight that an .anedsl declares, and
