@@ -1,7 +1,6 @@
 /* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were
  * written. */
-#include "../../backends/ane/cache.h"
-#include "standin.h"
+#include "cache_bench.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,71 +11,6 @@
 #else
 #define HAVE_TRACE 0
 #endif
-
-typedef struct {
-    Arena arena;
-    char *top, *from, *to;
-    Cache cache;
-} Bench;
-
-static Bench bench; /* of the test at work: children inherit it */
-
-static void put_file(const char *dir, const char *rel, const char *text)
-{
-    Diag d = { 0 };
-    const char *path = arena_printf(&bench.arena, "%s/%s", dir, rel);
-    assert_true(file_make_dirs(&d, file_dir(&bench.arena, path)));
-    assert_true(file_write_all(&d, path, text, strlen(text)));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    bench = (Bench){ 0 };
-    bench.top = make_folder(&bench.arena);
-    bench.from = arena_printf(&bench.arena, "%s/from", bench.top);
-    bench.to = arena_printf(&bench.arena, "%s/to", bench.top);
-    put_file(bench.from, "model.mil", "program(1.0)");
-    put_file(bench.from, "weights/weight.bin", "weights and weights");
-    put_file(bench.from, "net.plist", "{}");
-    unsetenv("ANEC_CACHE_LIMIT");
-    cache_open(&bench.cache, &bench.arena,
-               arena_printf(&bench.arena, "%s/cache", bench.top));
-    assert_null(bench.cache.off);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(bench.top);
-    arena_free(&bench.arena);
-    return 0;
-}
-
-static bool holds(const char *rel, const char *text)
-{
-    Diag d = { 0 };
-    Mapped m;
-    bool ok = file_map(&d, arena_printf(&bench.arena, "%s/%s", bench.to, rel), &m);
-    if (ok) ok = m.size == strlen(text) && !memcmp(m.data, text, m.size);
-    if (ok) file_unmap(&m);
-    diag_free(&d);
-    return ok;
-}
-
-/* What the entry gives: false for nothing, and never something else than what was put. */
-static bool get_whole(const CacheSlot *s)
-{
-    assert_true(file_remove_tree(bench.to));
-    bool ok = cache_get(&bench.cache, s, bench.to);
-    if (ok)
-        assert_true(holds("model.mil", "program(1.0)")
-                    && holds("weights/weight.bin", "weights and weights")
-                    && holds("net.plist", "{}"));
-    else assert_false(file_exists(bench.to));
-    return ok;
-}
 
 static void test_put_get(void **state)
 {
@@ -317,79 +251,6 @@ static void test_sums(void **state)
     assert_true(file_remove_tree(path));
 }
 
-static void test_limit(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 5; i++) {
-        CacheSlot s = cache_slot(&bench.cache, &bench.arena,
-                                 arena_printf(&bench.arena, "key%d", i));
-        assert_true(cache_put(&bench.cache, &s, bench.from));
-        cache_leave(&s);
-        usleep(10000);
-    }
-    CacheSlot first = cache_slot(&bench.cache, &bench.arena, "key0");
-    assert_true(get_whole(&first)); /* used last: it stays */
-    cache_leave(&first);
-    usleep(10000);
-    bench.cache.limit = cache_count(&bench.cache, false).bytes * 3 / 5 + 1;
-    CacheSlot last = cache_slot(&bench.cache, &bench.arena, "key5");
-    assert_true(cache_put(&bench.cache, &last, bench.from));
-    assert_int_equal(cache_count(&bench.cache, false).entries, 3);
-    assert_true(get_whole(&last));
-    first = cache_slot(&bench.cache, &bench.arena, "key0");
-    assert_true(get_whole(&first));
-    cache_leave(&first);
-    cache_leave(&last);
-}
-
-/* What is larger than all that may be kept is kept alone: it was asked for just now. */
-static void test_limit_below_one(void **state)
-{
-    (void)state;
-    bench.cache.limit = 1;
-    for (int i = 0; i < 3; i++) {
-        CacheSlot s = cache_slot(&bench.cache, &bench.arena,
-                                 arena_printf(&bench.arena, "key%d", 9 - i));
-        assert_true(cache_put(&bench.cache, &s, bench.from));
-        assert_int_equal(cache_count(&bench.cache, false).entries, 1);
-        assert_true(get_whole(&s));
-        cache_leave(&s);
-    }
-}
-
-/* Nothing goes while all fits, to the byte. */
-static void test_limit_of_all(void **state)
-{
-    (void)state;
-    CacheSlot s[2];
-    for (int i = 0; i < 2; i++) {
-        s[i] = cache_slot(&bench.cache, &bench.arena,
-                          arena_printf(&bench.arena, "key%d", i));
-        assert_true(cache_put(&bench.cache, &s[i], bench.from));
-        cache_leave(&s[i]);
-    }
-    bench.cache.limit = cache_count(&bench.cache, false).bytes;
-    s[1] = cache_slot(&bench.cache, &bench.arena, "key1");
-    assert_true(cache_put(&bench.cache, &s[1], bench.from));
-    cache_leave(&s[1]);
-    assert_int_equal(cache_count(&bench.cache, false).entries, 2);
-    bench.cache.limit--;
-    s[1] = cache_slot(&bench.cache, &bench.arena, "key1");
-    assert_true(cache_put(&bench.cache, &s[1], bench.from));
-    cache_leave(&s[1]);
-    assert_int_equal(cache_count(&bench.cache, false).entries, 1);
-}
-
-static void test_notes(void **state)
-{
-    (void)state;
-    assert_null(cache_note(&bench.cache, &bench.arena, "key"));
-    cache_set_note(&bench.cache, "key", "1\nwhy\n");
-    assert_string_equal(cache_note(&bench.cache, &bench.arena, "key"), "1\nwhy\n");
-    put_file(bench.cache.dir, "key.note", "1\nhalf a no");
-    assert_null(cache_note(&bench.cache, &bench.arena, "key"));
-}
-
 /* A disk that is full while an entry is written: there is none, and what was there before is
  * whole. */
 static void fill_disk(void)
@@ -399,59 +260,6 @@ static void fill_disk(void)
     setrlimit(RLIMIT_FSIZE, &r);
     CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
     _exit(cache_put(&bench.cache, &s, bench.from) ? 1 : 7);
-}
-
-static void tally_is(uint64_t miss, uint64_t hit, uint64_t recompiled)
-{
-    const CacheTally t = cache_tally(&bench.cache);
-    assert_int_equal(t.n[TALLY_MISS], miss);
-    assert_int_equal(t.n[TALLY_HIT], hit);
-    assert_int_equal(t.n[TALLY_RECOMPILED], recompiled);
-}
-
-/* Processes that count at once lose nothing; a file that is none of ours counts as nothing, and
- * clearing begins anew. */
-static void test_tally(void **state)
-{
-    enum { CHILDREN = 4, EACH = 25 };
-    static const char *const broken[] = {
-        "",
-        "anec tally 2\nmiss 1\nhit 1\nrecompiled 1\nend\n",
-        "anec tally 1\nmiss 1\nhit -1\nrecompiled 1\nend\n",
-        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1\n",
-        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1 \nend\n",
-        "anec tally 1\nhit 1\nmiss 1\nrecompiled 1\nend\n",
-        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1\nend\nmore",
-    };
-    (void)state;
-    tally_is(0, 0, 0);
-    cache_count_one(&bench.cache, "miss");
-    cache_count_one(&bench.cache, "hit");
-    cache_count_one(&bench.cache, "recompiled");
-    cache_count_one(&bench.cache, "hit");
-    cache_count_one(&bench.cache, "off");
-    tally_is(1, 2, 1);
-    for (int i = 0; i < CHILDREN; i++)
-        if (!fork()) {
-            for (int k = 0; k < EACH; k++) cache_count_one(&bench.cache, "hit");
-            _exit(0);
-        }
-    while (wait(NULL) > 0) {}
-    tally_is(1, 2 + CHILDREN * EACH, 1);
-    for (size_t i = 0; i < COUNT(broken); i++) {
-        put_file(bench.cache.dir, "tally", broken[i]);
-        tally_is(0, 0, 0);
-    }
-    put_file(bench.cache.dir, "tally",
-             "anec tally 1\nmiss 5\nhit 6\nrecompiled 7\nend\n");
-    tally_is(5, 6, 7);
-    cache_count_one(&bench.cache, "recompiled");
-    tally_is(5, 6, 8);
-    cache_count(&bench.cache, true);
-    tally_is(0, 0, 0);
-    Cache none = { .off = "nowhere", .arena = &bench.arena };
-    cache_count_one(&none, "hit");
-    assert_int_equal(cache_tally(&none).n[TALLY_HIT], 0);
 }
 
 static void test_full_disk(void **state)
@@ -534,15 +342,9 @@ static void test_killed(void **state)
 
 int main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_put_get),
         TEST(test_corrupt),
-        TEST(test_limit),
-        TEST(test_limit_below_one),
-        TEST(test_limit_of_all),
-        TEST(test_notes),
-        TEST(test_tally),
         TEST(test_swapped),
         TEST(test_others),
         TEST(test_others_entries),
@@ -554,7 +356,6 @@ int main(void)
         TEST(test_killed),
 #endif
     };
-    if (!access("/dev/shm", W_OK))
-        setenv("TMPDIR", "/dev/shm", 1); /* hundreds of fsyncs */
+    cache_on_memory();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
