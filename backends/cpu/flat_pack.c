@@ -62,8 +62,21 @@ void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
     else pack_across(k, a, n, depth, width, to);
 }
 
+/* Neighbours in memory are neighbours in the panel. */
+static void pack_half_along(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to)
+{
+    for (int64_t j = 0; j < depth; j++, to += width) {
+        memcpy(to, matrix_at(a, 0, j).data, (size_t)n * sizeof *to);
+        for (int64_t i = n; i < width; i++) to[i] = 0;
+    }
+}
+
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to)
 {
+    if (a.rows == 1) {
+        pack_half_along(a, n, depth, width, to);
+        return;
+    }
     for (int64_t j = 0; j < depth; j += STRIP) {
         const int64_t m = depth - j < STRIP ? depth - j : STRIP;
         uint16_t *at = to + j * width;

@@ -138,7 +138,8 @@ typedef enum { CODE_STORE, CODE_ADD, CODE_DOT } CodeUse;
  * shares a table of `entries` floats, a code being a place in it, or, where table is NULL, a
  * scale and an offset: each becomes scale * ((code ^ flip) - offset), rounded to fp16 where that
  * is asked for. Tables, scales and offsets of the runs follow each other. The first run may be
- * shorter. `each`: there is a scale and an offset for each code. */
+ * shorter. `each`: there is a scale and an offset for each code. Of 16 and 32 bits they are
+ * floats, nothing else is looked at, and CODE_ADD is not to be had. */
 typedef struct {
     const uint8_t *code;
     int64_t first, first_run, run;
@@ -147,6 +148,7 @@ typedef struct {
     bool each, round;
     CodeUse use;
     const float *x;
+    int64_t ahead; /* CODE_DOT: floats that are so many bytes further on are asked for */
 } CodeRun;
 
 /* Bits of a mask from number `first` on; `value` has those elements that its bits name, and the

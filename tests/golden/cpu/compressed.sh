@@ -28,6 +28,8 @@ check() { # check ROWS FORM
 model 1 > m.anedsl
 anec -q --compress none -o dense.mil m.anedsl
 [ "$(most dense.mil)" -gt $decoded ] || echo "this tells nothing"
+anerun -q -b ref --random 1 -O ref dense.mil
+anediff --rtol 4e-3 --atol 4e-3 ref got || echo "dense"
 check 1 int8
 check 1 'lut4(group = 32)'
 check 1 'sparse(0.6)'
