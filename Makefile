@@ -80,7 +80,7 @@ LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
 EMBED := frontend/std.anedsl lib/llama.anedsl
 # Folders of programs in MIL text, which the library carries: those of rules, limits and operations.
 TEXTS := $(addprefix $(GEN)/,ir/targets/probes probe/limits probe/ops probe/start)
-GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c $(TEXTS:=/texts.c)
+GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/coreai/core_helpers.c $(GEN)/ir/ops/params.c $(TEXTS:=/texts.c)
 # What C sees of the op table's parameters: ir/ops.
 PARAM_HEADERS := $(GEN)/ir/ops/params.h $(GEN)/ir/ops/builders.h
 # Chips: a row each.
@@ -215,6 +215,8 @@ $(GEN)/%.c: %.anedsl
 $(GEN)/%.c: %.dump
 	$(embed)
 $(GEN)/%.c: %.html
+	$(embed)
+$(GEN)/%.c: %.py
 	$(embed)
 # Kept, as what rules alone know of is deleted and made anew by the next make, and what is linked of it too.
 .SECONDARY: $(GEN)/standin/attributes.c $(GEN)/train/live.c

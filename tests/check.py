@@ -52,6 +52,7 @@ SUITES = [
     Suite("constants", "both precisions of a net become the same ops",
           "tests/constants.py {build} ../shared/packages/cases"),
     Suite("legal", "programs made legal for each chip give the numbers that they gave", "tests/legal.sh {build}"),
+    Suite("coreai", "programs for Core AI's Python package, by a stand-in of it", "tests/coreai.py {build}"),
     Suite("vad", "the voice activity example hears speech", "tests/vad.sh {build}"),
     Suite("docs", "what docs/ and README show is what happens", "tests/docs.sh {build}"),
     Suite("fuzz", "inputs that fuzzers found, and a few seconds of new ones", "tests/fuzz/run.sh {build}"),

@@ -34,7 +34,7 @@ BEGIN {
     allow("lib", "include base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane")
     allow("client", "include base train")
     allow("train", "include base")
-    allow("tools", "client lib base ir ir/ops ir/mil ir/targets ir/passes backends probe")
+    allow("tools", "client lib base ir ir/ops ir/coreai ir/mil ir/targets ir/passes backends probe")
     n = split("anerun.c anerun.def anerun.h run_iterations.c run_results.c given.c trace.c watch.c main.c " \
               "main.h options.c help.c completion.c common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
     for (i = 1; i <= n; i++) client["tools/" part[i]] = 1

@@ -24,7 +24,8 @@ NEW = {
     return true;
 }
 
-''')],
+'''),
+        ('ir/coreai/core_words.def', 'TABLE(acos)', 'WORD(twice, NULL, "ops.broadcasting_add({x}, {x})")\n')],
     'composite': [('frontend/std.anedsl', 'fn _mil_mse_loss', 'fn _mil_thrice(x) = x + x + x\n')],
     'option': [
         ('tools/anec.def', 'OPT(list_ops,', 'OPT(hello, "hello", 0, FLAG, NULL, NULL, "says hello")\n'),

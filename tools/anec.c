@@ -180,8 +180,9 @@ static Mode emit_mode(const char *what)
         const char *what;
         Mode mode;
     } modes[] = {
-        { "tokens", MODE_TOKENS }, { "ast", MODE_AST }, { "ir", MODE_IR },
-        { "mil", MODE_MIL },       { "dot", MODE_DOT }, { "json", MODE_JSON },
+        { "tokens", MODE_TOKENS },    { "ast", MODE_AST }, { "ir", MODE_IR },
+        { "mil", MODE_MIL },          { "dot", MODE_DOT }, { "json", MODE_JSON },
+        { "coreai-py", MODE_COREAI },
     };
     size_t i = 0;
     while (i < COUNT(modes) && strcmp(modes[i].what, what) != 0) i++;

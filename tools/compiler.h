@@ -21,12 +21,13 @@ typedef enum {
     MODE_IR,     /* the program as it was read or lowered, before the passes */
     MODE_DOT,
     MODE_JSON,
-    MODE_DUMP,  /* the text after certain passes; with -o the program too */
-    MODE_CHECK, /* errors and warnings */
-    MODE_STATS, /* counts of ops, weights and memory; with -o the program too */
-    MODE_PLAN,  /* where its ops would run, and what they cost */
-    MODE_LISTS, /* tables, without a program */
-    MODE_RULES  /* rules, without a program */
+    MODE_COREAI, /* a Python program for Core AI's package, its weights beside it */
+    MODE_DUMP,   /* the text after certain passes; with -o the program too */
+    MODE_CHECK,  /* errors and warnings */
+    MODE_STATS,  /* counts of ops, weights and memory; with -o the program too */
+    MODE_PLAN,   /* where its ops would run, and what they cost */
+    MODE_LISTS,  /* tables, without a program */
+    MODE_RULES   /* rules, without a program */
 } Mode;
 
 typedef struct {
@@ -61,7 +62,10 @@ static inline bool mode_is_front(Mode m)
     return m == MODE_TOKENS || m == MODE_AST || m == MODE_FORMAT;
 }
 
-static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
+static inline bool mode_is_view(Mode m)
+{
+    return m == MODE_DOT || m == MODE_JSON || m == MODE_COREAI;
+}
 
 /* These return the exit code. compiler_opened does all that the mode asks with a model whose
  * text has been read. */

@@ -1,6 +1,7 @@
 /* export_weights.c -- --export-weights: the weights of a program as .npy files, which Python
  * reads. */
 #include "views.h"
+#include "../ir/coreai/core_py.h"
 
 #include "../lib/tensor_io.h"
 
@@ -212,6 +213,16 @@ bool export_weights(const Model *model, Diag *d, const char *dir)
         add_exported(&e, declared->at[i].path, NULL, declared->at[i].value);
     for (const Func *f = m->first; f; f = f->next) func_read(f, visit_const, &e);
     const bool ok = name_apart(&e, d) && write_all(&e, d, m, dir);
+    arena_free(&e.arena);
+    return ok;
+}
+
+bool export_core_weights(const Model *model, Diag *d, const char *dir,
+                         const CoreWeight *w, size_t n)
+{
+    Export e = { .n = 0 };
+    for (size_t i = 0; i < n; i++) add_exported(&e, w[i].file, NULL, w[i].c);
+    const bool ok = write_all(&e, d, model->module, dir);
     arena_free(&e.arena);
     return ok;
 }

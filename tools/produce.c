@@ -2,6 +2,7 @@
  * files. */
 #include "compiler.h"
 #include "../lib/report.h"
+#include "../ir/coreai/core_py.h"
 #include "../ir/mil/mil.h"
 #include "views.h"
 
@@ -152,13 +153,40 @@ static int print_module(CompilerJob *j)
     return code;
 }
 
-/* dot and JSON: to -o or to stdout. */
+/* A Python program, and the folder with the weights that it reads. */
+static int put_core_python(CompilerJob *j, const char *path)
+{
+    CorePython p = { .room = 0 };
+    Arena a = { 0 };
+    const size_t stem = path ? strlen(path) - (file_has_suffix(path, ".py") ? 3 : 0) : 0;
+    const char *folder = path ? arena_printf(&a, "%.*s.weights", (int)stem, path) : "";
+    bool ok = core_py_make(&p, j->diag, j->model.module, j->model.path,
+                           file_base(folder)),
+         asked = true;
+    if (ok && p.nweight && !path)
+        asked = usage_error(
+            j->args->tool,
+            "%s has weights, which a text alone cannot hold: give -o FILE.py",
+            j->model.path);
+    else if (ok && path)
+        ok = file_make_dirs(j->diag, file_dir(&a, path))
+          && (!p.nweight
+              || export_core_weights(&j->model, j->diag, folder, p.weight, p.nweight))
+          && file_write_all(j->diag, path, p.text.s, p.text.len);
+    else if (ok) buf_add(&j->out, p.text.s, p.text.len);
+    core_py_free(&p);
+    arena_free(&a);
+    return asked ? diag_exit(j->diag) : EXIT_USAGE;
+}
+
+/* dot, JSON and Python: to -o or to stdout. */
 static int put_view(CompilerJob *j)
 {
     const OptValue *o = compiler_opt(j, ANEC_output);
     const Module *m = j->model.module;
     const int code = model_check(&j->model, j->diag);
     if (code) return code;
+    if (j->mode == MODE_COREAI) return put_core_python(j, o->count ? o->text : NULL);
     if (j->mode == MODE_DOT) graph_dot(&j->out, j->model.path, m);
     else graph_json(&j->out, j->model.path, m);
     if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);

@@ -42,11 +42,16 @@ int frames_same(const FramesAt *a, const FramesAt *b); /* how many they have in 
 /* Its own word, or words: 0 of blocks_0 in blocks. It lives as long as the frames. */
 const char *frames_label(Frames *l, const FramesAt *at, int depth);
 
+struct CoreWeight;
+
 /* ---- weights as .npy files, for Python --------------------------------------------------- */
 
 /* Writes a folder, whole or not at all: PATH.npy for each weight that an .anedsl declares, and
  * NAME.npy for each constant that is in a weight file or will be. */
 bool export_weights(const Model *model, Diag *d, const char *dir);
+/* The same of the weights of a Python program for Core AI. */
+bool export_core_weights(const Model *model, Diag *d, const char *dir,
+                         const struct CoreWeight *w, size_t n);
 
 /* ---- --compress: the forms, and the report ----------------------------------------------- */
 

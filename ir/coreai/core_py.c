@@ -1,0 +1,554 @@
+/* core_py.c -- a program as a Python program that makes it by Core AI's package: the rows of
+ * core_words.def, whose expressions use core_helpers.py. */
+#include "core_py.h"
+
+#include "../ops/geometry.h"
+#include "core_import.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const unsigned char core_helpers_text[];
+extern const size_t core_helpers_size;
+
+static const CoreWord words[] = {
+#define TABLE(op) [OP_##op] = { .table = true },
+#define WORD(op, if_, text) [OP_##op] = { .only = if_, .python = text },
+#define MANY(op, if_, text) [OP_##op] = { .only = if_, .python = text, .many = true },
+#define LACKS(op, why) [OP_##op] = { .lacks = why },
+#include "core_words.def"
+#undef TABLE
+#undef WORD
+#undef MANY
+#undef LACKS
+};
+
+/* An op without a row, or with two, does not compile. */
+enum {
+#define TABLE(op) CORE_WORD_##op,
+#define WORD(op, if_, text) CORE_WORD_##op,
+#define MANY(op, if_, text) CORE_WORD_##op,
+#define LACKS(op, why) CORE_WORD_##op,
+#include "core_words.def"
+    CORE_WORDS
+};
+_Static_assert((int)CORE_WORDS == (int)OP_COUNT,
+               "each op of ops.def has a row in core_words.def");
+
+const CoreWord *core_py_row(int kind) { return &words[kind]; }
+
+typedef struct {
+    CorePython *out;
+    Module *m;
+    Diag *d;
+    PtrMap var;  /* of Value: its variable */
+    PtrMap made; /* const_of_value */
+    int number;  /* of variables that have no name of their own */
+} CorePy;
+
+/* ---- names and literals ------------------------------------------------------------------ */
+
+/* A name that is one in Python too gets a `_`, so that it is no word of Python nor a helper;
+ * others, a number. */
+static const char *core_py_name(CorePy *p, const char *name)
+{
+    bool plain = name && *name && !isdigit((unsigned char)*name);
+    for (const char *c = name; plain && *c; c++)
+        plain = isalnum((unsigned char)*c) || *c == '_';
+    if (plain) return arena_printf(&p->out->arena, "%s_", name);
+    return arena_printf(&p->out->arena, "c%d", ++p->number);
+}
+
+static void core_py_text(Buf *b, const char *s)
+{
+    buf_putc(b, '"');
+    for (; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') buf_printf(b, "\\%c", c);
+        else if (c < ' ') buf_printf(b, "\\x%02x", c);
+        else buf_putc(b, *s);
+    }
+    buf_putc(b, '"');
+}
+
+static void core_py_float(Buf *b, double v)
+{
+    if (isnan(v)) buf_puts(b, "math.nan");
+    else if (isinf(v)) buf_puts(b, v < 0 ? "-math.inf" : "math.inf");
+    else buf_printf(b, "%.17g", v);
+}
+
+static void core_py_element(Buf *b, const Tensor *t, size_t i)
+{
+    if (t->dtype == DT_BOOL) buf_puts(b, tensor_int(t, i) ? "True" : "False");
+    else if (dtype_is_float(t->dtype)) core_py_float(b, tensor_float(t, i));
+    else buf_printf(b, "%lld", (long long)tensor_int(t, i));
+}
+
+static void core_py_dims(Buf *b, const int64_t *v, int n)
+{
+    buf_putc(b, '[');
+    for (int i = 0; i < n; i++) buf_printf(b, "%s%lld", i ? ", " : "", (long long)v[i]);
+    buf_putc(b, ']');
+}
+
+static void core_py_elements(Buf *b, const Tensor *t)
+{
+    if (t->shape.rank) buf_putc(b, '[');
+    for (size_t i = 0; i < t->count; i++) {
+        if (i) buf_puts(b, ", ");
+        core_py_element(b, t, i);
+    }
+    if (t->shape.rank) buf_putc(b, ']');
+}
+
+/* The name that NumPy has for the element type of v, a tensor of known shape; NULL: reported. */
+static const char *core_py_type(CorePy *p, const Value *v, Loc loc)
+{
+    const Type *t = v->type;
+    const CoreElem *e = t->kind == TY_TENSOR ? core_elem_of(t->dtype) : NULL;
+    size_t count;
+    if (e && e->numpy && shape_count(&t->shape, &count)) return e->numpy;
+    diag_error(p->d, loc,
+               "%s is %s: what Core AI's Python is given are tensors of known "
+               "dimensions, of fp16, fp32, bool or whole numbers of 8 to 32 bits",
+               v->name ? v->name : "a literal", type_text(&p->out->arena, t));
+    return NULL;
+}
+
+/* The type of a parameter as the package spells it. */
+static void core_py_ranked(CorePy *p, Buf *b, const Value *v)
+{
+    const char *elem = core_elem_of(v->type->dtype)->name;
+    buf_puts(b, "RankedTensorType.get(");
+    core_py_dims(b, v->type->shape.dim, v->type->shape.rank);
+    if (*elem == 'f') buf_printf(b, ", F%sType.get())", elem + 1);
+    else if (*elem == 'i') buf_puts(b, ", IntegerType.get_signless(1))");
+    else
+        buf_printf(b, ", IntegerType.get_%ssigned(%s))", *elem == 'u' ? "un" : "",
+                   elem + 2);
+    (void)p;
+}
+
+/* ---- constants --------------------------------------------------------------------------- */
+
+enum { CORE_PY_SMALL = 16 };
+
+static const char *core_py_weight(CorePy *p, const char *var, const Const *c)
+{
+    CorePython *o = p->out;
+    ARENA_ROOM(&o->arena, o->weight, o->nweight, o->room);
+    const char *file = arena_printf(&o->arena, "%zu-%s", o->nweight + 1, var);
+    o->weight[o->nweight++] = (CoreWeight){ file, c };
+    return file;
+}
+
+/* A constant's numbers: read when they are needed where that can be, else decoded now. */
+static const Const *core_py_decoded(CorePy *p, const Value *v)
+{
+    const Const *c = const_of_value(p->m, v, &p->made);
+    Tensor t;
+    void *room;
+    if (c || !value_tensor(v, p->d, &t)) return c;
+    c = const_room(&p->m->arena, v->type, t.bytes, &room);
+    memcpy(room, t.data, t.bytes);
+    tensor_free(&t);
+    return c;
+}
+
+/* The line that makes a constant. */
+static bool core_py_const(CorePy *p, const Value *v, const char *var, Loc loc)
+{
+    Buf *b = &p->out->text;
+    const char *type = core_py_type(p, v, loc);
+    if (!type) return false;
+    const Const *c = core_py_decoded(p, v);
+    size_t count;
+    Tensor t;
+    if (!c || !shape_count(&v->type->shape, &count)) return false;
+    buf_printf(b, "    %s = ", var);
+    if (count > CORE_PY_SMALL) {
+        buf_printf(b, "weight(\"%s\", ", core_py_weight(p, var, c));
+        core_py_dims(b, v->type->shape.dim, v->type->shape.rank);
+        buf_puts(b, ")\n");
+        return true;
+    }
+    if (!const_tensor(c, p->d, &t)) return false;
+    buf_puts(b, "ops.constant(np.array(");
+    core_py_elements(b, &t);
+    buf_printf(b, ", np.%s)", type);
+    tensor_free(&t);
+    if (v->type->shape.rank > 1 || !count) {
+        buf_puts(b, ".reshape(");
+        core_py_dims(b, v->type->shape.dim, v->type->shape.rank);
+        buf_putc(b, ')');
+    }
+    buf_puts(b, ")\n");
+    return true;
+}
+
+static const char *core_py_var(CorePy *p, const Value *v, Loc loc)
+{
+    const char *var = ptrmap_get(&p->var, v);
+    if (var) return var;
+    var = core_py_name(p, v->name);
+    ptrmap_set(&p->var, v, (void *)(uintptr_t)var);
+    return !value_is_const(v) || core_py_const(p, v, var, loc) ? var : NULL;
+}
+
+/* ---- expressions ------------------------------------------------------------------------- */
+
+typedef struct {
+    CorePy *p;
+    const Op *op;
+    Buf text;
+} CorePyCall;
+
+/* A parameter's default in the table, as Python has it. */
+static void core_py_default(Buf *b, const char *def)
+{
+    if (!def) buf_puts(b, "None");
+    else if (!strcmp(def, "true") || !strcmp(def, "false"))
+        buf_puts(b, *def == 't' ? "True" : "False");
+    else if (isdigit((unsigned char)*def) || *def == '-') buf_puts(b, def);
+    else core_py_text(b, def);
+}
+
+static bool core_py_literal(CorePyCall *c, const Param *param, ParamId id)
+{
+    const Value *v = op_value(c->op, id);
+    const char *text = v ? value_string(v) : NULL;
+    Tensor t;
+    if (!v) core_py_default(&c->text, param_default(param));
+    else if (text) core_py_text(&c->text, text);
+    else if (!value_is_const(v))
+        return diag_error(
+            c->p->d, op_loc(c->op),
+            "%s: %s is computed, and its form in Core AI's Python has it as a constant; "
+            "make it one",
+            op_name(c->op), param_name(param));
+    else {
+        if (!value_tensor(v, c->p->d, &t)) return false;
+        core_py_elements(&c->text, &t);
+        tensor_free(&t);
+    }
+    return true;
+}
+
+static bool core_py_window(CorePyCall *c)
+{
+    Arena scratch = { 0 };
+    Call call;
+    Conv conv = { 0 };
+    Window *w = &conv.window;
+    int64_t kernel[MAX_SPATIAL];
+    bool ok = call_of_op(&call, c->op, &scratch, c->p->d) && call_check(&call);
+    if (ok && (c->op->kind == OP_conv || c->op->kind == OP_conv_transpose))
+        ok = conv_of(&call, c->op->kind == OP_conv_transpose, &conv);
+    else if (ok) {
+        const Shape *x = call_shape(&call, P_x);
+        ok = call_ints_or(&call, P_kernel_sizes, x->rank - 2, 1, kernel)
+          && window_of(&call, WINDOW_POOL, x, kernel, w);
+    }
+    if (ok) {
+        const int64_t *part[] = { w->kernel, w->stride, w->dilation,
+                                  w->before, w->after,  w->out };
+        const int from = MAX_SPATIAL - w->n;
+        for (size_t i = 0; i < COUNT(part); i++) {
+            buf_puts(&c->text, i ? ", " : "(");
+            core_py_dims(&c->text, part[i] + from, w->n);
+        }
+        buf_putc(&c->text, ')');
+    }
+    arena_free(&scratch);
+    return ok;
+}
+
+static bool core_py_values(CorePyCall *c)
+{
+    const Arg *a = op_find_arg(c->op, P_values);
+    buf_putc(&c->text, '[');
+    for (int i = 0; a && i < arg_count(a); i++) {
+        const char *var = core_py_var(c->p, a->val[i], op_loc(c->op));
+        if (!var) return false;
+        buf_printf(&c->text, "%s%s", i ? ", " : "", var);
+    }
+    buf_putc(&c->text, ']');
+    return true;
+}
+
+/* Whether types of an op may be mixed from ios17 on, so that it computes in the result's. */
+static bool core_py_mixes(const OpInfo *info)
+{
+    const Param *p = info->param;
+    while (p->id != P_NONE && strcmp(p->var, "TU") != 0) p++;
+    return p->id != P_NONE;
+}
+
+/* Whether v is of another type than the op computes in: Core AI's operands are of one type. */
+static bool core_py_other_type(const CorePyCall *c, const Param *param, const Value *v)
+{
+    const DType own = v->type->dtype, r = c->op->out[0]->type->dtype;
+    if (own == r) return false;
+    if (*param->var == 'M') return dtype_is_float(own);
+    return *param->var == 'T' && core_py_mixes(&ops[c->op->kind]);
+}
+
+static bool core_py_param(CorePyCall *c, char mark, const char *name)
+{
+    const Param *param = op_param(&ops[c->op->kind], name);
+    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    const Value *v = op_value(c->op, param->id);
+    if (mark == '#') return core_py_literal(c, param, param->id);
+    if (!v) {
+        buf_puts(&c->text, "None");
+        return true;
+    }
+    const char *text = mark == '@' ? core_py_type(c->p, v, op_loc(c->op))
+                                   : core_py_var(c->p, v, op_loc(c->op));
+    if (!text) return false;
+    if (mark == '@') buf_printf(&c->text, "np.%s", text);
+    else if (core_py_other_type(c, param, v))
+        buf_printf(&c->text, "ops.cast(%s, np.%s)", text,
+                   core_elem_of(c->op->out[0]->type->dtype)->numpy);
+    else buf_puts(&c->text, text);
+    return true;
+}
+
+/* What stands between braces. */
+static bool core_py_place(CorePyCall *c, const char *what, size_t n)
+{
+    const Value *r = c->op->out[0];
+    char name[64];
+    if (n >= sizeof name) bug("core_words.def: %.*s is too long", (int)n, what);
+    memcpy(name, what, n);
+    name[n] = 0;
+    if (!strcmp(name, "dims"))
+        core_py_dims(&c->text, r->type->shape.dim, r->type->shape.rank);
+    else if (!strcmp(name, "dtype"))
+        buf_printf(&c->text, "np.%s", core_elem_of(r->type->dtype)->numpy);
+    else if (!strcmp(name, "window")) return core_py_window(c);
+    else if (!strcmp(name, "values")) return core_py_values(c);
+    else if (*name == '#' || *name == '@') return core_py_param(c, *name, name + 1);
+    else return core_py_param(c, 0, name);
+    return true;
+}
+
+static bool core_py_expression(CorePyCall *c, const char *s)
+{
+    while (*s) {
+        const size_t plain = strcspn(s, "{");
+        buf_add(&c->text, s, plain);
+        s += plain;
+        if (!*s) break;
+        const size_t n = strcspn(s, "}");
+        if (!core_py_place(c, s + 1, n - 1)) return false;
+        s += n + 1;
+    }
+    return true;
+}
+
+/* ---- conditions -------------------------------------------------------------------------- */
+
+/* "p=word": a parameter, or its default, has that value. */
+static bool core_py_has(CorePyCall *c, const char *name, const char *word)
+{
+    const Param *param = op_param(&ops[c->op->kind], name);
+    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    const Value *v = op_value(c->op, param->id);
+    const char *text = v ? value_string(v) : param_default(param);
+    int64_t n;
+    bool is;
+    if (v && !text)
+        text = value_bool(v, &is) ? (is ? "true" : "false")
+             : value_int(v, &n)   ? arena_printf(&c->p->out->arena, "%lld", (long long)n)
+                                  : "computed";
+    return (text && !strcmp(text, word))
+        || diag_error(
+               c->p->d, op_loc(c->op),
+               "%s has no equivalent in Core AI where %s is %s; where it is %s, it has",
+               op_name(c->op), name, text ? text : "absent", word);
+}
+
+static bool core_py_floats(CorePyCall *c, const char *name)
+{
+    const Param *param = op_param(&ops[c->op->kind], name);
+    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    const Value *v = op_value(c->op, param->id);
+    return !v || dtype_is_float(v->type->dtype)
+        || diag_error(
+            c->p->d, op_loc(c->op),
+            "%s of whole numbers: what Core AI makes of them is not public; cast %s to a float",
+            op_name(c->op), name);
+}
+
+static bool core_py_only(CorePyCall *c, const char *only)
+{
+    if (!only) return true;
+    char *name = arena_strdup(&c->p->out->arena, only), *word = strpbrk(name, "=:");
+    if (!word) bug("core_words.def: %s is no condition", only);
+    const bool value = *word == '=';
+    *word++ = 0;
+    return value ? core_py_has(c, name, word) : core_py_floats(c, name);
+}
+
+/* ---- ops and functions ------------------------------------------------------------------- */
+
+static void core_py_results(CorePyCall *c, bool many)
+{
+    Buf *b = &c->p->out->text;
+    buf_puts(b, many ? "    [" : "    ");
+    for (int i = 0; i < c->op->nout; i++) {
+        const char *var = core_py_name(c->p, c->op->out[i]->name);
+        ptrmap_set(&c->p->var, c->op->out[i], (void *)(uintptr_t)var);
+        buf_printf(b, "%s%s", i ? ", " : "", var);
+    }
+    buf_printf(b, "%s = %s\n", many ? "]" : "", c->text.s);
+}
+
+static const char *core_py_word(CorePyCall *c, const CoreWord *w)
+{
+    if (!w->table) return w->python;
+    const CoreRow *row = core_row_of(c->op->kind);
+    if (!row || !row->python)
+        bug("core_words.def: core_ops.def has no function for %s", op_name(c->op));
+    return arena_printf(&c->p->out->arena, "ops.%s({x}%s)", row->python,
+                        row->min == 2 ? ", {y}" : "");
+}
+
+static bool core_py_op(CorePy *p, const Op *op)
+{
+    CorePyCall c = { .p = p, .op = op };
+    if (op->kind == OP_NONE)
+        return diag_error(p->d, op_loc(op), "%s has no equivalent in Core AI",
+                          op_name(op));
+    const CoreWord *w = core_py_row(op->kind);
+    if (w->lacks)
+        return diag_error(p->d, op_loc(op), "%s has no equivalent in Core AI: %s",
+                          op_name(op), w->lacks);
+    if (op_is_fixed(op)) return true; /* made where it is used */
+    bool ok = true;
+    for (int i = 0; i < op->nout; i++) ok = core_py_type(p, op->out[i], op_loc(op)) && ok;
+    ok = ok && core_py_only(&c, w->only) && core_py_expression(&c, core_py_word(&c, w));
+    if (ok) core_py_results(&c, w->many);
+    else /* those that use it have no fault by that */
+        for (int i = 0; i < op->nout; i++)
+            ptrmap_set(&p->var, op->out[i], (void *)(uintptr_t) "None");
+    buf_free(&c.text);
+    return ok;
+}
+
+/* The arguments of ops.GraphOp, and the variables of the parameters. */
+static bool core_py_params(CorePy *p, const Func *f)
+{
+    Buf *b = &p->out->text, types = { 0 }, names = { 0 };
+    bool ok = true;
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Value *v = f->body->param[i];
+        ptrmap_set(&p->var, v, (void *)(uintptr_t)core_py_name(p, v->name));
+        if (!core_py_type(p, v, value_loc(v))) {
+            ok = false;
+            continue;
+        }
+        buf_puts(&types, i ? ", " : "");
+        buf_puts(&names, i ? ", " : "");
+        core_py_ranked(p, &types, v);
+        core_py_text(&names, v->name);
+    }
+    buf_puts(b, "    graph = ops.GraphOp(name=");
+    core_py_text(b, f->name);
+    buf_printf(b, ", input_types=[%s], result_types=[], input_names=[%s])\n",
+               types.s ? types.s : "", names.s ? names.s : "");
+    buf_free(&types);
+    buf_free(&names);
+    return ok;
+}
+
+static void core_py_indent(Buf *b, size_t from)
+{
+    char *body = strndup(b->s + from, b->len - from);
+    if (!body) bug("no memory");
+    b->len = from;
+    for (char *line = strtok(body, "\n"); line; line = strtok(NULL, "\n"))
+        buf_printf(b, "    %s\n", line);
+    free(body);
+}
+
+static bool core_py_func(CorePy *p, const Func *f)
+{
+    Buf *b = &p->out->text;
+    const Block *body = f->body;
+    buf_printf(b, "\n\ndef graph_%d():\n", (int)f->number);
+    bool ok = core_py_params(p, f);
+    buf_puts(b, "    with graph.block:\n");
+    const size_t from = b->len;
+    for (int i = 0; i < body->nparam; i++)
+        buf_printf(b, "    %s = graph.arguments[%d]\n",
+                   (const char *)ptrmap_get(&p->var, body->param[i]), i);
+    for (const Op *op = body->first; op; op = op->next) ok = core_py_op(p, op) && ok;
+    Buf results = { 0 };
+    for (int i = 0; ok && i < body->nresult; i++) {
+        const Value *v = body->result[i];
+        const char *var = core_py_var(p, v, value_loc(v));
+        ok = var != NULL;
+        buf_puts(&results, i ? ", (" : "(");
+        core_py_text(&results, v->name ? v->name : "result");
+        buf_printf(&results, ", %s)", var ? var : "None");
+    }
+    buf_printf(b, "    graph.set_outputs_spec_from_dict(OrderedDict([%s]))\n",
+               results.s ? results.s : "");
+    buf_free(&results);
+    core_py_indent(b, from);
+    return ok;
+}
+
+static void core_py_head(CorePy *p, const char *model, const char *weights)
+{
+    Buf *b = &p->out->text;
+    buf_puts(b, "#!/usr/bin/env python3\n# Made by anec --emit coreai-py of ");
+    for (const char *s = model; *s; s++) buf_putc(b, (unsigned char)*s < ' ' ? '?' : *s);
+    buf_puts(
+        b,
+        ".\n# Not verified with Apple's package: its functions are called as public sources call them.\n"
+        "# usage: python3 THIS.py MODEL.aimodel\n"
+        "import math\nimport os\nimport sys\nfrom collections import OrderedDict\n\n"
+        "import numpy as np\n"
+        "from coreai._compiler.dialects import coreai as ops\n"
+        "from coreai._compiler.ir import F16Type, F32Type, IntegerType, RankedTensorType\n"
+        "from coreai.authoring import AIProgram, Module\n\nWEIGHTS = ");
+    core_py_text(b, weights);
+    buf_putc(b, '\n');
+    buf_add(b, core_helpers_text, core_helpers_size);
+}
+
+bool core_py_make(CorePython *out, Diag *d, Module *m, const char *model,
+                  const char *weights)
+{
+    CorePy p = { .out = out, .m = m, .d = d };
+    Buf *b = &out->text;
+    bool ok = true;
+    d->max_errors = INT_MAX; /* all ops without an equivalent are named at once */
+    core_py_head(&p, model, weights);
+    for (const Func *f = m->first; f; f = f->next) {
+        ptrmap_clear(&p.var);
+        p.number = 0;
+        ok = core_py_func(&p, f) && ok;
+    }
+    buf_puts(b, "\n\ndef build():\n    module = Module.create()\n    with module:\n");
+    for (const Func *f = m->first; f; f = f->next)
+        buf_printf(b, "        graph_%d()\n", (int)f->number);
+    buf_puts(b, "    module.verify()\n    return AIProgram(module)\n\n\n"
+                "if __name__ == \"__main__\":\n    build().save_asset(sys.argv[1])\n");
+    ptrmap_free(&p.var);
+    ptrmap_free(&p.made);
+    return ok;
+}
+
+void core_py_free(CorePython *p)
+{
+    buf_free(&p->text);
+    arena_free(&p->arena);
+}

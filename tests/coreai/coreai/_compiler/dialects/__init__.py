@@ -1,0 +1,1 @@
+"""See coreai/__init__.py."""
