@@ -218,6 +218,9 @@ typedef struct {
     /* not 0: keeps gradients that are too small for the chip, which Adam needs: where products
      * below 2^-14 become zero, operands are scaled up by powers of two, and products down */
     int lifted;
+    /* not 0, for anec_step_parts: backward parts recompute what is elementwise, a move or a
+     * softmax in the forward part of their layer, and get the other results alone */
+    int cheap_again;
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options,
                       anec_model **out, anec_error *error);

@@ -171,13 +171,14 @@ static void held_emit(void *ctx, DiagKind kind, const char *message)
     h->last = &one->next;
 }
 
-static anec_status parts_read(anec_parts *p, anec_model *m, uint64_t memory, ApiCall *c)
+static anec_status parts_read(anec_parts *p, anec_model *m, uint64_t memory, bool cheap,
+                              ApiCall *c)
 {
     Pipeline line;
     const anec_status s = read_pipeline(&m->m, c->config, &c->d, &line);
     if (s) return s;
     p->engine = line.pass.target != &targets[TARGET_host];
-    const AlikeOptions o = { .engine = p->engine, .memory = memory };
+    const AlikeOptions o = { .engine = p->engine, .memory = memory, .cheap = cheap };
     func_cut_alike(module_func(m->m.module, p->function), &o, &p->arena, &p->cut, &c->d);
     p->program = NEW_ARRAY(&p->arena, p->cut.nprogram + 1, PartProgram);
     p->kernel = NEW_ARRAY(&p->arena, p->cut.npart + 1, anec_kernel *);
@@ -200,7 +201,7 @@ static anec_status parts_cut(anec_model *model, const anec_step_options *how,
     const bool quiet = c.d.quiet;
     call_hear(&c, held_emit, &held);
     anec_model *m = step_read(model, p->device, how, &c, &s);
-    if (!s) s = parts_read(p, m, memory, &c);
+    if (!s) s = parts_read(p, m, memory, how->cheap_again != 0, &c);
     call_hear(&c, emit, ctx);
     for (const PartHeld *h = held.first; h && (s || p->cut.npart); h = h->next)
         if (!quiet || h->kind == DIAG_ERROR || h->kind == DIAG_FAIL)

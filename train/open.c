@@ -293,8 +293,8 @@ static bool use_batch(TrainRun *r)
 /* Whether the step has the programs that it had in the run so far. */
 static bool same_step(TrainRun *r)
 {
-    static const int ids[] = { SET_loss,  SET_train,    SET_batch,
-                               SET_micro, SET_segments, SET_memory };
+    static const int ids[] = { SET_loss,     SET_train,  SET_batch, SET_micro,
+                               SET_segments, SET_memory, SET_save };
     const TrainState *s = &r->from.state;
     bool same = !strcmp(r->state.model_sha256, s->model_sha256)
              && !strcmp(run_options_json(r), s->options);

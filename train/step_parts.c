@@ -74,16 +74,19 @@ bool segments_open(TrainPrograms *e, anec_model *model)
 {
     anec_error error;
     TrainSegments *s = &e->segments;
+    const char *save = e->job->set.at[SET_save].text ? e->job->set.at[SET_save].text : "";
+    const bool layer = !strcmp(save, "layer");
     const anec_step_options o = { .size = sizeof o,
                                   .function = e->function,
                                   .trained = e->job->set.at[SET_train].text,
                                   .refused = e->job->refused,
                                   .lifted = rule_divides(&e->job->set),
+                                  .cheap_again = !strcmp(save, "default"),
                                   .scaled = 1 };
     if (!programs_said(e,
                        anec_step_parts(model, e->device, e->host, &o,
-                                       e->job->set.at[SET_memory].count, &s->parts,
-                                       &error),
+                                       layer ? 1 : e->job->set.at[SET_memory].count,
+                                       &s->parts, &error),
                        &error))
         return false;
     if (!s->parts) return true;

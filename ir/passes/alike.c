@@ -294,7 +294,8 @@ static void alike_group(AlikeWork *w)
                                               .level = op->level,
                                               .layer = w->run[op->run].layer,
                                               .host = op->host,
-                                              .again = -1 };
+                                              .again = -1,
+                                              .of = -1 };
     }
     qsort(w->group, (size_t)w->ngroup, sizeof *w->group, alike_order);
     for (int i = 0; i < w->n; i++) {
@@ -366,6 +367,7 @@ static void alike_remember(AlikeWork *w, AlikeCut *out)
         AlikeGroup *back = &w->group[w->ngroup - 1 - g];
         const int forward = back->layer ? w->run[back->run].forward : -1;
         const AlikeGroup *of = forward < 0 ? NULL : alike_find(w, forward, 0);
+        if (of) back->of = (int)(of - w->group);
         if (!of || !w->options->memory || out->kept <= w->options->memory) continue;
         back->again = (int)(of - w->group);
         for (int i = 0; i < w->n; i++)

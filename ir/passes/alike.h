@@ -26,6 +26,7 @@ typedef struct {
     /* bytes that may be kept from part to part; beyond that backward parts recompute what
      * forward parts had (checkpointing); 0: no bound */
     uint64_t memory;
+    bool cheap; /* backward parts recompute what is elementwise, a move or a softmax */
 } AlikeOptions;
 
 /* The parts in the order in which they run. A part takes inputs of the function and results of
@@ -66,6 +67,7 @@ typedef struct {
     const char *layer;
     bool host;
     int again; /* the part whose values it recomputes; -1: none */
+    int of;    /* of a backward part: that of its layer which is forward; else -1 */
 } AlikeGroup;
 
 typedef struct {

@@ -38,14 +38,23 @@ static bool alike_is_mask(const AlikeOp *op)
     return floats;
 }
 
+/* What takes about as long to compute again as to fetch. */
+static bool alike_is_cheap(const Op *op)
+{
+    return (ops[op->kind].flags & (F_ELEMENTWISE | F_MOVES)) || op->kind == OP_softmax;
+}
+
 static bool alike_mark(void *ctx, const Value *v)
 {
     AlikeForm *f = ctx;
-    const int from = alike_place(f->w, v), again = f->w->group[f->group].again;
+    const AlikeGroup *group = &f->w->group[f->group];
+    const int from = alike_place(f->w, v);
     if (from < 0) return true;
     const AlikeOp *op = &f->w->op[from];
-    if (op->fixed || (again >= 0 && op->group == again && !op->drawn)
-        || alike_is_mask(op))
+    const bool cheap = f->w->options->cheap && group->of >= 0 && op->group == group->of
+                    && alike_is_cheap(op->op);
+    if (op->fixed || (group->again >= 0 && op->group == group->again && !op->drawn)
+        || (cheap && !op->drawn) || alike_is_mask(op))
         f->needed[from] = true;
     return true;
 }
@@ -288,8 +297,10 @@ static bool alike_merge(AlikeWork *w, const int *first)
         may = alone;
     }
     const bool any = n < w->ngroup;
-    for (int g = 0; g < n; g++)
+    for (int g = 0; g < n; g++) {
         if (kept[g].again >= 0) kept[g].again = to[kept[g].again];
+        if (kept[g].of >= 0) kept[g].of = to[kept[g].of];
+    }
     for (int i = 0; i < w->n; i++)
         if (w->op[i].group >= 0) w->op[i].group = to[w->op[i].group];
     w->group = kept;

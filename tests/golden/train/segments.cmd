@@ -16,3 +16,6 @@ try drawn.anedsl --data x.npy,t.npy --dry-run -b ref --memory 1
 anetrain layers.anedsl --data x.npy,t.npy --dry-run -b sim:m1 --segments one 2>&1 | grep -m 1 'error:'
 try layers.anedsl --data x.npy,t.npy --dry-run -b sim:m1 --io fp32
 try $stories --data %t/a.txt --plan -b sim:m1 --set layers=2 --set vocabulary=256
+try $stories --data %t/a.txt --dry-run -b sim:m1 $size --set layers=12 --save default
+try $stories --data %t/a.txt --dry-run -b sim:m1 $size --set layers=12 --save layer
+try $stories --data %t/a.txt --dry-run -b sim:m1 --save none
