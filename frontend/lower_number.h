@@ -1,5 +1,5 @@
 /* lower_number.h -- an expression of numbers as steps on a stack of columns: what
- * lower_number.c translates, and lower_column.c computes.
+ * lower_number.c translates, and lower_column.c and lower_loop.c compute.
  *
  * A column has the values that an expression has for many elements of a loop at a time. What
  * goes wrong for an element, an index outside a list for instance, is POISON there, and goes on
@@ -63,6 +63,31 @@ typedef struct NumberColumn {
     } u;
 } NumberColumn;
 
+/* ---- one column -------------------------------------------------------------------------- */
+
+static inline bool column_is(const NumberColumn *c, ValKind kind)
+{
+    return !c->mixed && c->kind == kind;
+}
+
+static inline bool column_is_number(const NumberColumn *c)
+{
+    return column_is(c, V_INT) || column_is(c, V_FLOAT);
+}
+/* Sets element k; column_settle has to follow when all are set. False: a column has no such
+ * values. */
+bool column_put(NumberColumn *c, int k, Val v);
+/* Whether the elements, each of a kind of its own, are of one. */
+void column_settle(NumberColumn *c, int n);
+void column_copy(NumberColumn *to, const NumberColumn *from, int n);
+/* Numbers as floats. False: some are no numbers. */
+bool column_float(NumberColumn *c, int n);
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+/* Does a step to n elements of the columns from `a` on, and returns whether it did: the result is
+ * in `a` then. `to` is a column that nobody needs. */
+bool step_loop(const NumberStep *s, NumberColumn *a, NumberColumn *to, int n);
 /* list[at]; POISON: there is no such element. */
 Val val_pick(Val list, Val at);
 /* n ints from `from` on. */
