@@ -141,6 +141,7 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             "!"  { REFUSE("there is no operator !; write `not`, or != to compare"); }
             "&" | "&&" { REFUSE("there is no operator &; write `and`"); }
             "|" | "||" { REFUSE("there is no operator |; write `or`"); }
+            "^"  { REFUSE("there is no operator ^; x ** y is the power"); }
             "'"  { REFUSE("a string stands between \" and \""); }
             [\xC2-\xF4] [\x80-\xBF]+ { REFUSE("no token begins with this character"); }
             *    { REFUSE("no token begins with this character"); }

@@ -163,6 +163,31 @@ static bool word_known(const char *name, const char *const *known, size_t n)
     return false;
 }
 
+/* What is said of a word of that place; NULL: nothing. Of a parameter: one that is known. */
+static const char *word_says(WordPlace place, const char *name, const char *const *known,
+                             size_t n)
+{
+    for (size_t i = 0; i < COUNT(lower_words); i++) {
+        const char *says = lower_words[i].says;
+        if (lower_words[i].place != place || strcmp(lower_words[i].word, name)) continue;
+        if (place != WORD_PARAM || word_known(says, known, n)) return says;
+    }
+    return NULL;
+}
+
+/* The parameters that there are, where these are few. */
+static const char *words_all(Lower *l, const char *const *known, size_t n)
+{
+    enum { FEW = 10 };
+    Buf b = { 0 };
+    if (!n || n > FEW) return "";
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "; it has ", known[i]);
+    const char *all = text_arg(l, "%s", b.s);
+    buf_free(&b);
+    return all;
+}
+
 const char *lower_meant(Lower *l, WordPlace place, const char *name,
                         const char *const *known, size_t n)
 {
@@ -170,14 +195,13 @@ const char *lower_meant(Lower *l, WordPlace place, const char *name,
     for (size_t i = 0; !near && i < n; i++)
         if (known[i] && word_same(known[i], name) && strcmp(known[i], name))
             near = known[i];
-    for (size_t i = 0; !near && i < COUNT(lower_words); i++) {
-        const char *says = lower_words[i].says;
-        if (lower_words[i].place != place || strcmp(lower_words[i].word, name)) continue;
-        if (place != WORD_PARAM) return text_arg(l, "; %s", says);
-        if (word_known(says, known, n)) near = says;
-    }
-    if (!near) near = name_nearest(name, known, n);
-    return near ? text_arg(l, "; did you mean %s?", near) : "";
+    const char *says = near ? NULL : word_says(place, name, known, n);
+    if (!near && !says && place == WORD_MEMBER)
+        says = word_says(WORD_NAME, name, known, n);
+    if (says && place != WORD_PARAM) return text_arg(l, "; %s", says);
+    if (!near) near = says ? says : name_nearest(name, known, n);
+    if (near) return text_arg(l, "; did you mean %s?", near);
+    return place == WORD_PARAM ? words_all(l, known, n) : "";
 }
 
 /* ---- models ------------------------------------------------------------------------------ */

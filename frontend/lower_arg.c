@@ -83,6 +83,10 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 {
     if (!type || v->kind == V_POISON) return true;
     const ValKind kind = kind_of_type(type);
+    if (type->name && !type->b && !strcmp(type->name, "tensor"))
+        return val_is_tensor(*v)
+            || lower_error(l, loc, "%s must be a tensor, but it is %s", what,
+                           val_kind(l, *v));
     if (kind == V_NONE || (kind == V_BOOL && val_is_tensor(*v)))
         return check_tensor_type(l, type, what, loc, *v);
     if (kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);

@@ -285,9 +285,10 @@ static Val call_list(Lower *l, const List *list, const Args *a, Loc loc, const c
         const Val f = list->at[i];
         if (f.kind == V_NONE) continue;
         if (!may_be_called(f)) {
-            lower_error(l, loc,
-                        "a list is called layer by layer, but its element %lld is %s",
-                        (long long)i, val_kind(l, f));
+            lower_error(
+                l, loc,
+                "a list is called layer by layer, but its element %lld is %s; [ ] picks an element",
+                (long long)i, val_kind(l, f));
             return val_poison();
         }
         one.val = call_value(l, f, &given, loc, i + 1 == last ? hint : NULL);

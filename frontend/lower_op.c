@@ -322,11 +322,17 @@ static int op_positional(const OpInfo *info, int k)
     return -1;
 }
 
+static size_t op_params(const OpInfo *info, const char *known[MAX_PARAM])
+{
+    size_t n = 0;
+    for (int i = 0; info->param[i].id; i++) known[n++] = param_name(&info->param[i]);
+    return n;
+}
+
 static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
 {
     const char *known[MAX_PARAM];
-    size_t n = 0;
-    for (int i = 0; info->param[i].id; i++) known[n++] = param_name(&info->param[i]);
+    const size_t n = op_params(info, known);
     return lower_error(l, v->name_loc, "%s has no parameter %s%s", info->name, v->name,
                        lower_meant(l, WORD_PARAM, v->name, known, n));
 }
@@ -349,21 +355,45 @@ static void set_param(OpCall *o, int at, int n, const NamedVal *v)
     o->p[at].v = v;
 }
 
+static bool too_many_args(OpCall *o, Loc loc, int takes, int n)
+{
+    const char *known[MAX_PARAM];
+    const size_t count = op_params(o->info, known);
+    Buf b = { 0 };
+    for (size_t i = 0; i < count; i++) buf_printf(&b, "%s%s", i ? ", " : " (", known[i]);
+    lower_error(o->l, loc, "%s takes at most %d argument%s%s%s, not %d", o->info->name,
+                takes, takes == 1 ? "" : "s", b.s ? b.s : "", b.s ? ")" : "", n);
+    buf_free(&b);
+    return false;
+}
+
+/* Where all values without a name are one parameter's, others need theirs. */
+static bool names_are_given(OpCall *o, Loc loc)
+{
+    for (int i = 0; o->info->param[i].id; i++) {
+        const Param *p = &o->info->param[i];
+        if (!o->p[i].n && !(p->flags & P_OPT))
+            return lower_error(
+                o->l, loc,
+                "%s: parameter %s is missing; behind the values it has its name, %s = ..",
+                o->info->name, param_name(p), param_name(p));
+    }
+    return true;
+}
+
 static bool place_args(OpCall *o, NamedVal *v, int n)
 {
     int plain = 0;
     while (plain < n && !v[plain].name) plain++;
     int first = op_positional(o->info, 0);
-    if (plain && first >= 0 && (o->info->param[first].flags & P_VARIADIC)
-        && (plain == 1 || v[0].val.kind != V_LIST)) {
+    const bool several = plain && first >= 0 && (o->info->param[first].flags & P_VARIADIC)
+                      && (plain == 1 || v[0].val.kind != V_LIST);
+    if (several) {
         set_param(o, first, plain, v);
     } else {
         for (int i = 0; i < plain; i++) {
             int at = op_positional(o->info, i);
-            if (at < 0)
-                return lower_error(o->l, v[i].loc,
-                                   "%s takes at most %d arguments, not %d", o->info->name,
-                                   i, n);
+            if (at < 0) return too_many_args(o, v[i].loc, i, n);
             set_param(o, at, 1, &v[i]);
         }
     }
@@ -375,7 +405,7 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
                                v[i].name);
         set_param(o, at, 1, &v[i]);
     }
-    return true;
+    return !several || names_are_given(o, v[plain - 1].loc);
 }
 
 /* A weight takes the shape it is used in: nothing is moved for it when the model runs. */

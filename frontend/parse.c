@@ -169,9 +169,23 @@ static const char *parse_hint(const Parser *r, const Token *t)
         if (parse_is_word(t, parse_words[i].word)
             || parse_is_word(&r->last, parse_words[i].word))
             return parse_words[i].hint;
+    const int in = r->count ? r->open[r->count - 1].kind : 0;
     if (t->kind == TK_ANY) return "`a if c else b` chooses";
+    if (t->kind == TK_COMMA && in == TK_LPAREN)
+        return "several values in one are a list, [a, b]";
+    if (t->kind == TK_STRING && r->last.kind == TK_NAME
+        && r->last.loc.at + r->last.loc.len == t->loc.at)
+        return "text is joined: \"x is \" + x";
+    if ((t->kind == TK_NAME || t->kind == TK_INT || t->kind == TK_FLOAT)
+        && r->last.kind == TK_NAME && !parse_brackets(r)
+        && parse_takes(r->lemon, TK_PLUS))
+        return "arguments stand in ( )";
     if (t->kind == TK_COLON && parse_takes(r->lemon, TK_LBRACE))
         return "a block stands in { }, without a `:`";
+    if (t->kind == TK_COLON && parse_takes(r->lemon, TK_ASSIGN))
+        return "`name = value`; the type of what is computed follows";
+    if (t->kind == TK_ASSIGN && parse_takes(r->lemon, TK_COLON))
+        return "its type stands behind a `:`";
     if (t->kind == TK_GT && r->last.kind == TK_ASSIGN) return "results stand behind `->`";
     if (t->kind == TK_ASSIGN && r->last.kind == TK_ASSIGN)
         return "`==` is written as one";
