@@ -70,21 +70,24 @@ near() { # near A B BOUND: each loss of A is that of B, relative to B
 layers() { anetrain -q layers.anedsl --data x.npy,t.npy --batch 3 --lr 0.02 --steps 10 "$@"; }
 weights() { anetrain -q --resume "$1" --export "$1.safetensors"; }
 for backend in ref cpu sim:m1 sim:m3 sim:m5; do
-    rm -rf one cut again
+    rm -rf one cut again cheap
     case $backend in
     sim*) check "$backend one" layers -b ref --segments one -o one ;;
     *) check "$backend one" layers -b $backend --segments one -o one ;;
     esac
     check "$backend segments" layers -b $backend -o cut
     check "$backend computed again" layers -b $backend --memory 1 -o again
-    for run in one cut again; do weights $run; done
+    check "$backend cheap things again" layers -b $backend --save default -o cheap
+    for run in one cut again cheap; do weights $run; done
     case $backend in
     sim*)
         check "$backend segments near" near cut one 0.01
-        check "$backend computed again near" near again one 0.01 ;;
+        check "$backend computed again near" near again one 0.01
+        check "$backend cheap things again near" near cheap one 0.01 ;;
     *)
         check "$backend segments equal" cmp cut.safetensors one.safetensors
-        check "$backend computed again equal" cmp again.safetensors one.safetensors ;;
+        check "$backend computed again equal" cmp again.safetensors one.safetensors
+        check "$backend cheap things again equal" cmp cheap.safetensors one.safetensors ;;
     esac
 done
 
