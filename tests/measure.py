@@ -22,7 +22,7 @@ FUNCTION = re.compile(r"^(?:static |inline |const |struct |_Noreturn )*[A-Za-z_]
 PROTOTYPE = re.compile(r"^(?!return|else|typedef|static|#)(?:extern |const |struct |enum |_Noreturn )*[A-Za-z_]\w*(?: const)?"
                        r"[ *]+(\w+)\([^;{}]*\)[^;{}]*;", re.M)
 TYPE = re.compile(r"^(?:typedef (?:enum|struct|union)[^;{}]*\{[^{}]*)?\} (\w+);|^(?:struct|union|enum) (\w+) \{", re.M)
-SMALL = 60  # lines
+SMALL, LARGE = 60, 500  # lines
 # What runs while a program does.
 KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/(?:cpu|plan|ref)/\w+\.c|backends/sim/sim_op\.c|backends/vector/(?!isa\.)\w+\.[ch]")
 
@@ -94,7 +94,7 @@ def check(bare):
     wrong = set().union(*twice.values())
     for name, paths in sorted(files_of_one_name().items()):
         print(f"{', '.join(sorted(paths))}: two files of one name: say in it what each is about")
-        twice[name] = paths
+        wrong |= paths
     strangers = declared_elsewhere(bare)
     for use in strangers:
         print(f"{use} is implemented in another room: declare it there")
@@ -116,6 +116,7 @@ def main():
     figures = [
         ("files", len(texts), None),
         (f"files under {SMALL} lines", None, [p for p, t in texts.items() if t.count("\n") < SMALL]),
+        (f"files above {LARGE} lines", None, [p for p, t in texts.items() if t.count("\n") > LARGE]),
         ("characters a code line", round(sum(map(len, lines)) / len(lines), 1), None),
         ("one-word function names in more than one file", None, sorted(one_word(bare))),
         ("type names in more than one file", None, sorted(shared(TYPE, bare))),

@@ -35,7 +35,7 @@
 #define ANEC_TRAIN_H
 
 #include "rule.h"
-#include "text.h"
+#include "writing.h"
 
 /* ---- order ------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
-/* text.h -- texts: vocabularies, and writing text with a model. train.h includes it. */
-#ifndef ANEC_TRAIN_TEXT_H
-#define ANEC_TRAIN_TEXT_H
+/* writing.h -- texts: vocabularies, and writing text with a model. train.h includes it. */
+#ifndef ANEC_TRAIN_WRITING_H
+#define ANEC_TRAIN_WRITING_H
 
 #include "../base/base.h"
 #include "../include/anec.h"
