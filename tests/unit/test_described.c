@@ -1,8 +1,9 @@
 /* test_described.c -- features that are more than arrays: what a description says of an image or of
- * a default value is read as it is written, and sizes and types are taken to their bounds and
- * no further. */
+ * a default value is read as it is written, and sizes, types and shapes of inputs are taken to
+ * their bounds and no further. */
 #include "unit.h"
 
+#include "../../backends/backend.h"
 #include "../../ir/mil/described.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/mil/spec.h"
@@ -216,6 +217,54 @@ static void images_fit_their_tensors(void **state)
     }
 }
 
+/* ---- shapes of inputs --------------------------------------------------------------------- */
+
+#define FLEX_RANGE \
+    "tuple<tuple<tensor<string, []>, dict<tensor<string, []>, tensor<int32, [?]>>>, " \
+    "tuple<tensor<string, []>, dict<tensor<string, []>, list<tensor<int32, [2]>, ?>>>>" \
+    "(((\"DefaultShapes\", {{\"x\", [3, 4]}}), (\"RangeDims\", {{\"x\", [[2, 4], [3, -1]]}})))"
+#define FLEX_SEVERAL \
+    "tuple<tuple<tensor<string, []>, dict<tensor<string, []>, tensor<int32, [?]>>>, " \
+    "tuple<tensor<string, []>, dict<tensor<string, []>, dict<tensor<string, []>, " \
+    "tensor<int32, [?]>>>>>(((\"DefaultShapes\", {{\"x\", [3, 4]}}), (\"EnumeratedShapes\", " \
+    "{{\"543d0f94\", {{\"x\", [3, 4]}}}, {\"697b758f\", {{\"x\", [2, 5]}}}})))"
+
+/* Whether an input of the size is taken. */
+static bool shape_taken(const char *flexible, int64_t rows, int64_t cols)
+{
+    Arena a = { 0 };
+    Diag d = { .quiet = true };
+    const char *text = arena_printf(
+        &a,
+        "program(1.0)\n{\nfunc main<ios16>(tensor<fp32, [?, ?]> x)"
+        "[FlexibleShapeInformation = %s] {\n} -> (x);\n}\n",
+        flexible);
+    const Source src = { .name = "x.mil", .text = text, .len = strlen(text) };
+    Module *m = mil_read(&d, &src, NULL);
+    if (!m) fail_msg("%s", d.text.s);
+    const Binding in = { .name = "x",
+                         .value = { .dtype = DT_FP32, .shape = SHAPE(rows, cols) } };
+    const bool taken = inputs_check(module_main(m), &d, &in, 1);
+    assert_int_equal(taken, d.errors == 0);
+    module_free(m);
+    diag_free(&d);
+    arena_free(&a);
+    return taken;
+}
+
+static void shapes_end_at_their_bounds(void **state)
+{
+    (void)state;
+    for (int64_t rows = 1; rows <= 6; rows++)
+        for (int64_t cols = 1; cols <= 6; cols++) {
+            assert_int_equal(shape_taken(FLEX_RANGE, rows, cols),
+                             rows >= 2 && rows <= 4 && cols >= 3);
+            assert_int_equal(shape_taken(FLEX_SEVERAL, rows, cols),
+                             (rows == 3 && cols == 4) || (rows == 2 && cols == 5));
+        }
+    assert_true(shape_taken(FLEX_RANGE, 2, INT32_MAX));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +273,7 @@ int main(void)
         cmocka_unit_test(images_are_read_as_written),
         cmocka_unit_test(defaults_are_read_as_written),
         cmocka_unit_test(images_fit_their_tensors),
+        cmocka_unit_test(shapes_end_at_their_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
