@@ -390,15 +390,17 @@ def bounds(x, begin, end, stride, begin_mask, end_mask, squeeze):
     return first, last, step
 
 
-def slice_by(x, begin, end, stride, begin_mask, end_mask, squeeze, shape):
-    first, last, step = bounds(x, begin, end, stride, begin_mask, end_mask, squeeze)
+def forward(x, first, last, step):
+    """The same places of the reversed tensor where a step goes back, since a stride is above 0 there."""
     back = [i for i, s in enumerate(step) if s < 0]
-    if back:
-        first, last = list(first), list(last)
-        for i in back:
-            first[i], last[i] = dims(x)[i] - 1 - first[i], dims(x)[i] - 1 - last[i]
-        x = reverse(x, back)
-    r = ops.slice_(x, first, [n + 1 for n in last], [abs(s) for s in step])
+    mirrored = lambda v: [n - 1 - p if i in back else p for i, (p, n) in enumerate(zip(v, dims(x)))]
+    return back, mirrored(first), [n + 1 for n in mirrored(last)], [abs(s) for s in step]
+
+
+def slice_by(x, begin, end, stride, begin_mask, end_mask, squeeze, shape):
+    places = bounds(x, begin, end, stride, begin_mask, end_mask, squeeze)
+    back, begin, end, stride = forward(x, *places)
+    r = ops.slice_(reverse(x, back) if back else x, begin, end, stride)
     return r if dims(r) == shape else ops.reshape(r, shape)
 
 
@@ -411,7 +413,9 @@ def updated(x, update, begin, end, stride, begin_mask, end_mask, squeeze):
     first, last, step = bounds(x, begin, end, stride, begin_mask, end_mask, squeeze)
     shape = [(b - a) // s + 1 for a, b, s in zip(first, last, step)]
     update = ops.reshape(update, shape) if dims(update) != shape else update
-    return ops.slice_update(x, first, [n + 1 for n in last], step, update)
+    back, begin, end, stride = forward(x, first, last, step)
+    r = ops.slice_update(reverse(x, back) if back else x, begin, end, stride, update)
+    return reverse(r, back) if back else r
 
 
 def windows(x, axis, size, stride, shape):
