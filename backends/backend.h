@@ -111,6 +111,7 @@ typedef struct {
     const char *ops;  /* the ops in it: "linear relu" */
     double bytes,
         flop; /* bytes that it reads and writes; two operations for a multiply-add */
+    double weights, least; /* bytes of weights; seconds that a core takes at least */
 } PlanStep;
 
 /* Either places of ops, or steps. */
@@ -121,6 +122,7 @@ typedef struct {
     int nstep;
     const char *kernels;  /* of the steps: "avx512"; NULL: there are none */
     size_t arena, packed; /* bytes of values at once; of weights packed for the kernels */
+    double flops, bytes;  /* a second: what a core was measured to compute, and to read */
     const char *why;      /* why a backend that makes steps has made none, or NULL */
 } Placings;
 

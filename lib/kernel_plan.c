@@ -87,14 +87,15 @@ static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
         if (other > name) name = other;
     }
     if (p->nstep)
-        buf_printf(out, "  %-*s  %-*s  %12s  %9s  %s\n", how, "step", name, "result",
-                   "bytes", "MFLOP", "operations");
+        buf_printf(out, "  %-*s  %-*s  %12s  %12s  %9s  %9s  %s\n", how, "step", name,
+                   "result", "bytes", "of weights", "MFLOP", "us, least", "operations");
     for (int i = 0; i < p->nstep; i++) {
         const PlanStep *s = &p->step[i];
         const char *flop = s->flop > 0 ? arena_printf(a, "%.3f", s->flop / 1e6) : "";
         buf_printf(out, "  %-*s  ", how, s->how);
         buf_message(out, "%-*s", name, s->name);
-        buf_printf(out, "  %12.0f  %9s  %s\n", s->bytes, flop, s->ops);
+        buf_printf(out, "  %12.0f  %12.0f  %9s  %9.1f  %s\n", s->bytes, s->weights, flop,
+                   1e6 * s->least, s->ops);
     }
 }
 
@@ -124,6 +125,8 @@ static void json_steps(cJSON *root, const Placings *p)
         json_item(root, "kernels", cJSON_CreateString(p->kernels));
         json_item(root, "values", json_int((int64_t)p->arena));
         json_item(root, "packed", json_int((int64_t)p->packed));
+        json_item(root, "flops", json_real(p->flops));
+        json_item(root, "rate", json_real(p->bytes));
     }
     cJSON *list = json_item(root, "steps", cJSON_CreateArray());
     for (int i = 0; i < p->nstep; i++) {
@@ -133,7 +136,9 @@ static void json_steps(cJSON *root, const Placings *p)
         json_item(o, "result", cJSON_CreateString(s->name));
         json_item(o, "operations", cJSON_CreateString(s->ops));
         json_item(o, "bytes", json_real(s->bytes));
+        json_item(o, "weights", json_real(s->weights));
         json_item(o, "flop", json_real(s->flop));
+        json_item(o, "least", json_real(s->least));
     }
 }
 

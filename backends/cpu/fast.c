@@ -421,9 +421,19 @@ static double step_bytes(const FlatPlan *p, const FlatStep *s)
     return bytes;
 }
 
+static CoreSpeed fast_measure(const FlatPlan *p)
+{
+    float *room = mem_alloc(MACHINE_ROOM * sizeof *room);
+    if (!room) mem_out(MACHINE_ROOM * sizeof *room);
+    const CoreSpeed m = machine_measure(p->kernels, room);
+    mem_free(room);
+    return m;
+}
+
 static void fast_tell(const FlatPlan *p, Arena *a, Placings *out)
 {
     PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
+    const CoreSpeed m = fast_measure(p);
     for (int i = 0; i < p->nstep; i++) {
         const FlatStep *s = &p->step[i];
         to[i] = (PlanStep){ .how = s->how,
@@ -431,13 +441,17 @@ static void fast_tell(const FlatPlan *p, Arena *a, Placings *out)
                                 a, s->step->op->nout ? s->step->op->out[0]->name : ""),
                             .ops = arena_strdup(a, s->ops),
                             .bytes = step_bytes(p, s),
-                            .flop = 2 * s->macs };
+                            .flop = 2 * s->macs,
+                            .weights = (double)s->weights };
+        to[i].least = machine_least(&m, to[i].flop, to[i].bytes + to[i].weights);
     }
     *out = (Placings){ .step = to,
                        .nstep = p->nstep,
                        .kernels = p->kernels->name,
                        .arena = p->arena_bytes,
-                       .packed = p->packed };
+                       .packed = p->packed,
+                       .flops = m.flops,
+                       .bytes = m.far_bytes };
 }
 
 static const char *why_none(const Func *f)

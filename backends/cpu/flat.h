@@ -98,6 +98,7 @@ struct FlatStep {
     size_t lane_room,
         room; /* bytes of scratch memory: for each lane, and shared by all */
     double macs;
+    size_t weights; /* bytes that it reads beside values */
 };
 
 /* Of the arena and of packed weights: kernels read whole vectors, past the end of what they

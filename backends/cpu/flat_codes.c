@@ -149,6 +149,12 @@ const Codes *codes_plain(const FlatLower *l, Matrix m, int64_t rows, int64_t col
     return c;
 }
 
+size_t codes_bytes(const Codes *c)
+{
+    if (c->mask) return c->mask->bytes + c->value->bytes;
+    return (size_t)(c->rows * c->cols * c->run.bits / 8);
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static void codes_spread(const Codes *c, const Kernels *k, CodesPart p, float *to)

@@ -458,6 +458,7 @@ static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
     *kept = *g;
     s->data = kept;
     s->run = gemm_run;
+    if (g->codes) s->weights = codes_bytes(g->codes);
     s->how = gemm_how[g->packed ? 1 : g->whole ? 3 : g->codes ? 2 : 0][g->m <= FEW];
     s->read = NEW_ARRAY(&p->arena, 2, int);
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;

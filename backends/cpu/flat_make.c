@@ -299,7 +299,9 @@ bool make_kernel(Make *m, FlatLower *l, LowerFn *lower)
     f.elem->nreg = 1;
     l->reg = 0;
     l->npacked = 0;
+    const size_t packed = m->p->packed;
     if (!lower(l, &f)) return false;
+    f.weights += m->p->packed - packed;
     if (!lower_result(l, 0)) return false;
     if (!l->block) f.macs += info_macs(l);
     make_packed(l);
@@ -315,7 +317,9 @@ static bool make_whole(Make *m, FlatLower *l)
     LowerFn *lower = fast_of(l->s->op)->whole;
     FlatStep f = { .step = l->s, .at = m->now, .ops = op_name(l->s->op) };
     l->npacked = 0;
+    const size_t packed = m->p->packed;
     if (!lower || !lower(l, &f)) return false;
+    f.weights = m->p->packed - packed;
     f.macs = info_macs(l);
     make_packed(l);
     make_close(m, l->s, -1);

@@ -54,6 +54,7 @@ typedef struct {
 const Codes *codes_of(const FlatLower *l, int slot);
 /* A matrix of floats, whose rows follow each other. */
 const Codes *codes_plain(const FlatLower *l, Matrix m, int64_t rows, int64_t cols);
+size_t codes_bytes(const Codes *c);
 void codes_row(const Codes *c, const Kernels *k, CodesPart p, float *to);
 /* to += by * the part; and the sum of its products with x. room: for p.n floats. */
 void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to,

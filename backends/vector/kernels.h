@@ -218,6 +218,19 @@ const Kernels *kernels_here(const char *name, Diag *d);
 /* The i-th kind that this machine can run, the best first; NULL: there are no more. */
 const Kernels *kernels_at(int i);
 
+/* ---- what a core can do (machine.c) ------------------------------------------------------ */
+
+typedef struct {
+    double flops; /* a second: operations of products, two for each multiply-add; */
+    double near_bytes, far_bytes; /* bytes of little and of much memory that is read */
+} CoreSpeed;
+
+/* Takes some milliseconds. room: MACHINE_ROOM floats, which are written to. */
+enum { MACHINE_ROOM = 8 << 20 };
+CoreSpeed machine_measure(const Kernels *k, float *room);
+/* Seconds that so much work takes at least. */
+double machine_least(const CoreSpeed *m, double flop, double bytes);
+
 /* ---- threads ----------------------------------------------------------------------------- */
 
 /* team_run runs the parts 0 .. count - 1 of some work, each once, on any of the threads, and

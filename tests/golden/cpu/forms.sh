@@ -12,6 +12,6 @@ program(1.3)
 }
 P
     echo "$call"
-    anerun -q -b cpu --random 1 --plan "$1/p.mil" | sed -n '3,$p'
+    anerun -q -b cpu --random 1 --plan "$1/p.mil" | sed -nE 's/ +[0-9]+\.[0-9]  / T  /; 3,$p'
     anerun -q -b cpu --random 1 "$1/p.mil"
 done < forms.list

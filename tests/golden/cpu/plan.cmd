@@ -1,1 +1,1 @@
-# anerun --backend cpu --plan ../../../examples/convnet.anedsl
+# anerun --backend cpu --plan ../../../examples/convnet.anedsl | sed -E 's/ +[0-9]+\.[0-9]  / T  /'
