@@ -55,6 +55,7 @@ typedef struct {
     const char *promoted; /* only those that match this list of patterns; NULL: all */
     DslWeights *weights;
     DslWeights *declared; /* receives all weights, in the order of declaration; or NULL */
+    bool straight;        /* --straight-through: Module.straight */
     bool lean;            /* only main, and the model of `promote`, are compiled */
     DslBound bound;       /* or NULL */
     void *bound_ctx;

@@ -411,6 +411,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
 {
     static const DslOptions none = { 0 };
     Lower l = { .m = module_new(), .diag = d, .opt = opt ? opt : &none };
+    l.m->straight = l.opt->straight;
     int before = d->errors + d->fails;
     Diag *outer = d;
     l.m->src = src;

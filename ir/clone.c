@@ -111,6 +111,7 @@ static void copy_head(Module *to, const Func *f)
     to->nweight = m->nweight;
     to->dir = m->dir;
     to->default_func = module_name(to, f->name);
+    to->straight = m->straight;
     to->missing = m->missing;
     to->missing_seed = m->missing_seed;
     to->follow_links = m->follow_links;

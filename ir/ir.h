@@ -347,7 +347,8 @@ struct Module {
     struct About *about;
     const int64_t *bucket; /* --buckets: sizes that programs of flexible functions have */
     int nbucket;
-    int missing; /* --missing-weights: 0 error, 1 zeros, 2 random */
+    bool straight; /* --straight-through: gradients pass what quantize rounds */
+    int missing;   /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
     struct MadeRoom *made; /* the CONST_MADE that was computed last, or NULL */
     uint64_t links;        /* how often an op was linked in or out */

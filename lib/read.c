@@ -133,6 +133,7 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
                      .from = m->stored ? &m->stored : from->all,
                      .nfrom = m->stored ? 1 : from->count,
                      .lean = m->lean,
+                     .straight = config_get(c, CONFIG_straight)->count > 0,
                      .promote = m->promote,
                      .promoted = m->promoted,
                      .given = m->given,
@@ -271,6 +272,7 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
     }
     if (s) return s;
     if (!m->module) return read_failed(d);
+    m->module->straight = config_get(c, CONFIG_straight)->count > 0;
     s = set_missing(m, c);
     if (!s) s = set_buckets(m, c, d);
     return s || !m->dsl ? s : read_check(m, d);

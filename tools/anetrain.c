@@ -109,8 +109,9 @@ static bool take_settings(const ToolArgs *a, TrainJob *job)
  * does not. All of it is kept. */
 static bool take_options(ToolArgs *a, TrainJob *job)
 {
-    static const char *const kept[] = { "set",   "target",  "io",
-                                        "opset", "profile", "missing-weights" };
+    static const char *const kept[] = {
+        "set", "target", "io", "opset", "profile", "missing-weights", "straight-through"
+    };
     anec_error e;
     int n = 0;
     for (int i = 0; i < a->tool->noption; i++) n += a->value[i].count;
@@ -121,10 +122,11 @@ static bool take_options(ToolArgs *a, TrainJob *job)
             const char *name = a->tool->option[i].name;
             if (!name || strcmp(name, kept[k]) != 0) continue;
             for (int at = 0; at < v->count; at++) {
-                const char *text = v->all ? v->all[at] : v->text;
+                const char *text = v->all ? v->all[at] : v->text ? v->text : "";
                 job->option[job->noption++] = arena_printf(&a->arena, "%s=%s", name,
                                                            text);
-                if (k) anec_config_set(job->updates, name, text, &e);
+                if (k && *text) anec_config_set(job->updates, name, text, &e);
+                if (!*text) anec_config_set(job->host, name, NULL, &e);
                 if (!k
                     && (anec_config_set(job->host, "set", text, &e)
                         || anec_config_set(job->rest, "set", text, &e)))

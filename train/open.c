@@ -148,10 +148,12 @@ static bool take_options(TrainRun *r)
             ok = !anec_config_set(job->config, key, r->from.state.io, &e);
             continue; /* what a chip refused once is not asked of it again */
         }
-        anec_config *const to[] = { job->config, many ? job->host : job->updates,
+        const char *value = option[name + 1] ? option + name + 1 : NULL; /* a flag */
+        const bool host = many || !value;
+        anec_config *const to[] = { job->config, host ? job->host : job->updates,
                                     job->rest };
         for (size_t k = 0; ok && k < (many ? COUNT(to) : 2); k++)
-            ok = !anec_config_set(to[k], key, option + name + 1, &e);
+            ok = !anec_config_set(to[k], key, value, &e);
     }
     json_free(root);
     for (int i = 0; i < job->noption; i++) all[count++] = job->option[i];

@@ -93,7 +93,8 @@ static void note_dependence(Auto *a)
         const Op *op = a->ops.op[i];
         if (!autodiff_flows(a, op)) continue;
         for (int k = 0; k < op->nout; k++)
-            if (is_float(op->out[k]) || op->out[k]->type->kind != TY_TENSOR)
+            if (is_float(op->out[k]) || op->out[k]->type->kind != TY_TENSOR
+                || op->kind == OP_quantize) /* integers that stand for floats */
                 ptrmap_set(&a->depends, op->out[k], autodiff_mark());
     }
 }
@@ -148,6 +149,9 @@ static const char *way_to_differentiate(const Op *op)
     if (op_decodes(op)) return "decompress it first: anec --passes decompress";
     if (op->kind == OP_while_loop)
         return "write the steps out: a `for` of the language does";
+    if (op->kind == OP_quantize)
+        return "--straight-through takes it for what it rounds, stop(..) in the language lets "
+               "nothing through";
     return "stop(..) in the language lets nothing through, if that is meant";
 }
 
@@ -288,6 +292,23 @@ static bool differentiate_cond(Auto *a, Builder *b, const Op *op, Value *const *
     return true;
 }
 
+/* What stands for floats in integers is none of the arguments that get a gradient: that of a
+ * dequantize goes to what was quantized, if rounding is to be taken for nothing. */
+static bool autodiff_quantized(Auto *a, Builder *b, const Op *op, Value *dy)
+{
+    const Value *v = op->kind == OP_dequantize ? op_value(op, P_input) : NULL;
+    const Op *from = v ? v->def : NULL;
+    if (!dy || !from || from->kind != OP_quantize || !autodiff_flows(a, from))
+        return true;
+    if (!b->m->straight) {
+        ptrmap_set(&a->flow, v, dy); /* the way that the message shows */
+        ptrmap_set(&a->toward, v, op->out[0]);
+        return has_none(a, from, NULL);
+    }
+    add_flow(a, b, op_value(from, P_input), dy, op->out[0]);
+    return true;
+}
+
 static bool autodiff_differentiate(Auto *a, const Op *op)
 {
     Value *dy[MAX_RESULT] = { NULL };
@@ -307,6 +328,7 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
         return true;
     }
     if (op->kind == OP_NONE || !ops[op->kind].grad) return has_none(a, op, NULL);
+    if (!autodiff_quantized(a, &b, op, dy[0])) return false;
     if (ops[op->kind].grad == grad_blocks) return differentiate_cond(a, &b, op, dy);
     int count = 0, at = 0;
     for (int i = 0; i < op->narg; i++) count += arg_count(&op->arg[i]);
