@@ -104,8 +104,8 @@ static bool metadata_check(Asset *s, Diag *d)
     if (cJSON_GetObjectItemCaseSensitive(all, "metadata_version"))
         return diag_error(
             d, nowhere,
-            "%s: metadata.json is that of a bundle of models, a folder that holds assets: "
-            "give the .aimodel in it",
+            "%s: metadata.json is that of a bundle of models, a folder that holds "
+            "assets: give the .aimodel in it",
             s->path);
     for (size_t i = 0; i < COUNT(keys); i++) ok &= key_check(s, d, all, i);
     if (!ok) return false;

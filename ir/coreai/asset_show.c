@@ -5,8 +5,7 @@
 
 /* What is not decoded, and why. */
 static const char *const closed[] = {
-    "operations, their order and operands: Apple does not publish the form in which Core AI "
-    "saves them",
+    "operations, their order and operands: Apple does not publish how Core AI saves them",
     "attributes and types, as their dialects encode them",
     "bytes of weights, in resources",
 };

@@ -4,6 +4,8 @@
 
 #include "../../ir/coreai/core_import.h"
 
+#include <unistd.h>
+
 static Module *parse(Diag *d, const char *text)
 {
     char *copy = strdup(text); /* the module's from then on */
@@ -394,6 +396,32 @@ static void every_cut_and_changed_byte_ends_well(void **state)
     }
 }
 
+static void what_is_beyond_its_room_is_refused(void **state)
+{
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Buf b = { 0 };
+    (void)state;
+    buf_puts(&b, "%r = coreai.concat %x");
+    for (int i = 0; i < CORE_IN; i++) buf_puts(&b, ", %x");
+    buf_puts(&b, " : (" T);
+    for (int i = 0; i < CORE_IN; i++) buf_puts(&b, ", " T);
+    const char *text = arena_printf(&a,
+                                    "coreai.graph @main(%%x: " T ") -> (" T
+                                    ") {\n%s) -> " T "\ncoreai.output %%r : " T "\n}\n",
+                                    b.s);
+    refuse(text, "it has more than 256 operands");
+    const char *folder = make_folder(&a);
+    const char *path = arena_printf(&a, "%s/large.mlir", folder);
+    assert_true(file_write_all(&d, path, "", 0));
+    assert_int_equal(truncate(path, (off_t)FILE_MAX_TEXT + 1), 0);
+    assert_null(core_text_read(&d, path, NULL));
+    expect_says(&d, "large.mlir is larger than the 1 GiB that a text may have");
+    remove_folder(folder);
+    buf_free(&b);
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +431,7 @@ int main(void)
         cmocka_unit_test(branches_agree),
         cmocka_unit_test(constants_are_of_their_type),
         cmocka_unit_test(one_number_everywhere_is_small),
+        cmocka_unit_test(what_is_beyond_its_room_is_refused),
         cmocka_unit_test(every_cut_and_changed_byte_ends_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
