@@ -206,7 +206,7 @@ $(GEN)/ir/targets/chip_rows.def: $(CHIP_FILES)
 $(GEN)/train/rules_sum.h: $(wildcard ir/targets/*.def) $(CHIP_FILES) $(wildcard ir/ops/*.def)
 	@mkdir -p $(@D)
 	@cat $^ | cksum | sed 's/^\([0-9]*\) \([0-9]*\).*/#define RULES_SUM "\1-\2"/' > $@
-$(BUILD)/train/open.o: $(GEN)/train/rules_sum.h
+$(BUILD)/train/kept.o: $(GEN)/train/rules_sum.h
 
 # A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
 # end where ISO C lets it.

@@ -78,15 +78,26 @@ static inline bool run_keeps(const TrainRun *r) { return !r->job->dry && !r->job
 
 /* open.c */
 bool run_open(TrainRun *r);
-/* The settings of the run, and the options of the library, for the metadata of a checkpoint. */
+
+/* kept.c: the settings of the run, and the options of the library, for the metadata of a
+ * checkpoint; and config.json of the run's folder. */
 const char *run_settings_json(TrainRun *r);
 const char *run_options_json(TrainRun *r);
+bool run_put_config(TrainRun *r);
+/* What the checkpoint has of them and the command has not. */
+bool run_take_settings(TrainRun *r);
+bool run_take_options(TrainRun *r);
 
 /* "x86_64 Linux 6.1.0": the machine that this runs on. */
 const char *run_machine(TrainRun *r);
 /* The build of its system, and the sum of the rules of chips that this build knows. */
 const char *run_os_build(TrainRun *r);
 const char *run_rules(void);
+/* What a checkpoint kept is what is now, or it kept nothing. */
+bool run_same(const char *then, const char *now);
+/* What an engine refused is kept for the machine and the system that it was refused by, and for
+ * the rules that its programs were written by. */
+bool run_same_machine(TrainRun *r);
 
 /* The path of the folder of the run, which may not be open yet. */
 const char *run_folder(const TrainRun *r);

@@ -1,4 +1,4 @@
-/* flat_gemm.c -- matmul and linear: products of matrices by tiles.
+/* flat_gemm.c -- products of matrices by tiles; flat_matmul.c says which ops are such.
  *
  * The result's rows and columns are cut into parts, which threads take; a part's sums stay in a
  * piece of scratch memory while the summed index goes by in blocks, and then pass through the
@@ -6,11 +6,8 @@
  * where it is fp16; a left matrix, and a right one that a run makes, are packed as they are
  * needed. A left matrix whose rows are floats side by side is read as it lies. */
 #include "flat_pack.h"
-#include "../../ir/ops/geometry.h"
 
-#include <string.h>
-
-enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, CODED = 2048, PANELS = 8, FEW = 4 };
+enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, CODED = 2048, PANELS = 8 };
 
 /* ---- a part ------------------------------------------------------------------------------ */
 
@@ -69,7 +66,7 @@ static int64_t coded_apart(const Gemm *g, const Kernels *k)
 }
 
 /* A few rows are multiplied by weights as they are decoded. */
-static bool gemm_few_coded(const Gemm *g) { return g->codes && g->m <= FEW; }
+static bool gemm_few_coded(const Gemm *g) { return g->codes && g->m <= GEMM_FEW; }
 
 /* Of what is packed or decoded of b, and the rows of a that are multiplied by columns. */
 static int64_t right_room(const Gemm *g, const Kernels *k)
@@ -331,7 +328,7 @@ static void pack_right_part(void *ctx, int64_t part, int lane)
 /* Floats of a as it is packed beforehand, and of b: where several parts read it. */
 static int64_t left_whole(const Gemm *g, const Kernels *k)
 {
-    if (g->batch > 1 || g->nparts < 2 || g->m <= FEW || (g->straight && !g->copied))
+    if (g->batch > 1 || g->nparts < 2 || g->m <= GEMM_FEW || (g->straight && !g->copied))
         return 0;
     return pack_panels(g->m, k->mr) * k->mr * (g->straight ? pack_apart(k, g->k) : g->k);
 }
@@ -365,30 +362,13 @@ static void gemm_run(const FlatStep *s, FlatRun *r)
 
 const Gemm *gemm_of(const FlatStep *s) { return s->run == gemm_run ? s->data : NULL; }
 
-/* ---- lowering ---------------------------------------------------------------------------- */
-
-static void pack_right(FlatPlan *p, Gemm *g)
-{
-    const int nr = p->kernels->nr;
-    const int64_t panels = pack_panels(g->n, nr), each = g->k * nr;
-    g->half = g->b.dtype == DT_FP16;
-    char *to = flat_big(p, (size_t)(panels * each) * (g->half ? 2 : 4));
-    for (int64_t i = 0; i < panels; i++) {
-        const Matrix b = matrix_at(g->b, 0, i * nr),
-                     turned = { b.data, b.dtype, b.cols, b.rows };
-        const int64_t n = gemm_least(nr, g->n - i * nr);
-        if (g->half)
-            pack_panel_half(turned, n, g->k, nr, (uint16_t *)(void *)to + i * each);
-        else pack_panel(p->kernels, turned, n, g->k, nr, (float *)(void *)to + i * each);
-    }
-    g->packed = to;
-}
+/* ---- a product as a step ----------------------------------------------------------------- */
 
 /* One row or column of many is not worth a part of its own. */
 static void gemm_cut(Gemm *g, const Kernels *k)
 {
     /* compressed weights are decoded by each part: it has more rows, and fewer columns */
-    const bool many = g->codes && g->m > FEW;
+    const bool many = g->codes && g->m > GEMM_FEW;
     const int64_t panels = many ? 8 * PANELS : PANELS;
     const int64_t half = pack_panels((g->n + 1) / 2, k->nr) * k->nr;
     const int64_t columns = many         ? COLUMNS / 4
@@ -409,192 +389,11 @@ static void gemm_cut(Gemm *g, const Kernels *k)
     g->depth = (g->k + blocks - 1) / blocks;
 }
 
-static void swap_sides(Gemm *g)
+void gemm_step(FlatStep *s, Gemm *g, const Kernels *k)
 {
-    const Gemm was = *g;
-    g->m = was.n;
-    g->n = was.m;
-    g->a_slot = was.b_slot;
-    g->b_slot = was.a_slot;
-    g->a = (Matrix){ was.b.data, was.b.dtype, was.b.cols, was.b.rows };
-    g->b = (Matrix){ was.a.data, was.a.dtype, was.a.cols, was.a.rows };
-    g->a_at = was.b_at;
-    g->b_at = was.a_at;
-}
-
-/* Large weights that a few rows are multiplied by are read once a run. Where their rows are columns,
- * that is nearly as fast in the order of the file, and nothing is copied when the program is
- * loaded. */
-static void keep_right(const FlatLower *l, Gemm *g)
-{
-    enum { LARGE = 1 << 18 };
-    const Matrix *b = &g->b;
-    if (g->b_slot >= 0 || g->batch != 1 || g->m > FEW || g->n * g->k < LARGE) return;
-    if (b->rows != 1 || b->cols != g->k || g->n == 1) return;
-    g->turned = g->whole = true;
-    g->codes = codes_plain(l, *b, g->n, g->k);
-}
-
-static const char *const gemm_how[4][2] = {
-    { "gemm", "gemm" },
-    { "gemm, packed weights", "gemv, packed weights" },
-    { "gemm, compressed weights", "gemv, compressed weights" },
-    { "gemm", "gemv, weights of the file" },
-};
-
-static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
-{
-    FlatPlan *p = l->p;
-    if (!g->m || !g->n || !g->k || !g->batch) return false;
-    if (g->codes && (g->n == 1 || g->batch != 1)) {
-        if (!g->b.data) return false; /* not before it is decoded */
-        g->codes = NULL;
-    }
-    if (g->n == 1) swap_sides(g); /* a column is a row */
-    else if (!g->codes) keep_right(l, g);
-    if (g->b_slot < 0 && g->batch == 1 && !g->codes) pack_right(p, g);
-    gemm_cut(g, p->kernels);
-    Gemm *kept = NEW(&p->arena, Gemm);
-    *kept = *g;
-    s->data = kept;
+    gemm_cut(g, k);
+    s->data = g;
     s->run = gemm_run;
-    if (g->codes) s->weights = codes_bytes(g->codes);
-    s->how = gemm_how[g->packed ? 1 : g->whole ? 3 : g->codes ? 2 : 0][g->m <= FEW];
-    s->read = NEW_ARRAY(&p->arena, 2, int);
-    if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
-    if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
-    s->lane_room = part_bytes(g, p->kernels);
-    s->room = (size_t)(left_whole(g, p->kernels) + right_whole(g, p->kernels))
-            * sizeof(float);
-    return true;
-}
-
-/* A slot as an operand; false: it is of no type that kernels know. */
-static bool gemm_operand(const FlatLower *l, ParamId p, int *slot, Matrix *m)
-{
-    const int at = lower_slot(l, p);
-    const Tensor *known = at < 0 ? NULL : l->p->slot[at].known;
-    if (at < 0 || !dtype_fast(l->p->slot[at].type->dtype)) return false;
-    *slot = known ? -1 : at;
-    m->data = known ? known->data : NULL;
-    m->dtype = l->p->slot[at].type->dtype;
-    return true;
-}
-
-/* The right operand may be compressed; `turned`: its rows are columns. */
-static bool gemm_right(const FlatLower *l, ParamId p, bool turned, Gemm *g)
-{
-    const int slot = lower_slot(l, p);
-    const FlatSlot *f = slot < 0 ? NULL : &l->p->slot[slot];
-    if (!gemm_operand(l, p, &g->b_slot, &g->b)) return false;
-    if (!f->coded) return true;
-    g->codes = codes_of(l, slot);
-    g->turned = turned;
-    if (g->codes) g->b_slot = -1;
-    return g->codes || f->known;
-}
-
-bool lower_linear(FlatLower *l, FlatStep *s)
-{
-    const Shape *x = call_shape(l->c, P_x), *w = call_shape(l->c, P_weight);
-    Gemm g = {
-        .batch = 1, .m = shape_elements(x, 0, x->rank - 1), .n = w->dim[0], .k = w->dim[1]
-    };
-    if (!dtype_fast(l->c->out[0]->dtype) || !gemm_operand(l, P_x, &g.a_slot, &g.a)
-        || !gemm_right(l, P_weight, true, &g))
-        return false;
-    g.a.rows = g.k;
-    g.a.cols = 1;
-    g.b.rows = 1;
-    g.b.cols = g.k;
-    g.a_at = g.b_at = NEW_ARRAY(&l->p->arena, 1, int64_t);
-    const bool column = g.n == 1;
-    if (!lower_bias(l, g.n, 1) || !gemm_finish(l, s, &g)) return false;
-    if (g.packed) lower_packs(l, column ? P_x : P_weight);
-    return true;
-}
-
-/* By batch: where the matrices of a tensor begin, whose dimensions lie `stride` apart and whose
- * leading ones broadcast to `lead`. */
-static void batch_strides(const Shape *s, const int64_t *stride, const Shape *lead,
-                          int64_t *at)
-{
-    const int64_t n = shape_elements(lead, 0, lead->rank);
-    for (int64_t b = 0; b < n; b++) {
-        int64_t rest = b;
-        at[b] = 0;
-        for (int i = lead->rank - 1; i >= 0; i--) {
-            const int own = i - (lead->rank - (s->rank - 2));
-            const int64_t index = rest % lead->dim[i];
-            if (own >= 0 && s->dim[own] > 1) at[b] += index * stride[own];
-            rest /= lead->dim[i];
-        }
-    }
-}
-
-static int64_t *batch_places(FlatLower *l, const Shape *s, const Shape *lead)
-{
-    int64_t stride[MAX_RANK];
-    int64_t *at = NEW_ARRAY(&l->p->arena, shape_elements(lead, 0, lead->rank) + 1,
-                            int64_t);
-    shape_strides(s, stride);
-    batch_strides(s, stride, lead, at);
-    return at;
-}
-
-/* Rows of all matrices are one matrix's where the right side is the same for all. */
-static void merge_batch(Gemm *g, const Shape *x, const Shape *y, bool turned)
-{
-    if (turned || shape_elements(y, 0, y->rank - 2) != 1) return;
-    if (shape_elements(x, 0, x->rank - 2) != g->batch) return;
-    g->m *= g->batch;
-    g->batch = 1;
-}
-
-/* A side that was only transposed is read from where it was before. */
-static void gemm_turn(const FlatLower *l, int *slot, const Shape *s, bool turned,
-                      const Shape *lead, Matrix *m, int64_t *at)
-{
-    const FlatSlot *f = *slot < 0 ? NULL : &l->p->slot[*slot];
-    if (!f || !f->turned) return;
-    const int64_t r = f->turned[s->rank - 2], c = f->turned[s->rank - 1];
-    m->rows = turned ? c : r;
-    m->cols = turned ? r : c;
-    batch_strides(s, f->turned, lead, at);
-    *slot = f->turned_of;
-}
-
-bool lower_matmul(FlatLower *l, FlatStep *s)
-{
-    const Shape *x = call_shape(l->c, P_x), *y = call_shape(l->c, P_y);
-    const bool tx = call_bool(l->c, P_transpose_x), ty = call_bool(l->c, P_transpose_y);
-    Gemm g = { 0 };
-    if (x->rank < 2 || y->rank < 2 || !dtype_fast(l->c->out[0]->dtype)
-        || !gemm_operand(l, P_x, &g.a_slot, &g.a) || !gemm_right(l, P_y, ty, &g))
-        return false;
-    Shape lead = l->c->out[0]->shape;
-    const int64_t xr = x->dim[x->rank - 2], xc = x->dim[x->rank - 1];
-    const int64_t yr = y->dim[y->rank - 2], yc = y->dim[y->rank - 1];
-    g.m = tx ? xc : xr;
-    g.k = tx ? xr : xc;
-    g.n = ty ? yr : yc;
-    lead.rank -= 2;
-    g.batch = shape_elements(&lead, 0, lead.rank);
-    g.a.rows = tx ? 1 : xc;
-    g.a.cols = tx ? xc : 1;
-    g.b.rows = ty ? 1 : yc;
-    g.b.cols = ty ? yc : 1;
-    g.a_at = batch_places(l, x, &lead);
-    g.b_at = batch_places(l, y, &lead);
-    const int64_t batch = g.batch;
-    merge_batch(&g, x, y, tx);
-    if (g.batch == batch) {
-        gemm_turn(l, &g.a_slot, x, tx, &lead, &g.a, g.a_at);
-        gemm_turn(l, &g.b_slot, y, ty, &lead, &g.b, g.b_at);
-    }
-    if (lower_attended(l, s, &g)) return true;
-    const bool column = g.n == 1;
-    if (!gemm_finish(l, s, &g)) return false;
-    if (g.packed) lower_packs(l, column ? P_x : P_y);
-    return true;
+    s->lane_room = part_bytes(g, k);
+    s->room = (size_t)(left_whole(g, k) + right_whole(g, k)) * sizeof(float);
 }

@@ -79,6 +79,10 @@ typedef struct {
     int64_t rows, columns; /* of a part */
     int64_t mparts, nparts;
 } Gemm;
+/* With no more rows than these a product reads its right side once, and packs no left one. */
+enum { GEMM_FEW = 4 };
+/* Cuts g, which lives as long as the plan, into parts, and has the step compute it. */
+void gemm_step(FlatStep *s, Gemm *g, const Kernels *k);
 /* NULL: the step is none, or one whose sides are swapped. */
 const Gemm *gemm_of(const FlatStep *s);
 /* The product g as the end of an attention, where its left side is the softmax of products

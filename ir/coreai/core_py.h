@@ -31,4 +31,33 @@ bool core_py_make(CorePython *out, Diag *d, Module *m, const char *model,
                   const char *weights);
 void core_py_free(CorePython *p);
 
+/* ---- between the two files --------------------------------------------------------------- */
+
+typedef struct {
+    CorePython *out;
+    Module *m;
+    Diag *d;
+    PtrMap var;  /* of Value: its variable */
+    PtrMap made; /* const_of_value */
+    int number;  /* of variables that have no name of their own */
+} CorePy;
+
+/* A text, a list of dimensions, and a tensor's elements, as Python has them. */
+void core_py_text(Buf *b, const char *s);
+void core_py_dims(Buf *b, const int64_t *v, int n);
+void core_py_elements(Buf *b, const Tensor *t);
+/* The name that NumPy has for the element type of v, a tensor of known shape; NULL: reported. */
+const char *core_py_type(CorePy *p, const Value *v, Loc loc);
+/* The variable of a value; a constant is made before it is used. NULL: reported. */
+const char *core_py_var(CorePy *p, const Value *v, Loc loc);
+
+/* An op, and the expression that is written for it (core_py_expr.c). False: reported. */
+typedef struct {
+    CorePy *p;
+    const Op *op;
+    Buf text;
+} CorePyCall;
+bool core_py_only(CorePyCall *c, const char *only);
+bool core_py_expression(CorePyCall *c, const char *s);
+
 #endif
