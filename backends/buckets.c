@@ -1,27 +1,41 @@
-/* buckets.c -- a function of a flexible dimension on a backend that runs fixed sizes: a program
- * for each of a few sizes, made when it is first needed.
+/* buckets.c -- a function of flexible dimensions on a backend that runs fixed sizes: a program
+ * for each way that a few sizes of each dimension go together, made when it is first needed.
  *
  * A run takes the smallest that is as large as its inputs, which are padded with zeros; the
  * program knows what is kept (ir/passes/padded.c), and of its results that is cut out. */
 #include "composed.h"
 
 #include "../ir/ir.h"
+#include "../ir/mil/described.h"
 #include "../ir/passes/passes.h"
 
 #include <string.h>
 
+enum { MOST_PROGRAMS = 1024 };
+
 typedef struct {
-    int64_t size;
-    Module *own; /* the function of that size; NULL: not made yet */
+    Module *own; /* the function of these sizes; NULL: not made yet */
     Program *program;
-    unsigned *cut; /* by result: the axes of which the first elements are kept */
+    int64_t *size; /* by dimension */
+    Padding pad;
 } Bucket;
+
+/* Sizes that programs have of a dimension, and where it is first met. */
+typedef struct {
+    BucketSizes sizes;
+    const BucketSizes *row; /* that named it, or is for all; NULL: none */
+    const char *input;
+    int axis;
+} BucketDim;
 
 typedef struct {
     Program base; /* first */
     Backend calls;
     const Backend *by;
-    Bucket *bucket;
+    Arena arena;
+    PadDims dims;
+    BucketDim *dim;
+    Bucket *bucket; /* the last dimension changes first */
     int count;
     Binding *result;
     Tensor *given; /* by parameter of a bucket: what it is given */
@@ -48,17 +62,27 @@ static void bucket_move(Tensor *to, size_t at, const Tensor *from, size_t first,
         else tensor_set_int(to, at + i, tensor_int(from, first + i));
 }
 
-/* Along an axis the first `n` elements of one into another, whose axis may be longer or
- * shorter; all others are as long. */
-static void bucket_copy(Tensor *to, const Tensor *from, int axis, int64_t n)
+/* What both have room for, from the first element of each axis on. */
+static void bucket_copy(Tensor *to, const Tensor *from)
 {
-    size_t before = 1, behind = 1;
-    for (int i = 0; i < axis; i++) before *= (size_t)to->shape.dim[i];
-    for (int i = axis + 1; i < to->shape.rank; i++) behind *= (size_t)to->shape.dim[i];
-    const size_t a = (size_t)to->shape.dim[axis] * behind,
-                 b = (size_t)from->shape.dim[axis] * behind;
-    for (size_t i = 0; i < before; i++)
-        bucket_move(to, i * a, from, i * b, (size_t)n * behind);
+    const Shape *a = &to->shape, *b = &from->shape;
+    int64_t at[MAX_RANK] = { 0 }, box[MAX_RANK];
+    int last = a->rank - 1;
+    size_t behind = 1;
+    if (!to->count || !from->count) return;
+    for (int i = 0; i < a->rank; i++)
+        box[i] = a->dim[i] < b->dim[i] ? a->dim[i] : b->dim[i];
+    while (last > 0 && a->dim[last] == b->dim[last]) behind *= (size_t)box[last--];
+    const size_t n = last < 0 ? 1 : behind * (size_t)box[last];
+    for (int k = 0; k >= 0;) {
+        size_t x = 0, y = 0;
+        for (int i = 0; i <= last; i++) {
+            x = x * (size_t)a->dim[i] + (size_t)at[i];
+            y = y * (size_t)b->dim[i] + (size_t)at[i];
+        }
+        bucket_move(to, x * behind, from, y * behind, n);
+        for (k = last - 1; k >= 0 && ++at[k] == box[k]; k--) at[k] = 0;
+    }
 }
 
 /* ---- the programs ------------------------------------------------------------------------ */
@@ -77,104 +101,120 @@ static bool bucket_make(Buckets *c, Bucket *k, Diag *d)
     k->own = func_extract(c->base.func);
     Func *f = module_main(k->own);
     attr_set(k->own, &f->attrs, FLEXIBLE, NULL);
-    k->cut = mem_zero((size_t)f->body->nresult + 1, sizeof *k->cut);
-    if (!k->cut) mem_out(((size_t)f->body->nresult + 1) * sizeof *k->cut);
-    const bool ok = func_pad(f, k->size, c->by->rules != NULL, k->cut, d)
+    const bool engine = c->by->rules != NULL;
+    const bool ok = func_pad(f, &c->dims, k->size, engine, &k->pad, d)
                  && bucket_passes(c->by, k->own, d);
     if (ok) k->program = program_new(c->by, k->own, f, d);
     if (k->program) return true;
     module_free(k->own);
-    mem_free(k->cut);
-    *k = (Bucket){ .size = k->size };
+    k->own = NULL;
     return false;
 }
 
 /* ---- a run ------------------------------------------------------------------------------- */
 
-/* The size that this run has; false: inputs differ in it. */
-static bool bucket_size(const Func *f, Diag *d, const Binding *in, int nin, int64_t *size)
+static int bucket_dim(const Buckets *c, int param, int axis)
 {
-    const Binding *first = NULL;
+    return c->dims.of[param * MAX_RANK + axis];
+}
+
+/* An axis of an input of a run. */
+typedef struct {
+    const Binding *in;
+    int axis;
+} BucketPlace;
+
+static bool bucket_agree(BucketPlace a, BucketPlace b, Diag *d)
+{
+    const long long x = a.in->value.shape.dim[a.axis], y = b.in->value.shape.dim[b.axis];
+    return x == y
+        || diag_error(d, (Loc){ 0 },
+                      "dimension %d of input %s has %lld elements and dimension %d of "
+                      "%s has %lld: the program takes them for one",
+                      a.axis, a.in->name, x, b.axis, b.in->name, y);
+}
+
+/* The sizes that this run has; false: inputs differ in one. */
+static bool bucket_sizes(const Buckets *c, Arena *a, Diag *d, const Binding *in, int nin,
+                         int64_t *size)
+{
+    const Func *f = c->base.func;
+    BucketPlace *first = NEW_ARRAY(a, c->dims.count + 1, BucketPlace);
     for (int i = 0, at = 0; i < nin; i++) {
         const int p = param_find(f, in[i].name, &at);
-        const int axis = p < 0 ? -1 : pad_input_axis(f->body->param[p]);
-        if (axis < 0) continue;
-        const int64_t n = in[i].value.shape.dim[axis];
-        if (first && n != *size)
-            return diag_error(d, (Loc){ 0 },
-                              "inputs %s and %s have %lld and %lld elements along their "
-                              "flexible dimensions; buckets are for one size in a run",
-                              first->name, in[i].name, (long long)*size, (long long)n);
-        if (!first) first = &in[i];
-        *size = n;
+        for (int k = 0; p >= 0 && k < in[i].value.shape.rank; k++) {
+            const int dim = bucket_dim(c, p, k);
+            const BucketPlace here = { &in[i], k };
+            if (dim < 0) continue;
+            if (!first[dim].in) first[dim] = here;
+            if (!bucket_agree(first[dim], here, d)) return false;
+            size[dim] = in[i].value.shape.dim[k];
+        }
     }
     return true;
 }
 
-static Bucket *bucket_for(Buckets *c, int64_t size, Diag *d)
+static Bucket *bucket_for(const Buckets *c, const int64_t *size, Diag *d)
 {
-    for (int i = 0; i < c->count; i++)
-        if (c->bucket[i].size >= size) return &c->bucket[i];
-    diag_error(d, (Loc){ 0 },
-               "%lld elements are more than the largest bucket, which has %lld",
-               (long long)size, (long long)c->bucket[c->count - 1].size);
-    return NULL;
+    int at = 0;
+    for (int i = 0; i < c->dims.count; i++) {
+        const BucketDim *dim = &c->dim[i];
+        int k = 0;
+        while (k < dim->sizes.n && dim->sizes.size[k] < size[i]) k++;
+        if (k == dim->sizes.n) {
+            diag_error(d, (Loc){ 0 },
+                       "dimension %d of input %s has %lld elements, which are more than "
+                       "the largest bucket, which has %lld",
+                       dim->axis, dim->input, (long long)size[i],
+                       (long long)dim->sizes.size[k - 1]);
+            return NULL;
+        }
+        at = at * dim->sizes.n + k;
+    }
+    return &c->bucket[at];
 }
 
 static bool bucket_give(Buckets *c, const Bucket *k, const Binding *in, int param,
                         Diag *d)
 {
     const Value *v = k->program->func->body->param[param];
-    const int axis = pad_input_axis(c->base.func->body->param[param]);
     Tensor *t = &c->given[param];
     if (!tensor_again(t, d, v->type->dtype, &v->type->shape)) return false;
-    if (axis >= 0) bucket_copy(t, &in->value, axis, in->value.shape.dim[axis]);
-    else bucket_move(t, 0, &in->value, 0, t->count);
+    bucket_copy(t, &in->value);
     return true;
 }
 
-/* 1 at what is kept. */
-static bool bucket_kept(Buckets *c, const Bucket *k, int64_t size, Diag *d)
+/* 1 at what is kept, for each dimension that is asked for. */
+static bool bucket_kept(Buckets *c, const Bucket *k, const int64_t *size, Diag *d)
 {
     const Block *b = k->program->func->body;
-    if (b->nparam == c->base.func->body->nparam) return true; /* nobody asks */
-    const Value *v = b->param[b->nparam - 1];
-    Tensor *t = &c->given[b->nparam - 1];
-    if (!tensor_again(t, d, v->type->dtype, &v->type->shape)) return false;
-    for (int64_t i = 0; i < size; i++) tensor_set_float(t, (size_t)i, 1);
+    for (int i = 0; i < c->dims.count; i++) {
+        const int param = k->pad.kept[i];
+        if (param < 0) continue;
+        const Type *type = b->param[param]->type;
+        Tensor *t = &c->given[param];
+        if (!tensor_again(t, d, type->dtype, &type->shape)) return false;
+        for (int64_t n = 0; n < size[i]; n++) tensor_set_float(t, (size_t)n, 1);
+    }
     return true;
 }
 
-static bool bucket_result(Tensor *to, const Tensor *from, unsigned axes, int64_t size,
-                          DType t, Diag *d)
-{
-    Tensor now = *from, cut;
-    now.owned = false;
-    for (int axis = 0; axis < from->shape.rank; axis++) {
-        if (!(axes >> axis & 1)) continue;
-        Shape s = now.shape;
-        s.dim[axis] = size;
-        if (!tensor_alloc(&cut, d, now.dtype, &s)) return false;
-        bucket_copy(&cut, &now, axis, size);
-        tensor_free(&now);
-        now = cut;
-    }
-    const bool ok = tensor_again(to, d, t, &now.shape);
-    if (ok) bucket_move(to, 0, &now, 0, to->count);
-    tensor_free(&now);
-    return ok;
-}
-
-static bool bucket_results(Buckets *c, const Bucket *k, int64_t size, Diag *d)
+static bool bucket_results(Buckets *c, const Bucket *k, const int64_t *size, Diag *d)
 {
     const Binding *from;
     const Block *b = c->base.func->body;
     program_results(k->program, &from);
     for (int i = 0; i < b->nresult; i++) {
-        const DType t = b->result[i]->type->dtype;
+        const Tensor *all = &from[i].value;
+        Tensor *to = &c->result[i].value;
+        Shape s = all->shape;
+        for (int axis = 0; axis < s.rank; axis++) {
+            const int dim = k->pad.cut[i * MAX_RANK + axis];
+            if (dim >= 0) s.dim[axis] = size[dim];
+        }
         c->result[i].name = b->result[i]->name;
-        if (!bucket_result(&c->result[i].value, &from[i].value, k->cut[i], size, t, d))
-            return false;
+        if (!tensor_again(to, d, b->result[i]->type->dtype, &s)) return false;
+        bucket_copy(to, all);
     }
     return true;
 }
@@ -183,13 +223,16 @@ static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin,
                         const RunOptions *opt)
 {
     Buckets *c = buckets_of(p);
-    int64_t size = 1;
-    Bucket *k = bucket_size(p->func, d, in, nin, &size) ? bucket_for(c, size, d) : NULL;
-    if (!k || !bucket_make(c, k, d)) return false;
     Arena a = { 0 };
+    int64_t *size = NEW_ARRAY(&a, c->dims.count + 1, int64_t);
+    Bucket *k = bucket_sizes(c, &a, d, in, nin, size) ? bucket_for(c, size, d) : NULL;
+    bool ok = k && bucket_make(c, k, d);
+    if (!ok) {
+        arena_free(&a);
+        return false;
+    }
     const Block *b = k->program->func->body;
     Binding *all = NEW_ARRAY(&a, b->nparam, Binding);
-    bool ok = true;
     for (int i = 0, at = 0; ok && i < nin; i++) {
         const int param = param_find(p->func, in[i].name, &at);
         ok = bucket_give(c, k, &in[i], param, d);
@@ -232,15 +275,12 @@ static void buckets_free(Program *p)
     for (int i = 0; i < c->count; i++) {
         program_free(c->bucket[i].program);
         if (c->bucket[i].own) module_free(c->bucket[i].own);
-        mem_free(c->bucket[i].cut);
     }
     for (int i = 0; c->result && i < p->func->body->nresult; i++)
         tensor_free(&c->result[i].value);
-    for (int i = 0; c->given && i <= p->func->body->nparam; i++)
-        tensor_free(&c->given[i]);
-    mem_free(c->bucket);
-    mem_free(c->result);
-    mem_free(c->given);
+    const int most = p->func->body->nparam + c->dims.count;
+    for (int i = 0; c->given && i < most; i++) tensor_free(&c->given[i]);
+    arena_free(&c->arena);
     mem_free(c);
 }
 
@@ -253,25 +293,131 @@ static bool buckets_take(const Func *f, Diag *d)
         if (param_is_kept(f, v))
             return diag_error(d, value_loc(v), "a program with states has no buckets: %s",
                               v->name);
-        if (pad_input_axis(v) == -2)
-            return diag_error(
-                d, value_loc(v),
-                "input %s has several flexible dimensions; buckets are for one", v->name);
     }
     return true;
 }
 
-static void *bucket_room(size_t n, size_t size)
+/* One that each dimension may have, larger than one where there is such. */
+static int64_t buckets_some(const Module *m)
 {
-    void *p = mem_zero(n, size);
-    if (!p) mem_out(n * size);
-    return p;
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < m->nbucket; i++)
+        for (int k = 0; k < m->bucket[i].n; k++) {
+            const int64_t size = m->bucket[i].size[k];
+            if (size > 1 && size < least) least = size;
+        }
+    return least < INT64_MAX ? least : 2;
+}
+
+/* A row that names an axis is for the dimension that this is. */
+static bool buckets_named(Buckets *c, const BucketSizes *row, Diag *d)
+{
+    int at = 0, dim = -1;
+    const Func *f = c->base.func;
+    const int p = param_find(f, row->input, &at);
+    if (p >= 0) dim = bucket_dim(c, p, row->axis);
+    if (dim < 0)
+        return diag_error(d, f->loc,
+                          "--buckets %s.%d: function %s has no flexible dimension there",
+                          row->input, row->axis, f->name);
+    const BucketSizes *was = c->dim[dim].row;
+    c->dim[dim].row = row;
+    return !was || !was->input
+        || diag_error(d, f->loc,
+                      "--buckets has sizes for %s.%d and for %s.%d, which function %s "
+                      "takes for one dimension",
+                      was->input, was->axis, row->input, row->axis, f->name);
+}
+
+/* Those of its row that a run may need: from the least size on that the input may have up to
+ * the first that holds all. */
+static void buckets_trim(BucketDim *dim, const FlexInput *in)
+{
+    BucketSizes *s = &dim->sizes;
+    *s = *dim->row;
+    if (!in->has_range) return;
+    const int64_t low = in->lo[dim->axis], high = in->hi[dim->axis];
+    while (s->n > 1 && high > 0 && s->size[s->n - 2] >= high) s->n--;
+    int less = 0;
+    while (less < s->n - 1 && s->size[less] < low) less++;
+    s->size += less;
+    s->n -= less;
+}
+
+static bool buckets_dim(Buckets *c, const Flex *x, int param, int axis, Diag *d)
+{
+    const Func *f = c->base.func;
+    BucketDim *dim = &c->dim[bucket_dim(c, param, axis)];
+    if (dim->input) return true;
+    dim->input = f->body->param[param]->name;
+    dim->axis = axis;
+    if (!dim->row)
+        return diag_error(d, value_loc(f->body->param[param]),
+                          "--buckets has no sizes for dimension %d of input %s: add "
+                          "%s.%d=64,128",
+                          axis, dim->input, dim->input, axis);
+    buckets_trim(dim, &x->input[param]);
+    return true;
+}
+
+/* Which sizes each dimension has. */
+static bool buckets_sizes(Buckets *c, const Module *m, Diag *d)
+{
+    const Func *f = c->base.func;
+    Flex x;
+    c->dim = NEW_ARRAY(&c->arena, c->dims.count + 1, BucketDim);
+    for (int i = 0; i < m->nbucket; i++)
+        for (int k = 0; !m->bucket[i].input && k < c->dims.count; k++)
+            c->dim[k].row = &m->bucket[i];
+    for (int i = 0; i < m->nbucket; i++)
+        if (m->bucket[i].input && !buckets_named(c, &m->bucket[i], d)) return false;
+    if (!flex_read(f, d, &c->arena, &x)) return false;
+    for (int i = 0; i < f->body->nparam; i++)
+        for (int k = 0; k < MAX_RANK; k++)
+            if (bucket_dim(c, i, k) >= 0 && !buckets_dim(c, &x, i, k, d)) return false;
+    return true;
+}
+
+static bool buckets_count(Buckets *c, Diag *d)
+{
+    const Func *f = c->base.func;
+    size_t n = 1;
+    for (int i = 0; i < c->dims.count; i++)
+        if (!size_mul(n, (size_t)c->dim[i].sizes.n, &n)) n = SIZE_MAX;
+    c->count = n <= MOST_PROGRAMS ? (int)n : 0;
+    return c->count
+        || diag_error(d, f->loc,
+                      "the sizes of %d flexible dimensions of function %s go together in "
+                      "%zu ways, which would be as many programs; at most %d may be",
+                      c->dims.count, f->name, n, MOST_PROGRAMS);
+}
+
+/* Room for each program, and the sizes that it has. */
+static void buckets_room(Buckets *c)
+{
+    const Block *b = c->base.func->body;
+    const int n = c->dims.count;
+    c->bucket = NEW_ARRAY(&c->arena, c->count, Bucket);
+    c->result = NEW_ARRAY(&c->arena, b->nresult + 1, Binding);
+    c->given = NEW_ARRAY(&c->arena, b->nparam + n + 1, Tensor);
+    for (int i = 0; i < c->count; i++) {
+        Bucket *k = &c->bucket[i];
+        k->size = NEW_ARRAY(&c->arena, n + 1, int64_t);
+        k->pad.kept = NEW_ARRAY(&c->arena, n + 1, int);
+        k->pad.cut = NEW_ARRAY(&c->arena, (b->nresult + 1) * MAX_RANK, int);
+        for (int dim = n - 1, at = i; dim >= 0; dim--) {
+            const BucketSizes *s = &c->dim[dim].sizes;
+            k->size[dim] = s->size[at % s->n];
+            at /= s->n;
+        }
+    }
 }
 
 Program *buckets_compile(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     if (!buckets_take(f, d)) return NULL;
-    Buckets *c = bucket_room(1, sizeof *c);
+    Buckets *c = mem_zero(1, sizeof *c);
+    if (!c) mem_out(sizeof *c);
     c->base.backend = &c->calls;
     c->base.func = f;
     c->by = b;
@@ -284,13 +430,11 @@ Program *buckets_compile(const Backend *b, const Module *m, const Func *f, Diag 
                           .states = buckets_states,
                           .reset = buckets_reset,
                           .free = buckets_free };
-    c->bucket = bucket_room((size_t)m->nbucket, sizeof *c->bucket);
-    c->result = bucket_room((size_t)f->body->nresult + 1, sizeof *c->result);
-    c->given = bucket_room((size_t)f->body->nparam + 1, sizeof *c->given);
-    for (c->count = 0; c->count < m->nbucket; c->count++)
-        c->bucket[c->count].size = m->bucket[c->count];
+    func_pad_dims(f, buckets_some(m), &c->arena, &c->dims);
+    bool ok = buckets_sizes(c, m, d) && buckets_count(c, d);
+    if (ok) buckets_room(c);
     /* The smallest now: what cannot be padded is said before anything runs. */
-    if (!bucket_make(c, &c->bucket[0], d)) {
+    if (!ok || !bucket_make(c, &c->bucket[0], d)) {
         buckets_free(&c->base);
         return NULL;
     }

@@ -319,6 +319,14 @@ typedef struct {
     const struct Compression *as;
 } NamedWeight;
 
+/* Of --buckets: sizes of a flexible dimension of an input. */
+typedef struct {
+    const char *input; /* NULL: of each that no other row names */
+    int axis;
+    const int64_t *size; /* they grow */
+    int n;
+} BucketSizes;
+
 struct Module {
     Arena arena;
     Names names;
@@ -345,7 +353,7 @@ struct Module {
     const char *default_func; /* "main" unless a container says otherwise */
     /* the description that a container has beside the program (ir/mil/spec.h), or NULL */
     struct About *about;
-    const int64_t *bucket; /* --buckets: sizes that programs of flexible functions have */
+    const BucketSizes *bucket; /* --buckets: sizes of programs of flexible functions */
     int nbucket;
     bool straight; /* --straight-through: gradients pass what quantize rounds */
     int missing;   /* --missing-weights: 0 error, 1 zeros, 2 random */

@@ -183,73 +183,153 @@ static anec_status set_missing(Model *m, const anec_config *c)
 
 enum { MAX_BUCKETS = 64 };
 
-/* Powers of two from the least that an input may have up to the first that no input exceeds. */
-static int bucket_powers(const Model *m, Diag *d, int64_t *size)
+/* Whether row `of` is for a dimension: it names it, or none does. */
+static bool bucket_is_for(const Module *m, const BucketSizes *of, const char *input,
+                          int axis)
 {
-    int64_t low = INT64_MAX, high = 0;
+    const BucketSizes *found = NULL;
+    for (int i = 0; i < m->nbucket; i++) {
+        const BucketSizes *row = &m->bucket[i];
+        const bool named = row->input && row->axis == axis && !strcmp(row->input, input);
+        if (named || (!row->input && !found)) found = row;
+    }
+    return found == of;
+}
+
+typedef struct {
+    int64_t low, high;
+} BucketEnds;
+
+static void bucket_ends(const Func *f, const Flex *x, int input, const BucketSizes *row,
+                        BucketEnds *ends)
+{
+    const Value *v = f->body->param[input];
+    const FlexInput *in = &x->input[input];
+    for (int k = 0; v->type->kind == TY_TENSOR && k < v->type->shape.rank; k++) {
+        if (v->type->shape.dim[k] != DIM_ANY) continue;
+        if (!bucket_is_for(f->module, row, v->name, k)) continue;
+        if (in->has_range && in->lo[k] < ends->low) ends->low = in->lo[k];
+        if (!in->has_range || in->hi[k] < 0) ends->high = INT64_MAX;
+        else if (in->hi[k] > ends->high) ends->high = in->hi[k];
+    }
+}
+
+/* Powers of two from the least that a dimension may have up to the first that none exceeds. */
+static int bucket_powers(const Model *m, Diag *d, const BucketSizes *row, int64_t *size)
+{
+    BucketEnds ends = { INT64_MAX, 0 };
     int n = 0;
     for (const Func *f = m->module->first; f; f = f->next) {
         Arena a = { 0 };
         Flex x;
-        bool ok = flex_read(f, d, &a, &x);
-        for (int i = 0; ok && i < f->body->nparam; i++) {
-            const int axis = pad_input_axis(f->body->param[i]);
-            const FlexInput *in = &x.input[i];
-            if (axis < 0) continue;
-            if (in->has_range && in->lo[axis] < low) low = in->lo[axis];
-            if (!in->has_range || in->hi[axis] < 0) high = INT64_MAX;
-            else if (in->hi[axis] > high) high = in->hi[axis];
-        }
+        const bool ok = flex_read(f, d, &a, &x);
+        for (int i = 0; ok && i < f->body->nparam; i++) bucket_ends(f, &x, i, row, &ends);
         arena_free(&a);
         if (!ok) return 0;
     }
-    for (int64_t s = 1; low <= high && high < INT64_MAX && n < MAX_BUCKETS; s *= 2) {
-        if (s >= low) size[n++] = s;
-        if (s >= high) break;
+    if (ends.high == INT64_MAX) return 0;
+    for (int64_t s = 1; ends.low <= ends.high && n < MAX_BUCKETS; s *= 2) {
+        if (s >= ends.low) size[n++] = s;
+        if (s >= ends.high) break;
     }
     return n;
 }
 
-/* Sizes that grow; 0: the text is none of them. */
-static int bucket_list(const char *text, int64_t *size)
+static const int64_t *bucket_keep(Arena *a, const int64_t *size, int n)
 {
-    int n = 0;
-    for (const char *s = text;; s++) {
+    int64_t *kept = NEW_ARRAY(a, n + 1, int64_t);
+    memcpy(kept, size, (size_t)n * sizeof *kept);
+    return kept;
+}
+
+/* Sizes that grow, up to the end of the text or a `;`. False: they are not. */
+static bool bucket_list(const char **text, int64_t *size, int *n)
+{
+    *n = 0;
+    for (const char *s = *text;; s++) {
         char *end;
         const int64_t v = strtoll(s, &end, 10);
-        if (end == s || v < 1 || v > INT32_MAX || n == MAX_BUCKETS
-            || (n && v <= size[n - 1]))
-            return 0;
-        size[n++] = v;
-        if (!*end) return n;
-        if (*end != ',') return 0;
-        s = end;
+        if (end == s || v < 1 || v > INT32_MAX || *n == MAX_BUCKETS
+            || (*n && v <= size[*n - 1]))
+            return false;
+        size[(*n)++] = v;
+        *text = s = end;
+        if (!*s || *s == ';') return true;
+        if (*s != ',') return false;
     }
+}
+
+/* INPUT.AXIS= in front of sizes. */
+static bool bucket_name(Module *m, const char **text, BucketSizes *row)
+{
+    const size_t part = strcspn(*text, ";"), n = strcspn(*text, "=");
+    if (n >= part) return true;
+    const char *name = arena_strndup(&m->arena, *text, n);
+    char *dot = strrchr(name, '.'), *end;
+    if (!dot || dot == name || dot[1] < '0' || dot[1] > '9') return false;
+    const long axis = strtol(dot + 1, &end, 10);
+    if (*end || axis >= MAX_RANK) return false;
+    *dot = 0;
+    row->input = name;
+    row->axis = (int)axis;
+    *text += n + 1;
+    return true;
+}
+
+static bool bucket_twice(const BucketSizes *row, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (!row[i].input != !row[n].input) continue;
+        if (!row[n].input) return true;
+        if (row[i].axis == row[n].axis && !strcmp(row[i].input, row[n].input))
+            return true;
+    }
+    return false;
+}
+
+/* Rows of sizes; those of powers have none yet. False: the text is of another form. */
+static bool bucket_rows(Module *m, const char *text, BucketSizes *row)
+{
+    for (int n = 0; n < MAX_BUCKETS; n++, text++) {
+        int64_t size[MAX_BUCKETS];
+        if (!bucket_name(m, &text, &row[n]) || bucket_twice(row, n)) return false;
+        if (!strncmp(text, "powers", 6)) text += 6;
+        else if (!bucket_list(&text, size, &row[n].n)) return false;
+        row[n].size = bucket_keep(&m->arena, size, row[n].n);
+        m->nbucket = n + 1;
+        if (!*text) return true;
+        if (*text != ';') return false;
+    }
+    return false;
 }
 
 static anec_status set_buckets(Model *m, const anec_config *c, Diag *d)
 {
     const Setting *v = config_get(c, CONFIG_buckets);
-    int64_t size[MAX_BUCKETS];
+    Module *of = m->module;
     if (!v->count) return ANEC_OK;
     if (config_get(c, CONFIG_target)->count)
         return read_misuse(
             m, "--buckets compiles for what runs it: it goes without --target");
-    const bool powers = !strcmp(v->text, "powers");
-    const int n = powers ? bucket_powers(m, d, size) : bucket_list(v->text, size);
-    if (!diag_ok(d)) return read_failed(d);
-    if (!n && powers)
+    BucketSizes *row = NEW_ARRAY(&of->arena, MAX_BUCKETS, BucketSizes);
+    of->bucket = row;
+    if (!bucket_rows(of, v->text, row))
         return read_misuse(
-            m, "--buckets powers is for flexible dimensions that have an end; "
-               "name the sizes: --buckets 64,128,256");
-    if (!n)
-        return read_misuse(
-            m, "--buckets takes growing sizes, as in 64,128,256, or powers, not '%s'",
+            m,
+            "--buckets takes growing sizes, as in 64,128,256, or powers, or these by "
+            "dimension, as in x.0=1,4;x.2=64,128, not '%s'",
             v->text);
-    int64_t *kept = NEW_ARRAY(&m->module->arena, n, int64_t);
-    memcpy(kept, size, (size_t)n * sizeof *kept);
-    m->module->bucket = kept;
-    m->module->nbucket = n;
+    for (int i = 0; i < of->nbucket; i++) {
+        int64_t size[MAX_BUCKETS];
+        if (row[i].n) continue;
+        row[i].n = bucket_powers(m, d, &row[i], size);
+        if (!diag_ok(d)) return read_failed(d);
+        if (!row[i].n)
+            return read_misuse(
+                m, "--buckets powers is for flexible dimensions that have an end; "
+                   "name the sizes: --buckets 64,128,256");
+        row[i].size = bucket_keep(&of->arena, size, row[i].n);
+    }
     return ANEC_OK;
 }
 

@@ -1,28 +1,40 @@
-/* padded.c -- a function of a flexible dimension as one of a fixed, larger size, which computes
- * the same of inputs that are padded to it.
+/* padded.c -- a function of flexible dimensions as one of fixed, larger sizes, which computes
+ * the same of inputs that are padded to them.
  *
  * What was padded is followed from the inputs through every op. Where it stays in the places
  * behind the kept ones it changes nothing there. Where an op would mix it with what is kept
  * (sums along the dimension, softmax, products that contract it, convolutions along it), it is
  * replaced first by what counts for nothing: zero, or a number so low or so high that it is
- * never chosen. Which places are kept the run says by one more input, `anec_kept`. An op of
- * which nobody knows how it mixes is refused: there is no guess.
+ * never chosen. Which places are kept the run says by one more input for each dimension,
+ * `anec_kept`. An op of which nobody knows how it mixes is refused: there is no guess.
  *
  * Sizes that the program computes (`shape`) are the padded ones: they may say how large
  * something becomes, and nothing else. */
 #include "padded.h"
 
+#include <string.h>
+
 /* ---- what is known of a value ------------------------------------------------------------ */
 
-PadState *pad_state(const Padder *p, const Value *v)
+int64_t pad_size(const Padder *p) { return p->size[p->now]; }
+
+static PadState *pad_state(const Padder *p, const Value *v)
 {
     return v ? values_get(&p->state, v) : NULL;
 }
 
+bool pad_known(const Padder *p, const Value *v) { return pad_state(p, v) != NULL; }
+
 unsigned pad_axes(const Padder *p, const Value *v)
 {
     const PadState *s = pad_state(p, v);
-    return s ? s->axes : 0;
+    return s ? s->of[p->now].axes : 0;
+}
+
+int pad_by(const Padder *p, const Value *v, int k)
+{
+    const PadState *s = pad_state(p, v);
+    return s ? s->of[p->now].by[k] : 0;
 }
 
 bool pad_sized(const Padder *p, const Value *v)
@@ -31,20 +43,40 @@ bool pad_sized(const Padder *p, const Value *v)
     return s && s->sized;
 }
 
+static size_t pad_bytes(const Padder *p)
+{
+    return sizeof(PadState) + (size_t)p->dims->count * sizeof(PadOf);
+}
+
 PadState *pad_note(Padder *p, const Value *v)
 {
     PadState *s = pad_state(p, v);
     if (!s) {
-        s = NEW(&p->arena, PadState);
+        s = arena_alloc(&p->arena, pad_bytes(p));
+        memset(s, 0, pad_bytes(p));
         values_set(&p->state, v, s);
     }
     return s;
 }
 
+bool pad_copy(Padder *p, const Value *to, const Value *from)
+{
+    const PadState *s = pad_state(p, from);
+    if (s && to != from) memcpy(pad_note(p, to), s, pad_bytes(p));
+    return true;
+}
+
 bool pad_mark(Padder *p, const Value *v, unsigned axes)
 {
-    if (axes) pad_note(p, v)->axes = axes;
+    if (axes) pad_note(p, v)->of[p->now].axes = axes;
     return true;
+}
+
+void pad_meet(Padder *p, const Value *v, int axis)
+{
+    const PadState *s = pad_state(p, v);
+    for (int i = 0; s && i < p->dims->count; i++)
+        if (i != p->now && s->of[i].axes >> axis & 1) p->meets = i;
 }
 
 bool pad_refuse(const Padder *p, const Op *op, const char *why)
@@ -68,14 +100,15 @@ Builder pad_before(const Padder *p, Op *op)
 /* True at what is kept, for a value of that rank. */
 static Value *pad_mask(Padder *p, int rank, int axis)
 {
-    Value **mask = &p->mask[rank][axis];
+    PadMasks *of = &p->masks[p->now];
+    Value **mask = &of->mask[rank][axis];
     int64_t shape[MAX_RANK];
     if (*mask) return *mask;
     Builder b = builder_at(p->func->body, p->begin, p->d, p->func->loc);
-    for (int i = 0; i < rank; i++) shape[i] = i == axis ? p->size : 1;
+    for (int i = 0; i < rank; i++) shape[i] = i == axis ? pad_size(p) : 1;
     Value *to = build_ints(&b, rank, shape);
-    Value *kept = mil_reshape(&b, "kept", .x = p->kept, .shape = to);
-    Value *half = build_float(&b, p->kept->type->dtype, 0.5);
+    Value *kept = mil_reshape(&b, "kept", .x = of->kept, .shape = to);
+    Value *half = build_float(&b, of->kept->type->dtype, 0.5);
     return *mask = mil_greater(&b, "kept", .x = kept, .y = half);
 }
 
@@ -90,7 +123,7 @@ bool pad_fill(Padder *p, Op *op, ParamId param, int axis, double fill)
     Builder b = pad_before(p, op);
     Value *other = build_float(&b, v->type->dtype, fill);
     Value *out = mil_select(&b, "filled", .cond = mask, .a = v, .b = other);
-    pad_mark(p, out, pad_axes(p, v));
+    pad_copy(p, out, v);
     op_set_arg(p->func->module, op, param, out);
     return true;
 }
@@ -102,7 +135,7 @@ bool pad_only_x(const Padder *p, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (op->arg[i].param != P_x && pad_state(p, op->arg[i].val[k]))
+            if (op->arg[i].param != P_x && pad_known(p, op->arg[i].val[k]))
                 return pad_refuse(p, op, "another argument than x was padded");
     return !pad_sized(p, op_value(op, P_x))
         || pad_refuse(p, op, "it computes with a size");
@@ -143,11 +176,15 @@ unsigned pad_without(unsigned axes, unsigned gone, int rank)
 
 /* ---- ops --------------------------------------------------------------------------------- */
 
+/* Whether anything of the dimension came to an op. */
 static bool pad_any(const Padder *p, const Op *op)
 {
+    static const PadOf nothing;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (pad_state(p, op->arg[i].val[k])) return true;
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
+            const PadState *s = pad_state(p, op->arg[i].val[k]);
+            if (s && memcmp(&s->of[p->now], &nothing, sizeof nothing) != 0) return true;
+        }
     return false;
 }
 
@@ -171,7 +208,7 @@ static void pad_fold(Padder *p, Op *op)
     if (!op_literals(p->func->module, op, MOST, p->d, &c)) return;
     Builder b = pad_before(p, op);
     Value *known = build_const(&b, "size", c);
-    if (s) *pad_note(p, known) = *s;
+    pad_copy(p, known, op->out[0]);
     func_replace_uses(p->func, op->out[0], known);
 }
 
@@ -191,25 +228,25 @@ static bool pad_op(Padder *p, Op *op)
         return pad_refuse(p, op, "what stands in its blocks is not followed");
     Builder b = pad_before(p, op);
     if (!build_infer(&b, NULL, op)) return false;
-    if (!pad_any(p, op)) return true;
-    if (!pad_rule(p, op)) return false;
-    pad_fold(p, op);
+    bool any = false;
+    for (p->now = 0; p->now < p->dims->count; p->now++) {
+        if (!pad_any(p, op)) continue;
+        if (!pad_rule(p, op)) return false;
+        any = true;
+    }
+    if (any) pad_fold(p, op);
     return true;
 }
 
 /* ---- a function -------------------------------------------------------------------------- */
 
-/* The one flexible axis of an input; -1: it has none, -2: it has several. */
-int pad_input_axis(const Value *v)
+/* What is kept of the dimension, as an input. */
+static Value *pad_kept(const Padder *p, DType real)
 {
-    int axis = -1;
-    if (v->type->kind != TY_TENSOR) return -1;
-    for (int i = 0; i < v->type->shape.rank; i++) {
-        if (v->type->shape.dim[i] != DIM_ANY) continue;
-        if (axis >= 0) return -2;
-        axis = i;
-    }
-    return axis;
+    Func *f = p->func;
+    const Shape s = SHAPE(1, 1, 1, pad_size(p));
+    const Type *t = type_tensor(&f->module->arena, real, s);
+    return block_param(f->body, func_unique_name(f, "anec_kept"), t, f->loc);
 }
 
 static void pad_inputs(Padder *p)
@@ -219,39 +256,76 @@ static void pad_inputs(Padder *p)
     DType real = DT_FP16;
     for (int i = 0; i < body->nparam; i++) {
         Value *v = body->param[i];
-        const int axis = pad_input_axis(v);
-        if (v->type->kind == TY_TENSOR && v->type->dtype == DT_FP32) real = DT_FP32;
-        if (axis < 0) continue;
+        if (v->type->kind != TY_TENSOR) continue;
+        if (v->type->dtype == DT_FP32) real = DT_FP32;
         Shape s = v->type->shape;
-        s.dim[axis] = p->size;
+        for (int k = 0; k < s.rank; k++) {
+            const int dim = p->dims->of[i * MAX_RANK + k];
+            if (dim < 0) continue;
+            s.dim[k] = p->size[dim];
+            /* Of one nothing is padded. */
+            if (s.dim[k] > 1) pad_note(p, v)->of[dim].axes |= 1u << k;
+        }
         v->type = type_tensor(&m->arena, v->type->dtype, s);
-        if (p->size > 1) pad_mark(p, v, 1u << axis); /* of one nothing is padded */
     }
-    const Type *t = type_tensor(&m->arena, real, SHAPE(1, 1, 1, p->size));
-    const char *name = func_unique_name(p->func, "anec_kept");
-    p->kept = block_param(body, name, t, p->func->loc);
+    for (p->now = 0; p->now < p->dims->count; p->now++)
+        p->masks[p->now].kept = pad_kept(p, real);
 }
 
-bool func_pad(Func *f, int64_t size, bool engine, unsigned *cut, Diag *d)
+bool pad_all(Padder *p)
 {
-    Padder p = { .func = f, .d = d, .size = size, .engine = engine };
-    pad_inputs(&p);
-    p.begin = f->body->first;
-    bool ok = true;
-    for (Op *op = f->body->first, *next; ok && op; op = next) {
-        next = op->next;
-        ok = pad_op(&p, op);
-    }
-    for (int i = 0; ok && i < f->body->nresult; i++) {
+    p->masks = NEW_ARRAY(&p->arena, p->dims->count + 1, PadMasks);
+    p->meets = -1;
+    pad_inputs(p);
+    p->begin = p->func->body->first;
+    for (Op *op = p->begin; op; op = op->next)
+        if (!pad_op(p, op)) return false;
+    return true;
+}
+
+void pad_end(Padder *p)
+{
+    values_free(&p->state);
+    arena_free(&p->arena);
+}
+
+static bool pad_results(Padder *p, int *cut)
+{
+    const Func *f = p->func;
+    for (int i = 0; i < f->body->nresult; i++) {
         const Value *v = f->body->result[i];
-        cut[i] = pad_axes(&p, v);
-        if (pad_sized(&p, v))
-            ok = diag_error(d, f->loc,
-                            "result %d of %s is a size, which a bucket has of its own",
-                            i + 1, f->name);
+        int *at = &cut[i * MAX_RANK];
+        for (int k = 0; k < MAX_RANK; k++) at[k] = -1;
+        if (pad_sized(p, v))
+            return diag_error(p->d, f->loc,
+                              "result %d of %s is a size, which a bucket has of its own",
+                              i + 1, f->name);
+        for (p->now = 0; p->now < p->dims->count; p->now++)
+            for (int k = 0; k < MAX_RANK; k++)
+                if (pad_axes(p, v) >> k & 1) at[k] = p->now;
     }
-    if (ok && !func_count_uses(f, p.kept)) block_drop_param(f->body, p.kept);
-    values_free(&p.state);
-    arena_free(&p.arena);
+    return true;
+}
+
+/* Inputs that nobody asked are gone; where the others are now. */
+static void pad_asked(Padder *p, int *kept)
+{
+    Block *body = p->func->body;
+    int to = body->nparam - p->dims->count;
+    for (int i = 0; i < p->dims->count; i++) {
+        Value *v = p->masks[i].kept;
+        const bool asked = func_count_uses(p->func, v) > 0;
+        if (!asked) block_drop_param(body, v);
+        kept[i] = asked ? to++ : -1;
+    }
+}
+
+bool func_pad(Func *f, const PadDims *dims, const int64_t *size, bool engine,
+              const Padding *out, Diag *d)
+{
+    Padder p = { .func = f, .d = d, .dims = dims, .size = size, .engine = engine };
+    const bool ok = pad_all(&p) && pad_results(&p, out->cut);
+    if (ok) pad_asked(&p, out->kept);
+    pad_end(&p);
     return ok;
 }

@@ -1,38 +1,64 @@
 /* padded.h -- shared by the files that pad a function to a bucket: what is known of each value,
- * masks of what is kept, and a rule for each op. padded.c follows the ops, padded_mix.c and
- * padded_move.c have the rules. */
+ * masks of what is kept, and a rule for each op. padded.c follows the ops, padded_dims.c says
+ * which dimensions are one, padded_mix.c and padded_move.c have the rules. */
 #ifndef ANEC_PADDED_H
 #define ANEC_PADDED_H
 
 #include "passes.h"
 
-/* What is known of a value; of one that nothing is known of it is as in the program. */
+/* What came to a value from one dimension. */
 typedef struct {
     unsigned axes;            /* those that were padded, a bit each */
-    bool sized;               /* ints that follow from the size: */
-    signed char by[MAX_RANK]; /* each is that many sizes and something */
+    signed char by[MAX_RANK]; /* of ints: each is that many sizes and something */
+} PadOf;
+
+/* What is known of a value; of one that nothing is known of it is as in the program. */
+typedef struct {
+    bool sized; /* it is ints that follow from sizes */
+    PadOf of[]; /* by dimension */
 } PadState;
 
 typedef struct {
-    Func *func;
-    Diag *d;
-    int64_t size;
-    bool engine; /* it will be one that computes in fp16 */
-    Arena arena;
-    ValueTable state; /* -> PadState */
     Value *kept;
     Value *mask[MAX_RANK + 1][MAX_RANK]; /* by rank and axis, where it was needed */
-    Op *begin;                           /* masks stand before it */
+} PadMasks;
+
+/* An op is met once for each dimension that came to it, as if that were the only one: what is
+ * as long as another is as little its own as a number would be. */
+typedef struct {
+    Func *func;
+    Diag *d;
+    const PadDims *dims;
+    const int64_t *size; /* by dimension */
+    int now;             /* the dimension */
+    int meets;           /* another that an op takes for it; -1: none */
+    bool engine;         /* it will be one that computes in fp16 */
+    Arena arena;
+    ValueTable state; /* -> PadState */
+    PadMasks *masks;  /* by dimension */
+    Op *begin;        /* masks stand before it */
 } Padder;
 
-/* What is known of a value; NULL: nothing came to it from what was padded. */
-PadState *pad_state(const Padder *p, const Value *v);
-/* those that were padded, a bit each */
+/* padded.c: follows all ops. False: one cannot be followed, which was reported. */
+bool pad_all(Padder *p);
+void pad_end(Padder *p);
+
+/* The size that the dimension has here. */
+int64_t pad_size(const Padder *p);
+/* Whether anything came to a value from what was padded, along any dimension. */
+bool pad_known(const Padder *p, const Value *v);
+/* Axes that were padded, a bit each. */
 unsigned pad_axes(const Padder *p, const Value *v);
-/* it is ints that follow from the size */
+/* How many sizes int k of a value has in it. */
+int pad_by(const Padder *p, const Value *v, int k);
+/* It is ints that follow from a size of any dimension. */
 bool pad_sized(const Padder *p, const Value *v);
-/* The same to be written to: from now on something is known of the value. */
+/* What is known of a value, to be written to. */
 PadState *pad_note(Padder *p, const Value *v);
+/* All that is known of one value is of another one too. */
+bool pad_copy(Padder *p, const Value *to, const Value *from);
+/* Notes that an axis of a value, if another dimension padded it, would have to be this one. */
+void pad_meet(Padder *p, const Value *v, int axis);
 /* Notes which axes of a result were padded; always true, as a rule that went well returns. */
 bool pad_mark(Padder *p, const Value *v, unsigned axes);
 /* Reports why an op cannot be followed; always false. */

@@ -22,9 +22,11 @@ bool pad_elementwise(Padder *p, Op *op)
             const int off = rank - pad_rank(v);
             for (int axis = off; axis < rank; axis++)
                 if (all >> axis & 1 && v->type->shape.dim[axis - off] != 1
-                    && !(pad_axes(p, v) >> (axis - off) & 1))
+                    && !(pad_axes(p, v) >> (axis - off) & 1)) {
+                    pad_meet(p, v, axis - off);
                     return pad_refuse(p, op,
                                       "an operand has that size and was not padded");
+                }
         }
     return pad_mark(p, op->out[0], all);
 }
@@ -37,13 +39,15 @@ static unsigned pad_batch(const Padder *p, const Value *v, int rank)
 }
 
 /* Where the result is padded an operand is too, or has one element. */
-static bool pad_batch_fits(const Padder *p, const Value *v, int rank, unsigned out)
+static bool pad_batch_fits(Padder *p, const Value *v, int rank, unsigned out)
 {
     const int off = rank - pad_rank(v);
     for (int axis = off; axis < rank - 2; axis++)
         if (out >> axis & 1 && v->type->shape.dim[axis - off] != 1
-            && !(pad_axes(p, v) >> (axis - off) & 1))
+            && !(pad_axes(p, v) >> (axis - off) & 1)) {
+            pad_meet(p, v, axis - off);
             return false;
+        }
     return true;
 }
 
@@ -60,8 +64,10 @@ bool pad_matmul(Padder *p, Op *op)
     const int kx = tx ? rx - 2 : rx - 1, ky = ty ? ry - 1 : ry - 2;
     const int row = tx ? rx - 1 : rx - 2, column = ty ? ry - 2 : ry - 1;
     const bool cx = ax >> kx & 1, cy = ay >> ky & 1;
-    if (cx != cy)
+    if (cx != cy) {
+        pad_meet(p, cx ? y : x, cx ? ky : kx);
         return pad_refuse(p, op, "one side of what it sums over was not padded");
+    }
     unsigned out = pad_batch(p, x, rank) | pad_batch(p, y, rank);
     if (!pad_batch_fits(p, x, rank, out) || !pad_batch_fits(p, y, rank, out))
         return pad_refuse(p, op, "one side of a batch was not padded");
@@ -94,7 +100,7 @@ bool pad_conv(Padder *p, Op *op)
         if (!(axes >> i & 1)) continue;
         const bool by_one = !op_value(op, P_strides)
                          || (i - 2 < strides && stride[i - 2] == 1);
-        if (!by_one || op->out[0]->type->shape.dim[i] != p->size)
+        if (!by_one || op->out[0]->type->shape.dim[i] != pad_size(p))
             return pad_refuse(p, op, "its result is shorter or longer than x");
         if (w->type->shape.dim[i] > 1 && !pad_fill(p, op, P_x, i, 0)) return false;
     }
@@ -127,17 +133,16 @@ static void pad_mean(Padder *p, Op *op)
 {
     Func *f = p->func;
     Builder b = builder_at(op->parent, op->next, p->d, op_loc(op));
-    Value *was = op->out[0];
+    Value *was = op->out[0], *kept = p->masks[p->now].kept;
     Value *keep = build_bool(&b, false);
-    Value *part = mil_reduce_mean(&b, "part", .x = p->kept, .keep_dims = keep);
+    Value *part = mil_reduce_mean(&b, "part", .x = kept, .keep_dims = keep);
     if (part->type->dtype != was->type->dtype) {
         Value *type = build_string(&b, dtypes[was->type->dtype].name);
         part = mil_cast(&b, "part", .x = part, .dtype = type);
     }
     Value *mean = mil_real_div(&b, was->name, .x = was, .y = part);
     func_replace_uses(f, was, mean);
-    op_set_arg(f->module, mean->def, P_x, was);
-    pad_mark(p, mean, pad_axes(p, was));
+    op_set_arg(f->module, mean->def, P_x, was); /* which is followed as ops are */
 }
 
 bool pad_reduce(Padder *p, Op *op)

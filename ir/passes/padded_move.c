@@ -21,23 +21,51 @@ bool pad_transpose(Padder *p, Op *op)
 /* Numbers that follow from the size stay what they are where they are moved as a whole. */
 bool pad_identity(Padder *p, Op *op)
 {
-    const PadState *x = pad_state(p, op_value(op, P_x));
-    *pad_note(p, op->out[0]) = *x;
-    return true;
+    return pad_copy(p, op->out[0], op_value(op, P_x));
+}
+
+/* The axis that a 0 of n in a shape copies. */
+static int pad_copied(const Op *op, int n, int k)
+{
+    const bool left = op_opset(op) < OPSET_IOS17;
+    return left ? k : pad_rank(op_value(op, P_x)) - n + k;
+}
+
+static int pad_at(const Padder *p, const Value *v, int axis)
+{
+    return pad_axes(p, v) >> axis & 1 ? 1 : 0;
+}
+
+/* Whether a -1 in a shape stands for the size: it is what is left of x, and of its padded axes
+ * that is one of this dimension, and none of another. */
+static bool pad_left(Padder *p, const Op *op, const int64_t *v, int n)
+{
+    const Value *x = op_value(op, P_x), *shape = op_value(op, P_shape);
+    const int own = p->now;
+    bool ok = true;
+    for (p->now = 0; p->now < p->dims->count; p->now++) {
+        int left = p->now == own ? -1 : 0;
+        for (int i = 0; i < pad_rank(x); i++) left += pad_at(p, x, i);
+        for (int k = 0; k < n; k++) {
+            if (v[k]) left -= pad_by(p, shape, k);
+            else left -= pad_at(p, x, pad_copied(op, n, k));
+        }
+        ok = ok && !left;
+    }
+    p->now = own;
+    return ok;
 }
 
 /* Whether dimension k of the result follows from the size by what the shape says: a size, -1, or
  * a 0 that copies that axis. Another is of that length by chance. */
-static bool pad_follows(const Padder *p, const Op *op, int axis, int k)
+static bool pad_follows(Padder *p, const Op *op, int axis, int k)
 {
     const Value *shape = op_value(op, P_shape);
-    const PadState *s = pad_state(p, shape);
     int64_t v[MAX_RANK * 2];
-    if (s && s->sized && s->by[k]) return s->by[k] == 1;
+    if (pad_by(p, shape, k)) return pad_by(p, shape, k) == 1;
     const int n = value_ints(shape, v);
     if (k >= n || v[k] > 0) return false;
-    const bool own = op_opset(op) < OPSET_IOS17; /* from the left */
-    return v[k] < 0 || axis == (own ? k : pad_rank(op_value(op, P_x)) - n + k);
+    return v[k] ? pad_left(p, op, v, n) : axis == pad_copied(op, n, k);
 }
 
 /* An axis that was padded has to stay one, with as many elements before it. */
@@ -54,11 +82,14 @@ bool pad_reshape(Padder *p, Op *op)
         if (!(pad_axes(p, x) >> i & 1)) continue;
         for (int j = 0; j < i; j++) before *= from->dim[j];
         while (k < to->rank && (seen < before || to->dim[k] == 1)) seen *= to->dim[k++];
-        if (k == to->rank || seen != before || to->dim[k] != p->size
+        if (k == to->rank || seen != before || to->dim[k] != pad_size(p)
             || !pad_follows(p, op, i, k))
             return pad_refuse(p, op, "it joins or splits the dimension that was padded");
         out |= 1u << k;
     }
+    for (int k = 0; k < to->rank; k++)
+        if (pad_by(p, op_value(op, P_shape), k) && !(out >> k & 1))
+            return pad_refuse(p, op, "it makes a dimension that was not padded so long");
     return pad_mark(p, op->out[0], out);
 }
 
@@ -97,11 +128,12 @@ static bool pad_concat_sizes(Padder *p, Op *op, const Arg *values)
     out->sized = true;
     for (int k = 0; k < arg_count(values); k++) {
         const Value *v = values->val[k];
-        const PadState *s = pad_state(p, v);
         const int64_t count = pad_rank(v) ? v->type->shape.dim[0] : 1;
-        if (pad_rank(v) > 1 || n + count > MAX_RANK)
+        const bool other = pad_known(p, v) && !pad_sized(p, v);
+        if (other || pad_rank(v) > 1 || n + count > MAX_RANK)
             return pad_refuse(p, op, "it joins sizes with something else");
-        for (int64_t i = 0; i < count; i++) out->by[n++] = s ? s->by[i] : 0;
+        for (int i = 0; i < count; i++)
+            out->of[p->now].by[n++] = (signed char)pad_by(p, v, i);
     }
     return true;
 }
@@ -120,8 +152,11 @@ bool pad_concat(Padder *p, Op *op)
         return pad_refuse(p, op, "its axis is not known");
     if (all >> axis & 1) return pad_refuse(p, op, "it joins along what was padded");
     for (int k = 0; k < arg_count(values); k++)
-        if (pad_axes(p, values->val[k]) != all)
+        if (pad_axes(p, values->val[k]) != all) {
+            for (int i = 0; i < rank; i++)
+                if (all >> i & 1) pad_meet(p, values->val[k], i);
             return pad_refuse(p, op, "it joins what was padded with what was not");
+        }
     return pad_mark(p, op->out[0], all);
 }
 
@@ -136,17 +171,24 @@ bool pad_split(Padder *p, Op *op)
     return true;
 }
 
+/* A number that has the size in it so often. */
+static void pad_size_by(Padder *p, const Value *v, int by)
+{
+    PadState *s = pad_note(p, v);
+    s->sized = true;
+    s->of[p->now].by[0] = (signed char)by;
+}
+
 /* One number of several that follow from the size. */
 static bool pad_pick_size(Padder *p, Op *op)
 {
     int64_t at[MAX_RANK * 2];
-    const PadState *x = pad_state(p, op_value(op, P_x));
     size_t n;
     if (value_ints(op_value(op, P_begin), at) != 1 || at[0] < 0 || at[0] >= MAX_RANK
         || !shape_count(&op->out[0]->type->shape, &n) || n != 1)
         return pad_refuse(p, op, "it takes several sizes");
-    const PadState one = { .sized = x->by[at[0]] != 0, .by = { x->by[at[0]] } };
-    if (one.sized) *pad_note(p, op->out[0]) = one;
+    const int by = pad_by(p, op_value(op, P_x), (int)at[0]);
+    if (by) pad_size_by(p, op->out[0], by);
     return true;
 }
 
@@ -158,7 +200,7 @@ bool pad_slice(Padder *p, Op *op)
     if (pad_sized(p, x)) return pad_pick_size(p, op);
     if (!pad_only_x(p, op)) return false;
     for (int i = 0; i < pad_rank(x); i++)
-        if (axes >> i & 1 && op->out[0]->type->shape.dim[i] != p->size)
+        if (axes >> i & 1 && op->out[0]->type->shape.dim[i] != pad_size(p))
             return pad_refuse(p, op, "it cuts what was padded");
     return pad_mark(p, op->out[0], axes);
 }
@@ -178,8 +220,7 @@ static bool pad_mask_bit(const Op *op, ParamId param, int axis)
 }
 
 /* The whole of an axis, or from its first element up to the size, with a step of one. */
-static bool pad_slice_axis(Padder *p, const Op *op, int axis, const int64_t *begin,
-                           bool sized)
+static bool pad_slice_axis(const Op *op, int axis, const int64_t *begin, bool sized)
 {
     int64_t step[MAX_RANK * 2];
     const Value *stride = op_value(op, P_stride);
@@ -187,25 +228,27 @@ static bool pad_slice_axis(Padder *p, const Op *op, int axis, const int64_t *beg
     const bool first = pad_mask_bit(op, P_begin_mask, axis) || (begin && !begin[axis]);
     const bool by_one = !stride || (value_ints(stride, step) > axis && step[axis] == 1);
     return whole && first && by_one && !pad_mask_bit(op, P_squeeze_mask, axis)
-        && op->out[0]->type->shape.rank && p->size > 0;
+        && op->out[0]->type->shape.rank;
 }
 
 bool pad_slice_index(Padder *p, Op *op)
 {
     const Value *x = op_value(op, P_x), *end = op_value(op, P_end);
-    int64_t begin[MAX_RANK * 2];
+    int64_t begin[MAX_RANK * 2], last[MAX_RANK * 2];
     const int rank = pad_rank(x);
-    const PadState *to = pad_state(p, end);
     const bool known = value_ints(op_value(op, P_begin), begin) == rank;
+    const bool ends = value_ints(end, last) == rank;
     unsigned out = 0, gone = 0;
     if (pad_sized(p, x)) return pad_pick_size(p, op);
-    if (pad_state(p, op_value(op, P_begin)))
+    if (pad_known(p, op_value(op, P_begin)))
         return pad_refuse(p, op, "it begins at a place that follows from a size");
     for (int i = 0; i < rank; i++) {
-        const bool sized = to && to->sized && to->by[i] == 1;
+        const int by = pad_by(p, end, i);
+        const bool sized = by == 1 && ends && last[i] == pad_size(p)
+                        && x->type->shape.dim[i] >= last[i];
         if (pad_mask_bit(op, P_squeeze_mask, i)) gone |= 1u << i;
-        if (!(pad_axes(p, x) >> i & 1) && !(to && to->by[i])) continue;
-        if (!pad_slice_axis(p, op, i, known ? begin : NULL, sized))
+        if (!(pad_axes(p, x) >> i & 1) && !by) continue;
+        if (!pad_slice_axis(op, i, known ? begin : NULL, sized))
             return pad_refuse(p, op, "it cuts what was padded");
         out |= 1u << i;
     }
@@ -217,7 +260,7 @@ bool pad_gather(Padder *p, Op *op)
 {
     const Value *x = op_value(op, P_x), *at = op_value(op, P_indices);
     int64_t axis, batch;
-    if (pad_state(p, x) || !pad_axis_of(op, P_axis, pad_rank(x), &axis))
+    if (pad_known(p, x) || !pad_axis_of(op, P_axis, pad_rank(x), &axis))
         return pad_refuse(p, op, "it takes elements out of what was padded");
     if (pad_sized(p, at)) return pad_refuse(p, op, "it computes with a size");
     if (value_int(op_value(op, P_batch_dims), &batch) && batch)
@@ -230,22 +273,27 @@ bool pad_gather(Padder *p, Op *op)
 bool pad_shape(Padder *p, Op *op)
 {
     const Value *x = op_value(op, P_x);
-    const unsigned axes = pad_axes(p, x);
     Builder b = pad_before(p, op);
+    const int own = p->now;
+    if (pad_known(p, op->out[0])) return true; /* by another dimension */
     Value *known = build_ints(&b, pad_rank(x), x->type->shape.dim);
     PadState *out = pad_note(p, known);
     func_replace_uses(p->func, op->out[0], known);
     out->sized = true;
-    for (int i = 0; i < MAX_RANK; i++) out->by[i] = axes >> i & 1;
-    return true;
+    for (p->now = 0; p->now < p->dims->count; p->now++)
+        for (int i = 0; i < MAX_RANK; i++)
+            out->of[p->now].by[i] = pad_axes(p, x) >> i & 1;
+    p->now = own;
+    return pad_copy(p, op->out[0], known);
 }
 
 /* 0, 1, 2 .. below the size. */
 bool pad_range(Padder *p, Op *op)
 {
-    const PadState *end = pad_state(p, op_value(op, P_end));
+    const Value *end = op_value(op, P_end), *y = op->out[0];
     int64_t start, step;
-    if (!end || end->by[0] != 1 || !value_int(op_value(op, P_start), &start)
+    if (pad_by(p, end, 0) != 1 || y->type->shape.dim[0] != pad_size(p)
+        || !value_int(op_value(op, P_start), &start)
         || !value_int(op_value(op, P_step), &step) || start || step != 1)
         return pad_refuse(p, op, "it counts otherwise than from 0 up to the size");
     return pad_mark(p, op->out[0], 1);
@@ -253,13 +301,16 @@ bool pad_range(Padder *p, Op *op)
 
 bool pad_filled(Padder *p, Op *op)
 {
-    const PadState *s = pad_state(p, op_value(op, P_shape));
+    const Value *shape = op_value(op, P_shape), *y = op->out[0];
     unsigned out = 0;
-    if (!s || pad_state(p, op_value(op, P_value)))
+    if (!pad_known(p, shape) || pad_known(p, op_value(op, P_value)))
         return pad_refuse(p, op, "its value comes from what was padded");
-    for (int i = 0; i < pad_rank(op->out[0]); i++) {
-        if (s->by[i] && s->by[i] != 1) return pad_refuse(p, op, "it is of another size");
-        out |= (unsigned)(s->by[i] == 1) << i;
+    for (int i = 0; i < pad_rank(y); i++) {
+        const int by = pad_by(p, shape, i);
+        if (!by) continue;
+        if (by != 1 || y->type->shape.dim[i] != pad_size(p))
+            return pad_refuse(p, op, "it is of another size");
+        out |= 1u << i;
     }
     return pad_mark(p, op->out[0], out);
 }
@@ -267,14 +318,12 @@ bool pad_filled(Padder *p, Op *op)
 /* Sums and differences of sizes; where they cancel nothing of the size is left. */
 bool pad_sum(Padder *p, Op *op)
 {
-    const PadState *x = pad_state(p, op_value(op, P_x)),
-                   *y = pad_state(p, op_value(op, P_y));
+    const Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const int sign = op->kind == OP_add ? 1 : -1;
-    if (!(x && x->sized) && !(y && y->sized)) return pad_elementwise(p, op);
-    if ((x && x->axes) || (y && y->axes) || pad_rank(op->out[0]))
+    if (!pad_sized(p, x) && !pad_sized(p, y)) return pad_elementwise(p, op);
+    if (pad_axes(p, x) || pad_axes(p, y) || pad_rank(op->out[0]))
         return pad_refuse(p, op, "it computes with a size");
-    const int by = (x ? x->by[0] : 0) + sign * (y ? y->by[0] : 0);
-    if (by)
-        *pad_note(p, op->out[0]) = (PadState){ .sized = true, .by = { (signed char)by } };
+    const int by = pad_by(p, x, 0) + sign * pad_by(p, y, 0);
+    if (by) pad_size_by(p, op->out[0], by);
     return true;
 }

@@ -93,15 +93,29 @@ typedef struct {
  * a rule forbids some of it; out->npart is 0. */
 bool func_place(const Func *f, const RuleSet *rs, Arena *a, Diag *d, Placement *out);
 
-/* The one dimension of v that is not known; -1: all are, -2: several are not. */
-int pad_input_axis(const Value *v);
-/* Makes f, each of whose inputs has one flexible dimension at most, all of one size in a run,
- * a function of that size, whose inputs are padded with zeros: where masks are needed it has one
- * more input, the last, which is 1 at what is kept and 0 behind it ([1, 1, 1, size]). cut[i] are the axes of result i
- * of which what is kept stands first.
- * engine: what counts for nothing in softmax and a maximum is -30000, else the lowest there is. False: an op may give something else than without
- * padding, which was reported; f is broken. */
-bool func_pad(Func *f, int64_t size, bool engine, unsigned *cut, Diag *d);
+/* The flexible dimensions of the inputs of a function: those of which its ops demand that they
+ * are equal are one. */
+typedef struct {
+    int count; /* of those that may differ */
+    int *of;   /* by input and axis, at i * MAX_RANK + axis; -1: its size is known */
+} PadDims;
+/* In the arena. size: one of 2 or more that each may have. */
+void func_pad_dims(const Func *f, int64_t size, Arena *a, PadDims *out);
+
+/* Arrays of the caller's, which func_pad fills in. */
+typedef struct {
+    int *
+        cut; /* by result and axis: the dimension of which what is kept stands first; or -1 */
+    int *kept; /* by dimension: the number of the input that says what is kept; or -1 */
+} Padding;
+/* Makes f a function of these sizes, one a dimension, whose inputs are padded with zeros: where
+ * masks are needed it has more inputs, the last ones, which are 1 at what is kept along a
+ * dimension and 0 behind it ([1, 1, 1, size]).
+ * engine: what counts for nothing in softmax and a maximum is -30000, else the lowest there is.
+ * False: an op may give something else than without padding, which was reported; f is
+ * broken. */
+bool func_pad(Func *f, const PadDims *dims, const int64_t *size, bool engine,
+              const Padding *out, Diag *d);
 
 /* Splits each axis of an input or result of f that is longer than rs allows into two, with the
  * same elements in the same order; for callers who bind memory by its size. Names stay. Returns

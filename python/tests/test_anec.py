@@ -203,6 +203,25 @@ def test_buckets_from_run_to_run(tmp_path, backend):
         padded(x=np.zeros((2, 17), np.float32), i=np.zeros(17, np.int32))
 
 
+@pytest.mark.parametrize("backend", ["ref", "cpu", "sim:m4"])
+def test_buckets_of_two_dimensions(tmp_path, backend):
+    """Every run is padded along both, each by as much as it lacks."""
+    (tmp_path / "b.anedsl").write_text("""model main(x: fp32[b = 2 in 1..9, 4, 1, n = 3 in 1..64], k: fp32[n]) -> y, z {
+        y = softmax(x + k, axis = 3)
+        z = mil.reduce_sum(x * 0.25, axes = [0, 3])
+    }""")
+    exact = anec.load(tmp_path / "b.anedsl", "ref", quiet=True).kernel()
+    padded = anec.load(tmp_path / "b.anedsl", backend, quiet=True, buckets="x.0=2,8;k.0=4,16").kernel()
+    rng = np.random.default_rng(1)
+    near = 0.01 if backend == "sim:m4" else 1e-5
+    for b, n in ((3, 7), (1, 3), (8, 16), (2, 4), (5, 1), (1, 9), (8, 8), (3, 3)):
+        given = {"x": rng.standard_normal((b, 4, 1, n)).astype(np.float32), "k": rng.standard_normal(n).astype(np.float32)}
+        want, got = exact(**given), padded(**given)
+        assert all(np.allclose(want[name], got[name], near, near) and want[name].shape == got[name].shape for name in want)
+    with pytest.raises(anec.WrongError, match="dimension 0 of input x has 9 elements"):
+        padded(x=np.zeros((9, 4, 1, 4), np.float32), k=np.zeros(4, np.float32))
+
+
 def test_warnings_are_logged(tmp_path, caplog):
     (tmp_path / "w.anedsl").write_text("model main(x: fp16[4]) -> y { weight unused: [4] = 1; y = x * 1e9 }\n")
     with caplog.at_level(logging.INFO, "anec"):

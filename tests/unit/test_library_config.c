@@ -52,10 +52,11 @@ static const OptionCase of_text[] = {
     { "missing-weights", "random:18446744073709551616", "551616'" },
     { "set", "a=1", "--set is for .anedsl" },
     { "weights", "a.npy", "--weights is for .anedsl" },
-    { "buckets", "0", "takes growing sizes, as in 64,128,256, or powers, not '0'" },
+    { "buckets", "0", "as in x.0=1,4;x.2=64,128, not '0'" },
     { "buckets", "2,2", "not '2,2'" },
     { "buckets", "2,3,", "not '2,3,'" },
     { "buckets", "2;3", "not '2;3'" },
+    { "buckets", "x.0=2;3;x.0=3", "not 'x.0=2;3;x.0=3'" },
     { "buckets", "2147483648", "not '2147483648'" },
     { "part", "a", "--part is for pipelines" },
     { "missing-weights", "random:0", NULL },
@@ -66,6 +67,7 @@ static const OptionCase of_text[] = {
     { "missing-weights", "zero", NULL },
     { "buckets", "1", NULL },
     { "buckets", "2,3,2147483647", NULL },
+    { "buckets", "3;x.15=2;x.0=3", NULL },
 };
 
 /* The file is not there: its name is enough. */

@@ -1,5 +1,6 @@
 /* test_padded.c -- calls of ops on inputs that are padded to a bucket: each dimension of each
- * input is flexible in turn, and those of one size in all inputs at once. What comes out is what
+ * input is flexible in turn, those of one size in all inputs at once, and any two of these
+ * together, which may have buckets of different sizes. What comes out is what
  * comes of the inputs as they are, or the op is refused. What the padded programs are, and why
  * others are refused, is held against padded.txt, which `make golden` writes anew;
  * ANEC_NEAR=softmax before the program's name prints each program of softmax. */
@@ -30,7 +31,7 @@ typedef struct {
     Arena *arena;
     const char *op;
     int opset;
-    int64_t size; /* of what is flexible */
+    int64_t size[MOST_PLACES], most; /* of what is flexible, in the order of inputs */
     uint64_t sum;
     int programs, equal, refused;
 } Padded;
@@ -52,13 +53,14 @@ static void give_numbers(Tensor *x, uint32_t seed)
 
 static bool bind_sized(Padded *p, Binding *in, const Func *f)
 {
+    int n = 0;
     if (f->body->nparam > MOST_INPUTS) return false;
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
         if (v->type->kind != TY_TENSOR || v->type->dtype == DT_STRING) return false;
         Shape s = v->type->shape;
         for (int k = 0; k < s.rank; k++)
-            if (s.dim[k] == DIM_ANY) s.dim[k] = p->size;
+            if (s.dim[k] == DIM_ANY) s.dim[k] = p->size[n++];
         const Type *t = type_tensor(p->arena, v->type->dtype, s);
         in[i] = (Binding){ .name = v->name };
         in[i].value = tensor_view(t->dtype, &s, arena_alloc(p->arena, type_bytes(t) + 8));
@@ -111,15 +113,25 @@ static void note_form(Padded *p, const Source *src, bool engine)
     Diag d = { .quiet = true };
     Module *m = near_read(&d, src);
     Buf text = { 0 };
-    unsigned cut[MOST_INPUTS] = { 0 };
     if (m && module_main(m)->body->nresult <= MOST_INPUTS) {
-        if (func_pad(module_main(m), p->size + 2, engine, cut, &d)) mil_print(m, &text);
+        int cut[MOST_INPUTS * MAX_RANK], kept[MOST_PLACES];
+        int64_t sizes[MOST_PLACES];
+        PadDims dims;
+        const Padding pad = { cut, kept };
+        for (int i = 0; i < MOST_PLACES; i++) sizes[i] = p->most + 2 + i;
+        for (int i = 0; i < MOST_INPUTS * MAX_RANK; i++) cut[i] = -1;
+        func_pad_dims(module_main(m), p->most + 2, p->arena, &dims);
+        if (func_pad(module_main(m), &dims, sizes, engine, &pad, &d)) mil_print(m, &text);
         else {
             const char *said = strstr(d.text.s, "error: ");
             buf_printf(&text, "%.*s", (int)strcspn(said, "\n"), said);
         }
-        for (int i = 0; i < module_main(m)->body->nresult; i++)
-            buf_printf(&text, " %x", cut[i]);
+        for (int i = 0; i < module_main(m)->body->nresult; i++) {
+            unsigned axes = 0;
+            for (int k = 0; k < MAX_RANK; k++)
+                axes |= (unsigned)(cut[i * MAX_RANK + k] >= 0) << k;
+            buf_printf(&text, " %x", axes);
+        }
         p->sum = near_sum(p->sum, text.s);
     }
     const char *shown = getenv("ANEC_NEAR");
@@ -132,10 +144,13 @@ static void note_form(Padded *p, const Source *src, bool engine)
 static void run_padded(Padded *p, const Source *src, const Program *exact, int64_t size,
                        const char *backend)
 {
+    const int64_t sizes[] = { p->size[0] + size - p->most, size };
+    const bool two = sizes[0] < size;
     Diag d = { .quiet = true };
     Module *m = near_read(&d, src);
     if (!m) fail_msg("%s: %s", d.text.s, src->text);
-    m->bucket = &size;
+    const BucketSizes of_all = { .size = two ? sizes : &size, .n = two ? 2 : 1 };
+    m->bucket = &of_all;
     m->nbucket = 1;
     Program *padded = run_sized(p, m, backend, &d);
     if (!padded && !strstr(d.text.s, "padding to a bucket"))
@@ -167,9 +182,9 @@ static void check_padded(Padded *p, const char *text)
         p->programs++;
         note_form(p, &src, false);
         note_form(p, &src, true);
-        run_padded(p, &src, exact, p->size, "ref");
-        run_padded(p, &src, exact, p->size + 1, "ref");
-        run_padded(p, &src, exact, 2 * p->size + 3, "cpu");
+        run_padded(p, &src, exact, p->most, "ref");
+        run_padded(p, &src, exact, p->most + 1, "ref");
+        run_padded(p, &src, exact, 2 * p->most + 3, "cpu");
     }
     program_free(exact);
     module_free(m);
@@ -233,24 +248,44 @@ static uint32_t as_long(const char *text, const Places *of, int place, bool last
     return chosen;
 }
 
+typedef struct {
+    uint32_t way[8 * MOST_PLACES];
+    int n;
+} Ways;
+
+static void one_way(Padded *p, const char *text, const Places *of, uint32_t way,
+                    Ways *seen)
+{
+    int n = 0;
+    p->most = 0;
+    for (int i = 0; i < seen->n; i++)
+        if (seen->way[i] == way) return;
+    for (int i = 0; i < of->count; i++) {
+        if (!(way >> i & 1)) continue;
+        const int64_t size = strtol(of->at[i], NULL, 10);
+        if (size < 1 || size > 64) return;
+        if (size > p->most) p->most = size;
+        p->size[n++] = size;
+    }
+    if (seen->n == (int)COUNT(seen->way)) return;
+    seen->way[seen->n++] = way;
+    check_padded(p, with_unknown(p->arena, text, of, way));
+}
+
 static void each_dimension(Padded *p, const char *text)
 {
     Places of = { .count = 0 };
-    uint32_t seen[3 * MOST_PLACES];
-    int n = 0;
+    Ways seen = { .n = 0 };
     places_of(text, &of);
     for (int i = 0; i < of.count; i++) {
         const uint32_t ways[] = { 1u << i, as_long(text, &of, i, false),
                                   as_long(text, &of, i, true) };
-        p->size = strtol(of.at[i], NULL, 10);
-        for (size_t k = 0; k < COUNT(ways); k++) {
-            bool again = false;
-            for (int j = 0; j < n; j++) again = again || seen[j] == ways[k];
-            if (again || p->size < 1 || p->size > 64) continue;
-            seen[n++] = ways[k];
-            check_padded(p, with_unknown(p->arena, text, &of, ways[k]));
-        }
+        for (size_t k = 0; k < COUNT(ways); k++) one_way(p, text, &of, ways[k], &seen);
     }
+    const Ways single = seen;
+    for (int i = 0; i < single.n; i++)
+        for (int k = 0; k < i; k++)
+            one_way(p, text, &of, single.way[i] | single.way[k], &seen);
 }
 
 static void beside(void *ctx, const char *text, const char *by)

@@ -69,7 +69,40 @@ a stride; x: fp16[1, 4, 1, n = 4 in 2..64]; layer a: Conv1d(4, 4, 3, stride = 2,
 integers along it; x: int32[2, n = 3 in 1..64]; y = reduce_sum(x, axes = [1])
 a choice; x: fp16[n = 3 in 1..64]; y = cond(true, relu, sigmoid, x)
 one side of a product; x: fp16[4, n = 3 in 3..3], z0: fp16[3..64, 5]; y = x @ z0
-two dimensions; x: fp16[1..8, n = 3 in 1..64]; y = x + 1.0
+two dimensions; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x + 1.0 | z = exp(x) * softmax(x, axis = 0)
+sums along both; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reduce_sum(exp(x), axes = [0, 1]) | z = reduce_max(x - 2.0, axes = [0], keep_dims = true)
+means of both; x: fp32[b = 3 in 1..8, n = 3 in 1..64, 4]; y = reduce_mean(x + 1.0, axes = [0, 1]) | z = reduce_mean(x + 1.0, axes = [1]) + reduce_mean(x, axes = [1])
+softmax of one and of the other; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = softmax(softmax(x, axis = 0) + 1.0, axis = 1)
+height and width; x: fp16[1, 3, h = 3 in 1..16, w = 2 in 1..16]; layer a: Conv2d(3, 4, 3, pad = 1, bias = true), b: Conv2d(4, 2, 5, pad = 2) | y = b(relu(a(x + 1.0)) + 1.0)
+batch and length; x: fp16[b = 2 in 1..8, 16, 1, n = 3 in 1..64]; layer a: Conv1d(16, 6, 3, pad = 1) | y = a(softmax(x, axis = 3) + 1.0) | z = layer_norm(x)
+products of a batch; x: fp16[b = 2 in 1..8, n = 3 in 1..64, 4], z0: fp16[b, 4, m = 1 in 1..16]; y = x @ z0 | z = (x @ transpose(x, perm = [0, 2, 1])) @ x
+two that a product makes one; x: fp16[k = 2 in 1..8, 3..16], z0: fp16[3..16, m = 1 in 1..8]; y = (x + 1.0) @ (z0 + 1.0)
+two that a sum makes one; x: fp16[n = 3 in 1..8, n]; y = x + transpose(x, perm = [1, 0])
+two joined on a third axis; x: fp16[2..8, 3..9, 2], z0: fp16[2..8, 3..9, 1]; y = concat(x, z0, axis = 2)
+queries and a memory; x: fp16[1, 8, 1, k = 2 in 1..9], m: fp16[1, 8, 1, n = 3 in 1..64]; layer a: MultiHeadAttention(8, 2) | y = a(x, m)
+rows by numbers; ids: int32[b = 2 in 1..4, n = 3 in 1..64]; weight t: [7, 4] | y = embedding(ids, t) + 1.0 | z = reduce_sum(embedding(ids, t), axes = [1])
+shapes of both; x: fp16[b = 2 in 1..8, n = 3 in 1..64, 8]; y = reshape(x, [b, n, 2, 4]) | z = transpose(x, perm = [1, 2, 0])
+filled for both; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x * fill([b, n], 2.0) | z = fill([n, b], 1.0)
+inputs that never meet; x: fp16[2..8], z0: fp16[3..64]; y = x + 1.0 | z = softmax(z0, axis = 0)
+each of the other; x: fp16[b = 2 in 1..8, 1], z0: fp16[1, n = 3 in 1..8]; y = x + z0 | z = reduce_sum(x * z0 + 1.0, axes = [0])
+joined along one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = concat(x, x, axis = 0)
+joined along the other; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = concat(x, x, axis = 1)
+turned round in one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reverse(x, axes = [0])
+both in one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reshape(x, [-1])
+changed in order; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reshape(x, [n, b])
+what is left of them; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reshape(x, [-1, b])
+one over the other; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reshape(x, [-1, n])
+a size of both; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = fill([n + b], 1.0)
+one more than a size; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = fill([n + 1], 1.0)
+all but the last of one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x[:, 0:n - 1]
+as many of one as of the other; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x[:, 0:b]
+as long by chance; x: fp16[8, n = 3 in 1..64], z0: fp16[m = 8 in 1..64]; y = reshape(x, [m, n])
+as many of a table as it has; x: fp16[n = 3 in 1..3]; weight w: [3, 2] | y = w[0:x.shape[0]] + 1.0
+a norm over one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = mil.layer_norm(x, axes = [0])
+from the end of one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = cumsum(x, axis = 0, reverse = true)
+pooled on one; x: fp16[1, 2, h = 4 in 2..8, w = 4 in 2..64]; y = max_pool2d(x, 2)
+a stride on one; x: fp16[1, 4, h = 4 in 2..8, w = 4 in 2..8]; layer a: Conv2d(4, 4, 3, stride = [1, 2], pad = 1) | y = a(x)
+one as channels; x: fp16[1, c = 4 in 2..8, 1, w = 4 in 2..8]; weight w0: [4, 4, 1, 1] | y = mil.conv(x = x, weight = w0)
 END
 python3 run.py
 printf 'model main(x: fp16[n = 5 in 2..24], z: fp16[n]) -> y = x + z\nmodel fixed(x: fp16[3]) -> y = x * 2.0\nmodel kept(x: fp16[?]) -> y {\n    state s: fp16[1]\n    write(s, read(s) + 1.0)\n    y = x * read(s)\n}\nmodel open(x: fp16[?]) -> y = x + 1.0\n' >m.anedsl
@@ -83,5 +116,10 @@ say --buckets 8 --function kept m.anedsl
 printf 'model main(x: fp16[?]) -> y = x\n' >o.anedsl; say --buckets powers o.anedsl
 anerun -q --random 1 -O o m.anedsl; printf 'model main(x: fp16[5]) -> y = x[0:3]\n' >c.anedsl; anerun -q -i x=o/y.npy -O o3 c.anedsl
 say --buckets 8 -i x=o/y.npy -i z=o3/y.npy m.anedsl
+printf 'model main(x: fp16[b = 2 in 1..8, n = 3 in 2..24], z: fp16[n]) -> y = x + z\nmodel many(x: fp16[1..9, 1..9, 1..9, 1..9, 1..9]) -> y = x\n' >t.anedsl
+for b in 'x.0=1,2,4;x.1=4,8' powers '4,8;x.0=powers' 'z.0=16;4' 'x.0=2' 'x.2=2;4' 'w.0=2;4' 'x.1=4;z.0=8;x.0=2' 'x.0=1;4'; do say --buckets "$b" t.anedsl; done
+for b in 'x.=4' '.0=4' 'x.0=' 'x.0x=4' 'x.16=4' 'x.0=4;x.0=8' '4;8' 'x.0=4;' 'x.0=powers2'; do say --buckets "$b" t.anedsl; done
+say --function many --buckets 1,2,4,16 t.anedsl
+say --function many --buckets 1,2,4,8,16 t.anedsl
 anec -q -t host m.anedsl -o m.mlpackage && say --buckets 8 -b sim:m5 --function main m.mlpackage
 anerun -q -b ref -i x=o/y.npy -i z=o/y.npy --iterations 2 --buckets 8 m.anedsl
