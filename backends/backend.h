@@ -81,6 +81,7 @@ typedef struct {
     int threads;          /* of the processor; 0: as many as it has */
     bool exact;           /* sums of products in their direct form only (no Winograd) */
     bool lean;            /* memory that only a run needs is freed after it */
+    int poison; /* tests: the byte that cpu's memory is filled with before the run; 0: none */
     /* called with every value that is computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
     /* called before and after each op, for those in nested blocks between the calls of their

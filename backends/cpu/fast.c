@@ -166,6 +166,8 @@ static void give_memory(Going *g)
         p->scratch = fast_room(g->f, all);
         p->scratch_bytes = all;
     }
+    if (g->opt->poison) memset(p->memory, g->opt->poison, p->arena_bytes);
+    if (g->opt->poison) memset(p->scratch, g->opt->poison, p->scratch_bytes);
     g->r.lanes = fast_aligned(p->scratch);
     g->r.room = g->r.lanes + lanes;
 }
@@ -183,10 +185,12 @@ static bool give_results(Going *g)
 {
     Fast *f = g->f;
     const Steps *b = g->p->plan->body;
+    const int poison = g->opt->poison;
     for (int i = 0; i < b->block->nresult; i++) {
         const Type *t = g->p->slot[b->result[i]].type;
         Tensor *v = &f->result[i].value;
         f->result[i].name = b->block->result[i]->name;
+        if (poison && v->owned && v->bytes) memset(v->data, poison, v->bytes);
         if (v->owned && v->dtype == t->dtype && shape_equal(&v->shape, &t->shape))
             continue;
         tensor_free(v);

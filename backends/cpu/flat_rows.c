@@ -2,6 +2,7 @@
  * others as columns, a block of them at a time. */
 #include "flat.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -33,6 +34,16 @@ static float rows_ended(const Rows *g, float v)
     return g->root ? sqrtf(v) : v;
 }
 
+/* The sum of these squares has lost something, or is beyond the largest number. */
+static bool rows_lost(float squares) { return squares < 1e-30f || squares > FLT_MAX; }
+
+static float row_root(const float *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return (float)sqrt(sum);
+}
+
 static void rows_part(void *ctx, int64_t part, int lane)
 {
     const RowsWork *w = ctx;
@@ -44,7 +55,9 @@ static void rows_part(void *ctx, int64_t part, int lane)
     for (int64_t i = first; i < end; i++) {
         const float *x = flat_row(w->r, g->x_slot, g->type, i * g->n, (size_t)g->n, room);
         if (g->kind == ROWS_REDUCE) {
-            made[i - first] = rows_ended(g, k->row[g->op](x, (size_t)g->n));
+            const float sum = k->row[g->op](x, (size_t)g->n);
+            made[i - first] = g->root && rows_lost(sum) ? row_root(x, g->n)
+                                                        : rows_ended(g, sum);
             continue;
         }
         if (x != room) memcpy(room, x, (size_t)g->n * sizeof *room);
@@ -102,6 +115,17 @@ static void softmax_columns(const Columns *c, float *top, float *sum)
     }
 }
 
+/* The root of the sum of squares of column i, or of what lies beyond its mean. */
+static double column_root(const Columns *c, size_t i, double mean, double n, double eps)
+{
+    double sum = 0;
+    for (int64_t r = 0; r < c->w->g->n; r++) {
+        const double off = (double)columns_at(c, r)[i] - mean;
+        sum += off * off;
+    }
+    return sqrt(sum / n + eps);
+}
+
 static void norm_columns(const Columns *c, float *mean, float *root)
 {
     const RowsWork *w = c->w;
@@ -117,8 +141,12 @@ static void norm_columns(const Columns *c, float *mean, float *root)
         f[ELEM_sub](c->x, c->x, mean, NULL, 0, 0, c->padded);
         w->r->k->fold[ROW_SQUARES](root, c->x, c->n);
     }
-    for (size_t i = 0; i < c->padded; i++)
-        root[i] = sqrtf(root[i] / (float)g->n + g->eps);
+    for (size_t i = 0; i < c->padded; i++) {
+        const float squares = root[i] / (float)g->n + g->eps;
+        root[i] = i < c->n && rows_lost(squares) ? (float)column_root(
+                      c, i, (double)mean[i], (double)g->n, (double)g->eps)
+                                                 : sqrtf(squares);
+    }
     for (int64_t r = 0; r < g->n; r++) {
         columns_at(c, r);
         f[ELEM_standard](c->x, c->x, mean, root, 0, 0, c->padded);
@@ -141,7 +169,9 @@ static void columns_part(void *ctx, int64_t part, int lane)
     else if (g->kind == ROWS_NORM) norm_columns(&c, a, b);
     else {
         fold_columns(&c, g->op, a);
-        for (size_t i = 0; i < c.n; i++) a[i] = rows_ended(g, a[i]);
+        for (size_t i = 0; i < c.n; i++)
+            a[i] = g->root && rows_lost(a[i]) ? (float)column_root(&c, i, 0, 1, 0)
+                                              : rows_ended(g, a[i]);
         elem_run_row(w->s->elem, w->r, o * g->inner + at, (int64_t)c.n, a);
     }
 }

@@ -80,6 +80,13 @@ ROW(max, ROW_MAX)
 ROW(min, ROW_MIN)
 #undef ROW
 
+static void row_scale(float *x, size_t n, float by)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) * by);
+    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
+}
+
 /* The largest element is subtracted first, so that exp cannot overflow. */
 static void row_softmax(float *x, size_t n)
 {
@@ -96,9 +103,15 @@ static void row_softmax(float *x, size_t n)
         v_store_part(x + i, e, n - i);
         sum += v_load_part(x + i, n - i, 0);
     }
-    const V by = v_set(1 / v_sum(sum));
-    for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) * by);
-    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
+    row_scale(x, n, 1 / v_sum(sum));
+}
+
+/* A power of two that brings numbers with such a mean of squares to where squares neither are
+ * infinite nor become 0. */
+static float row_unit(float squares)
+{
+    if (squares > 3.4028235e38f) return 0x1p-64f;
+    return squares < 1e-30f ? 0x1p64f : 1;
 }
 
 static void row_standardise(float *x, size_t n, float eps)
@@ -107,7 +120,13 @@ static void row_standardise(float *x, size_t n, float eps)
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) - mean);
     if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) - mean, n - i);
-    const V root = v_set(__builtin_sqrtf(row_squares(x, n) / (float)n + eps));
+    float squares = row_squares(x, n) / (float)n + eps;
+    const float by = row_unit(squares);
+    if (by < 1 || by > 1) {
+        row_scale(x, n, by);
+        squares = row_squares(x, n) / (float)n + eps * by * by;
+    }
+    const V root = v_set(__builtin_sqrtf(squares));
     for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) / root);
     if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) / root, n - i);
 }

@@ -203,6 +203,12 @@ static void step_rnn(RecurrentWalker *k)
         k->h[i] = k->out(k->pre[i] + recurrent_at(k->bias, i % n));
 }
 
+/* What is not there adds nothing, whatever the cell has: 0 times infinity would be no number. */
+static double recurrent_peeped(const double *peephole, int64_t i, double cell)
+{
+    return peephole ? peephole[i] * cell : 0;
+}
+
 static double recurrent_clipped(double v, double to)
 {
     return v > to ? to : v < -to ? -to : v;
@@ -217,13 +223,13 @@ static void step_lstm(RecurrentWalker *k)
             const double *p = k->pre + b * 4 * n + j;
             double *h = k->h + b * n + j, *c = k->c + b * n + j;
             double i = k->gate(p[0] + recurrent_at(k->bias, j)
-                               + recurrent_at(k->peephole, j) * *c);
+                               + recurrent_peeped(k->peephole, j, *c));
             double f = k->gate(p[n] + recurrent_at(k->bias, n + j)
-                               + recurrent_at(k->peephole, n + j) * *c);
+                               + recurrent_peeped(k->peephole, n + j, *c));
             double z = k->cell(p[3 * n] + recurrent_at(k->bias, 3 * n + j));
             *c = recurrent_clipped(f * *c + i * z, k->clip);
             double o = k->gate(p[2 * n] + recurrent_at(k->bias, 2 * n + j)
-                               + recurrent_at(k->peephole, 2 * n + j) * *c);
+                               + recurrent_peeped(k->peephole, 2 * n + j, *c));
             *h = o * k->out(*c);
         }
 }

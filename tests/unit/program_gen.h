@@ -22,6 +22,7 @@ typedef struct {
     DType type;
     Value *at[GEN_MOST];
     int n;
+    int number;    /* of the program, in what is said of it */
     bool winograd; /* there is a convolution that may be by it */
 } Gen;
 

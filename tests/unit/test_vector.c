@@ -286,11 +286,43 @@ static void test_turn(void **state)
             }
 }
 
+/* ---- rows ------------------------------------------------------------------------------- */
+
+/* Squares of these are infinite, or 0, while the row's result is neither. */
+static void test_rows_of_any_size(void **state)
+{
+    enum { N = 37 };
+    static const float sizes[] = { 1e-38f, 1e-30f, 1e-17f, 1, 1e18f, 1e25f, 1e36f };
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (size_t s = 0; s < COUNT(sizes); s++) {
+            float x[N + ELEM_PAD];
+            double mean = 0, squares = 0, want[N];
+            for (int j = 0; j < N; j++) {
+                x[j] = sizes[s] * tile_number(j);
+                mean += (double)x[j] / N;
+            }
+            for (int j = 0; j < N; j++) {
+                want[j] = (double)x[j] - mean;
+                squares += want[j] * want[j] / N;
+            }
+            k->standardise(x, N, 0);
+            for (int j = 0; j < N; j++)
+                if (!(fabs((double)x[j] - want[j] / sqrt(squares)) < 1e-6))
+                    fail_msg("%s, %g: [%d] is %g, not %g", k->name, (double)sizes[s], j,
+                             (double)x[j], want[j] / sqrt(squares));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_within_units), cmocka_unit_test(test_infinities),
-        cmocka_unit_test(test_halves),       cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_within_units),
+        cmocka_unit_test(test_infinities),
+        cmocka_unit_test(test_rows_of_any_size),
+        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_runs),
         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
