@@ -35,7 +35,8 @@ struct Program {
     const Module *module;
     const Func *func;
     RunsAs as;
-    struct Wire *wire; /* by parameter, or NULL (program_wire) */
+    struct InputFacts *takes; /* what its inputs have to be (session.h) */
+    struct Wire *wire;        /* by parameter, or NULL (program_wire) */
     /* by parameter: the default values of optional inputs, or NULL */
     struct LeftOut *left_out;
     bool ran; /* it has results */
@@ -224,7 +225,8 @@ bool param_is_state(const Value *v);
  * (ir/query.h). It is one of program_states and is not given as an input. */
 bool param_is_kept(const Func *f, const Value *v);
 /* The index of the parameter of that name; -1: none. The search begins at *at and sets *at
- * behind what it found, so that asking in the function's order costs one comparison each. */
+ * behind what it found. A name that is the parameter's own, by its address, is known without
+ * reading it: bindings that have these cost a run no comparison of strings. */
 int param_find(const Func *f, const char *name, int *at);
 /* The type of a parameter's tensor; of a state that of its contents. */
 const Type *param_type(const Value *v);

@@ -22,6 +22,7 @@ typedef struct {
     Backend calls; /* what base.backend points at: the engine's name, and these calls */
     Module *own;   /* the copy without states */
     Program *inner;
+    int *takes; /* part_params of the copy */
     Binding *state;
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
     int *param;  /* and which parameter it is */
@@ -109,10 +110,10 @@ static bool carry_run(Program *p, Diag *d, const Binding *in, int nin,
     Carried *c = carried_of(p);
     Arena a = { 0 };
     Binding *all = NEW_ARRAY(&a, nin + c->nstate + 1, Binding);
-    memcpy(all, in, (size_t)nin * sizeof *all);
+    const int n = part_given(p->func, c->inner->func, c->takes, in, nin, all);
     bool ok = !c->inside || c->inner->ran || recover_states(c, d);
-    give_states(c, all + nin);
-    ok = ok && program_run(c->inner, d, all, nin + c->nstate, opt);
+    give_states(c, all + n);
+    ok = ok && program_run(c->inner, d, all, n + c->nstate, opt);
     p->broke = c->inner->broke;
     if (!ok && c->inside) recover_states(c, d);
     if (ok) c->inside = c->wired;
@@ -161,6 +162,7 @@ static void carry_free(Program *p)
     program_free(c->inner);
     module_free(c->own);
     for (int i = 0; i < c->nstate; i++) tensor_free(&c->state[i].value);
+    mem_free(c->takes);
     mem_free(c->state);
     mem_free(c->result);
     mem_free(c->param);
@@ -252,6 +254,7 @@ static bool make_inner(Carried *c, const Backend *b, const Func *f, Diag *d)
     if ((has_state(f) && !take_states(c->own, b, d)) || !make_states(c, g, d))
         return false;
     c->inner = program_under(b, c->own, g, d);
+    c->takes = part_params(f, g);
     return c->inner != NULL;
 }
 

@@ -8,6 +8,14 @@
 
 #include "session.h"
 
+/* ---- the inputs of a part (inputs.c) ----------------------------------------------------- */
+
+/* By parameter of the whole: which one of the part has its name; -1: none. To be freed. */
+int *part_params(const Func *whole, const Func *part);
+/* Of what the whole is given what the part takes, under the names of the part's; how many. */
+int part_given(const Func *whole, const Func *part, const int *param, const Binding *in,
+               int nin, Binding *out);
+
 /* ---- several in a row (row.c) ------------------------------------------------------------ */
 
 /* Compiles the parts of f (func_cut) for b, to be run one after the other; *out is NULL

@@ -1,6 +1,6 @@
 /* inputs.c -- the parameters of a function, and checking the tensors that are given for
  * them. */
-#include "backend.h"
+#include "composed.h"
 
 #include "../ir/ir.h"
 #include "../ir/mil/described.h"
@@ -19,25 +19,94 @@ const Type *param_type(const Value *v)
     return param_is_state(v) ? v->type->sub[0] : v->type;
 }
 
-int param_find(const Func *f, const char *name, int *at)
+typedef bool ParamIs(const Value *param, const char *name);
+
+static bool param_owns(const Value *v, const char *name) { return v->name == name; }
+static bool param_called(const Value *v, const char *name)
+{
+    return !strcmp(v->name, name);
+}
+
+static int param_search(const Func *f, ParamIs *is, const char *name, int at)
 {
     const int n = f->body->nparam;
-    for (int i = 0, p = *at; name && i < n; i++, p++) {
+    for (int i = 0, p = at; i < n; i++, p++) {
         if (p >= n) p -= n;
-        if (strcmp(f->body->param[p]->name, name) != 0) continue;
-        *at = p + 1;
-        return p;
+        if (is(f->body->param[p], name)) return p;
     }
     return -1;
+}
+
+int param_find(const Func *f, const char *name, int *at)
+{
+    int p = name ? param_search(f, param_owns, name, *at) : -1;
+    if (p < 0 && name) p = param_search(f, param_called, name, *at);
+    if (p >= 0) *at = p + 1;
+    return p;
+}
+
+/* ---- parameters of a part ---------------------------------------------------------------- */
+
+int *part_params(const Func *whole, const Func *part)
+{
+    const int n = whole->body->nparam;
+    int at = 0, *param = mem_zero((size_t)n + 1, sizeof *param);
+    if (!param) mem_out(((size_t)n + 1) * sizeof *param);
+    for (int i = 0; i < n; i++)
+        param[i] = param_find(part, whole->body->param[i]->name, &at);
+    return param;
+}
+
+int part_given(const Func *whole, const Func *part, const int *param, const Binding *in,
+               int nin, Binding *out)
+{
+    int n = 0, at = 0;
+    for (int i = 0; i < nin; i++) {
+        const int p = param_find(whole, in[i].name, &at);
+        if (p < 0 || param[p] < 0) continue;
+        out[n] = in[i];
+        out[n++].name = part->body->param[param[p]]->name;
+    }
+    return n;
+}
+
+/* ---- what a function takes --------------------------------------------------------------- */
+
+struct InputFacts {
+    const Func *func;
+    Arena arena;
+    bool *kept; /* by parameter: param_is_kept */
+    Flex flex;
+    bool told; /* the attribute that flex is of can be read */
+};
+
+InputFacts *inputs_facts(const Func *f)
+{
+    InputFacts *facts = mem_zero(1, sizeof *facts);
+    Diag quiet = { .quiet = true };
+    if (!facts) mem_out(sizeof *facts);
+    facts->func = f;
+    facts->kept = NEW_ARRAY(&facts->arena, f->body->nparam + 1, bool);
+    for (int i = 0; i < f->body->nparam; i++)
+        facts->kept[i] = param_is_kept(f, f->body->param[i]);
+    facts->told = flex_read(f, &quiet, &facts->arena, &facts->flex);
+    diag_free(&quiet);
+    return facts;
+}
+
+void inputs_forget(InputFacts *facts)
+{
+    if (facts) arena_free(&facts->arena);
+    mem_free(facts);
 }
 
 /* ---- checking ---------------------------------------------------------------------------- */
 
 typedef struct {
+    const InputFacts *facts;
     const Func *func;
     Diag *diag;
     Arena scratch;
-    Flex flex;
     const Binding **given; /* by parameter */
     bool ok;
 } Check;
@@ -54,7 +123,7 @@ static void check_name(Check *c, const Binding *b)
     Buf list = { 0 };
     size_t n = 0;
     for (int i = 0; i < body->nparam; i++) {
-        if (param_is_kept(c->func, body->param[i])) continue;
+        if (c->facts->kept[i]) continue;
         buf_printf(&list, "%s%s", n ? ", " : "", body->param[i]->name);
         known[n++] = body->param[i]->name;
     }
@@ -74,7 +143,7 @@ static void bind_names(Check *c, const Binding *in, int nin)
     int at = 0;
     for (int k = 0; k < nin; k++) {
         int p = param_find(c->func, in[k].name, &at);
-        if (p < 0 || param_is_kept(c->func, c->func->body->param[p])) {
+        if (p < 0 || c->facts->kept[p]) {
             check_name(c, &in[k]);
         } else if (c->given[p]) {
             c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is given twice",
@@ -116,7 +185,7 @@ static void check_absent(Check *c, const Value *v)
 
 static void check_range(Check *c, int p)
 {
-    const FlexInput *in = &c->flex.input[p];
+    const FlexInput *in = &c->facts->flex.input[p];
     const Value *v = c->func->body->param[p];
     const Shape *s = &c->given[p]->value.shape;
     for (int i = 0; in->has_range && i < s->rank; i++) {
@@ -136,11 +205,11 @@ static void check_configs(Check *c)
 {
     const int n = c->func->body->nparam;
     Buf list = { 0 };
-    for (int k = 0; k < c->flex.nconfig; k++) {
+    for (int k = 0; k < c->facts->flex.nconfig; k++) {
         bool fits = true;
         const char *sep = k ? "; " : "";
         for (int p = 0; p < n; p++) {
-            const Shape *want = flex_shape(&c->flex, p, k);
+            const Shape *want = flex_shape(&c->facts->flex, p, k);
             if (!want || !c->given[p]) continue;
             fits = fits && shape_equal(want, &c->given[p]->value.shape);
             buf_printf(&list, "%s%s %s", sep, c->given[p]->name,
@@ -152,23 +221,25 @@ static void check_configs(Check *c)
             return;
         }
     }
-    if (c->flex.nconfig)
+    if (c->facts->flex.nconfig)
         c->ok = diag_error(c->diag, (Loc){ 0 },
                            "these input shapes are none that the model takes: %s",
                            list.s ? list.s : "");
     buf_free(&list);
 }
 
-bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin)
+bool inputs_suit(const InputFacts *facts, Diag *d, const Binding *in, int nin)
 {
-    Check c = { .func = f, .diag = d, .ok = true };
+    const Func *f = facts->func;
+    Check c = { .facts = facts, .func = f, .diag = d, .ok = true };
     const int n = f->body->nparam;
+    Flex none;
     c.given = NEW_ARRAY(&c.scratch, n + 1, const Binding *);
-    c.ok = flex_read(f, d, &c.scratch, &c.flex);
+    if (!facts->told) c.ok = flex_read(f, d, &c.scratch, &none); /* says why */
     bind_names(&c, in, nin);
     for (int p = 0; p < n; p++) {
         const Value *v = f->body->param[p];
-        if (param_is_kept(f, v)) continue;
+        if (facts->kept[p]) continue;
         if (c.given[p]) check_type(&c, v, c.given[p]);
         else check_absent(&c, v);
     }
@@ -177,4 +248,12 @@ bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin)
     if (c.ok) check_configs(&c);
     arena_free(&c.scratch);
     return c.ok;
+}
+
+bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin)
+{
+    InputFacts *facts = inputs_facts(f);
+    const bool ok = inputs_suit(facts, d, in, nin);
+    inputs_forget(facts);
+    return ok;
 }

@@ -21,6 +21,7 @@ typedef struct {
     int modules;
     Program **part;
     int n;             /* those that are compiled */
+    int **param;       /* by part: part_params */
     RowOrigin *source; /* by result of the function */
     bool **unread;     /* by part and its results: Program.unread */
     Binding *result;
@@ -33,13 +34,9 @@ static Row *row_of(Program *p) { return (Row *)p; }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* Of what is given, what the part takes. */
-static int given_to(const Program *part, const Binding *in, int nin, Binding *out)
+static int given_to(const Row *r, int part, const Binding *in, int nin, Binding *out)
 {
-    int n = 0, at = 0;
-    for (int i = 0; i < nin; i++)
-        if (param_find(part->func, in[i].name, &at) >= 0) out[n++] = in[i];
-    return n;
+    return part_given(r->base.func, r->part[part]->func, r->param[part], in, nin, out);
 }
 
 static bool row_reads(const Row *r, int result)
@@ -70,7 +67,7 @@ static bool row_run(Program *p, Diag *d, const Binding *in, int nin,
     r->done = 0;
     row_mind(r, opt->each);
     for (int i = 0; ok && i < r->n; i++) {
-        ok = program_run(r->part[i], d, some, given_to(r->part[i], in, nin, some), opt);
+        ok = program_run(r->part[i], d, some, given_to(r, i, in, nin, some), opt);
         p->broke = r->part[i]->broke;
         r->done += ok;
     }
@@ -110,7 +107,10 @@ static void row_reset(Program *p)
 static void row_free(Program *p)
 {
     Row *r = row_of(p);
-    for (int i = r->n; i-- > 0;) program_free(r->part[i]);
+    for (int i = r->n; i-- > 0;) {
+        program_free(r->part[i]);
+        if (r->param) mem_free(r->param[i]);
+    }
     for (int i = 0; i < r->modules; i++) module_free(r->module[i]);
     arena_free(&r->arena);
     mem_free(r->why);
@@ -119,17 +119,13 @@ static void row_free(Program *p)
 
 /* ---- wiring ------------------------------------------------------------------------------ */
 
-static int param_of(const Row *r, int part, int param)
-{
-    int at = 0;
-    return param_find(r->part[part]->func, r->base.func->body->param[param]->name, &at);
-}
+static int row_param(const Row *r, int part, int param) { return r->param[part][param]; }
 
 /* Parts that take the parameter share it no more. */
 static void row_unwire(Row *r, int param)
 {
     for (int i = 0; i < r->n; i++) {
-        const int k = param_of(r, i, param);
+        const int k = row_param(r, i, param);
         if (k >= 0) r->part[i]->backend->wire(r->part[i], k, NULL, 0);
     }
 }
@@ -144,9 +140,9 @@ static bool row_wire_param(Program *to, int param, Program *from, int result)
     else return row_unwire(r, param), true;
     if (from != to) return false;
     const RowOrigin o = r->source[result];
-    bool ok = param_of(r, o.part, param) >= 0;
+    bool ok = row_param(r, o.part, param) >= 0;
     for (int i = 0; ok && i < r->n; i++) {
-        const int k = param_of(r, i, param);
+        const int k = row_param(r, i, param);
         if (k < 0) continue;
         ok = i <= o.part && r->part[i]->backend == r->part[o.part]->backend
           && r->part[i]->backend->wire(r->part[i], k, r->part[o.part], o.result);
@@ -160,8 +156,8 @@ static bool row_given(Program *p, int param, bool undone, Diag *d, Tensor *out)
 {
     Row *r = row_of(p);
     int i = r->n - 1;
-    while (i > 0 && param_of(r, i, param) < 0) i--;
-    return r->part[i]->backend->given(r->part[i], param_of(r, i, param),
+    while (i > 0 && row_param(r, i, param) < 0) i--;
+    return r->part[i]->backend->given(r->part[i], row_param(r, i, param),
                                       undone || i < r->done, d, out);
 }
 
@@ -226,6 +222,8 @@ static void row_told(Row *r, const Func *f, int first, const char *reason)
 {
     Buf why = { 0 };
     name_results(r, f);
+    r->param = NEW_ARRAY(&r->arena, r->n + 1, int *);
+    for (int i = 0; i < r->n; i++) r->param[i] = part_params(f, r->part[i]->func);
     r->base.as = r->part[first]->as;
     const char *before = r->base.as.why;
     buf_printf(&why, "%s%s%s", before ? before : "", before ? "; " : "", reason);

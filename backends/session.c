@@ -74,16 +74,14 @@ static bool make_default(Program *p, int param, Diag *d)
     return ok;
 }
 
-/* Adds to what is given what is left out; `all` has room for every parameter more. */
-static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
+/* Adds to what is given, by parameter, what is left out; `all` has room for every parameter
+ * more. */
+static bool add_defaults(Program *p, Diag *d, const bool *given, Binding *all, int *n)
 {
     const Block *b = p->func->body;
-    const int given = *n;
     for (int i = 0; p->left_out && i < b->nparam; i++) {
         struct LeftOut *l = &p->left_out[i];
-        bool have = !l->may;
-        for (int k = 0; k < given; k++) have |= !strcmp(all[k].name, b->param[i]->name);
-        if (have) continue;
+        if (!l->may || given[i]) continue;
         if (!l->tensor.owned && !make_default(p, i, d)) return false;
         if (!l->tensor.owned) continue; /* of unknown dimensions: it has to be given */
         all[*n] = (Binding){ .name = b->param[i]->name, .value = l->tensor };
@@ -105,6 +103,8 @@ static Program *compile_by(Compile *how, const Backend *b, const Module *m, cons
     if (!p->backend) p->backend = b;
     p->module = m;
     p->func = f;
+    inputs_forget(p->takes); /* "auto" hands on what it has chosen */
+    p->takes = inputs_facts(f);
     if (!p->as.io) p->as.io = boundary_text(f);
     p->as.precision = precision_text(f);
     if (!p->as.dialect) p->as.dialect = m->version;
@@ -280,19 +280,21 @@ static bool run_completed(Program *p, Diag *d, const Binding *in, int nin,
     const Block *b = p->func->body;
     Arena a = { 0 };
     Binding *all = NEW_ARRAY(&a, 2 * b->nparam + nin + 1, Binding);
+    bool *given = NEW_ARRAY(&a, b->nparam + 1, bool), ok = true;
     int n = 0;
-    bool ok = true;
     for (int i = 0; ok && p->wire && i < b->nparam; i++) {
         if (!wire_flows(p, i)) continue;
+        given[i] = true;
         all[n].name = b->param[i]->name;
         ok = wire_value(p, i, d, &all[n++].value);
     }
     int at = 0;
     for (int i = 0; i < nin; i++) {
         const int param = param_find(p->func, in[i].name, &at);
+        if (param >= 0) given[param] = true;
         if (!wire_flows(p, param)) all[n++] = in[i];
     }
-    ok = ok && add_defaults(p, d, all, &n) && inputs_check(p->func, d, all, n)
+    ok = ok && add_defaults(p, d, given, all, &n) && inputs_suit(p->takes, d, all, n)
       && run_or_fall(p, d, all, n, opt);
     arena_free(&a);
     return ok;
@@ -306,7 +308,7 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
     guard_task(&lost, run_lost, p);
     bool ok = p->wire || p->left_out
                 ? run_completed(p, d, in, nin, opt)
-                : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
+                : inputs_suit(p->takes, d, in, nin) && run_or_fall(p, d, in, nin, opt);
     guard_task_end(&lost);
     p->ran = ok
           && module_stayed(p->module, d); /* else it computed with what is left of them */
@@ -340,6 +342,7 @@ void program_free(Program *p)
     for (int i = 0; p->left_out && i < p->func->body->nparam; i++)
         tensor_free(&p->left_out[i].tensor);
     wires_free(p);
+    inputs_forget(p->takes);
     mem_free(p->left_out);
     program_free(p->instead);
     mem_free(p->broke_why);

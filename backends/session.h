@@ -19,6 +19,15 @@ Program *program_whole(const Backend *b, const Module *m, const Func *f, Diag *d
 /* p, or the program that runs in its place. */
 static inline Program *program_now(Program *p) { return p->instead ? p->instead : p; }
 
+/* ---- what a function takes (inputs.c) ---------------------------------------------------- */
+
+/* As its text and its attributes say; read once, when a program of it is made. */
+typedef struct InputFacts InputFacts;
+InputFacts *inputs_facts(const Func *f);
+void inputs_forget(InputFacts *facts); /* NULL is allowed */
+/* inputs_check. */
+bool inputs_suit(const InputFacts *facts, Diag *d, const Binding *in, int nin);
+
 /* ---- the backend "auto" (auto.c) --------------------------------------------------------- */
 
 const Backend *auto_open(const BackendOptions *o, Diag *d);

@@ -21,6 +21,7 @@ typedef struct {
     Backend calls; /* what base.backend points at: the engine's name, and these calls */
     Module *front, *back;
     Program *engine, *chooser;
+    int *takes;     /* part_params of the engine's */
     Origin *source; /* by result of the function */
     bool *unread;   /* by result of the engine's: Program.unread */
     int *fed;       /* by input of what chooses: which result of the engine's it is */
@@ -182,16 +183,25 @@ static bool split_run(Program *p, Diag *d, const Binding *in, int nin,
 {
     Split *s = split_of(p);
     const Binding *front;
+    Arena a = { 0 };
+    Binding *all = NEW_ARRAY(&a, nin + 1, Binding);
+    const int given = part_given(p->func, s->engine->func, s->takes, in, nin, all);
     p->broke = s->half = false;
     split_mind(s);
-    if (!program_run(s->engine, d, in, nin, opt)) {
+    const bool went = program_run(s->engine, d, all, given, opt);
+    arena_free(&a);
+    if (!went) {
         p->broke = s->engine->broke;
         return false;
     }
     s->half = true;
     program_results(s->engine, &front);
-    const int n = module_main(s->back)->body->nparam;
-    for (int i = 0; i < n; i++) s->given[i] = front[s->fed[i]];
+    const Block *back = s->chooser->func->body;
+    const int n = back->nparam;
+    for (int i = 0; i < n; i++) {
+        s->given[i] = front[s->fed[i]];
+        s->given[i].name = back->param[i]->name;
+    }
     RunOptions quiet = *opt;
     quiet.phase = (PhaseHook){ 0 };
     const bool ok = program_run(s->chooser, d, s->given, n, &quiet);
@@ -219,8 +229,7 @@ static int split_results(Program *p, const Binding **out)
 static bool split_wire(Program *to, int param, Program *from, int result)
 {
     Split *s = split_of(to);
-    int at = 0;
-    const int k = param_find(s->engine->func, to->func->body->param[param]->name, &at);
+    const int k = s->takes[param];
     if (k < 0 || (from && (from != to || s->source[result].chosen))) return false;
     return s->engine->backend->wire(s->engine, k, from ? s->engine : NULL,
                                     from ? s->source[result].at : 0);
@@ -229,9 +238,8 @@ static bool split_wire(Program *to, int param, Program *from, int result)
 static bool split_given(Program *p, int param, bool undone, Diag *d, Tensor *out)
 {
     Split *s = split_of(p);
-    int at = 0;
-    const int k = param_find(s->engine->func, p->func->body->param[param]->name, &at);
-    return s->engine->backend->given(s->engine, k, undone || s->half, d, out);
+    return s->engine->backend->given(s->engine, s->takes[param], undone || s->half, d,
+                                     out);
 }
 
 static int split_states(Program *p, Binding **out)
@@ -247,6 +255,7 @@ static void split_free(Program *p)
     program_free(s->chooser);
     module_free(s->front);
     module_free(s->back);
+    mem_free(s->takes);
     mem_free(s->source);
     mem_free(s->result);
     mem_free(s->unread);
@@ -277,6 +286,7 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split"))
         return false;
     s->engine = program_new(b, s->front, module_main(s->front), d);
+    s->takes = part_params(f, module_main(s->front));
     const size_t n = (size_t)module_main(s->front)->body->nresult;
     if (!(s->unread = mem_zero(n, sizeof *s->unread))) mem_out(n);
     s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d)

@@ -92,27 +92,29 @@ static void see_phase(void *ctx, const char *phase, bool begins)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-/* What is bound, and instead of it what is given for this run. */
+/* What is given for this run, under the parameters' own names, which no more need be compared;
+ * and what is bound. */
 static bool kernel_gather(anec_kernel *k, const anec_input *input, int inputs,
                           Binding *in, int *nin, Diag *d)
 {
-    const int n = k->func->body->nparam;
+    const Block *b = k->func->body;
     bool ok = true;
     Arena scratch = { 0 };
-    bool *given = NEW_ARRAY(&scratch, n + 1, bool);
+    bool *given = NEW_ARRAY(&scratch, b->nparam + 1, bool);
     for (int j = 0; j < inputs; j++) {
+        Binding *to = &in[(*nin)++];
         const int p = param_of(k, input[j].name);
-        if (p >= 0) given[p] = true;
+        *to = (Binding){ .name = input[j].name, .origin = input[j].origin };
+        if (p >= 0) {
+            given[p] = true;
+            to->name = b->param[p]->name;
+        }
+        if (input[j].tensor)
+            ok = view_tensor(d, to->name, input[j].tensor, true, &to->value) && ok;
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < b->nparam; i++)
         if (k->bound[i].name && !given[i]) in[(*nin)++] = k->bound[i];
     arena_free(&scratch);
-    for (int j = 0; j < inputs; j++) {
-        Binding *b = &in[(*nin)++];
-        *b = (Binding){ .name = input[j].name, .origin = input[j].origin };
-        if (input[j].tensor)
-            ok = view_tensor(d, b->name, input[j].tensor, true, &b->value) && ok;
-    }
     return ok;
 }
 

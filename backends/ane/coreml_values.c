@@ -3,8 +3,6 @@
  * keeps. */
 #include "coreml.h"
 
-#include <string.h>
-
 static void drop_all(Objc *o, MlFeature *f, int n)
 {
     for (int i = 0; i < n; i++) objc_drop(o, &f[i].array);
@@ -15,26 +13,24 @@ Id coreml_inputs(MlProgram *p, Arena *a, const Binding *in, int nin, Diag *d)
     const Block *b = p->base.func->body;
     MlFeature *f = NEW_ARRAY(a, b->nparam + 1, MlFeature);
     Trouble why;
-    int n = 0;
+    int n = 0, at = 0;
     bool ok = true;
-    for (int i = 0; ok && i < b->nparam; i++)
-        for (int k = 0; ok && k < nin; k++) {
-            if (param_is_state(b->param[i]) || strcmp(in[k].name, b->param[i]->name) != 0)
-                continue;
-            if (!in[k].value.count) {
-                ok = diag_error(
-                    d, (Loc){ 0 },
-                    "Core ML takes no input without elements, and %s has none",
-                    in[k].name);
-                continue;
-            }
-            f[n] = (MlFeature){ .name = in[k].name,
-                                .array = ml_array_new(p->c->ml, &in[k].value, a, &why) };
-            ok = f[n].array
-              || diag_fail(d, "Core ML makes no array of %s: %s", in[k].name,
-                           trouble_text(a, &why));
-            n += ok;
+    for (int k = 0; ok && k < nin; k++) {
+        const int i = param_find(p->base.func, in[k].name, &at);
+        if (i < 0 || param_is_state(b->param[i])) continue;
+        if (!in[k].value.count) {
+            ok = diag_error(d, (Loc){ 0 },
+                            "Core ML takes no input without elements, and %s has none",
+                            in[k].name);
+            continue;
         }
+        f[n] = (MlFeature){ .name = in[k].name,
+                            .array = ml_array_new(p->c->ml, &in[k].value, a, &why) };
+        ok = f[n].array
+          || diag_fail(d, "Core ML makes no array of %s: %s", in[k].name,
+                       trouble_text(a, &why));
+        n += ok;
+    }
     Id features = ok ? ml_features_new(p->c->ml, a, f, n, &why) : NULL;
     if (ok && !features)
         diag_fail(d, "Core ML does not take the inputs: %s", trouble_text(a, &why));

@@ -116,12 +116,15 @@ static void open_bench(Bench *t, const char *backend)
     if (!bench_compiles(t, backend, &o, text, NULL)) fail_msg("%s", t->d.text.s);
 }
 
+/* How a run calls the input x; test_names has another. */
+static const char *called = "x";
+
 static bool try_run(Bench *t, double x, const RunOptions *opt)
 {
     static const Shape shape = { .rank = 4, .dim = { 1, 1, 1, 64 } };
     uint16_t v[64];
     for (int i = 0; i < 64; i++) v[i] = f16_from_double(x);
-    const Binding in = { .name = "x", .value = tensor_view(DT_FP16, &shape, v) };
+    const Binding in = { .name = called, .value = tensor_view(DT_FP16, &shape, v) };
     return program_run(t->p, &t->d, &in, 1, opt);
 }
 
@@ -396,7 +399,7 @@ static bool choose(Bench *t, double no, double yes, const RunOptions *opt)
 {
     static const Shape shape = { .rank = 2, .dim = { 1, 2 } };
     uint16_t v[2] = { f16_from_double(no), f16_from_double(yes) };
-    const Binding in = { .name = "x", .value = tensor_view(DT_FP16, &shape, v) };
+    const Binding in = { .name = called, .value = tensor_view(DT_FP16, &shape, v) };
     return program_run(t->p, &t->d, &in, 1, opt);
 }
 
@@ -449,14 +452,75 @@ static void test_choices(void **state)
         for (int good = 0; good < 4; good++) follow_choices(backend[i], good);
 }
 
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* The parameters' own names, which a steady run knows by their addresses: from here on nobody can
+ * read one. */
+static void hide_names(const Bench *t)
+{
+    const Block *b = module_main(t->m)->body;
+    for (int i = 0; i < b->nparam; i++) {
+        const bool x = !strcmp(b->param[i]->name, "x");
+        b->param[i]->name = (const char *)(uintptr_t)(i + 1);
+        if (x) called = b->param[i]->name;
+    }
+}
+
+static void run_without_names(const char *backend)
+{
+    Bench t;
+    set_machine("m4", "");
+    open_bench(&t, backend);
+    check_run(&t, 1, 1);
+    hide_names(&t);
+    for (int i = 2; i < 5; i++) check_run(&t, 1, i);
+    called = "x";
+    close_bench(&t);
+}
+
+static void choose_without_names(const char *backend)
+{
+    Bench t;
+    const BackendOptions o = { .cache_dir = arena_printf(&arena, "%s/cache", top) };
+    set_machine("m4", "");
+    if (!bench_compiles(&t, backend, &o, choosing, NULL)) fail_msg("%s", t.d.text.s);
+    check_choice(&t, 1, 0, "no");
+    hide_names(&t);
+    check_choice(&t, 0, 3, "yes");
+    check_choice(&t, 9, 0, "no");
+    called = "x";
+    close_bench(&t);
+}
+
+static void test_names(void **state)
+{
+    static const char *const backend[] = { "ane", "auto", "cpu", "ref" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(backend); i++) {
+        run_without_names(backend[i]);
+        choose_without_names(backend[i]);
+        for (size_t k = 0; k < COUNT(places); k++) {
+            text = deep(places[k]);
+            run_without_names(backend[i]);
+        }
+        text = plain;
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),           cmocka_unit_test(test_states_of_parts),
-        cmocka_unit_test(test_no_copy_in_parts), cmocka_unit_test(test_copies_in_parts),
-        cmocka_unit_test(test_parts_that_fail), /* before others have counted evaluations */
-        cmocka_unit_test(test_no_copy),          cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_choices),          cmocka_unit_test(test_runs_that_fail),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_states_of_parts),
+        cmocka_unit_test(test_no_copy_in_parts),
+        cmocka_unit_test(test_copies_in_parts),
+        cmocka_unit_test(
+            test_parts_that_fail), /* before others have counted evaluations */
+        cmocka_unit_test(test_no_copy),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_runs_that_fail),
+        cmocka_unit_test(test_names),
     };
     (void)argc;
     use_standin(argv[0]);
