@@ -34,6 +34,9 @@ CFLAGS ?= -O2 -g
 LDLIBS := -lcjson -lpthread -lm -ldl
 # PNG is read and written where libpng is; without it, and in the cross build, asking for it is an error.
 PNG ?= $(if $(CROSS),,$(wildcard /usr/include/png.h /usr/local/include/png.h /opt/homebrew/include/png.h))
+# Oracles of unit tests, where Debian's packages are: libsleef-dev, libdnnl-dev.
+SLEEF ?= $(if $(CROSS),,$(wildcard /usr/include/sleef.h /usr/include/*/sleef.h))
+DNNL ?= $(if $(CROSS),,$(wildcard /usr/include/dnnl.h /usr/include/*/dnnl.h))
 ifdef SAN
 override CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
@@ -334,6 +337,11 @@ CMOCKA := $(if $(CROSS),$(BUILD)/.tools/cmocka/src/cmocka.o,-lcmocka)
 $(filter %.o,$(CMOCKA)): WARN := -w -DHAVE_SIGNAL_H=1 -DHAVE_STRUCT_TIMESPEC=1
 $(BUILD)/.tools/cjson/cJSON.o: WARN := -w
 $(UNITS): $(filter %.o,$(CMOCKA)) | $(STANDIN)
+
+ifneq ($(SLEEF),)
+$(BUILD)/tests/unit/test_vector.o: STD += -DANEC_SLEEF
+$(BUILD)/unit/test_vector: LDLIBS += -lsleef
+endif
 
 # What test programs share is an archive: each links only what it calls.
 $(UNIT_LIB): $(UNIT_SHARED)
