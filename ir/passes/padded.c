@@ -212,6 +212,15 @@ static void pad_fold(Padder *p, Op *op)
     func_replace_uses(p->func, op->out[0], known);
 }
 
+Value *pad_told(Padder *p, Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    Builder b = pad_before(p, op);
+    Value *known = build_ints(&b, pad_rank(x), x->type->shape.dim);
+    func_replace_uses(p->func, op->out[0], known);
+    return known;
+}
+
 static bool pad_rule(Padder *p, Op *op)
 {
     const bool known = op->kind != OP_NONE;
@@ -234,7 +243,9 @@ static bool pad_op(Padder *p, Op *op)
         if (!pad_rule(p, op)) return false;
         any = true;
     }
-    if (any) pad_fold(p, op);
+    /* A size of one, of which nothing was padded, is as known as others. */
+    if (!any && op->kind == OP_shape) pad_told(p, op);
+    pad_fold(p, op);
     return true;
 }
 

@@ -70,6 +70,8 @@ Builder pad_before(const Padder *p, Op *op);
  * be, which was reported. */
 bool pad_fill(Padder *p, Op *op, ParamId param, int axis, double fill);
 
+/* A constant in the place of what `shape` gives. */
+Value *pad_told(Padder *p, Op *op);
 /* Whether nothing but x came from what was padded, and x is no size; otherwise it was
  * reported. */
 bool pad_only_x(const Padder *p, const Op *op);

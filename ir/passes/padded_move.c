@@ -273,12 +273,10 @@ bool pad_gather(Padder *p, Op *op)
 bool pad_shape(Padder *p, Op *op)
 {
     const Value *x = op_value(op, P_x);
-    Builder b = pad_before(p, op);
     const int own = p->now;
     if (pad_known(p, op->out[0])) return true; /* by another dimension */
-    Value *known = build_ints(&b, pad_rank(x), x->type->shape.dim);
+    Value *known = pad_told(p, op);
     PadState *out = pad_note(p, known);
-    func_replace_uses(p->func, op->out[0], known);
     out->sized = true;
     for (p->now = 0; p->now < p->dims->count; p->now++)
         for (int i = 0; i < MAX_RANK; i++)

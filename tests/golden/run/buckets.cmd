@@ -19,7 +19,7 @@ for line in open('models.txt'):
     if status:
         print(what, '-> the exact program:', said)
         continue
-    for backend, bucket, near in (('ref', '8', 1e-6), ('ref', '3', 0), ('cpu', '4,16', 1e-5), ('sim:m1', '8', 0.02)):
+    for backend, bucket, near in (('ref', '8', 1e-6), ('ref', '3', 0), ('cpu', '4,16', 1e-5), ('sim:m1', '1,8', 0.02)):
         status, said = run('-b', backend, '--buckets', bucket, '-O', 'padded', 'm.anedsl')
         if status:
             print(what, '->', said.split(' gives: ')[-1] if ' gives: ' in said else said)
@@ -80,6 +80,7 @@ two that a product makes one; x: fp16[k = 2 in 1..8, 3..16], z0: fp16[3..16, m =
 two that a sum makes one; x: fp16[n = 3 in 1..8, n]; y = x + transpose(x, perm = [1, 0])
 two joined on a third axis; x: fp16[2..8, 3..9, 2], z0: fp16[2..8, 3..9, 1]; y = concat(x, z0, axis = 2)
 queries and a memory; x: fp16[1, 8, 1, k = 2 in 1..9], m: fp16[1, 8, 1, n = 3 in 1..64]; layer a: MultiHeadAttention(8, 2) | y = a(x, m)
+heads of a batch; x: fp16[b = 2 in 1..8, 8, 1, n = 3 in 1..64]; q = reshape(x, [b, 2, 4, n]) | p = softmax(transpose(q, perm = [0, 1, 3, 2]) @ q, axis = 3) | y = x + reshape(q @ p, [b, 8, 1, n])
 rows by numbers; ids: int32[b = 2 in 1..4, n = 3 in 1..64]; weight t: [7, 4] | y = embedding(ids, t) + 1.0 | z = reduce_sum(embedding(ids, t), axes = [1])
 shapes of both; x: fp16[b = 2 in 1..8, n = 3 in 1..64, 8]; y = reshape(x, [b, n, 2, 4]) | z = transpose(x, perm = [1, 2, 0])
 filled for both; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x * fill([b, n], 2.0) | z = fill([n, b], 1.0)
