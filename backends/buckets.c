@@ -382,14 +382,16 @@ static bool buckets_count(Buckets *c, Diag *d)
 {
     const Func *f = c->base.func;
     size_t n = 1;
-    for (int i = 0; i < c->dims.count; i++)
-        if (!size_mul(n, (size_t)c->dim[i].sizes.n, &n)) n = SIZE_MAX;
+    bool more = false; /* than can be said */
+    for (int i = 0; i < c->dims.count && !more; i++)
+        more = !size_mul(n, (size_t)c->dim[i].sizes.n, &n);
+    if (more) n = SIZE_MAX;
     c->count = n <= MOST_PROGRAMS ? (int)n : 0;
     return c->count
         || diag_error(d, f->loc,
                       "the sizes of %d flexible dimensions of function %s go together in "
-                      "%zu ways, which would be as many programs; at most %d may be",
-                      c->dims.count, f->name, n, MOST_PROGRAMS);
+                      "%s%zu ways, which would be as many programs; at most %d may be",
+                      c->dims.count, f->name, more ? "more than " : "", n, MOST_PROGRAMS);
 }
 
 /* Room for each program, and the sizes that it has. */

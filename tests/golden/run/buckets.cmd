@@ -122,5 +122,6 @@ for b in 'x.0=1,2,4;x.1=4,8' powers '4,8;x.0=powers' 'z.0=16;4' 'x.0=2' 'x.2=2;4
 for b in 'x.=4' '.0=4' 'x.0=' 'x.0x=4' 'x.16=4' 'x.0=4;x.0=8' '4;8' 'x.0=4;' 'x.0=powers2'; do say --buckets "$b" t.anedsl; done
 say --function many --buckets 1,2,4,16 t.anedsl
 say --function many --buckets 1,2,4,8,16 t.anedsl
+python3 -c 'print("model main(" + ", ".join("x%d: fp16[1..64]" % i for i in range(65)) + ") -> y = x0")' >w.anedsl; say --buckets 1,2 w.anedsl | cut -c1-200
 anec -q -t host m.anedsl -o m.mlpackage && say --buckets 8 -b sim:m5 --function main m.mlpackage
 anerun -q -b ref -i x=o/y.npy -i z=o/y.npy --iterations 2 --buckets 8 m.anedsl
