@@ -98,7 +98,7 @@ completes() { # completes LINE WORDS
 cd "$temp/files" || exit 1
 mkdir d.mlpackage sub && touch a.mil b.anedsl c.txt x.npy p.json
 cd - >/dev/null || exit 1
-completes 'anec --emit ' 'ast dot ir json mil tokens'
+completes 'anec --emit ' 'ast coreai-py dot ir json mil tokens'
 completes 'anec --emit=m' 'mil'
 completes 'anec --io fp' 'fp16 fp32'
 completes 'anec -t m6' 'm6'

@@ -200,8 +200,8 @@ static void test_steps(void **state)
                           .bytes = (size_t)rows * 32 };
         const anec_input given = { .name = "x", .tensor = &x };
         if (anec_run_with(b.kernel, &given, 1, NULL, &b.e)) fail_msg("%s", b.e.text);
-        plan_has(&b, rows == 2 ? "elementwise  y                128             abs\n"
-                               : "elementwise  y               1024             abs\n");
+        plan_has(&b, rows == 2 ? "elementwise  y                128 "
+                               : "elementwise  y               1024 ");
     }
     close_bench(&b);
 }
