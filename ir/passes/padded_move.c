@@ -33,7 +33,7 @@ static int pad_copied(const Op *op, int n, int k)
 
 static int pad_at(const Padder *p, const Value *v, int axis)
 {
-    return pad_axes(p, v) >> axis & 1 ? 1 : 0;
+    return axis >= 0 && pad_axes(p, v) >> axis & 1 ? 1 : 0;
 }
 
 /* Whether a -1 in a shape stands for the size: it is what is left of x, and of its padded axes
