@@ -161,10 +161,12 @@ def tasks(build, part):
 
 def documented():
     """Operations of the tables that docs/coreai.md does not name: those that are read, and those without a word."""
-    names = []
-    for table, rows in (("core_ops.def", "SAME|PAIR|CORE"), ("core_words.def", "LACKS")):
-        with open(os.path.join(ROOT, "ir", "coreai", table)) as f:
-            names += re.findall(r"^(?:%s)\((\w+)" % rows, f.read(), re.M)
+    with open(os.path.join(ROOT, "ir", "coreai", "core_ops.def")) as f:
+        names = re.findall(r"^(?:SAME|PAIR|CORE)\((\w+)", f.read(), re.M)
+    for table in sorted(glob.glob(os.path.join(ROOT, "ir", "ops", "*.def"))):
+        with open(table) as f:
+            for row in re.split(r"^OP\(", f.read(), flags=re.M)[1:]:
+                names += re.findall(r"^\w+", row) if "COREAI(WITHOUT(" in row else []
     with open(os.path.join(ROOT, "docs", "coreai.md")) as f:
         page = f.read()
     return [name for name in names if "`%s`" % name not in page]

@@ -14,6 +14,7 @@ NEW = {
     ARGS(X(x, "T", FLOAT))
     IR(infer_like_x) EVAL(eval_twice) GRAD(ZERO) MACS(NONE) RUN(CALL)
     LAWS(NONE) SIGN(NONE) FORM(NONE) OPSETS(NONE) SIM(.wide = true) FAST(NONE) PAD(NONE)
+    COREAI(WORD(NULL, "ops.broadcasting_add({x}, {x})"))
     CHIPS(FACTS(.m5 = RUNS), "", "made up", "")
     EX(15, "x = tensor<fp32, [2]>([1.5, -2.0])", "tensor<fp32, [2]>([3.0, -4.0])")
 '''),
@@ -24,8 +25,7 @@ NEW = {
     return true;
 }
 
-'''),
-        ('ir/coreai/core_words.def', 'TABLE(acos)', 'WORD(twice, NULL, "ops.broadcasting_add({x}, {x})")\n')],
+''')],
     'composite': [('frontend/std.anedsl', 'fn _mil_mse_loss', 'fn _mil_thrice(x) = x + x + x\n')],
     'option': [
         ('tools/anec.def', 'OPT(list_ops,', 'OPT(hello, "hello", 0, FLAG, NULL, NULL, "says hello")\n'),
@@ -45,6 +45,7 @@ WORKS = [
     ('op', 'build/anec -q m.anedsl -t m5 -o m5.mil && cat m5.mil', '= twice('),
     ('op', 'build/anec --check -t m1 m.anedsl', 'twice has no form on the engine'),  # nobody has a word about it
     ('op', 'build/anec --list-ops', 'twice'),
+    ('op', 'build/anec -q -t host m.anedsl --emit coreai-py -o t.py && cat t.py', 'y_ = ops.broadcasting_add(x_, x_)'),
     ('op', 'build/anerun -q -b ref -i x=x.npy -O out m.anedsl && od -An -tx2 -j128 out/y.npy', '4200 c400'),
     ('composite', 'build/anerun -q -b ref -i x=x.npy -O out m.anedsl && od -An -tx2 -j128 out/z.npy', '4480 c600'),
     ('composite', 'cat m5.mil', '!thrice('),

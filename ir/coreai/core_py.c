@@ -1,5 +1,5 @@
-/* core_py.c -- a program as a Python program that makes it by Core AI's package: the rows of
- * core_words.def, whose expressions use core_helpers.py. */
+/* core_py.c -- a program as a Python program that makes it by Core AI's package: the words of
+ * ops.def's rows, whose expressions use core_helpers.py. */
 #include "core_py.h"
 
 #include "core_import.h"
@@ -13,29 +13,31 @@
 extern const unsigned char core_helpers_text[];
 extern const size_t core_helpers_size;
 
-static const CoreWord words[] = {
-#define TABLE(op) [OP_##op] = { .table = true },
-#define WORD(op, if_, text) [OP_##op] = { .only = if_, .python = text },
-#define MANY(op, if_, text) [OP_##op] = { .only = if_, .python = text, .many = true },
-#define LACKS(op, why) [OP_##op] = { .lacks = why },
-#include "core_words.def"
-#undef TABLE
-#undef WORD
-#undef MANY
-#undef LACKS
+#define TABLE \
+    { \
+        .table = true \
+    }
+#define WORD(if_, text) \
+    { \
+        .only = if_, .python = text \
+    }
+#define MANY(if_, text) \
+    { \
+        .only = if_, .python = text, .many = true \
+    }
+#define CONSTANT \
+    { \
+        .python = "" \
+    }
+#define WITHOUT(why) \
+    { \
+        .lacks = why \
+    }
+static const CoreWord words[OP_COUNT] = {
+#define OP(name, ...) [OP_##name] =
+#define COREAI(...) __VA_ARGS__,
+#include "../ops/ops.def"
 };
-
-/* An op without a row, or with two, does not compile. */
-enum {
-#define TABLE(op) CORE_WORD_##op,
-#define WORD(op, if_, text) CORE_WORD_##op,
-#define MANY(op, if_, text) CORE_WORD_##op,
-#define LACKS(op, why) CORE_WORD_##op,
-#include "core_words.def"
-    CORE_WORDS
-};
-_Static_assert((int)CORE_WORDS == (int)OP_COUNT,
-               "each op of ops.def has a row in core_words.def");
 
 const CoreWord *core_py_row(int kind) { return &words[kind]; }
 
@@ -207,7 +209,7 @@ static const char *core_py_word(CorePyCall *c, const CoreWord *w)
     if (!w->table) return w->python;
     const CoreRow *row = core_row_of(c->op->kind);
     if (!row || !row->python)
-        bug("core_words.def: core_ops.def has no function for %s", op_name(c->op));
+        bug("ops.def: core_ops.def has no function for %s", op_name(c->op));
     return arena_printf(&c->p->out->arena, "ops.%s({x}%s)", row->python,
                         row->min == 2 ? ", {y}" : "");
 }

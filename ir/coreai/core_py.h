@@ -4,12 +4,19 @@
 
 #include "../ir.h"
 
-/* A row of core_words.def. */
+/* What an op is in such a program, as its row in ops.def says (the column COREAI).
+ *
+ * In an expression {p} is the variable of parameter p, or None where it is absent; {#p} a
+ * constant parameter's value, or its default; {values} a list of variables; of the first result
+ * {dims} the dimensions and {dtype} the element type; {@p} is that of parameter p; {window} the
+ * geometry of a convolution or pool. `ops.NAME` is a function of the package, others are those
+ * of core_helpers.py. */
 typedef struct {
-    const char *only;   /* a condition, or NULL */
+    const char *only; /* "p=word": p has this value; "p:float": its elements; NULL: any */
     const char *python; /* an expression */
-    const char *lacks;  /* why there is none, or NULL */
-    bool many, table;
+    const char *lacks;  /* why there is none, or it is not public; what to do. Or NULL */
+    bool many;          /* the expression is a list of all results */
+    bool table;         /* the row of core_ops.def that names the op has the function */
 } CoreWord;
 const CoreWord *core_py_row(int kind);
 

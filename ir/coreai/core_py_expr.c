@@ -1,4 +1,4 @@
-/* core_py_expr.c -- the expressions and conditions of core_words.def, for one op of a program. */
+/* core_py_expr.c -- the expressions and conditions of an op's word (core_py.h), for one op of a program. */
 #include "core_py.h"
 
 #include "../ops/geometry.h"
@@ -102,7 +102,7 @@ static bool core_py_other_type(const CorePyCall *c, const Param *param, const Va
 static bool core_py_param(CorePyCall *c, char mark, const char *name)
 {
     const Param *param = op_param(&ops[c->op->kind], name);
-    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    if (!param) bug("ops.def: %s has no parameter %s", op_name(c->op), name);
     const Value *v = op_value(c->op, param->id);
     if (mark == '#') return core_py_literal(c, param, param->id);
     if (!v) {
@@ -125,7 +125,7 @@ static bool core_py_place(CorePyCall *c, const char *what, size_t n)
 {
     const Value *r = c->op->out[0];
     char name[64];
-    if (n >= sizeof name) bug("core_words.def: %.*s is too long", (int)n, what);
+    if (n >= sizeof name) bug("ops.def: %.*s is too long", (int)n, what);
     memcpy(name, what, n);
     name[n] = 0;
     if (!strcmp(name, "dims"))
@@ -159,7 +159,7 @@ bool core_py_expression(CorePyCall *c, const char *s)
 static bool core_py_has(CorePyCall *c, const char *name, const char *word)
 {
     const Param *param = op_param(&ops[c->op->kind], name);
-    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    if (!param) bug("ops.def: %s has no parameter %s", op_name(c->op), name);
     const Value *v = op_value(c->op, param->id);
     const char *text = v ? value_string(v) : param_default(param);
     int64_t n;
@@ -178,7 +178,7 @@ static bool core_py_has(CorePyCall *c, const char *name, const char *word)
 static bool core_py_floats(CorePyCall *c, const char *name)
 {
     const Param *param = op_param(&ops[c->op->kind], name);
-    if (!param) bug("core_words.def: %s has no parameter %s", op_name(c->op), name);
+    if (!param) bug("ops.def: %s has no parameter %s", op_name(c->op), name);
     const Value *v = op_value(c->op, param->id);
     return !v || dtype_is_float(v->type->dtype)
         || diag_error(
@@ -191,7 +191,7 @@ bool core_py_only(CorePyCall *c, const char *only)
 {
     if (!only) return true;
     char *name = arena_strdup(&c->p->out->arena, only), *word = strpbrk(name, "=:");
-    if (!word) bug("core_words.def: %s is no condition", only);
+    if (!word) bug("ops.def: %s is no condition", only);
     const bool value = *word == '=';
     *word++ = 0;
     return value ? core_py_has(c, name, word) : core_py_floats(c, name);

@@ -136,8 +136,9 @@ DType dtype_wider(DType t)
 #define FAST(...) +2048
 #define PAD(...) +4096
 #define CHIPS(...) +8192
+#define COREAI(...) +16384
 #define EX(...) \
-    == 16383) \
+    == 32767) \
     } \
     ;
 #include "ops.def"
