@@ -13,6 +13,7 @@ typedef struct {
     SimEngine engine;
     Program *inner;  /* of ref, with engine_call as its hook */
     Binding *result; /* its own tensors, except where `lent` */
+    int *in, *out;   /* by parameter, and by result: its symbol */
     bool *lent; /* a list, or a type that has no surface: the inner program's tensor */
     int nresult;
 } Sim;
@@ -21,28 +22,30 @@ typedef struct {
 
 /* The surfaces of one side of a function, by symbol; those of tensors without one are NULL. */
 typedef struct {
-    int n;
+    int n, symbols;
     SimLayout *layout; /* in the order of the bindings */
     void **surface;
 } SimSide;
 
 static void side_free(SimSide *s)
 {
-    for (int i = 0; i < s->n; i++) mem_free(s->surface[i]);
+    for (int i = 0; i < s->symbols; i++) mem_free(s->surface[i]);
 }
 
-static bool side_make(SimSide *s, Arena *a, Diag *d, const Binding *b, int n)
+/* symbol: of each binding, below `symbols`. */
+static bool side_make(SimSide *s, Arena *a, Diag *d, const Binding *b, int n,
+                      const int *symbol, int symbols)
 {
-    *s = (SimSide){ .n = n };
+    *s = (SimSide){ .n = n, .symbols = symbols };
     s->layout = NEW_ARRAY(a, n + 1, SimLayout);
-    s->surface = NEW_ARRAY(a, n + 1, void *);
+    s->surface = NEW_ARRAY(a, symbols + 1, void *);
     bool *has = NEW_ARRAY(a, n + 1, bool);
     for (int i = 0; i < n; i++) {
         const Tensor *t = &b[i].value;
         has[i] = !t->is_list && layout_of(b[i].name, t->dtype, &t->shape, &s->layout[i]);
         s->layout[i].name = b[i].name;
+        s->layout[i].symbol = symbol[i];
     }
-    layouts_order(s->layout, n);
     for (int i = 0; i < n; i++) {
         const SimLayout *l = &s->layout[i];
         if (!has[i]) continue;
@@ -88,7 +91,7 @@ static bool give_results(Sim *s, Diag *d)
     SimSide side;
     Arena scratch = { 0 };
     const int n = program_results(s->inner, &from);
-    bool ok = side_make(&side, &scratch, d, from, n);
+    bool ok = side_make(&side, &scratch, d, from, n, s->out, n);
     for (int i = 0; ok && i < n; i++) {
         const Tensor *t = &from[i].value;
         void *surface = side.surface[side.layout[i].symbol];
@@ -116,13 +119,16 @@ static bool sim_run(Program *p, Diag *d, const Binding *in, int nin,
     Arena scratch = { 0 };
     SimSide side;
     Binding *bound = NEW_ARRAY(&scratch, nin + 1, Binding);
+    int *symbol = NEW_ARRAY(&scratch, nin + 1, int), at = 0;
+    for (int i = 0; i < nin; i++) symbol[i] = s->in[param_find(p->func, in[i].name, &at)];
     GuardTask lost;
     guard_task(&lost, run_lost, s);
     drop_results(s);
     RunOptions inner = *opt;
     inner.phase = (PhaseHook){ 0 };
     phase_begin(&opt->phase, "copy in");
-    bool ok = side_make(&side, &scratch, d, in, nin) && take_inputs(d, &side, in, bound);
+    bool ok = side_make(&side, &scratch, d, in, nin, symbol, p->func->body->nparam)
+           && take_inputs(d, &side, in, bound);
     phase_end(&opt->phase, "copy in");
     phase_begin(&opt->phase, "run");
     ok = ok && program_run(s->inner, d, bound, nin, &inner);
@@ -162,6 +168,17 @@ static void sim_free(Program *p)
     mem_free(s);
 }
 
+/* Symbols follow the names. */
+static int *sim_symbols(Arena *a, Value *const *v, int n)
+{
+    SimLayout *l = NEW_ARRAY(a, n + 1, SimLayout);
+    int *symbol = NEW_ARRAY(a, n + 1, int);
+    for (int i = 0; i < n; i++) l[i].name = v[i]->name;
+    layouts_order(l, n);
+    for (int i = 0; i < n; i++) symbol[i] = l[i].symbol;
+    return symbol;
+}
+
 SimEngine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 
 static bool sim_rules(const Backend *self, RuleSet *out, Diag *d)
@@ -194,6 +211,8 @@ static Program *sim_compile(const Backend *self, const Module *m, const Func *f,
     }
     ref_hook(s->inner, (CallHook){ engine_call, &s->engine });
     s->result = NEW_ARRAY(&s->arena, f->body->nresult + 1, Binding);
+    s->in = sim_symbols(&s->arena, f->body->param, f->body->nparam);
+    s->out = sim_symbols(&s->arena, f->body->result, f->body->nresult);
     s->lent = NEW_ARRAY(&s->arena, f->body->nresult + 1, bool);
     return &s->base;
 }

@@ -494,7 +494,7 @@ static void choose_without_names(const char *backend)
 
 static void test_names(void **state)
 {
-    static const char *const backend[] = { "ane", "auto", "cpu", "ref" };
+    static const char *const backend[] = { "ane", "auto", "cpu", "ref", "sim:m4" };
     (void)state;
     for (size_t i = 0; i < COUNT(backend); i++) {
         run_without_names(backend[i]);
