@@ -286,7 +286,7 @@ check: test-deps
 	@MAKE="$(MAKE)" tests/check.py $(BUILD)
 .PHONY: check-built
 check-built: all $(if $(filter Linux,$(shell uname -s)),m9) $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair \
-  $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) $(NOMEM) $(INJECT)
+  $(BUILD)/side $(BUILD)/onednn_peer $(BUILD)/ops-doc $(UNITS) $(FUZZERS) $(NOMEM) $(INJECT)
 
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
@@ -341,6 +341,11 @@ $(UNITS): $(filter %.o,$(CMOCKA)) | $(STANDIN)
 ifneq ($(SLEEF),)
 $(BUILD)/tests/unit/test_vector.o: STD += -DANEC_SLEEF
 $(BUILD)/unit/test_vector: LDLIBS += -lsleef
+endif
+
+ifneq ($(DNNL),)
+$(BUILD)/tests/unit/onednn.o $(BUILD)/tests/unit/test_onednn.o $(BUILD)/tests/bench/onednn_peer.o: STD += -DANEC_DNNL
+$(BUILD)/unit/test_onednn $(BUILD)/onednn_peer: LDLIBS += -ldnnl
 endif
 
 # What test programs share is an archive: each links only what it calls.
@@ -441,7 +446,7 @@ $(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
 $(BUILD)/vad: $(BUILD)/examples/vad/vad.o $(BUILD)/examples/vad/wav.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
 
-bench: all $(BUILD)/pair $(BUILD)/side $(BUILD)/steady
+bench: all $(BUILD)/pair $(BUILD)/side $(BUILD)/steady $(BUILD)/onednn_peer
 	@tests/bench/run.sh $(BUILD)
 
 $(BUILD)/pair: $(BUILD)/tests/bench/pair.o
@@ -452,6 +457,9 @@ $(BUILD)/side: $(BUILD)/tests/bench/side.o $(LIB)
 
 $(BUILD)/steady: $(BUILD)/tests/bench/steady.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+$(BUILD)/onednn_peer: $(BUILD)/tests/bench/onednn_peer.o $(UNIT_LIB) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
 
 # ---- fuzzing --------------------------------------------------------------------------------------
 # tests/fuzz/fuzz_NAME.c is a target, tests/fuzz/NAME its inputs, which make check replays. make fuzz

@@ -79,6 +79,9 @@ for model in mlp convnet llama_block; do
         "ref" "exec $build/anerun -q -b ref --random 1 --bench 50 examples/$model.anedsl > /dev/null"
 done
 
+echo "products and convolutions in fp32, one thread, beside oneDNN, and their share of what a core can do"
+OMP_NUM_THREADS=1 "$build/onednn_peer" 2> "$work/onednn.log" || { cat "$work/onednn.log" >&2; exit 1; }
+
 python3 tests/bench/beside.py "$build"
 python3 tests/bench/step.py "$build"
 
