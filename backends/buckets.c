@@ -174,12 +174,20 @@ static Bucket *bucket_for(const Buckets *c, const int64_t *size, Diag *d)
     return &c->bucket[at];
 }
 
+/* A tensor of zeros that stays from run to run. */
+static bool bucket_again(Buckets *c, Tensor *t, DType type, const Shape *s, Diag *d)
+{
+    if (!tensor_again(t, d, type, s)) return false;
+    tensor_follow(c, t);
+    return true;
+}
+
 static bool bucket_give(Buckets *c, const Bucket *k, const Binding *in, int param,
                         Diag *d)
 {
     const Value *v = k->program->func->body->param[param];
     Tensor *t = &c->given[param];
-    if (!tensor_again(t, d, v->type->dtype, &v->type->shape)) return false;
+    if (!bucket_again(c, t, v->type->dtype, &v->type->shape, d)) return false;
     bucket_copy(t, &in->value);
     return true;
 }
@@ -193,7 +201,7 @@ static bool bucket_kept(Buckets *c, const Bucket *k, const int64_t *size, Diag *
         if (param < 0) continue;
         const Type *type = b->param[param]->type;
         Tensor *t = &c->given[param];
-        if (!tensor_again(t, d, type->dtype, &type->shape)) return false;
+        if (!bucket_again(c, t, type->dtype, &type->shape, d)) return false;
         for (int64_t n = 0; n < size[i]; n++) tensor_set_float(t, (size_t)n, 1);
     }
     return true;
@@ -213,26 +221,20 @@ static bool bucket_results(Buckets *c, const Bucket *k, const int64_t *size, Dia
             if (dim >= 0) s.dim[axis] = size[dim];
         }
         c->result[i].name = b->result[i]->name;
-        if (!tensor_again(to, d, b->result[i]->type->dtype, &s)) return false;
+        if (!bucket_again(c, to, b->result[i]->type->dtype, &s, d)) return false;
         bucket_copy(to, all);
     }
     return true;
 }
 
-static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin,
-                        const RunOptions *opt)
+static bool bucket_run(Buckets *c, Bucket *k, const int64_t *size, const Binding *in,
+                       int nin, const RunOptions *opt, Diag *d)
 {
-    Buckets *c = buckets_of(p);
     Arena a = { 0 };
-    int64_t *size = NEW_ARRAY(&a, c->dims.count + 1, int64_t);
-    Bucket *k = bucket_sizes(c, &a, d, in, nin, size) ? bucket_for(c, size, d) : NULL;
-    bool ok = k && bucket_make(c, k, d);
-    if (!ok) {
-        arena_free(&a);
-        return false;
-    }
+    Program *p = &c->base;
     const Block *b = k->program->func->body;
     Binding *all = NEW_ARRAY(&a, b->nparam, Binding);
+    bool ok = true;
     for (int i = 0, at = 0; ok && i < nin; i++) {
         const int param = param_find(p->func, in[i].name, &at);
         ok = bucket_give(c, k, &in[i], param, d);
@@ -245,6 +247,30 @@ static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin,
     ok = ok && program_run(k->program, d, all, b->nparam, opt);
     p->broke = k->program->broke;
     ok = ok && bucket_results(c, k, size, d);
+    arena_free(&a);
+    return ok;
+}
+
+/* Memory has run out, and what was made in this call is gone. */
+static void bucket_lost(void *ctx)
+{
+    Bucket *k = ctx;
+    k->own = NULL;
+    k->program = NULL;
+}
+
+static bool buckets_run(Program *p, Diag *d, const Binding *in, int nin,
+                        const RunOptions *opt)
+{
+    Buckets *c = buckets_of(p);
+    Arena a = { 0 };
+    GuardTask lost;
+    int64_t *size = NEW_ARRAY(&a, c->dims.count + 1, int64_t);
+    Bucket *k = bucket_sizes(c, &a, d, in, nin, size) ? bucket_for(c, size, d) : NULL;
+    const bool fresh = k && !k->program;
+    if (fresh) guard_task(&lost, bucket_lost, k);
+    const bool ok = k && bucket_make(c, k, d) && bucket_run(c, k, size, in, nin, opt, d);
+    if (fresh) guard_task_end(&lost);
     arena_free(&a);
     return ok;
 }

@@ -51,6 +51,7 @@ step simulated      "$build/anerun" -b sim:m1 --random 1 -O o net/net.mil
 step describe       "$build/anerun" -b cpu --describe --json pack.mlpackage
 step trace          "$build/anerun" -b ref --random 1 --dump o --trace o/trace.json small.mil
 step states         "$build/anerun" -b ref --random 1 --states --iterations 2 -O o state.mil
+step buckets        "$build/anerun" -b cpu --random 1 --buckets 2,8 -O o buckets.anedsl
 step compare        "$build/anerun" -b cpu --random 1 --compare sim:m3 net/net.mil
 
 # The stand-in is another process's memory; what is cached is made before, or each run begins without.
