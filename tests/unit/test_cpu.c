@@ -82,7 +82,8 @@ static void fill(Gen *g, Binding *in, Special kind, DType of)
         assert_true(tensor_alloc(&in[k].value, &g->diag, g->type, &v->type->shape));
         for (size_t i = 0; i < in[k].value.count; i++)
             tensor_set_float(&in[k].value, i,
-                             k ? input_number(&d, kind, of, apart) : 0.5);
+                             v->type->shape.rank ? input_number(&d, kind, of, apart)
+                                                 : 0.5);
     }
 }
 
@@ -264,6 +265,43 @@ static void random_programs(void **state)
     }
 }
 
+/* Norms of what has infinite squares, or none above 0, over rows and over columns. */
+static void norms_of_any_size(void **state)
+{
+    static const double sizes[] = { 1e-30, 1e-19, 1, 1e20, 1e33 };
+    (void)state;
+    for (int i = 0; i < 2 * (int)COUNT(sizes); i++) {
+        Gen g = { .m = module_new(), .type = DT_FP32, .number = i };
+        const Shape s = SHAPE(37, 33);
+        const int64_t axis = i % 2;
+        const Kernels *k;
+        g.f = func_new(g.m, "main", OPSET_IOS18);
+        g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
+        Value *x = block_param(g.f->body, "x", type_tensor(&g.m->arena, DT_FP32, s),
+                               (Loc){ 0 });
+        x = mil_mul(&g.b, "m", .x = x, .y = gen_real(&g, sizes[i / 2]));
+        Value *axes = gen_ints(&g, 1, &axis);
+        block_result(g.f->body, mil_layer_norm(&g.b, "n", .x = x, .axes = axes,
+                                               .epsilon = gen_real(&g, 0)));
+        Value *norm = mil_reduce_l2_norm(&g.b, "r", .x = x, .axes = axes,
+                                         .keep_dims = gen_flag(&g));
+        block_result(g.f->body,
+                     mil_mul(&g.b, "o", .x = norm, .y = gen_real(&g, 1 / sizes[i / 2])));
+        const RunOptions o = { .threads = 1 };
+        Results ref = run_as(&g, &backend_ref, o, PLAIN, DT_FP32);
+        for (int j = 0; (k = kernels_at(j)); j++) {
+            setenv("ANEC_CPU", k->name, 1);
+            Results got = run_as(&g, &backend_cpu, o, PLAIN, DT_FP32);
+            near_enough(i, k->name, &g, &got, &ref, &ref, 1e-5);
+            free_results(&got);
+        }
+        unsetenv("ANEC_CPU");
+        free_results(&ref);
+        module_free(g.m);
+        diag_free(&g.diag);
+    }
+}
+
 /* What is no kind of kernels is said with those that are. */
 static void unknown_kernels(void **state)
 {
@@ -283,6 +321,7 @@ int main(void)
     gen_perturb_memory();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_programs),
+        cmocka_unit_test(norms_of_any_size),
         cmocka_unit_test(unknown_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
