@@ -23,9 +23,22 @@ typedef struct {
 
 static const Oracle libm = { exp, exp2, expm1, log, log1p, tanh, erf, erfc, pow };
 #ifdef ANEC_SLEEF
-static const Oracle sleef = { Sleef_exp_u10, Sleef_exp2_u10,  Sleef_expm1_u10,
-                              Sleef_log_u10, Sleef_log1p_u10, Sleef_tanh_u10,
-                              Sleef_erf_u10, Sleef_erfc_u15,  Sleef_pow_u10 };
+/* SLEEF's are declared to return `const double`, which is another type to clang. */
+#define FROM_SLEEF(name, from) \
+    static double sleef_##name(double x) { return from(x); }
+FROM_SLEEF(exp, Sleef_exp_u10)
+FROM_SLEEF(exp2, Sleef_exp2_u10)
+FROM_SLEEF(expm1, Sleef_expm1_u10)
+FROM_SLEEF(log, Sleef_log_u10)
+FROM_SLEEF(log1p, Sleef_log1p_u10)
+FROM_SLEEF(tanh, Sleef_tanh_u10)
+FROM_SLEEF(erf, Sleef_erf_u10)
+FROM_SLEEF(erfc, Sleef_erfc_u15)
+#undef FROM_SLEEF
+static double sleef_pow(double x, double y) { return Sleef_pow_u10(x, y); }
+
+static const Oracle sleef = { sleef_exp,  sleef_exp2, sleef_expm1, sleef_log, sleef_log1p,
+                              sleef_tanh, sleef_erf,  sleef_erfc,  sleef_pow };
 #endif
 static const Oracle *oracle = &libm;
 
