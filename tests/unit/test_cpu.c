@@ -302,6 +302,38 @@ static void norms_of_any_size(void **state)
     }
 }
 
+/* What is below the normal numbers stays: by steps, by products, and by fused ones. */
+static void denormals_stay(void **state)
+{
+    Gen g = { .m = module_new(), .seed = 3, .type = DT_FP32 };
+    const Shape s = SHAPE(17, 33);
+    const Kernels *k;
+    double most = 0;
+    (void)state;
+    g.f = func_new(g.m, "main", OPSET_IOS18);
+    g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
+    Value *x = block_param(g.f->body, "x", type_tensor(&g.m->arena, DT_FP32, s),
+                           (Loc){ 0 });
+    Value *half = mil_mul(&g.b, "h", .x = x, .y = gen_real(&g, 0.5));
+    Value *w = gen_constant(&g, SHAPE(31, 33), 1);
+    block_result(g.f->body, mil_relu(&g.b, "r", .x = half));
+    block_result(g.f->body, mil_linear(&g.b, "y", .x = half, .weight = w));
+    const RunOptions told = { .threads = 1, .each = largest, .ctx = &most };
+    Results ref = run_as(&g, &backend_ref, told, DENORMAL, DT_FP32);
+    assert_true(most > 0 && most < 1e-36);
+    for (int i = 0; (k = kernels_at(i)); i++) {
+        setenv("ANEC_CPU", k->name, 1);
+        Results got = run_as(&g, &backend_cpu, (RunOptions){ .threads = 1 }, DENORMAL,
+                             DT_FP32);
+        near_special(k->name, &g, &got, &ref, &ref, most, 1e-5);
+        free_results(&got);
+    }
+    unsetenv("ANEC_CPU");
+    free_results(&ref);
+    module_free(g.m);
+    diag_free(&g.diag);
+}
+
 /* What is no kind of kernels is said with those that are. */
 static void unknown_kernels(void **state)
 {
@@ -322,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_programs),
         cmocka_unit_test(norms_of_any_size),
+        cmocka_unit_test(denormals_stay),
         cmocka_unit_test(unknown_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
