@@ -31,6 +31,11 @@ unsigned pad_axes(const Padder *p, const Value *v)
     return s ? s->of[p->now].axes : 0;
 }
 
+bool pad_along(const Padder *p, const Value *v, int axis)
+{
+    return pad_axes(p, v) >> axis & 1;
+}
+
 int pad_by(const Padder *p, const Value *v, int k)
 {
     const PadState *s = pad_state(p, v);

@@ -49,6 +49,8 @@ int64_t pad_size(const Padder *p);
 bool pad_known(const Padder *p, const Value *v);
 /* Axes that were padded, a bit each. */
 unsigned pad_axes(const Padder *p, const Value *v);
+/* Whether that axis was. */
+bool pad_along(const Padder *p, const Value *v, int axis);
 /* How many sizes int k of a value has in it. */
 int pad_by(const Padder *p, const Value *v, int k);
 /* It is ints that follow from a size of any dimension. */
