@@ -264,7 +264,7 @@ static bool bucket_name(Module *m, const char **text, BucketSizes *row)
 {
     const size_t part = strcspn(*text, ";"), n = strcspn(*text, "=");
     if (n >= part) return true;
-    const char *name = arena_strndup(&m->arena, *text, n);
+    char *name = arena_strndup(&m->arena, *text, n);
     char *dot = strrchr(name, '.'), *end;
     if (!dot || dot == name || dot[1] < '0' || dot[1] > '9') return false;
     const long axis = strtol(dot + 1, &end, 10);
