@@ -6,6 +6,8 @@
 #include <math.h>
 
 typedef struct {
+    Module *m;
+    PtrMap made; /* literals of what is computed from constants, by value */
     Op *conv, *norm;
     Value *weight;
     const Const *lit;      /* the weight's elements */
@@ -16,9 +18,19 @@ typedef struct {
 
 /* ---- what is known ----------------------------------------------------------------------- */
 
-static bool batch_constant(const Value *v)
+/* A constant, or what is computed from constants alone; NULL: it is neither, or compressed, or
+ * its bytes are not at hand. */
+static const Const *batch_literal(BatchFold *f, Module *m, const Value *v)
 {
-    return !v || (value_lit(v) && const_at_hand(value_lit(v)));
+    const Const *c = value_lit(v);
+    if (!c && v->def && !op_decodes(v->def)) c = const_of_value(m, v, &f->made);
+    return c && const_at_hand(c) ? c : NULL;
+}
+
+static bool batch_constant(BatchFold *f, Module *m, const Op *op, ParamId p)
+{
+    const Value *v = op_value(op, p);
+    return !v || batch_literal(f, m, v);
 }
 
 /* A convolution whose result goes nowhere else, of constants that nothing else uses. */
@@ -32,30 +44,33 @@ static bool batch_read(BatchFold *f, Op *norm, const Legal *l)
     if (is_result(x) || func_count_uses(l->func, x) != 1) return false;
     static const ParamId given[] = { P_mean, P_variance, P_gamma, P_beta };
     for (size_t i = 0; i < COUNT(given); i++)
-        if (!batch_constant(op_value(norm, given[i]))) return false;
+        if (!batch_constant(f, l->m, norm, given[i])) return false;
     Value *weight = op_value(conv, P_weight);
-    const Const *lit = value_lit(weight);
-    if (!lit || !const_at_hand(lit) || func_count_uses(l->func, weight) != 1)
-        return false;
-    if (!dtype_is_float(lit->type->dtype) || !batch_constant(op_value(conv, P_bias)))
+    const Const *lit = batch_literal(f, l->m, weight);
+    if (!lit || func_count_uses(l->func, weight) != 1) return false;
+    if (!dtype_is_float(lit->type->dtype) || !batch_constant(f, l->m, conv, P_bias))
         return false;
     int64_t groups;
     const bool back = conv->kind == OP_conv_transpose;
     if (!int_of(conv, P_groups, 1, &groups) || (back && groups != 1)) return false;
-    *f = (BatchFold){ .conv = conv, .norm = norm, .weight = weight, .lit = lit };
+    f->m = l->m;
+    f->conv = conv;
+    f->norm = norm;
+    f->weight = weight;
+    f->lit = lit;
     f->channels = lit->type->shape.dim[back];
     return true;
 }
 
 /* Numbers of an argument of one for each channel; `other` where it is absent. */
-static bool batch_numbers(const BatchFold *f, const Op *op, ParamId p, double other,
-                          Diag *d, double *to)
+static bool batch_numbers(BatchFold *f, const Op *op, ParamId p, double other, Diag *d,
+                          double *to)
 {
     Tensor t;
     const Value *v = op_value(op, p);
     for (int64_t i = 0; i < f->channels; i++) to[i] = other;
     if (!v) return true;
-    if (!const_tensor(value_lit(v), d, &t)) return false;
+    if (!const_tensor(batch_literal(f, f->m, v), d, &t)) return false;
     const bool fits = t.count == (size_t)f->channels;
     for (size_t i = 0; fits && i < t.count; i++) to[i] = tensor_float(&t, i);
     tensor_free(&t);
@@ -142,23 +157,21 @@ static Value *batch_constants(Builder *b, const BatchFold *f, const char *name, 
 }
 
 /* The weight times the scales, as a literal that is computed when it is read. */
-static Value *batch_weight(Builder *b, const BatchFold *f)
+static Value *batch_weight(Builder *b, BatchFold *f)
 {
-    PtrMap made = { 0 };
     const DType t = f->lit->type->dtype;
     const int rank = f->lit->type->shape.rank;
     Value *scale = batch_constants(b, f, "scale", DT_FP32, f->scale, rank,
                                    f->conv->kind == OP_conv_transpose);
     Value *wide = make_cast(b, f->weight, DT_FP32);
     Value *product = make_cast(b, make_two(b, OP_mul, wide, scale), t);
-    const Const *c = const_of_value(b->m, product, &made);
-    ptrmap_free(&made);
+    const Const *c = const_of_value(b->m, product, &f->made);
     return c ? build_const(b, f->weight->name, c) : NULL;
 }
 
 static Value *batch_folded(const Legal *l, Builder *b, Op *op)
 {
-    BatchFold f;
+    BatchFold f = { .channels = 0 };
     Arena a = { 0 };
     Value *weight = NULL;
     if (batch_read(&f, op, l) && batch_scales(&f, &a, l->diag))
@@ -172,9 +185,10 @@ static Value *batch_folded(const Legal *l, Builder *b, Op *op)
         int n = args_with(f.conv, arg, f.conv->narg, P_weight, &weight);
         n = args_with(NULL, arg, n, P_bias, &bias);
         y = build_op(b, op_name(f.conv), f.conv->kind, arg, n)->out[0];
-        op_let_weights_go(op, NULL);
-        op_let_weights_go(f.conv, NULL);
+        op_let_weights_go(op, &f.made);
+        op_let_weights_go(f.conv, &f.made);
     }
+    ptrmap_free(&f.made);
     arena_free(&a);
     return y;
 }

@@ -1,8 +1,7 @@
 /* test_attributes.c -- what a compiled model says of itself: the keys that the engine's runtime
  * asks for, and those that the stand-in answers with, each held against the printed dump by a
  * reader of its own. */
-#include "../../backends/ane/engine.h"
-#include "standin.h"
+#include "engine_bench.h"
 
 #include <ctype.h>
 
@@ -83,40 +82,17 @@ static void test_keys(void **state)
 
 /* ---- what the stand-in answers ----------------------------------------------------------- */
 
-typedef struct {
-    Arena arena;
-    Engine *engine;
-    Id model;
-    char *dir;
-    Trouble why;
-} Loaded;
-
-static void load(Loaded *l, const char *mil)
+static void load(Bench *b, const char *mil)
 {
-    const char *why = "";
-    Diag d = { 0 };
-    *l = (Loaded){ 0 };
-    l->engine = engine_open(&l->arena, &why);
-    if (!l->engine) fail_msg("%s", why);
-    l->model = engine_model_new(l->engine, &l->arena, mil, strlen(mil), NULL, 0, &l->why);
-    assert_non_null(l->model);
-    l->dir = engine_model_dir(l->engine, &l->arena, l->model);
-    assert_true(file_make_dirs(&d, l->dir));
-    assert_true(file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil,
-                               strlen(mil)));
-    if (!engine_compile(l->engine, &l->arena, l->model, &l->why))
-        fail_msg("%s", l->why.text);
-    if (!engine_load(l->engine, &l->arena, l->model, &l->why))
-        fail_msg("%s", l->why.text);
+    if (!set_up(b, mil) || !engine_compile(b->engine, &b->arena, b->model, &b->why)
+        || !engine_load(b->engine, &b->arena, b->model, &b->why))
+        fail_msg("%s", b->why.text);
 }
 
-static void unload(Loaded *l)
+static void unload(Bench *b)
 {
-    assert_true(engine_unload(l->engine, &l->arena, l->model, &l->why));
-    if (file_exists(l->dir)) remove_folder(l->dir);
-    objc_drop(l->engine->objc, &l->model);
-    engine_close(l->engine);
-    arena_free(&l->arena);
+    assert_true(engine_unload(b->engine, &b->arena, b->model, &b->why));
+    tear_down(b);
 }
 
 static Id at(Objc *o, Id d, const char *key)
@@ -130,7 +106,7 @@ static Id at(Objc *o, Id d, const char *key)
  * dumps. */
 static void test_answer(void **state)
 {
-    Loaded l;
+    Bench l;
     Arena a = { 0 };
     (void)state;
     set_machine("m4", "");
@@ -185,7 +161,7 @@ typedef struct {
 
 static void check_told(const Told *t)
 {
-    Loaded l;
+    Bench l;
     Layout layout;
     const char *why = NULL;
     set_machine("m4", t->faults);

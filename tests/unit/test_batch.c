@@ -62,6 +62,12 @@ static const struct {
       "tensor<fp16, [1, 2, 3, 4]> c = conv(x = x, weight = w, groups = int32(1), " PADS ")[name = string(\"c\")];"
       "tensor<fp16, [1, 2, 3, 4]> y = batch_norm(x = c, mean = mean, variance = variance)[name = string(\"y\")]; | y" },
 
+    { "a weight that is computed from constants", true, 2e-6, IN "|" W("fp32") MEAN VARIANCE GAMMA BETA
+      "tensor<fp32, [2, 2, 2, 2]> t = transpose(x = w, perm = tensor<int32, [4]>([1, 0, 3, 2]))[name = string(\"t\")];"
+      "tensor<fp32, [1, 2, 3, 4]> c = conv(x = x, weight = t, groups = int32(1), " PADS ")[name = string(\"c\")];" NORM(ALL) "| y" },
+    { "a weight that is compressed", false, 0, IN "|"
+      "tensor<fp32, [2, 2, 2, 2]> w = constexpr_blockwise_shift_scale(data = tensor<int8, [2, 2, 2, 2]>([[[[1, 2], [3, 4]], [[5, 6], [7, 8]]], [[[-1, 2], [-3, 4]], [[5, -6], [7, 9]]]]), "
+      "scale = tensor<fp32, [2, 1, 1, 1]>([[[[0.5]]], [[[0.25]]]]))[name = string(\"w\")];" MEAN VARIANCE GAMMA BETA C NORM(ALL) "| y" },
     { "what the convolution gives is a result too", false, 0, IN "|" W("fp32") MEAN VARIANCE GAMMA BETA C NORM(ALL) "| y, c" },
     { "what the convolution gives goes elsewhere too", false, 0, IN "|" W("fp32") MEAN VARIANCE GAMMA BETA C NORM(ALL)
       "tensor<fp32, [1, 2, 3, 4]> z = add(x = y, y = c)[name = string(\"z\")]; | z" },

@@ -37,19 +37,19 @@ static void make_program(Gen *g, uint64_t seed)
         { 1, { 12 } }
     };
     *g = (Gen){ .m = module_new(), .seed = seed, .diag = { .quiet = false } };
-    for (int i = 0; i < 4; i++) random_draw(g, 2);
+    for (int i = 0; i < 4; i++) gen_draw(g, 2);
     g->f = func_new(g->m, "main", OPSET_IOS18);
     g->m->version = "1.3";
     g->b = builder_at(g->f->body, NULL, &g->diag, (Loc){ 0 });
     for (int i = 0; i < INPUTS; i++) {
         const Shape s =
-            shapes[i ? random_draw(g, COUNT(shapes)) : (int)(seed % COUNT(shapes))];
+            shapes[i ? gen_draw(g, COUNT(shapes)) : (int)(seed % COUNT(shapes))];
         g->at[g->n++] = block_param(g->f->body, (const char *[]){ "a", "b", "c" }[i],
                                     type_tensor(&g->m->arena, DT_FP16, s), (Loc){ 0 });
     }
     for (int made = 0, tried = 0; made < STEPS && tried < 200; tried++) {
         Op *last = g->f->body->last;
-        Value *x = random_draw(g, 3) ? g->at[g->n - 1] : random_value(g),
+        Value *x = gen_draw(g, 3) ? g->at[g->n - 1] : random_value(g),
               *y = random_op(g, x);
         if (g->diag.errors || !is_fine(y)) {
             take_back(g, last);
@@ -76,7 +76,7 @@ static void run_program(Module *m, Diag *d, uint64_t seed, Tensor out[2], int *n
                            .value = tensor_view(t->dtype, &t->shape,
                                                 arena_alloc(&a, type_bytes(t) + 1)) };
         for (size_t k = 0; k < in[i].value.count; k++)
-            tensor_set_float(&in[i].value, k, (random_draw(&g, 17) - 8) / 4.0);
+            tensor_set_float(&in[i].value, k, (gen_draw(&g, 17) - 8) / 4.0);
     }
     if (!p || !program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 }))
         fail_msg("program %llu: %s", (unsigned long long)seed, d->text.s);
