@@ -12,7 +12,7 @@ typedef struct {
     signed char by[MAX_RANK]; /* of ints: each is that many sizes and something */
 } PadOf;
 
-/* What is known of a value; of one that nothing is known of it is as in the program. */
+/* What is known of a value. One without it is as it was in the program. */
 typedef struct {
     bool sized; /* it is ints that follow from sizes */
     PadOf of[]; /* by dimension */
@@ -23,8 +23,8 @@ typedef struct {
     Value *mask[MAX_RANK + 1][MAX_RANK]; /* by rank and axis, where it was needed */
 } PadMasks;
 
-/* An op is met once for each dimension that came to it, as if that were the only one: what is
- * as long as another is as little its own as a number would be. */
+/* An op is looked at once for each dimension that reaches it, as if that were the only one: axes
+ * of another dimension count as axes of a fixed size then. */
 typedef struct {
     Func *func;
     Diag *d;
@@ -59,7 +59,7 @@ bool pad_sized(const Padder *p, const Value *v);
 PadState *pad_note(Padder *p, const Value *v);
 /* All that is known of one value is of another one too. */
 bool pad_copy(Padder *p, const Value *to, const Value *from);
-/* Notes that an axis of a value, if another dimension padded it, would have to be this one. */
+/* If another dimension padded that axis of v, notes that an op takes the two for one. */
 void pad_meet(Padder *p, const Value *v, int axis);
 /* Notes which axes of a result were padded; always true, as a rule that went well returns. */
 bool pad_mark(Padder *p, const Value *v, unsigned axes);
