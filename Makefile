@@ -134,7 +134,7 @@ endif
 .SECONDARY: $(GENERATED)
 all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
 # What the build writes and C includes; `make mutate` compiles single sources beside it.
-headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)
+headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h) $(GEN)/train/rules_sum.h
 objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(RUN_SRC:%.c=$(BUILD)/%.o) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:

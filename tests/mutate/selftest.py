@@ -5,6 +5,7 @@ has its place in the sources, and one that has none is an error.
 
 usage: tests/mutate/selftest.py"""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -165,9 +166,21 @@ def refuses(table, row, *more):
         check(False, f"{table.__name__} takes a row without a place: {row}")
 
 
+def headers():
+    """Single sources are compiled beside what `make headers` writes: all that they include and nobody wrote."""
+    names = subprocess.run(["git", "ls-files"], cwd=run.ROOT, capture_output=True, text=True).stdout.split()
+    there = {os.path.basename(n) for n in names}
+    said = subprocess.run(["make", "-n", "-B", "V=1", "BUILD=none", "headers"], cwd=run.ROOT, capture_output=True, text=True).stdout
+    for path in (p for folder in run.SHARE for p in run.paths_of(folder)):
+        for name in re.findall(r'(?m)^#include "(?:[^"]*/)?([^"/]+)"', run.read(path)):
+            if name not in there:
+                check(re.search(rf"none/\S*/{re.escape(name)}\b", said), f"make headers writes {name}, which {path} includes")
+
+
 def main():
     small()
     forms()
+    headers()
     for table in run.by_hand, run.equivalents:
         try:
             check(len(list(table())) > 0, table.__name__ + " has no row")
