@@ -67,6 +67,36 @@ static void test_wire_errors(void **state)
     close_bench(&u);
 }
 
+/* What a program keeps between its runs is no input that another's result could be: a state, also
+ * after a wire was given up. */
+static void a_state_takes_no_wire(void **state)
+{
+    Bench t;
+    (void)state;
+    static const char kept[] =
+        "program(1.3)\n{\n    func main<ios18>(state<tensor<fp16, [2]>> s, "
+        "tensor<fp16, [2]> x) {\n"
+        "        tensor<fp16, [2]> y = read_state(input = s)[name = string(\"y\")];\n"
+        "        tensor<fp16, [2]> z = add(x = x, y = y)[name = string(\"z\")];\n"
+        "    } -> (z);\n}\n";
+    open_bench(&t, "ref", kept);
+    Program *p = new_program(&t, "main");
+    for (int round = 0; round < 2; round++) {
+        assert_false(program_wire(p, "s", p, "z", &t.d));
+        expect_said(&t.d, "error: main has no input s\n");
+        assert_false(program_wire(p, "s", NULL, NULL, &t.d));
+        expect_said(&t.d, "error: main has no input s\n");
+        assert_false(program_wire(p, "z", p, "z", &t.d));
+        expect_said(&t.d, "error: main has no input z\n");
+        assert_false(program_wire(p, "x", p, "x", &t.d));
+        expect_said(&t.d, "error: main has no result x\n");
+        assert_true(program_wire(p, "x", NULL, NULL, &t.d));
+        assert_true(program_wire(p, "x", p, "z", &t.d));
+    }
+    program_free(p);
+    close_bench(&t);
+}
+
 /* ---- runs that fail ---------------------------------------------------------------------- */
 
 /* On auto the processor goes on, with what the failed run was given: also through wires. */
@@ -274,6 +304,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wires),
         cmocka_unit_test(test_wire_errors),
+        cmocka_unit_test(a_state_takes_no_wire),
         cmocka_unit_test(test_not_for_the_engine),
         cmocka_unit_test(test_wrong_input),
         cmocka_unit_test(test_runs_that_fail),

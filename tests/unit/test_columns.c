@@ -6,6 +6,7 @@
  * list. Values are compared as `bound` describes them, which tells ints from floats, zeros by
  * their sign, and floats by all their digits. A loop's name that is bound shows that a list was
  * walked. */
+#include "places.h"
 #include "unit.h"
 
 #include "../../frontend/frontend.h"
@@ -192,11 +193,11 @@ static void hear_error(void *ctx, const DiagItem *item)
         h->error[h->pair - 1] = arena_strdup(&h->arena, item->message);
 }
 
-static Heard *run(const Buf *statements)
+static Heard *run_behind(const char *functions, const Buf *statements)
 {
     Heard *h = calloc(1, sizeof *h);
     Buf text = { 0 };
-    buf_printf(&text, "%s%s}\n", before, statements->s ? statements->s : "");
+    buf_printf(&text, "%s%s%s}\n", functions, before, statements->s ? statements->s : "");
     const Source src = { .name = "columns.anedsl", .text = text.s, .len = text.len };
     Diag d = { .max_errors = 2 * PAIRS, .item = hear_error, .item_ctx = h };
     module_free(dsl_compile(
@@ -208,6 +209,8 @@ static Heard *run(const Buf *statements)
     buf_free(&text);
     return h;
 }
+
+static Heard *run(const Buf *statements) { return run_behind("", statements); }
 
 static void heard_free(Heard *h)
 {
@@ -375,10 +378,62 @@ static void chains_of_any_length_are_computed(void **state)
     buf_free(&b);
 }
 
+/* What a list may have to be made by columns, at the bound and one beyond, where it is walked: steps
+ * in turn, columns at a time, expressions in expressions, names of a loop, functions in functions,
+ * and names of a function. The last value is the same either way. */
+static const struct {
+    long n;
+    const char *functions, *list;
+    long factor, more; /* the last value is factor * n + more */
+} bounds[] = {
+    { 63, "", "a{N= + 1} for a in 0..3", 1, 2 },
+    { 31, "", "{N=a + (}a{N=)} for a in 0..3", 2, 2 },
+    { 98, "", "abs({N=- }a) for a in 0..3", 0, 2 },
+    { 99, "", "{N=int(}a{N=)} for a in 0..3", 0, 2 },
+    { 8, "{N;fn g$(x) = g@(x + 1)}fn g{N}(x) = x\n", "g1(a) for a in 0..3", 1, 1 },
+    { 15, "fn g(x) {\n{N;y$ = x + $}return x + y{N-1}\n}\n", "g(a) for a in 0..3", 1, 3 },
+    { 63, "", "sum([{N:a}]) for a in 0..3", 2, 0 },
+    { 32, "", "len([{N:a}]) + a for a in 0..3", 1, 2 },
+};
+
+static bool is_walked(size_t i, long n)
+{
+    char want[40];
+    Buf functions = places_text(bounds[i].functions, n), b = { 0 },
+        list = places_text(bounds[i].list, n);
+    buf_printf(&b, "t = [%s]\nv = t[2]\n", list.s);
+    Heard *h = run_behind(functions.s ? functions.s : "", &b);
+    snprintf(want, sizeof want, "the int %ld", bounds[i].factor * n + bounds[i].more);
+    if (h->count != 1 || strcmp(h->value[0], want) != 0)
+        fail_msg("%ld of %s: %s, not %s", n, bounds[i].list,
+                 h->count ? h->value[0] : "nothing", want);
+    const bool walked = h->walked;
+    heard_free(h);
+    buf_free(&functions);
+    buf_free(&list);
+    buf_free(&b);
+    return walked;
+}
+
+static void columns_end_at_their_bounds(void **state)
+{
+    (void)state;
+    int wrong = 0;
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        long n = 1;
+        while (n < 200 && !is_walked(i, n)) n++;
+        if (n == bounds[i].n + 1) continue;
+        print_error("%ld is walked, not %ld: %s\n", n, bounds[i].n + 1, bounds[i].list);
+        wrong++;
+    }
+    assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_of_any_length_are_computed),
+        cmocka_unit_test(columns_end_at_their_bounds),
         cmocka_unit_test(columns_are_what_walking_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,11 +310,59 @@ static void test_equal_constants(void **state)
     module_free(m);
 }
 
+static const char *const coded_names[] = { "F8_E4M3", "F8_E5M2", "F8_E8M0", "Q4_0",
+                                           "Q4_1",    "Q5_0",    "Q5_1",    "Q8_0",
+                                           "Q2_K",    "Q3_K",    "Q4_K",    "Q5_K",
+                                           "Q6_K" };
+
+/* What files have in bytes and blocks, read from any element on, in any number, as all of it is: a
+ * piece begins and ends within a block, and a block within a piece. */
+static void test_coded_in_pieces(void **state)
+{
+    (void)state;
+    enum { ELEMENTS = 5 * MAX_BLOCK };
+    static const DType types[] = { DT_FP32, DT_FP16, DT_INT32 };
+    static unsigned char bytes[ELEMENTS * 2];
+    static double whole[ELEMENTS], part[ELEMENTS];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 37 % 59); /* no exponent is large */
+    Module *m = module_new();
+    Diag d = { 0 };
+    for (size_t k = 0; k < COUNT(coded_names); k++)
+        for (size_t t = 0; t < COUNT(types); t++) {
+            const ByteFloat *f = byte_float_of_file(coded_names[k]);
+            assert_non_null(f);
+            const Const c = { .type = type_tensor(&m->arena, types[t], SHAPE(ELEMENTS)),
+                              .kind = CONST_FILE,
+                              .src = f->as,
+                              .coded = f,
+                              .src_data = bytes };
+            const size_t size = (size_t)dtypes[types[t]].bits / 8;
+            assert_true(const_read(&c, &d, 0, ELEMENTS, whole));
+            float block[MAX_BLOCK]; /* the last one, whole by itself */
+            const size_t last = ELEMENTS - f->count;
+            if (f->block)
+                f->block(bytes + ELEMENTS / f->count * f->bytes - f->bytes, block);
+            for (size_t i = 0; f->block && types[t] == DT_FP32 && i < f->count; i++)
+                assert_memory_equal((char *)whole + (last + i) * size, &block[i], size);
+            for (size_t first = 0; first < ELEMENTS; first += first < 40 ? 1 : 129)
+                for (size_t n = 1; first + n <= ELEMENTS; n += n < 35 ? 1 : 126) {
+                    memset(part, 0x55, sizeof part);
+                    assert_true(const_read(&c, &d, first, n, part));
+                    assert_memory_equal(part, (char *)whole + first * size, n * size);
+                    if (n < ELEMENTS) assert_int_equal(((char *)part)[n * size], 0x55);
+                }
+        }
+    module_free(m);
+    diag_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constants_in_another_type),
         cmocka_unit_test(test_constants_in_pieces),
+        cmocka_unit_test(test_coded_in_pieces),
         cmocka_unit_test(test_constants_at_hand),
         cmocka_unit_test(test_texts_of_types),
         cmocka_unit_test(test_packed_elements),

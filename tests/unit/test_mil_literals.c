@@ -165,10 +165,54 @@ static void inline_literals_are_shared(void **state)
     diag_free(&d);
 }
 
+/* One list for all axes, and a list for each: what is beyond the type's places is counted, and put
+ * nowhere. */
+static void elements_beyond_the_type_are_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *element;
+    } of[] = { { "fp32", "1.5" },
+               { "uint4", "3" },
+               { "int64", "-1" },
+               { "bool", "true" },
+               { "string", "\"a\"" } };
+    enum { MOST = 300 }; /* more than the first room for elements */
+    for (size_t k = 0; k < COUNT(of); k++)
+        for (int want = 4; want <= MOST; want += 148)
+            for (int flat = 0; flat < 2; flat++)
+                for (int n = want - 1; n <= want + 70; n += n < want + 3 ? 1 : 67) {
+                    Diag d = { .quiet = true };
+                    Buf b = { 0 }, said = { 0 };
+                    Module *m = module_new();
+                    buf_printf(&b, "tensor<%s, [%d%s]>([", of[k].type, want / (1 + flat),
+                               flat ? ", 2" : "");
+                    for (int i = 0; i < n; i++)
+                        buf_printf(&b, "%s%s", i ? ", " : "", of[k].element);
+                    buf_puts(&b, "])");
+                    if (flat)
+                        buf_printf(&said, "[%d, 2]> has %d elements, but %d are given",
+                                   want / 2, want, n);
+                    else
+                        buf_printf(&said,
+                                   "[%d]> has size %d along axis 0, but this list has %d",
+                                   want, want, n);
+                    const Source src = { .name = "literal", .text = b.s, .len = b.len };
+                    assert_int_equal(mil_read_literal(m, &d, &src) != NULL, n == want);
+                    if (n != want && !strstr(d.text.s, said.s))
+                        fail_msg("%s, not %s", d.text.s, said.s);
+                    buf_free(&b);
+                    buf_free(&said);
+                    module_free(m);
+                    diag_free(&d);
+                }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_literal_is_read_alone),
+        cmocka_unit_test(elements_beyond_the_type_are_counted),
         cmocka_unit_test(made_literals_print_in_runs),
         cmocka_unit_test(a_large_text_is_mapped),
         cmocka_unit_test(shared_constants_are_changed_one_at_a_time),

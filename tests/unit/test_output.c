@@ -373,6 +373,90 @@ static void only_the_temporaries_of_the_dead_are_stale(void **state)
     }
 }
 
+enum { LISTED = 1024, MORE = 3 };
+
+static const char *numbered(FilesBench *w, int i)
+{
+    return files_in(w, arena_printf(&w->arena, "n%d", i));
+}
+
+/* The list of what a signal removes has so many places, the last as good as the first; what is
+ * taken off makes room. Returns what was wrong, for the child's status. */
+static int fill_the_list(FilesBench *w)
+{
+    int at[LISTED + MORE];
+    for (int i = 0; i < LISTED + MORE; i++) {
+        at[i] = temp_add(numbered(w, i));
+        if (i < LISTED ? at[i] != i : at[i] != -1) return 2;
+    }
+    for (int i = 0; i < LISTED; i += LISTED - 1) {
+        const char *below = arena_printf(&w->arena, "%s/x", numbered(w, i));
+        if (!temp_covers(below) || temp_in_tree(below)) return 3;
+    }
+    if (temp_covers(arena_printf(&w->arena, "%s/x", numbered(w, LISTED)))) return 4;
+    temp_drop(at[LISTED - 1]);
+    temp_drop(at[700]);
+    temp_drop(-1);
+    if (temp_add(numbered(w, LISTED)) != 700) return 5;
+    if (temp_add(numbered(w, LISTED + 1)) != LISTED - 1) return 6;
+    if (temp_add(numbered(w, LISTED + 2)) != -1) return 7;
+    temp_drop_below(numbered(w, 3)); /* which is not below itself */
+    temp_remove_all();
+    for (int i = 0; i < LISTED + MORE; i++) {
+        const bool off = i == LISTED - 1 || i == 700 || i == LISTED + 2;
+        if (file_exists(numbered(w, i)) != off) return 8;
+    }
+    return 0;
+}
+
+static void the_list_of_temporaries_ends_at_its_bound(void **state)
+{
+    FilesBench *w = *state;
+    int status;
+    for (int i = 0; i < LISTED + MORE; i++) files_put(numbered(w, i), "x");
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) _exit(fill_the_list(w));
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+/* What is held as a tree goes with all that is in it, and takes in what lies below it alone. */
+static int trees_in_the_middle(FilesBench *w)
+{
+    const char *tree = files_in(w, "tree"), *other = files_in(w, "trees");
+    temp_tree_hold(tree);
+    temp_tree_hold(other);
+    if (!temp_in_tree(files_in(w, "tree/a/b"))) return 2;
+    if (!temp_in_tree(files_in(w, "trees/a"))) return 3;
+    if (temp_in_tree(tree) || temp_in_tree(files_in(w, "tre/a"))) return 4;
+    temp_tree_let(other);
+    if (temp_in_tree(files_in(w, "trees/a"))) return 5;
+    if (!temp_in_tree(files_in(w, "tree/a/b"))) return 6;
+    temp_tree_hold(other);
+    if (!temp_tree_end(other) || file_exists(other)
+        || temp_in_tree(files_in(w, "trees/a")))
+        return 7;
+    if (!temp_tree_end(NULL)) return 8;
+    temp_remove_all();
+    return file_exists(tree) ? 9 : 0;
+}
+
+static void trees_go_whole(void **state)
+{
+    FilesBench *w = *state;
+    int status;
+    assert_true(file_make_dirs(&w->d, files_in(w, "tree/a/b")));
+    assert_true(file_make_dirs(&w->d, files_in(w, "trees/a")));
+    files_put(files_in(w, "tree/a/b/c"), "x");
+    files_put(files_in(w, "trees/a/c"), "x");
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) _exit(trees_in_the_middle(w));
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +470,8 @@ int main(void)
         FILES_CASE(what_a_dead_process_left_is_swept),
         FILES_CASE(ending_leaves_nothing),
         FILES_CASE(dropping_below_a_folder_leaves_the_others),
+        FILES_CASE(the_list_of_temporaries_ends_at_its_bound),
+        FILES_CASE(trees_go_whole),
         FILES_CASE(a_folder_is_replaced_whole),
         FILES_CASE(two_writers_never_mix),
     };

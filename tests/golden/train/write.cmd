@@ -7,7 +7,12 @@ cd %t
 write arrays
 write run --prompt "she sells" -n 40 -t 0
 write run --prompt "she sells" -n 40 -t 0 --block 1 -b ref
-write run/step-00000080.safetensors --prompt "she sells" -n 80 -t 0 --stop "by the" --threads 2
+write run/step-00000080.safetensors --prompt "she sells" -n 80 -t 0 --stop "se sea" --threads 2
+write run --prompt "shells by t" -n 60 -t 0 --stop "shells"
+write run --prompt "by the sea sh" -n 60 -t 0 --stop "shells"
+write run --prompt "by the sea" -n 8 -t 0 --stop "shells she and more"
+write run --prompt "by the se" -n 9 -t 0 --stop "a"
+write run --prompt "by the se" -n 4 -t 0 --stop ""
 write run --prompt "she s" -n 30 --seed 4 --top-k 2 --min-p 0.01 --top-p 1 -b ref
 write run --prompt ""
 write run --prompt "Sea"
