@@ -312,9 +312,8 @@ Program *row_compile_placed(const Backend *engine, const Backend *other, const F
     const Backend *const by[2] = { other, engine };
     if (!backend_rules(engine, &rs, d)) return NULL;
     Row *r = row_new(engine, f);
-    const bool several = func_place(f, &rs, &r->arena, d, &at) && at.engines
-                      && at.npart > 1;
-    if (several && compile_placed(r, by, &rs, &at, d)) return &r->base;
+    func_place(f, &rs, &r->arena, d, &at);
+    if (at.engines && at.npart > 1 && compile_placed(r, by, &rs, &at, d)) return &r->base;
     row_free(&r->base);
     return NULL;
 }

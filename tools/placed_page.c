@@ -1,6 +1,6 @@
 /* placed_page.c -- --report: the plan as one HTML file without anything from elsewhere: parts as a
- * picture, ops in frames of their layers, a table of ops with what they cost and the rule that keeps them from the engine, weights
- * by size. */
+ * picture, the graph by layer (placed_graph.c), a table of ops with what they cost and what keeps
+ * them from the engine, weights by size. */
 #include "views.h"
 
 #include "../ir/ops/ops.h"
@@ -18,11 +18,11 @@ static const char page_head[] =
     "border-bottom:1px solid #eee;vertical-align:top}\n"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".engine{color:#0b6e4f}.processor{color:#a4450b}.note{color:#666}\n"
-    ".layer{border:1px solid #bbb;border-radius:6px;margin:4px 0;padding:2px 8px 6px;"
-    "background:#0000000a}.layer>p{margin:0;font-size:12px}\n"
-    ".op{display:inline-block;margin:2px;padding:0 6px;border-radius:3px;color:#fff;"
-    "font-size:12px}.op.engine{background:#2a9d6f;color:#fff}"
-    ".op.processor{background:#e07a3f;color:#fff}\n"
+    ".frame{fill:#0000000a;stroke:#bbb}.title{font-weight:bold}.note{font-weight:normal;fill:#666}\n"
+    ".node text{fill:#fff}.node .kind{font-weight:bold}.node.engine rect{fill:#2a9d6f}"
+    ".node.processor rect{fill:#e07a3f}.node.input rect,.node.result rect{fill:#5b6b7b}\n"
+    ".edge path{fill:none;stroke:#667}.edge polygon{fill:#667}"
+    ".edge:hover path{stroke:#000;stroke-width:2}\n"
     "svg text{font:12px system-ui,sans-serif}\n</style>\n";
 
 void page_begin(Buf *out, const char *path, const Target *t)
@@ -50,7 +50,7 @@ static const char *page_color(bool engine) { return engine ? "#2a9d6f" : "#e07a3
 static void page_picture(Buf *out, const Placement *at)
 {
     const int height = PAGE_ROW * at->npart + 10;
-    const double scale = at->us > 0 ? (PAGE_WIDTH - 260) / at->us : 0;
+    const double scale = at->us.middle > 0 ? (PAGE_WIDTH - 260) / at->us.middle : 0;
     double x = 0;
     buf_printf(out, "<svg width=\"%d\" height=\"%d\" role=\"img\">\n", PAGE_WIDTH,
                height);
@@ -58,89 +58,25 @@ static void page_picture(Buf *out, const Placement *at)
         const PlacedPart *p = &at->part[i];
         int ops_of = 0;
         for (int k = p->from; k < p->to; k++) ops_of += !at->op[k].free;
-        const double wide = p->us * scale < 2 ? 2 : p->us * scale;
+        const double wide = p->us.middle * scale < 2 ? 2 : p->us.middle * scale;
         const int y = 5 + i * PAGE_ROW;
         buf_printf(
             out,
             "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\" fill=\"%s\"/>"
             "<text x=\"%.1f\" y=\"%d\">%d %s, %d ops, %.0f us</text>\n",
             x, y, wide, PAGE_ROW - 6, page_color(p->engine), x + wide + 6, y + 13, i + 1,
-            placed_side(p->engine), ops_of, p->us);
-        x += p->us * scale;
+            placed_side(p->engine), ops_of, p->us.middle);
+        x += p->us.middle * scale;
     }
     buf_puts(out, "</svg>\n");
-}
-
-/* ---- layers ------------------------------------------------------------------------------ */
-
-/* An op, and the frames that it stands in. */
-typedef struct {
-    const PlacedOp *op;
-    bool engine;
-    FramesAt at;
-} PageOp;
-
-/* The ops in their order. */
-static PageOp *page_ops(Arena *a, const Frames *frames, const Placement *at, int *n)
-{
-    PageOp *all = NEW_ARRAY(a, at->nop + 1, PageOp);
-    *n = 0;
-    for (int i = 0; i < at->npart; i++)
-        for (int k = at->part[i].from; k < at->part[i].to; k++) {
-            if (at->op[k].free) continue;
-            all[(*n)++] = (PageOp){ .op = &at->op[k],
-                                    .engine = at->part[i].engine,
-                                    .at = frames->at[k] };
-        }
-    return all;
-}
-
-/* A frame of that depth begins at `o`; what follows in it is counted. */
-static void page_layer(Buf *out, Frames *frames, const PageOp *o, const PageOp *end,
-                       int depth)
-{
-    int count = 0;
-    double us = 0;
-    for (const PageOp *p = o; p < end && frames_same(&o->at, &p->at) > depth; p++) {
-        us += p->op->us[p->engine];
-        count++;
-    }
-    buf_puts(out, "<div class=\"layer\"><p><b>");
-    buf_html(out, frames_label(frames, &o->at, depth));
-    buf_printf(out, "</b> <span class=\"note\">%d op%s, %.1f us</span></p>\n", count,
-               count == 1 ? "" : "s", us);
-}
-
-/* Ops from left to right, each in the frames of its layers. */
-static void page_layers(Buf *out, const Func *f, const Placement *at)
-{
-    Arena a = { 0 };
-    Frames frames;
-    int n = 0, open = 0;
-    frames_find(&frames, f);
-    const PageOp *all = page_ops(&a, &frames, at, &n);
-    buf_puts(out, "<h3>By layer</h3>\n<div class=\"layers\">\n");
-    for (const PageOp *o = all; o < all + n; o++) {
-        const int same = o > all ? frames_same(&o[-1].at, &o->at) : 0;
-        for (; open > same; open--) buf_puts(out, "</div>\n");
-        for (; open < o->at.count; open++) page_layer(out, &frames, o, all + n, open);
-        buf_printf(out, "<span class=\"op %s\" title=\"", placed_side(o->engine));
-        buf_html(out, placed_value(o->op));
-        buf_printf(out, ", %.1f us\">", o->op->us[o->engine]);
-        buf_html(out, op_name(o->op->op));
-        buf_puts(out, "</span>\n");
-    }
-    for (; open > 0; open--) buf_puts(out, "</div>\n");
-    buf_puts(out, "</div>\n");
-    frames_free(&frames);
-    arena_free(&a);
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
 
 static void page_op(Buf *out, const PlacedOp *o, int part, bool engine)
 {
-    const char *side = placed_side(engine);
+    Arena a = { 0 };
+    const char *side = placed_side(engine && o->reason == PLACED_ENGINE);
     buf_printf(out, "<tr><td class=\"n\">%d</td><td class=\"%s\">%s</td><td>", part, side,
                side);
     buf_html(out, op_name(o->op));
@@ -149,30 +85,38 @@ static void page_op(Buf *out, const PlacedOp *o, int part, bool engine)
     buf_printf(
         out,
         "</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td><td class=\"n\">%.1f</td><td>",
-        o->macs, o->bytes, o->us[engine]);
-    if (o->rule) {
-        buf_printf(out, "<b>%s</b>: ", o->rule->name);
-        buf_html(out, o->why);
-        if (o->rule->evidence) {
-            buf_puts(out, " <span class=\"note\">");
-            buf_html(out, o->rule->evidence);
-            buf_puts(out, "</span>");
-        }
+        o->work.macs, o->work.weights + o->work.values, o->us[engine].middle);
+    if (o->reason != PLACED_ENGINE) {
+        buf_printf(out, "<b>%s</b>: ", placed_word(o));
+        buf_html(out, placed_reason(&a, o));
     }
+    if (o->rule && o->rule->evidence) {
+        buf_puts(out, " <span class=\"note\">");
+        buf_html(out, o->rule->evidence);
+        buf_puts(out, "</span>");
+    }
+    arena_free(&a);
     buf_puts(out, "</td></tr>\n");
 }
 
 void page_func(Buf *out, const Func *f, const Placement *at)
 {
+    Arena a = { 0 };
     buf_puts(out, "<h2>");
     buf_html(out, f->name);
-    buf_printf(
-        out,
-        "</h2>\n<p>%d part%s, %d of them the engine's; about %.0f us, on the processor "
-        "alone %.0f us.</p>\n",
-        at->npart, at->npart == 1 ? "" : "s", at->engines, at->us, at->alone);
+    buf_printf(out,
+               "</h2>\n<p>%d part%s, %d of them the engine's; %s, on the processor "
+               "alone %.0f us.</p>\n",
+               at->npart, at->npart == 1 ? "" : "s", at->engines,
+               placed_about(&a, at->us), at->alone.middle);
+    if (at->slower) {
+        buf_puts(out, "<p class=\"note\">");
+        buf_html(out, placed_hint(&a, at));
+        buf_puts(out, "</p>\n");
+    }
     page_picture(out, at);
-    page_layers(out, f, at);
+    buf_puts(out, "<h3>By layer</h3>\n");
+    placed_graph(out, f, at);
     buf_puts(out,
              "<table><tr><th class=\"n\">part</th><th>on</th><th>op</th><th>value</th>"
              "<th class=\"n\">multiply-adds</th><th class=\"n\">bytes</th>"
@@ -181,6 +125,7 @@ void page_func(Buf *out, const Func *f, const Placement *at)
         for (int k = at->part[i].from; k < at->part[i].to; k++)
             if (!at->op[k].free) page_op(out, &at->op[k], i + 1, at->part[i].engine);
     buf_puts(out, "</table>\n");
+    arena_free(&a);
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */

@@ -60,17 +60,25 @@ void compressed_list(Buf *out); /* all compressed forms */
 void compressed_text(Buf *out, const struct CompressPlan *p);
 void compressed_json(Buf *out, const struct CompressPlan *p);
 
-/* ---- where each op would run, and what it costs (placed.c, placed_page.c) ----------------- */
+/* ---- where each op would run, and what it costs (placed.c, placed_page.c, placed_graph.c) ----------------- */
 
 void placed_text(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
 void placed_json(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
 void placed_page(Buf *out, const char *path, const Module *m, const RuleSet *rs, Diag *d);
 const char *placed_side(bool engine);
 const char *placed_value(const PlacedOp *o); /* the name of its first result, or "" */
+/* Why it runs on the processor, in a word: the rule's name, or "by cost"; and in a sentence. NULL and
+ * "": it is the engine's. */
+const char *placed_word(const PlacedOp *o);
+const char *placed_reason(Arena *a, const PlacedOp *o);
+const char *placed_about(Arena *a, CostUs us);          /* about 733 us (653 to 840) */
+const char *placed_hint(Arena *a, const Placement *at); /* NULL: there is none */
 /* The page in pieces. */
 void page_begin(Buf *out, const char *path, const Target *t);
 void page_func(Buf *out, const Func *f, const Placement *at);
 void page_end(Buf *out, const Module *m, const Target *t);
+void placed_graph(Buf *out, const Func *f,
+                  const Placement *at); /* a picture with arrows */
 
 /* ---- the tables as text ------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #define ANEC_PASSES_H
 
 #include "../ops/ops.h"
+#include "../targets/cost.h"
 #include "../targets/rules.h"
 
 typedef struct {
@@ -63,19 +64,37 @@ Module **func_cut_at(const Func *f, const RuleSet *rs, int n, const int *end, Ar
 
 /* ---- engine or processor (place.c) ------------------------------------------------------- */
 
+/* Why an op runs on the processor. */
+typedef enum {
+    PLACED_ENGINE, /* it does not */
+    PLACED_ASIDE,  /* it never is the engine's part: op_on_processor */
+    PLACED_RULE,   /* a rule keeps it, or its whole function, from the engine */
+    PLACED_COST,   /* what it saves there does not pay for a dispatch and copies */
+    PLACED_UNCUT,  /* between it and an op of the processor's no cut is possible */
+    PLACED_STATES  /* a program with states stays one */
+} PlacedWhy;
+
+/* Of neighbouring ops that an engine could run: what the best cut among them saves and costs. */
+typedef struct {
+    int ops;
+    double saves, dispatch, copies;
+} PlacedSaving;
+
 typedef struct {
     const Op *op;
-    bool free;          /* a constant: it runs nowhere */
-    const Rule *rule;   /* that keeps it from the engine, or NULL */
-    const char *why;    /* what the rule says of it, or NULL */
-    double macs, bytes; /* multiply-adds; weights read and results written */
-    double us[2];       /* on the processor, and on the engine */
+    bool free; /* a constant: it runs nowhere */
+    PlacedWhy reason;
+    const Rule *rule;           /* that keeps it from the engine, or NULL */
+    const char *why;            /* what the rule says of it, or NULL */
+    const PlacedSaving *saving; /* PLACED_COST: of all that stay with it; else NULL */
+    CostWork work;
+    CostUs us[2]; /* on the processor, and on the engine */
 } PlacedOp;
 
 typedef struct {
     int from, to; /* ops */
     bool engine;
-    double us;    /* with the dispatch, and what goes over at its beginning */
+    CostUs us;    /* with the dispatch, and what goes over at its beginning */
     double bytes; /* that go over there */
 } PlacedPart;
 
@@ -83,15 +102,17 @@ typedef struct {
     PlacedOp *op;
     PlacedPart *part;
     int nop, npart, engines; /* engines: parts that are the engine's */
-    double us;               /* of all parts */
-    double alone;            /* of the processor alone */
+    CostUs us;               /* of all parts */
+    CostUs alone;            /* of the processor alone */
+    bool slower; /* the processor alone costs less than the least that the engine may */
 } Placement;
 
-/* Where each op of f would run at the least cost by the figures of costs.def: on the engine what no
- * rule of rs forbids, where that saves more than the dispatch and the copies that it costs. Nothing
- * was measured on a device. In the arena; op i is the i-th of the body. False: f cannot be cut, and
- * a rule forbids some of it; out->npart is 0. */
-bool func_place(const Func *f, const RuleSet *rs, Arena *a, Diag *d, Placement *out);
+/* Where each op of f runs under the backend `auto`. What the engine takes as a whole it runs as a
+ * whole, also where the processor alone would cost less (`slower`), as published figures differ too
+ * much to decide that. Of another function the parts are the engine's that no rule of rs forbids
+ * there and that save more than the dispatch and the copies cost, by the figures of costs.def.
+ * Nothing was measured on a device. In the arena; op i is the i-th of the body. */
+void func_place(const Func *f, const RuleSet *rs, Arena *a, Diag *d, Placement *out);
 
 /* The flexible dimensions of the inputs of a function: those of which its ops demand that they
  * are equal are one. */

@@ -1,0 +1,1 @@
+# anec -q --plan --target m1 ../../models/gpt2.anedsl | head -12
