@@ -242,6 +242,7 @@ static bool standin_program_run(Compiled *c, int k, Binding *in, Surface *const 
                 standin_program_move(&p->out[i], out[i]->base, result[r].value.data,
                                      false, rows);
     if (p->nout) make_infinite(&p->out[p->nout - 1], out[p->nout - 1]->base);
+    clock_tell(c->program[k]->func);
     return true;
 }
 

@@ -256,6 +256,13 @@ int compiled_procedures(const Compiled *c, const Procedure **out);
 bool compiled_run(Compiled *c, int procedure, Surface *const *in, Surface *const *out,
                   Buf *why);
 
+/* ---- what evaluations would cost (clock.c) ------------------------------------------------ */
+
+struct Func;
+/* Where ANESIM_CLOCK names a file, it gets a line for a request that was evaluated: what it costs by
+ * the figures that others published, and the sum of all so far in this process. */
+void clock_tell(const struct Func *f);
+
 /* ---- what the files of the engine's framework share (neural.c, neural_request.c) --------- */
 
 /* The engine's codes of errors (facts 10.4). */

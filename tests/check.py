@@ -77,6 +77,8 @@ SUITES = [
     Suite("python", "the Python package, installed by pip and used from an empty folder", "tests/python.sh {build}"),
     Suite("onnx", "ONNX's own tests of its operators, and files that must be refused",
           "/usr/bin/env PATH=/usr/bin:$PATH tests/onnx.py {build}"),
+    Suite("published", "what a plan and the stand-in's clock say, beside costs that others published",
+          "tests/published.py {build}"),
     Suite("plan", "the page that says what runs where, in a browser", "tests/plan.sh {build}"),
     Suite("packages", "Debian packages and the formula of Homebrew, installed and used", "tests/packages.sh {build}"),
     Suite("lsp", "a client speaks with anec --lsp as an editor does", "tests/lsp.py {build}"),

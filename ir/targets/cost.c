@@ -67,11 +67,12 @@ CostUs cost_engine(const Target *t, CostWork w)
 {
     const ChipCost rate = target_cost(t, COST_compute);
     const double flop = 2 * w.macs;
-    const CostUs all = cost_copy(t, w.weights + w.values);
     return (CostUs){
         .least = cost_larger(flop / (rate.high * 1e6), cost_copy(t, w.weights).least),
-        .middle = cost_larger(flop / (cost_middle(rate) * 1e6), all.middle),
-        .most = cost_larger(flop / (rate.low * 1e6), all.most),
+        .middle = cost_larger(flop / (cost_middle(rate) * 1e6),
+                              cost_copy(t, w.weights + w.values / 2).middle),
+        .most = cost_larger(flop / (rate.low * 1e6),
+                            cost_copy(t, w.weights + w.values).most),
     };
 }
 

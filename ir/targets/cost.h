@@ -24,8 +24,8 @@ CostWork cost_work(const Op *op);
 CostUs cost_dispatch(const Target *t);
 /* Bytes that go from one program to another. */
 CostUs cost_copy(const Target *t, double bytes);
-/* Where nobody published whether a value that the next op reads goes through memory, it costs
- * nothing at least, and all its bytes in the middle and at most. */
+/* Nobody published whether a value that the next op reads goes through memory: at least it costs
+ * nothing, at most all its bytes, and half of them in the middle. */
 CostUs cost_engine(const Target *t, CostWork w);
 /* The processor's figures are an assumption of this project, one for all chips. */
 CostUs cost_processor(CostWork w);
