@@ -87,8 +87,8 @@ typedef struct {
     float *score, *left, *out, *mask;
 } AttentionPart;
 
-/* c = a b, of rows of a and panels of b of all of `all`. Sums are formed as flat_gemm.c forms
- * those of as many rows, so that joining ops changes nothing. */
+/* c = a b, of rows of a and panels of b of all of `all`, or, of a few rows, b as it lies. Sums are
+ * formed as flat_gemm.c forms those of as many rows, so that joining ops changes nothing. */
 typedef struct {
     Matrix a;
     int64_t rows, depth;
@@ -96,7 +96,23 @@ typedef struct {
     int64_t all, cols;
     float *left, *c;
     int64_t ldc;
+    Matrix lying; /* of a few rows, in place of b */
 } AttentionProduct;
+
+static bool attention_few(const FlatAttention *g) { return g->rows <= GEMM_FEW; }
+
+static void product_few(const Kernels *k, const AttentionProduct *p)
+{
+    const FewProduct few = { .a = p->a,
+                             .b = p->lying,
+                             .rows = p->rows,
+                             .depth = p->depth,
+                             .cols = p->cols,
+                             .c = p->c,
+                             .ldc = p->ldc,
+                             .room = p->left };
+    few_run(k, &few);
+}
 
 static void product_packed(const Kernels *k, const AttentionProduct *p)
 {
@@ -151,6 +167,14 @@ static void product_straight(const Kernels *k, const AttentionProduct *p)
     }
 }
 
+static void product_run(const AttentionWork *w, int64_t cols, const AttentionProduct *p)
+{
+    const int64_t rows = w->g->rows;
+    (attention_few(w->g)            ? product_few
+     : pack_is_straight(rows, cols) ? product_straight
+                                    : product_packed)(w->r->k, p);
+}
+
 /* Scores of a row become its probabilities. */
 static void attention_weigh(const AttentionWork *w, const AttentionPart *p, int64_t row,
                             float *score)
@@ -196,6 +220,7 @@ static void attend_part(void *ctx, int64_t at, int lane)
     p.mask = p.out + g->part * p.ldo + ELEM_PAD;
     p.left = p.mask + g->keys + ELEM_PAD;
     const Matrix query = matrix_of(w, &g->query, p.head);
+    const Matrix keys = matrix_of(w, &g->key, p.head);
     AttentionProduct v = { matrix_at(query, p.first, 0),
                            p.rows,
                            g->size,
@@ -204,8 +229,9 @@ static void attend_part(void *ctx, int64_t at, int lane)
                            p.keys,
                            p.left,
                            p.score,
-                           p.lds };
-    (pack_is_straight(g->rows, v.a.cols) ? product_straight : product_packed)(k, &v);
+                           p.lds,
+                           { keys.data, keys.dtype, keys.cols, keys.rows } };
+    product_run(w, v.a.cols, &v);
     for (int64_t i = 0; i < p.rows; i++) attention_weigh(w, &p, i, p.score + i * p.lds);
     v = (AttentionProduct){ { p.score, DT_FP32, p.lds, 1 },
                             p.rows,
@@ -215,8 +241,9 @@ static void attend_part(void *ctx, int64_t at, int lane)
                             g->width,
                             p.left,
                             p.out,
-                            p.ldo };
-    (pack_is_straight(g->rows, 1) ? product_straight : product_packed)(k, &v);
+                            p.ldo,
+                            matrix_of(w, &g->value, p.head) };
+    product_run(w, 1, &v);
     for (int64_t i = 0; i < p.rows; i++)
         elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width,
                      g->width, p.out + i * p.ldo);
@@ -226,7 +253,7 @@ static void attention_run(const FlatStep *s, FlatRun *r)
 {
     const FlatAttention *g = s->data;
     AttentionWork w = { s, r, g, (float *)(void *)r->room };
-    team_run(r->team, pack_head, &w, g->batch);
+    if (!attention_few(g)) team_run(r->team, pack_head, &w, g->batch);
     team_run(r->team, attend_part, &w, g->batch * g->parts);
 }
 
@@ -320,9 +347,12 @@ static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *mad
     attention_reads(g->scored, s);
     attention_reads(g->weighed, s);
     const int64_t wide = line_of(g->keys, k) + line_of(g->width, k);
-    s->room = (size_t)(g->batch * g->head_room) * sizeof(float);
-    s->lane_room = (size_t)(g->part * wide + g->keys + 4 * ELEM_PAD
-                            + pack_panels(g->part, k->mr) * k->mr * pack_apart(k, DEPTH))
+    const int64_t deepest = g->size > g->keys ? g->size : g->keys;
+    const int64_t left = attention_few(g)
+                           ? (int64_t)few_room(k, g->rows, deepest)
+                           : pack_panels(g->part, k->mr) * k->mr * pack_apart(k, DEPTH);
+    if (!attention_few(g)) s->room = (size_t)(g->batch * g->head_room) * sizeof(float);
+    s->lane_room = (size_t)(g->part * wide + g->keys + 4 * ELEM_PAD + left)
                  * sizeof(float);
     return true;
 }

@@ -38,6 +38,7 @@ static int64_t line_of(const Gemm *g, const Kernels *k)
 /* What a part's rows of a block take. */
 static int64_t left_room(const Gemm *g, const Kernels *k)
 {
+    if (g->m <= GEMM_FEW) return 0;
     if (g->straight) return g->copied ? g->rows * pack_apart(k, g->depth) : 0;
     return pack_panels(g->rows, k->mr) * k->mr * g->depth;
 }
@@ -72,6 +73,7 @@ static bool gemm_few_coded(const Gemm *g) { return g->codes && g->m <= GEMM_FEW;
 static int64_t right_room(const Gemm *g, const Kernels *k)
 {
     if (gemm_few_coded(g)) return (g->m + 1) * pack_apart(k, g->k) + CODED;
+    if (g->m <= GEMM_FEW) return (int64_t)few_room(k, g->m, g->k);
     const int64_t coded = g->codes ? k->nr * coded_apart(g, k) : 0;
     return g->packed ? 0 : k->nr * g->depth + coded;
 }
@@ -108,20 +110,33 @@ static const float *coded_panel(const GemmWork *w, const GemmPart *p, int64_t j,
     return p->right;
 }
 
+/* Where row l of the panel of columns [j, j + nr) of packed weights is. */
+static const void *packed_at(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l)
+{
+    const Gemm *g = w->g;
+    const int nr = w->r->k->nr;
+    const int64_t at = ((p->col + j) / nr * g->k + l) * nr;
+    return (const char *)g->packed + at * (g->half ? 2 : 4);
+}
+
+/* b of the part's batch, from row l and the part's column j on. */
+static Matrix part_columns(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l)
+{
+    Matrix b = matrix_at(w->b, l, p->col + j);
+    b.data = (const char *)b.data + w->g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
+    return b;
+}
+
 /* Columns [j, j + nr) of rows [l, l + depth) of b as a panel. */
 static const void *right_of(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l,
                             int64_t depth)
 {
     const Gemm *g = w->g;
     const int nr = w->r->k->nr;
-    if (g->packed) {
-        const int64_t at = ((p->col + j) / nr * g->k + l) * nr;
-        return (const char *)g->packed + at * (g->half ? 2 : 4);
-    }
+    if (g->packed) return packed_at(w, p, j, l);
     if (w->right) return w->right + ((p->col + j) / nr * g->k + l) * nr;
     if (g->codes) return coded_panel(w, p, j, l, depth);
-    Matrix b = matrix_at(w->b, l, p->col + j);
-    b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
+    const Matrix b = part_columns(w, p, j, l);
     /* a panel of columns is a panel of rows of the turned matrix */
     const Matrix turned = { b.data, b.dtype, b.cols, b.rows };
     pack_panel(w->r->k, turned, gemm_least(nr, p->cols - j), depth, nr, p->right);
@@ -277,6 +292,24 @@ static void coded_part(const GemmWork *w, const GemmPart *p)
     else coded_rows(w, p, left, apart, room);
 }
 
+/* ---- a few rows -------------------------------------------------------------------------- */
+
+static void few_part(const GemmWork *w, const GemmPart *p)
+{
+    const Gemm *g = w->g;
+    FewProduct few = { .a = part_rows(w, p, 0),
+                       .half = g->half,
+                       .rows = p->rows,
+                       .depth = g->k,
+                       .cols = p->cols,
+                       .c = p->c,
+                       .ldc = p->ldc,
+                       .room = p->right };
+    if (g->packed) few.packed = packed_at(w, p, 0, 0);
+    else few.b = part_columns(w, p, 0, 0);
+    few_run(w->r->k, &few);
+}
+
 /* ---- all parts --------------------------------------------------------------------------- */
 
 static void gemm_part(void *ctx, int64_t part, int lane)
@@ -293,6 +326,7 @@ static void gemm_part(void *ctx, int64_t part, int lane)
         return;
     }
     if (gemm_few_coded(g)) coded_part(w, &p);
+    else if (g->m <= GEMM_FEW) few_part(w, &p);
     else
         for (int64_t l = 0; l < g->k; l += DEPTH)
             add_block(w, &p, l, gemm_least(DEPTH, g->k - l));

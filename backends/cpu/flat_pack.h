@@ -32,10 +32,10 @@ void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
 /* Whether the left side's rows are read as they lie, where there are so many and their
- * elements lie `cols` apart: a few are packed, and each has its sum in parts. */
+ * elements lie `cols` apart, and there are more than a few. */
 static inline bool pack_is_straight(int64_t m, int64_t cols)
 {
-    return cols == 1 && m > 4;
+    return cols == 1 && m > THIN_ROWS;
 }
 /* Whether rows so far apart would drive each other out of a cache while a tile reads them. */
 bool pack_crowds(const Kernels *k, int64_t apart);
@@ -62,6 +62,23 @@ void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *t
 float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x,
                 float *room);
 
+/* A product with at most GEMM_FEW rows on the left (flat_few.c): of columns of a right side that is
+ * packed, or that is read where it lies if its columns lie side by side. Sums are formed in the
+ * same order in all cases. `add`: they are added to c; `back`: see ThinProduct. */
+enum { GEMM_FEW = THIN_ROWS };
+typedef struct {
+    Matrix a, b;
+    const void
+        *packed; /* in place of b: panels of all of depth, where the columns begin */
+    bool half, add, back;
+    int64_t rows, depth, cols;
+    float *c; /* whole panels are written */
+    int64_t ldc;
+    float *room; /* few_room floats */
+} FewProduct;
+void few_run(const Kernels *k, const FewProduct *p);
+size_t few_room(const Kernels *k, int64_t rows, int64_t depth);
+
 /* A product of matrices as a step (flat_gemm.c). */
 typedef struct {
     int64_t batch, m, n, k;
@@ -79,8 +96,6 @@ typedef struct {
     int64_t rows, columns; /* of a part */
     int64_t mparts, nparts;
 } Gemm;
-/* With no more rows than these a product reads its right side once, and packs no left one. */
-enum { GEMM_FEW = 4 };
 /* Cuts g, which lives as long as the plan, into parts, and has the step compute it. */
 void gemm_step(FlatStep *s, Gemm *g, const Kernels *k);
 /* NULL: the step is none, or one whose sides are swapped. */

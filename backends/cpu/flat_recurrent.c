@@ -50,6 +50,7 @@ struct LayerRun {
     float *from;      /* gru: batch rows of `wide`: products of the state */
     float *h, *c, *s; /* batch rows of `hidden`, padded; s: gru's r h */
     float *gate[4], *line;
+    bool back; /* weights are read to and fro */
 };
 
 static int64_t layer_least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -64,7 +65,7 @@ static int64_t layer_padded(int64_t n)
 typedef struct {
     const void *weights;
     int64_t depth, first, parts;
-    bool add;
+    bool add, back;
 } LayerProduct;
 
 /* n rows on the left times panels of weights, into rows `wide` apart. */
@@ -74,6 +75,22 @@ static void layer_product(const LayerRun *u, Matrix left, int64_t n, LayerProduc
     const Kernels *k = u->r->k;
     const Layer *g = u->g;
     const int64_t first = p.first * g->apart, end = first + p.parts * g->apart;
+    if (n <= GEMM_FEW) {
+        const size_t at = (size_t)(first * p.depth) * (g->half ? 2 : 4);
+        const FewProduct few = { .a = left,
+                                 .packed = (const char *)p.weights + at,
+                                 .half = g->half,
+                                 .add = p.add,
+                                 .back = p.back,
+                                 .rows = n,
+                                 .depth = p.depth,
+                                 .cols = end - first,
+                                 .c = to + first,
+                                 .ldc = g->wide,
+                                 .room = u->panel };
+        few_run(k, &few);
+        return;
+    }
     for (int64_t i = 0; i < n; i += k->mr) {
         const int64_t rows = layer_least(k->mr, n - i);
         pack_panel(k, matrix_at(left, i, 0), rows, p.depth, k->mr, u->panel);
@@ -99,7 +116,7 @@ static void layer_state(const LayerRun *u, const float *h, int first, int64_t pa
 {
     const Recurrent *r = &u->g->r;
     const Matrix left = { h, DT_FP32, layer_padded(r->hidden), 1 };
-    const LayerProduct p = { u->w->state, r->hidden, first, parts, add };
+    const LayerProduct p = { u->w->state, r->hidden, first, parts, add, u->back };
     layer_product(u, left, r->batch, p, to);
 }
 
@@ -239,17 +256,18 @@ static void get_state(const LayerRun *u, int slot, float *v)
     }
 }
 
-static void layer_way(const LayerRun *u)
+static void layer_way(LayerRun *u)
 {
     const Layer *g = u->g;
     const Recurrent *r = &g->r;
     const Matrix x = { flat_at(u->r, g->x), g->type, r->width, 1 };
-    const LayerProduct all = { u->w->input, r->width, 0, g->parts, false };
+    const LayerProduct all = { u->w->input, r->width, 0, g->parts, false, false };
     get_state(u, g->h, u->h);
     if (g->c >= 0) get_state(u, g->c, u->c);
     layer_product(u, x, r->steps * r->batch, all, u->pre);
     for (int64_t t = 0; t < r->steps; t++) {
         const int64_t time = u->at || r->backward ? r->steps - 1 - t : t;
+        u->back = t % 2;
         g->turn(u, u->pre + time * r->batch * g->wide);
         if (r->sequence) put_state(u, 0, (u->at ? time : t) * r->batch, u->h);
     }
@@ -265,7 +283,8 @@ static int64_t layer_room(const Layer *g, const Kernels *k)
 {
     const Recurrent *r = &g->r;
     const int64_t depth = r->width > r->hidden ? r->width : r->hidden;
-    return (r->steps + 1) * r->batch * g->wide + k->mr * depth
+    const int64_t few = (int64_t)few_room(k, GEMM_FEW, depth), panel = k->mr * depth;
+    return (r->steps + 1) * r->batch * g->wide + (few > panel ? few : panel)
          + layer_lines(g) * layer_padded(r->hidden) + 8 * ELEM_PAD;
 }
 

@@ -13,6 +13,7 @@
 #include "k_line.h"
 #include "k_gemm.h"
 #include "k_runs.h"
+#include "k_thin.h"
 #include "k_rows.h"
 #include "k_window.h"
 #include "k_wino.h"
@@ -30,6 +31,7 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .nr = NR,
     .tile = gemm_tile,
     .runs = runs_tile,
+    .thin = thin,
     .turn = turn,
     .end = sums_end,
     .elem = elem_loops,

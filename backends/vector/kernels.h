@@ -95,6 +95,25 @@ typedef struct {
     const SumsEnd *end; /* in place of c, rows its own distance apart; NULL: none */
 } RunTile;
 
+/* A product with few rows on the left, which are read where they lie, as is the right side: c[i][j]
+ * becomes the sum over l < depth of a[i * apart + l] * b(l)[j], for i < rows; with `add` the sum is
+ * added to c. The right side has panels of nr columns; row l of panel p begins p * panel + l * ldb
+ * elements behind b. `back`: the last panels come first, so that who multiplies by the same ones
+ * again and again, to and fro, finds some in a cache that is smaller than all. */
+enum { THIN_ROWS = 4 };
+typedef struct {
+    int rows;  /* THIN_ROWS at most */
+    bool half; /* b is fp16 */
+    bool add, back;
+    int64_t depth, panels;
+    const float *a;
+    int64_t apart;
+    const void *b;
+    int64_t ldb, panel;
+    float *c;
+    int64_t ldc;
+} ThinProduct;
+
 /* A plane of high x wide elements, over which a window of side x side weights slides: for the
  * result at (y, x) it begins at (step y - top, step x - left) of the plane. */
 typedef struct {
@@ -170,6 +189,7 @@ typedef struct Kernels {
     int mr, nr; /* of a GemmTile: the most rows, and the columns */
     void (*tile)(const GemmTile *t);
     void (*runs)(const RunTile *t);
+    void (*thin)(const ThinProduct *t);
     /* to[l * width + i] = x[i * apart + l] of i < rows and l < n */
     void (*turn)(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,
                  size_t n);

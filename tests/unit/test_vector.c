@@ -322,6 +322,58 @@ static void test_runs(void **state)
         }
 }
 
+/* A product of a few rows and some panels, which lie one behind the other or, `across`, side by
+ * side, of whole numbers. */
+static void check_thin(const Kernels *k, ThinProduct t, bool across)
+{
+    enum { DEPTH = 530, PANELS = 7, APART = DEPTH + 3, WIDEST = 32 };
+    static float a[THIN_ROWS * APART], b[DEPTH * PANELS * WIDEST];
+    static float c[THIN_ROWS * PANELS * WIDEST + WIDEST];
+    static uint16_t small[DEPTH * PANELS * WIDEST];
+    const int64_t wide = t.panels * k->nr;
+    const size_t room = COUNT(c);
+    for (int i = 0; i < THIN_ROWS * APART; i++) a[i] = tile_number(i);
+    for (int i = 0; i < DEPTH * PANELS * WIDEST; i++) b[i] = tile_number(i + 5);
+    k->narrow(small, b, DEPTH * PANELS * WIDEST);
+    for (size_t i = 0; i < room; i++) c[i] = 0.5f;
+    t.a = a;
+    t.apart = APART;
+    t.b = t.half ? (const void *)small : b;
+    t.ldb = across ? wide : k->nr;
+    t.panel = across ? k->nr : t.depth * k->nr;
+    t.c = c;
+    t.ldc = wide;
+    k->thin(&t);
+    for (int i = 0; i < t.rows; i++)
+        for (int64_t j = 0; j < wide; j++) {
+            float sum = t.add ? 0.5f : 0;
+            for (int64_t l = 0; l < t.depth; l++)
+                sum += a[i * APART + l] * b[j / k->nr * t.panel + l * t.ldb + j % k->nr];
+            const float got = c[i * wide + j];
+            if (got < sum || got > sum)
+                fail_msg("%s, %d rows, %d panels: column %d of row %d is %g, not %g",
+                         k->name, t.rows, (int)t.panels, (int)j, i, (double)got,
+                         (double)sum);
+        }
+    for (size_t i = (size_t)(t.rows * wide); i < room; i++) assert_true(c[i] == 0.5f);
+}
+
+static void test_thin(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (int n = 0; n < 4 * 7 * 3 * 8; n++)
+            check_thin(k,
+                       (ThinProduct){ .rows = 1 + n % 4,
+                                      .panels = 1 + n / 4 % 7,
+                                      .depth = (int64_t[]){ 1, 512, 530 }[n / 28 % 3],
+                                      .half = n / 84 & 1,
+                                      .add = n / 84 & 2,
+                                      .back = n % 5 < 2 },
+                       n / 84 & 4);
+}
+
 static void test_turn(void **state)
 {
     enum { MOST = 40, APART = 50, WIDTH = 45 };
@@ -376,7 +428,7 @@ int main(void)
         cmocka_unit_test(test_within_units), cmocka_unit_test(test_within_units_of_sleef),
         cmocka_unit_test(test_infinities),   cmocka_unit_test(test_rows_of_any_size),
         cmocka_unit_test(test_halves),       cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_thin),         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
