@@ -325,7 +325,8 @@ bool lower_conv(FlatLower *l, FlatStep *s)
     lower_packs(l, P_weight);
     if (v.groups == v.cin && v.cout % v.cin == 0 && v.groups > 1)
         return lower_depthwise(l, s, &v, weight);
-    return lower_product(l, s, &v, weight);
+    return narrow_suits(l, &v) ? lower_narrow(l, s, &v, weight)
+                               : lower_product(l, s, &v, weight);
 }
 
 /* How many elements a mean at each position is of; 0 becomes 1: their sum is 0. */

@@ -146,6 +146,10 @@ bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run);
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
 
+/* Convolutions of few positions (flat_narrow.c). */
+bool narrow_suits(const FlatLower *l, const Conv *v);
+bool lower_narrow(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight);
+
 /* ---- values whose channels lie in blocks (flat_layout.c) --------------------------------- */
 
 /* A value [batch, channels, high, wide] may have a twin: the same numbers as [batch, blocks,

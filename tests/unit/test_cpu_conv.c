@@ -75,6 +75,80 @@ static void results_that_a_convolution_reads(void **state)
     unsetenv("ANEC_CPU");
 }
 
+/* x along one dimension, with few positions in the result. */
+typedef struct {
+    int batch, cin, wide, cout, kernel, step, before, after;
+} NarrowCase;
+
+static Value *narrow_conv(Gen *g, const NarrowCase *c)
+{
+    Value *x = block_param(
+        g->f->body, "x",
+        type_tensor(&g->m->arena, g->type, SHAPE(c->batch, c->cin, c->wide)), (Loc){ 0 });
+    const Shape s = SHAPE(c->cout, c->cin, c->kernel);
+    void *data;
+    const Type *t = type_tensor(&g->m->arena, g->type, s);
+    Const *k = const_room(&g->m->arena, t, type_bytes(t), &data);
+    Tensor w = tensor_view(g->type, &s, data);
+    for (size_t i = 0; i < w.count; i++) tensor_set_float(&w, i, (double)(i * 7 % 5) - 2);
+    Value *weight = build_const(&g->b, "w", k);
+    return mil_conv(&g->b, "c", .x = x, .weight = weight,
+                    .strides = gen_ints(g, 1, (int64_t[]){ c->step }),
+                    .dilations = gen_ints(g, 1, (int64_t[]){ 1 }),
+                    .pad_type = build_string(&g->b, "custom"),
+                    .pad = gen_ints(g, 2, (int64_t[]){ c->before, c->after }),
+                    .groups = build_int(&g->b, 1));
+}
+
+static void check_narrow(const NarrowCase *c, DType type)
+{
+    Gen g = { .m = module_new(), .seed = 3, .type = type };
+    g.f = func_new(g.m, "main", OPSET_IOS18);
+    g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
+    block_result(g.f->body, narrow_conv(&g, c));
+    Binding in = { .name = "x" };
+    assert_true(
+        tensor_alloc(&in.value, &g.diag, type, &g.f->body->param[0]->type->shape));
+    for (size_t i = 0; i < in.value.count; i++)
+        tensor_set_float(&in.value, i, (double)(i * 5 % 7) - 3);
+    for (int kernels = 0; kernels_at(kernels); kernels++) {
+        const Binding *want, *got;
+        setenv("ANEC_CPU", kernels_at(kernels)->name, 1);
+        Program *ref = program_new(&backend_ref, g.m, g.f, &g.diag);
+        Program *cpu = program_new(&backend_cpu, g.m, g.f, &g.diag);
+        assert_true(program_run(ref, &g.diag, &in, 1, &(RunOptions){ 0 }));
+        for (int threads = 1; threads < 3; threads++) {
+            const RunOptions o = { .threads = threads, .poison = 0xff };
+            assert_true(program_run(cpu, &g.diag, &in, 1, &o));
+            assert_int_equal(program_results(ref, &want), 1);
+            assert_int_equal(program_results(cpu, &got), 1);
+            assert_memory_equal(got->value.data, want->value.data, want->value.bytes);
+        }
+        program_free(ref);
+        program_free(cpu);
+    }
+    unsetenv("ANEC_CPU");
+    tensor_free(&in.value);
+    module_free(g.m);
+    diag_free(&g.diag);
+}
+
+/* Sums of whole numbers, which both types hold. */
+static void few_positions(void **state)
+{
+    static const NarrowCase cases[] = {
+        { 1, 129, 4, 128, 3, 1, 1, 1 }, { 2, 1, 576, 258, 256, 128, 0, 64 },
+        { 1, 64, 1, 40, 3, 1, 1, 1 },   { 3, 17, 7, 33, 1, 3, 0, 0 },
+        { 1, 20, 16, 131, 5, 1, 2, 2 }, { 1, 5, 2, 32, 9, 2, 9, 9 },
+        { 1, 33, 20, 64, 2, 1, 0, 0 },  { 2, 8, 9, 16, 4, 5, 1, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        check_narrow(&cases[i], DT_FP32);
+        check_narrow(&cases[i], DT_FP16);
+    }
+}
+
 /* A convolution that is by Winograd's method, of x [1, 20, 17, 18] with some elements that are not
  * finite: they are in the results that have them in their window, and in no other. */
 static void what_is_not_finite(void **state)
@@ -127,6 +201,7 @@ int main(void)
     gen_perturb_memory();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_that_a_convolution_reads),
+        cmocka_unit_test(few_positions),
         cmocka_unit_test(what_is_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
