@@ -56,7 +56,7 @@ void std_compute(StdTest *t, const char *text)
             t->out[i].v[k] = tensor_float(&out[i].value, k);
     }
     for (int i = 0; i < t->nin; i++) tensor_free(&in[i].value);
-    ref->free(p);
+    program_free(p);
     module_free(m);
     buf_free(&all);
 }
