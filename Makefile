@@ -507,7 +507,7 @@ $(BUILD)/.ci/macho.o: | deps
 $(BUILD)/macos-arm64: TRIPLE := aarch64-macos.13.0
 $(BUILD)/macos-x86_64: TRIPLE := x86_64-macos.13.0 -mcpu=haswell # every Mac of macOS 13 has it
 $(BUILD)/linux-arm64: TRIPLE := aarch64-linux-gnu.2.31
-$(BUILD)/linux-arm64: GOALS := all $(addprefix $(BUILD)/linux-arm64/unit/test_,numbers math engine vector cpu cpu_conv)
+$(BUILD)/linux-arm64: GOALS := all $(addprefix $(BUILD)/linux-arm64/unit/test_,numbers math engine vector cpu cpu_conv cpu_attention)
 
 cross-deps:
 	@.ci/deps macos

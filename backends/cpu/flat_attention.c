@@ -4,35 +4,12 @@
  * time have their scores, softmax and products with the values in scratch memory, so that no
  * matrix of all scores is ever there. What a known mask shuts out behind the last key of all
  * rows of a part, as one that looks back alone does for half of them, is not computed. */
-#include "flat_pack.h"
+#include "flat_attention.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { DEPTH = 512, PACKED = 256, PANELS = 4 };
-
-/* A matrix for each head, in a slot. */
-typedef struct {
-    int slot;
-    Matrix m;
-    const int64_t *at; /* by head: elements from the slot's begin on */
-} Heads;
-
-typedef struct {
-    Heads query, key, value; /* key: turned, a row for each key */
-    int mask;                /* slot; -1: none */
-    DType mask_type;
-    int64_t batch, rows, keys, size, width;
-    /* of an attention that is written as ops: what is done to scores before and after the
-     * softmax, in place of scale and mask; NULL: it is an op of its own */
-    const ElemProgram *scored, *weighed;
-    int64_t *mask_at; /* by batch: its first element */
-    int64_t mask_row;
-    const int64_t *end; /* by part: keys that count; NULL: all */
-    float scale;
-    int64_t part, parts;         /* rows of a part, parts of a head */
-    int64_t key_room, head_room; /* floats of a head's panels */
-} FlatAttention;
+enum { DEPTH = 512, PACKED = 256 };
 
 typedef struct {
     const FlatStep *s;
@@ -40,8 +17,6 @@ typedef struct {
     const FlatAttention *g;
     float *panels;
 } AttentionWork;
-
-static int64_t attention_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A row of n sums: whole panels, and whole blocks of elementwise functions; rows of them are
  * read by tiles. */
@@ -59,6 +34,12 @@ static Matrix matrix_of(const AttentionWork *w, const Heads *h, int64_t head)
 
 /* ---- a head's keys and values in panels -------------------------------------------------- */
 
+/* How large its keys and its values are. */
+static float *head_sizes(const AttentionWork *w, int64_t head)
+{
+    return w->panels + w->g->batch * w->g->head_room + 2 * head;
+}
+
 static void pack_head(void *ctx, int64_t head, int lane)
 {
     const AttentionWork *w = ctx;
@@ -73,10 +54,13 @@ static void pack_head(void *ctx, int64_t head, int lane)
     for (int64_t j = 0; j < g->keys; j += nr)
         pack_panel(k, matrix_at(keys, j, 0), attention_least(nr, g->keys - j), g->size,
                    nr, to + j * g->size);
+    if (g->shut.end) head_sizes(w, head)[0] = causal_size(k, to, (size_t)g->key_room);
     to += g->key_room;
     for (int64_t j = 0; j < g->width; j += nr)
         pack_panel(k, matrix_at(turned, j, 0), attention_least(nr, g->width - j), g->keys,
                    nr, to + j * g->keys);
+    const size_t room = (size_t)(g->head_room - g->key_room);
+    if (g->shut.end) head_sizes(w, head)[1] = causal_size(k, to, room);
 }
 
 /* ---- some rows of the query -------------------------------------------------------------- */
@@ -98,8 +82,6 @@ typedef struct {
     int64_t ldc;
     Matrix lying; /* of a few rows, in place of b */
 } AttentionProduct;
-
-static bool attention_few(const FlatAttention *g) { return g->rows <= GEMM_FEW; }
 
 static void product_few(const Kernels *k, const AttentionProduct *p)
 {
@@ -175,33 +157,71 @@ static void product_run(const AttentionWork *w, int64_t cols, const AttentionPro
                                     : product_packed)(w->r->k, p);
 }
 
+/* What is added to the scores of a row, of a slot from element `at` on. */
+static const float *added_row(const AttentionWork *w, const AttentionPart *p, int slot,
+                              DType type, int64_t at)
+{
+    return flat_row(w->r, slot, type, at, (size_t)p->keys, p->mask);
+}
+
+/* Scores of all rows become probabilities, in one pass. */
+static void attention_weigh_all(const AttentionWork *w, const AttentionPart *p)
+{
+    const FlatAttention *g = w->g;
+    const ElemIn *in = g->added;
+    WeighRow row = g->weigh;
+    const int64_t first = p->head * g->rows + p->first;
+    int64_t at = in          ? scores_mask(in, first * g->keys)
+               : g->mask < 0 ? 0
+                             : g->mask_at[p->head] + p->first * g->mask_row;
+    for (int64_t i = 0; i < p->rows; i++, at += in ? g->added_row : g->mask_row) {
+        if (in && in->slot < 0) row.add = in->table + at;
+        else if (in) row.add = added_row(w, p, in->slot, in->dtype, at);
+        else if (g->mask >= 0) row.add = added_row(w, p, g->mask, g->mask_type, at);
+        w->r->k->weigh(&row, p->score + i * p->lds, (size_t)p->keys);
+    }
+}
+
 /* Scores of a row become its probabilities. */
 static void attention_weigh(const AttentionWork *w, const AttentionPart *p, int64_t row,
                             float *score)
 {
     const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
-    const size_t n = (size_t)p->keys, all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    const size_t n = (size_t)p->keys;
     if (g->scored) {
         const int64_t at = (p->head * g->rows + p->first + row) * g->keys;
-        elem_run_row(g->scored, w->r, at, g->keys, score);
+        elem_run_row(g->scored, w->r, at, p->keys, score);
         k->softmax(score, n);
-        elem_run_row(g->weighed, w->r, at, g->keys, score);
+        elem_run_row(g->weighed, w->r, at, p->keys, score);
         return;
     }
-    k->elem[ELEM_linear](score, score, NULL, NULL, g->scale, 0, all);
-    if (g->mask >= 0) {
-        const int64_t at = g->mask_at[p->head] + (p->first + row) * g->mask_row;
-        if (g->mask_type == DT_BOOL) {
-            const char *m = flat_at(w->r, g->mask) + at;
-            for (size_t i = 0; i < n; i++) score[i] = m[i] ? score[i] : -INFINITY;
-        } else {
-            const float *m = flat_row(w->r, g->mask, g->mask_type, at, n, p->mask);
-            if (m != p->mask) memcpy(p->mask, m, n * sizeof *m);
-            k->elem[ELEM_add](score, score, p->mask, NULL, 0, 0, all);
-        }
-    }
+    const char *m = flat_at(w->r, g->mask) + g->mask_at[p->head]
+                  + (p->first + row) * g->mask_row;
+    k->elem[ELEM_linear](score, score, NULL, NULL, g->scale, 0,
+                         (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD);
+    for (size_t i = 0; i < n; i++) score[i] = m[i] ? score[i] : -INFINITY;
     k->softmax(score, n);
+}
+
+/* The keys that count for a part. An infinite value times 0 would be none. */
+static int64_t keys_that_count(const AttentionWork *w, const AttentionPart *p, int64_t at,
+                               Matrix query)
+{
+    const FlatAttention *g = w->g;
+    const Kernels *k = w->r->k;
+    const float *size = g->shut.end ? head_sizes(w, p->head) : NULL;
+    float most = 0;
+    if (!size || g->shut.end[at] == g->keys || !isfinite(size[1])) return g->keys;
+    for (int64_t i = 0; i < p->rows; i++) {
+        const Matrix row = matrix_at(query, i, 0);
+        if (row.dtype == DT_FP16) k->widen(p->left, row.data, (size_t)g->size);
+        const float *x = row.dtype == DT_FP16 ? p->left : row.data;
+        most = fmaxf(most, causal_size(k, x, (size_t)g->size));
+    }
+    const float score = (float)g->size * most * size[0];
+    return causal_holds(&g->shut, score, query.dtype == DT_FP16) ? g->shut.end[at]
+                                                                 : g->keys;
 }
 
 static void attend_part(void *ctx, int64_t at, int lane)
@@ -212,27 +232,23 @@ static void attend_part(void *ctx, int64_t at, int lane)
     AttentionPart p = { .head = at / g->parts, .first = at % g->parts * g->part };
     const float *panels = w->panels + p.head * g->head_room;
     p.rows = attention_least(g->part, g->rows - p.first);
-    p.keys = g->end ? g->end[at] : g->keys;
     p.lds = line_of(g->keys, k);
     p.ldo = line_of(g->width, k);
     p.score = flat_lane(w->r, lane);
     p.out = p.score + g->part * p.lds;
     p.mask = p.out + g->part * p.ldo + ELEM_PAD;
     p.left = p.mask + g->keys + ELEM_PAD;
-    const Matrix query = matrix_of(w, &g->query, p.head);
+    const Matrix query = matrix_at(matrix_of(w, &g->query, p.head), p.first, 0);
+    p.keys = keys_that_count(w, &p, at, query);
     const Matrix keys = matrix_of(w, &g->key, p.head);
-    AttentionProduct v = { matrix_at(query, p.first, 0),
-                           p.rows,
-                           g->size,
-                           panels,
-                           g->size,
-                           p.keys,
-                           p.left,
-                           p.score,
-                           p.lds,
-                           { keys.data, keys.dtype, keys.cols, keys.rows } };
+    AttentionProduct v = {
+        query,  p.rows, g->size, panels, g->size,
+        p.keys, p.left, p.score, p.lds,  { keys.data, keys.dtype, keys.cols, keys.rows }
+    };
     product_run(w, v.a.cols, &v);
-    for (int64_t i = 0; i < p.rows; i++) attention_weigh(w, &p, i, p.score + i * p.lds);
+    if (g->weighs) attention_weigh_all(w, &p);
+    for (int64_t i = 0; i < p.rows && !g->weighs; i++)
+        attention_weigh(w, &p, i, p.score + i * p.lds);
     v = (AttentionProduct){ { p.score, DT_FP32, p.lds, 1 },
                             p.rows,
                             p.keys,
@@ -317,20 +333,13 @@ static Heads heads_of(FlatLower *l, ParamId p, int64_t batch, int64_t rows, int6
     return (Heads){ lower_slot(l, p), { NULL, call_dtype(l->c, p), cols, 1 }, at };
 }
 
-/* How the rows are shared out, which the ends of a mask are by. */
-static void attention_cut(FlatAttention *g, const Kernels *k)
-{
-    g->part = attention_least(PANELS * k->mr, g->rows);
-    g->parts = (g->rows + g->part - 1) / g->part;
-}
-
 static void attention_reads(const ElemProgram *e, FlatStep *s)
 {
     for (int i = 0; e && i < e->nin; i++)
         if (e->in[i].slot >= 0) s->read[s->nread++] = e->in[i].slot;
 }
 
-static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *made)
+bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *made)
 {
     const Kernels *k = l->p->kernels;
     FlatAttention *g = NEW(&l->p->arena, FlatAttention);
@@ -339,7 +348,7 @@ static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *mad
     g->head_room = g->key_room + pack_panels(g->width, k->nr) * k->nr * g->keys;
     s->data = g;
     s->run = attention_run;
-    s->how = "attention";
+    s->how = g->shut.end ? "attention, masked" : "attention";
     const int slots[] = { g->query.slot, g->key.slot, g->value.slot, g->mask };
     s->read = NEW_ARRAY(&l->p->arena, COUNT(slots) + 2 * ELEM_INS, int);
     for (size_t i = 0; i < COUNT(slots); i++)
@@ -351,7 +360,8 @@ static bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *mad
     const int64_t left = attention_few(g)
                            ? (int64_t)few_room(k, g->rows, deepest)
                            : pack_panels(g->part, k->mr) * k->mr * pack_apart(k, DEPTH);
-    if (!attention_few(g)) s->room = (size_t)(g->batch * g->head_room) * sizeof(float);
+    if (!attention_few(g))
+        s->room = (size_t)(g->batch * (g->head_room + 2)) * sizeof(float);
     s->lane_room = (size_t)(g->part * wide + g->keys + 4 * ELEM_PAD + left)
                  * sizeof(float);
     return true;
@@ -376,72 +386,12 @@ bool lower_attention(FlatLower *l, FlatStep *s)
     g.key = heads_of(l, P_key, g.batch, g.keys, g.size);
     g.value = heads_of(l, P_value, g.batch, g.keys, g.width);
     g.scale = (float)(1 / sqrt((double)g.size));
-    attention_cut(&g, l->p->kernels);
-    if (g.mask >= 0) g.end = ends_of(l, &g, l->p->slot[g.mask].known);
+    g.weighs = g.mask < 0 || g.mask_type != DT_BOOL;
+    g.weigh = (WeighRow){ .by = g.scale, .scaled = true };
+    attention_cut(&g, ATTENTION_PANELS * l->p->kernels->mr);
+    if (g.mask >= 0 && !attention_few(&g)) {
+        g.shut = (Causal){ .gap = INFINITY, .factor = g.scale, .most = 1 };
+        g.shut.end = ends_of(l, &g, l->p->slot[g.mask].known);
+    }
     return attention_finish(l, s, &g);
-}
-
-/* ---- what is written as products and a softmax ------------------------------------------- */
-
-/* The step that makes all of a slot, which one op alone reads; NULL: there is none. */
-static const FlatStep *made_for_one(const FlatPlan *p, int slot)
-{
-    const FlatSlot *f = &p->slot[slot];
-    const Steps *b = p->plan->body;
-    int readers = 0;
-    if (f->known || f->root != slot || f->maker < 0) return NULL;
-    for (int i = 0; i < b->nstep; i++)
-        for (int k = 0; k < b->step[i].narg; k++)
-            for (int a = 0; a < b->step[i].arg[k].n; a++)
-                readers += b->step[i].arg[k].slot[a] == slot;
-    for (int i = 0; i < b->block->nresult; i++) readers += b->result[i] == slot;
-    return readers == 1 ? &p->step[f->maker] : NULL;
-}
-
-/* The program of a step, with what it makes of `slot` left where it is handed over. */
-static const ElemProgram *kept_in_place(FlatPlan *p, const FlatStep *s, int slot)
-{
-    ElemProgram *e = NEW(&p->arena, ElemProgram);
-    int n = 0;
-    *e = *s->elem;
-    for (int i = 0; i < s->elem->nout; i++)
-        if (s->elem->out[i].slot == slot) e->out[n++] = s->elem->out[i];
-    if (!n) return NULL;
-    e->out[0].slot = -1;
-    e->nout = n;
-    return e;
-}
-
-bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
-{
-    FlatPlan *p = l->p;
-    int x;
-    const int weights = g->a_slot;
-    if (!p->how.fused || weights < 0 || g->b_slot < 0 || g->a.cols != 1 || g->n == 1)
-        return false;
-    const FlatStep *soft = made_for_one(p, weights);
-    if (!soft || !rows_softmax(soft, &x)) return false;
-    const FlatStep *product = made_for_one(p, x);
-    const Gemm *f = product ? gemm_of(product) : NULL;
-    if (!f || f->a_slot < 0 || f->b_slot < 0 || f->packed || f->batch != g->batch
-        || f->m != g->m || f->n != g->k)
-        return false;
-    FlatAttention a = {
-        .query = { f->a_slot, f->a, f->a_at },
-        .key = { f->b_slot, { NULL, f->b.dtype, f->b.cols, f->b.rows }, f->b_at },
-        .value = { g->b_slot, g->b, g->b_at },
-        .mask = -1,
-        .batch = g->batch,
-        .rows = g->m,
-        .keys = g->k,
-        .size = f->k,
-        .width = g->n,
-        .scored = kept_in_place(p, product, x),
-        .weighed = kept_in_place(p, soft, weights)
-    };
-    if (!a.scored || !a.weighed) return false;
-    s->macs = product->macs;
-    s->ops = arena_printf(&p->arena, "%s %s %s", product->ops, soft->ops, s->ops);
-    attention_cut(&a, p->kernels);
-    return attention_finish(l, s, &a);
 }

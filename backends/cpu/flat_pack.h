@@ -101,7 +101,7 @@ void gemm_step(FlatStep *s, Gemm *g, const Kernels *k);
 /* NULL: the step is none, or one whose sides are swapped. */
 const Gemm *gemm_of(const FlatStep *s);
 /* The product g as the end of an attention, where its left side is the softmax of products
- * (flat_attention.c); false: it is not. */
+ * (flat_attended.c); false: it is not. */
 bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g);
 
 static inline int64_t pack_panels(int64_t n, int width)
@@ -145,6 +145,42 @@ bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run);
 /* Leaves out of positions [first, first + n) of v those between lines; how many stay. *at: the
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
+
+/* ---- scores of an attention (flat_scores.c) ---------------------------------------------- */
+
+/* What a program does to scores before the softmax: it multiplies them, and adds a mask. */
+typedef struct {
+    /* each once at most, and either all results are rounded to fp16 (`round`) or none */
+    bool plain, scaled, round;
+    float by; /* what they are multiplied by, if plain */
+    float factor,
+        most; /* the size of all factors, and the largest on the way; 1 at least */
+    const ElemIn *mask; /* NULL: there is none */
+} Scores;
+/* false: it does something else. */
+bool scores_of(const ElemProgram *e, Scores *z);
+/* Whether a row of the mask lies side by side, */
+bool scores_mask_lies(const Scores *z, int64_t keys);
+/* and where that of the row of scores begins that begins at element `first`. */
+int64_t scores_mask(const ElemIn *mask, int64_t first);
+
+/* Of so many heads, rows of each, which are `parts` parts of `part` rows, and keys. */
+typedef struct {
+    int64_t batch, rows, keys, part, parts;
+} CausalShape;
+typedef struct {
+    const int64_t *end; /* by part: keys that count */
+    float gap;          /* the others are so far below the largest in their row */
+    /* what a score is multiplied by before the mask is added, and the most on the way */
+    float factor, most;
+} Causal;
+/* Whether a known mask is added to scores that shuts keys out. */
+bool causal_of(const FlatLower *l, const Scores *z, const CausalShape *s, Causal *c);
+/* The size of the largest of n elements; infinite where one is none. */
+float causal_size(const Kernels *k, const float *x, size_t n);
+/* Whether the softmax of what is shut out is 0, where no product is larger than `score`; half:
+ * it is rounded to fp16, which holds no more than so much. */
+bool causal_holds(const Causal *c, float score, bool half);
 
 /* Convolutions of few positions (flat_narrow.c). */
 bool narrow_suits(const FlatLower *l, const Conv *v);

@@ -44,6 +44,7 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .row = { row_sum, row_squares, row_abs, row_max, row_min },
     .fold = { fold_sum, fold_squares, fold_abs, fold_max, fold_min },
     .softmax = row_softmax,
+    .weigh = weigh,
     .standardise = row_standardise,
     .dot = row_dot,
     .window_sum = window_sum,

@@ -87,10 +87,10 @@ static void row_scale(float *x, size_t n, float by)
     if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
 }
 
-/* The largest element is subtracted first, so that exp cannot overflow. */
-static void row_softmax(float *x, size_t n)
+/* exp(x - top) in place of x, and the sum of all. */
+INLINE float row_exp(float *x, size_t n, float most)
 {
-    const V top = v_set(row_max(x, n));
+    const V top = v_set(most);
     V sum = v_set(0);
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) {
@@ -103,7 +103,63 @@ static void row_softmax(float *x, size_t n)
         v_store_part(x + i, e, n - i);
         sum += v_load_part(x + i, n - i, 0);
     }
-    row_scale(x, n, 1 / v_sum(sum));
+    return v_sum(sum);
+}
+
+/* The largest element is subtracted first, so that exp cannot overflow. */
+static void row_softmax(float *x, size_t n)
+{
+    const float sum = row_exp(x, n, row_max(x, n));
+    row_scale(x, n, 1 / sum);
+}
+
+/* What is made of scores. `round` and `scaled` are constants wherever this is inlined. */
+INLINE V weigh_of(const WeighRow *w, V x, V add, const bool round, const bool scaled)
+{
+    if (round) x = v_round16(x);
+    if (scaled) x = x * w->by;
+    if (round && scaled) x = v_round16(x);
+    if (w->add) x += add;
+    return round && w->add ? v_round16(x) : x;
+}
+
+INLINE void weigh_row(const WeighRow *w, float *x, size_t n, const bool round,
+                      const bool scaled)
+{
+    V most = v_set(-__builtin_inff()), other = most;
+    const V none = v_set(0);
+    size_t i = 0;
+    for (; i + 2 * VEC_LANES <= n; i += 2 * VEC_LANES) {
+        const size_t k = i + VEC_LANES;
+        const V a = weigh_of(w, v_load(x + i), w->add ? v_load(w->add + i) : none, round,
+                             scaled);
+        const V b = weigh_of(w, v_load(x + k), w->add ? v_load(w->add + k) : none, round,
+                             scaled);
+        v_store(x + i, a);
+        v_store(x + k, b);
+        most = v_max(a, most);
+        other = v_max(b, other);
+    }
+    for (; i < n; i += VEC_LANES) {
+        const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
+        const V add = w->add ? v_load_part(w->add + i, m, 0) : none;
+        v_store_part(x + i, weigh_of(w, v_load_part(x + i, m, 0), add, round, scaled), m);
+        most = v_max(v_load_part(x + i, m, -__builtin_inff()), most);
+    }
+    const V by = v_set(1 / row_exp(x, n, v_most(v_max(most, other))));
+    for (i = 0; i < n; i += VEC_LANES) {
+        const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
+        const V p = v_load_part(x + i, m, 0) * by;
+        v_store_part(x + i, round ? v_round16(p) : p, m);
+    }
+}
+
+static void weigh(const WeighRow *w, float *x, size_t n)
+{
+    if (w->round && w->scaled) weigh_row(w, x, n, true, true);
+    else if (w->round) weigh_row(w, x, n, true, false);
+    else if (w->scaled) weigh_row(w, x, n, false, true);
+    else weigh_row(w, x, n, false, false);
 }
 
 /* A power of two that brings numbers with such a mean of squares to where squares neither are

@@ -183,6 +183,14 @@ typedef struct {
 
 typedef enum { ROW_SUM, ROW_SQUARES, ROW_ABS, ROW_MAX, ROW_MIN, ROW_COUNT } RowOp;
 
+/* Scores of an attention: they are multiplied by a number, and others are added; `round`: what is
+ * made of each, and its probability, is rounded to fp16, as are the scores. */
+typedef struct {
+    float by;
+    bool scaled, round;
+    const float *add; /* NULL: nothing */
+} WeighRow;
+
 typedef struct Kernels {
     const char *name;
     int lanes;
@@ -208,6 +216,8 @@ typedef struct Kernels {
     void (*spread)(const SpreadRun *s, float *to, size_t n);
     float (*row[ROW_COUNT])(const float *x, size_t n);
     void (*softmax)(float *x, size_t n); /* in place */
+    /* scores become the softmax of what is made of them */
+    void (*weigh)(const WeighRow *w, float *x, size_t n);
     /* acc[i] op= x[i] for reductions over what is not the last axis */
     void (*fold[ROW_COUNT])(float *acc, const float *x, size_t n);
     /* (x - mean) / sqrt(variance + eps), in place */

@@ -310,22 +310,43 @@ INLINE V v_truth(VI mask) { return (V)(mask & (VI)v_set(1)); }
 
 /* The sum and the largest of the lanes. Processors whose vectors have as many lanes add them in
  * the same order, so that their sums are the same. */
+#if VEC_LANES == 16
+#define TURNED(a, n) \
+    __builtin_shufflevector(a, a, (n), (n) + 1, (n) + 2, (n) + 3, (n) + 4, (n) + 5, \
+                            (n) + 6, (n) + 7, (n) + 8, (n) + 9, (n) + 10, (n) + 11, \
+                            (n) + 12, (n) + 13, (n) + 14, (n) + 15)
+#elif VEC_LANES == 8
+#define TURNED(a, n) \
+    __builtin_shufflevector(a, a, (n), (n) + 1, (n) + 2, (n) + 3, (n) + 4, (n) + 5, \
+                            (n) + 6, (n) + 7)
+#else
+#define TURNED(a, n) __builtin_shufflevector(a, a, (n), (n) + 1, (n) + 2, (n) + 3)
+#endif
 INLINE float v_sum(V a)
 {
-    float t[VEC_LANES];
-    v_store(t, a);
-    for (int n = VEC_LANES / 2; n; n /= 2)
-        for (int i = 0; i < n; i++) t[i] += t[i + n];
-    return t[0];
+#if VEC_LANES == 16
+    a += TURNED(a, 8);
+#endif
+#if VEC_LANES >= 8
+    a += TURNED(a, 4);
+#endif
+    a += TURNED(a, 2);
+    a += TURNED(a, 1);
+    return a[0];
 }
 INLINE float v_most(V a)
 {
-    float t[VEC_LANES], m;
-    v_store(t, a);
-    m = t[0];
-    for (int i = 1; i < VEC_LANES; i++) m = t[i] != t[i] || t[i] > m ? t[i] : m;
-    return m;
+#if VEC_LANES == 16
+    a = v_max(a, TURNED(a, 8));
+#endif
+#if VEC_LANES >= 8
+    a = v_max(a, TURNED(a, 4));
+#endif
+    a = v_max(a, TURNED(a, 2));
+    a = v_max(a, TURNED(a, 1));
+    return a[0];
 }
+#undef TURNED
 
 #if defined(VEC_AVX512)
 /* A mask of the first n lanes. */
