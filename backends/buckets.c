@@ -335,20 +335,43 @@ static int64_t buckets_some(const Module *m)
     return least < INT64_MAX ? least : 2;
 }
 
+/* The dimension that a row names; -1: there is none, which was reported. */
+static int buckets_meant(const Buckets *c, const BucketSizes *row, Diag *d)
+{
+    int at = 0;
+    const Func *f = c->base.func;
+    const int p = param_find(f, row->input, &at),
+              dim = p < 0 ? -1 : bucket_dim(c, p, row->axis);
+    if (dim < 0)
+        diag_error(d, f->loc,
+                   "--buckets %s.%d: function %s has no flexible dimension there",
+                   row->input, row->axis, f->name);
+    return dim;
+}
+
+/* Rows behind each other that name one dimension. */
+static bool buckets_join(Buckets *c, const Module *m, Diag *d)
+{
+    const int places = c->base.func->body->nparam * MAX_RANK;
+    for (int i = 0; i < m->nbucket; i++) {
+        if (!m->bucket[i].joined) continue;
+        const int dim = buckets_meant(c, &m->bucket[i], d),
+                  before = buckets_meant(c, &m->bucket[i - 1], d);
+        if (dim < 0 || before < 0) return false;
+        if (dim != before) pad_dims_join(&c->dims, places, before, dim);
+    }
+    return true;
+}
+
 /* A row that names an axis is for the dimension that this is. */
 static bool buckets_named(Buckets *c, const BucketSizes *row, Diag *d)
 {
-    int at = 0, dim = -1;
     const Func *f = c->base.func;
-    const int p = param_find(f, row->input, &at);
-    if (p >= 0) dim = bucket_dim(c, p, row->axis);
-    if (dim < 0)
-        return diag_error(d, f->loc,
-                          "--buckets %s.%d: function %s has no flexible dimension there",
-                          row->input, row->axis, f->name);
+    const int dim = buckets_meant(c, row, d);
+    if (dim < 0) return false;
     const BucketSizes *was = c->dim[dim].row;
     c->dim[dim].row = row;
-    return !was || !was->input
+    return !was || !was->input || row->joined
         || diag_error(d, f->loc,
                       "--buckets has sizes for %s.%d and for %s.%d, which function %s "
                       "takes for one dimension",
@@ -459,7 +482,7 @@ Program *buckets_compile(const Backend *b, const Module *m, const Func *f, Diag 
                           .reset = buckets_reset,
                           .free = buckets_free };
     func_pad_dims(f, buckets_some(m), &c->arena, &c->dims);
-    bool ok = buckets_sizes(c, m, d) && buckets_count(c, d);
+    bool ok = buckets_join(c, m, d) && buckets_sizes(c, m, d) && buckets_count(c, d);
     if (ok) buckets_room(c);
     /* The smallest now: what cannot be padded is said before anything runs. */
     if (!ok || !bucket_make(c, &c->bucket[0], d)) {

@@ -76,9 +76,36 @@ struct InputFacts {
     const Func *func;
     Arena arena;
     bool *kept; /* by parameter: param_is_kept */
+    /* by parameter and axis: the first place of the dimension that has its name; -1: none before */
+    int *shared;
     Flex flex;
     bool told; /* the attribute that flex is of can be read */
 };
+
+/* Which flexible dimensions have the name of one before. */
+static void facts_shared(InputFacts *facts)
+{
+    const Block *b = facts->func->body;
+    Names names = { .arena = &facts->arena };
+    PtrMap first = { 0 }; /* by name: its place, plus 1 */
+    facts->shared = NEW_ARRAY(&facts->arena, (b->nparam + 1) * MAX_RANK, int);
+    for (int i = 0; i < b->nparam * MAX_RANK; i++) {
+        const Value *v = b->param[i / MAX_RANK];
+        const int axis = i % MAX_RANK;
+        facts->shared[i] = -1;
+        if (v->type->kind != TY_TENSOR || axis >= v->type->shape.rank
+            || v->type->shape.dim[axis] != DIM_ANY)
+            continue;
+        const char *name = dim_name(facts->func, v, axis, &facts->arena);
+        if (!name) continue;
+        name = name_intern(&names, name, strlen(name));
+        const intptr_t at = (intptr_t)ptrmap_get(&first, name);
+        if (at) facts->shared[i] = (int)(at - 1);
+        else ptrmap_set(&first, name, (void *)(intptr_t)(i + 1));
+    }
+    ptrmap_free(&first);
+    names_free(&names);
+}
 
 InputFacts *inputs_facts(const Func *f)
 {
@@ -89,6 +116,7 @@ InputFacts *inputs_facts(const Func *f)
     facts->kept = NEW_ARRAY(&facts->arena, f->body->nparam + 1, bool);
     for (int i = 0; i < f->body->nparam; i++)
         facts->kept[i] = param_is_kept(f, f->body->param[i]);
+    facts_shared(facts);
     facts->told = flex_read(f, &quiet, &facts->arena, &facts->flex);
     diag_free(&quiet);
     return facts;
@@ -200,6 +228,26 @@ static void check_range(Check *c, int p)
     }
 }
 
+/* Dimensions of one name are one. */
+static void check_shared(Check *c, int p)
+{
+    const Binding *here = c->given[p];
+    for (int i = 0; i < here->value.shape.rank; i++) {
+        const int at = c->facts->shared[p * MAX_RANK + i];
+        const Binding *first = at < 0 ? NULL : c->given[at / MAX_RANK];
+        if (!first) continue;
+        const int64_t x = first->value.shape.dim[at % MAX_RANK],
+                      y = here->value.shape.dim[i];
+        if (x != y)
+            c->ok = diag_error(
+                c->diag, (Loc){ 0 },
+                "dimension %d of input %s has %lld elements and dimension "
+                "%d of %s has %lld: they have one name, %s",
+                at % MAX_RANK, first->name, (long long)x, i, here->name, (long long)y,
+                dim_name(c->func, c->func->body->param[p], i, &c->scratch));
+    }
+}
+
 /* One of the enumerated configurations must hold for all inputs at once. */
 static void check_configs(Check *c)
 {
@@ -245,6 +293,8 @@ bool inputs_suit(const InputFacts *facts, Diag *d, const Binding *in, int nin)
     }
     for (int p = 0; c.ok && p < n; p++)
         if (c.given[p]) check_range(&c, p);
+    for (int p = 0; c.ok && p < n; p++)
+        if (c.given[p]) check_shared(&c, p);
     if (c.ok) check_configs(&c);
     arena_free(&c.scratch);
     return c.ok;

@@ -283,6 +283,19 @@ static int input_number(const Node *decl, const Node *arg)
     return i;
 }
 
+/* Inputs that share the name of a dimension agree in it in each run. */
+static void say_names(Inputs *x, const Node *decl)
+{
+    NamedDim *dim = NEW_ARRAY(&x->l->arena, x->n * MAX_RANK + 1, NamedDim);
+    int n = 0, i = 0;
+    for (const Node *a = decl->a; a; a = a->next, i++)
+        for (int k = 0; k < x->in[i].rank; k++) {
+            const DimSpan *s = &x->in[i].span[k];
+            if (s->name && !span_single(s)) dim[n++] = (NamedDim){ a->name, k, s->name };
+        }
+    dim_names_set(x->l->func, dim, n);
+}
+
 /* In the order of names, as the attribute has them. */
 static bool say_flexible(Inputs *x, const Node *decl)
 {
@@ -304,6 +317,7 @@ static bool say_flexible(Inputs *x, const Node *decl)
             return false;
     }
     attr_set(l->m, &l->func->attrs, FLEXIBLE, flex_const(l->m, name, n, &flex));
+    say_names(x, decl);
     return true;
 }
 

@@ -1,12 +1,14 @@
-/* build_info.c -- keys and values of buildInfo, and the note that inputs stand for states.
+/* build_info.c -- keys and values of buildInfo, and the notes that inputs stand for states and that
+ * dimensions have one name.
  *
- * The note is the text "FUNCTION INPUT RESULT;FUNCTION INPUT;": names have neither blanks nor
- * semicolons. It comes out of a file, so that each word of it may be anything. */
+ * The notes are the texts "FUNCTION INPUT RESULT;FUNCTION INPUT;" and "FUNCTION INPUT.AXIS NAME;": names
+ * have neither blanks nor semicolons. They come out of a file, so that each word may be anything. */
 #include "ir.h"
 
 #include <string.h>
 
-static const char attribute[] = "buildInfo", carried[] = "anec-states";
+static const char attribute[] = "buildInfo", carried[] = "anec-states",
+                  named[] = "anec-dims";
 
 /* Which versions they are is immaterial. */
 static const char *const versions[] = {
@@ -156,3 +158,40 @@ int carried_result(const Func *f, const Value *param)
 }
 
 void carried_forget(Module *m) { build_info_set(m, carried, NULL); }
+
+/* ---- dimensions of one name -------------------------------------------------------------- */
+
+void dim_names_set(Func *f, const NamedDim *dim, int n)
+{
+    Module *m = f->module;
+    PtrMap count = { 0 }; /* by interned name */
+    const char *old = build_info_get(m, named);
+    Buf note = { 0 };
+    for (int i = 0; i < n; i++) {
+        const char *name = module_name(m, dim[i].name);
+        ptrmap_set(&count, name, (void *)((intptr_t)ptrmap_get(&count, name) + 1));
+    }
+    for (int i = 0; i < n; i++)
+        if ((intptr_t)ptrmap_get(&count, module_name(m, dim[i].name)) > 1
+            && !strpbrk(dim[i].name, " ;"))
+            buf_printf(&note, "%s %s.%d %s;", f->name, dim[i].input, dim[i].axis,
+                       dim[i].name);
+    if (note.len) {
+        build_info_make(m);
+        build_info_set(m, named, arena_printf(&m->arena, "%s%s", old ? old : "", note.s));
+    }
+    buf_free(&note);
+    ptrmap_free(&count);
+}
+
+const char *dim_name(const Func *f, const Value *param, int axis, Arena *a)
+{
+    const char *at = f->module->has_attrs ? build_info_get(f->module, named) : NULL;
+    Word word[3];
+    if (!at) return NULL;
+    const char *place = arena_printf(a, "%s.%d", param->name, axis);
+    while (next_entry(&at, word))
+        if (build_info_is(word[0], f->name) && build_info_is(word[1], place) && word[2].n)
+            return arena_strndup(a, word[2].s, word[2].n);
+    return NULL;
+}

@@ -325,6 +325,7 @@ typedef struct {
     int axis;
     const int64_t *size; /* they grow */
     int n;
+    bool joined; /* it is one dimension with that of the row before */
 } BucketSizes;
 
 struct Module {

@@ -159,6 +159,18 @@ bool carried_is(const Func *f, const Value *param);
 int carried_result(const Func *f, const Value *param);
 void carried_forget(Module *m); /* removes the notes: they are inputs like others */
 
+/* Another note says which flexible dimensions of inputs have one name, and so one size in each run. */
+
+typedef struct {
+    const char *input;
+    int axis;
+    const char *name; /* it has neither blanks nor semicolons, or is passed over */
+} NamedDim;
+/* Notes those of n whose name another has too. */
+void dim_names_set(Func *f, const NamedDim *dim, int n);
+/* What the note calls it, in the arena; NULL: it says nothing. */
+const char *dim_name(const Func *f, const Value *param, int axis, Arena *a);
+
 /* ---- verifying --------------------------------------------------------------------------- */
 
 /* Checks SSA form (every use is in scope of one definition), every op against its row

@@ -259,10 +259,10 @@ static bool bucket_list(const char **text, int64_t *size, int *n)
     }
 }
 
-/* INPUT.AXIS= in front of sizes. */
+/* INPUT.AXIS= in front of sizes, or INPUT.AXIS+, which the next row is one with. */
 static bool bucket_name(Module *m, const char **text, BucketSizes *row)
 {
-    const size_t part = strcspn(*text, ";"), n = strcspn(*text, "=");
+    const size_t part = strcspn(*text, ";"), n = strcspn(*text, "=+");
     if (n >= part) return true;
     char *name = arena_strndup(&m->arena, *text, n);
     char *dot = strrchr(name, '.'), *end;
@@ -287,16 +287,34 @@ static bool bucket_twice(const BucketSizes *row, int n)
     return false;
 }
 
-/* Rows of sizes; those of powers have none yet. False: the text is of another form. */
+/* INPUT.AXIS+INPUT.AXIS=SIZES, rows of one dimension, or SIZES, the row of all others. Rows of powers
+ * have no sizes yet. */
+static bool bucket_item(Module *m, const char **text, BucketSizes *row, int *n)
+{
+    const int first = *n;
+    int64_t size[MAX_BUCKETS];
+    int count = 0;
+    do {
+        BucketSizes *r = &row[*n];
+        if (*n == MAX_BUCKETS || !bucket_name(m, text, r) || bucket_twice(row, *n))
+            return false;
+        r->joined = *n > first;
+        if (r->joined && !r->input) return false;
+        ++*n;
+    } while (row[*n - 1].input && (*text)[-1] == '+');
+    if (!strncmp(*text, "powers", 6)) *text += 6;
+    else if (!bucket_list(text, size, &count)) return false;
+    for (int i = first; i < *n; i++) {
+        row[i].size = bucket_keep(&m->arena, size, count);
+        row[i].n = count;
+    }
+    return true;
+}
+
+/* False: the text is of another form. */
 static bool bucket_rows(Module *m, const char *text, BucketSizes *row)
 {
-    for (int n = 0; n < MAX_BUCKETS; n++, text++) {
-        int64_t size[MAX_BUCKETS];
-        if (!bucket_name(m, &text, &row[n]) || bucket_twice(row, n)) return false;
-        if (!strncmp(text, "powers", 6)) text += 6;
-        else if (!bucket_list(&text, size, &row[n].n)) return false;
-        row[n].size = bucket_keep(&m->arena, size, row[n].n);
-        m->nbucket = n + 1;
+    for (; bucket_item(m, &text, row, &m->nbucket); text++) {
         if (!*text) return true;
         if (*text != ';') return false;
     }
@@ -317,11 +335,16 @@ static anec_status set_buckets(Model *m, const anec_config *c, Diag *d)
         return read_misuse(
             m,
             "--buckets takes growing sizes, as in 64,128,256, or powers, or these by "
-            "dimension, as in x.0=1,4;x.2=64,128, not '%s'",
+            "dimension, as in x.0=1,4;x.2=64,128, or x.0+z.0=1,4 for two that are one, not '%s'",
             v->text);
     for (int i = 0; i < of->nbucket; i++) {
         int64_t size[MAX_BUCKETS];
         if (row[i].n) continue;
+        if (row[i].joined) {
+            row[i].size = row[i - 1].size;
+            row[i].n = row[i - 1].n;
+            continue;
+        }
         row[i].n = bucket_powers(m, d, &row[i], size);
         if (!diag_ok(d)) return read_failed(d);
         if (!row[i].n)

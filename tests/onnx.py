@@ -377,6 +377,20 @@ def kept(count):
             except anec.Error as e:
                 SAID.append(str(e))
                 count.good(pattern in str(e), f"--set {value}: {e}")
+        two = model([node("Relu", ["x"], ["y"]), node("Abs", ["m"], ["z"])],
+                    [port("x", FLOAT, ["batch", 2]), port("m", FLOAT, [3, "batch"])],
+                    [port("y", FLOAT, ["batch", 2]), port("z", FLOAT, [3, "batch"])])
+        load(two)
+        for more in ({}, {"buckets": "4,8"}, {"buckets": "m.1=8"}):
+            shared = anec.load(file, "ref", quiet=True, **more)
+            given = {"x": np.ones((3, 2), np.float32), "m": -np.ones((3, 3), np.float32)}
+            got = shared.predict(given)
+            count.good(got["y"].shape == (3, 2) and got["z"].shape == (3, 3) and (got["z"] == 1).all(), f"one name: {got}")
+            try:
+                shared.predict({**given, "m": np.ones((3, 5), np.float32)})
+                count.good(False, "two sizes of one name are taken")
+            except anec.Error as e:
+                count.good("they have one name, batch" in str(e), f"two sizes of one name: {e}")
         same = load(model([], [X], [port("x", FLOAT, [2, 3])]))
         count.good(list(same.predict({"x": np.ones((2, 3), np.float32)}).values())[0].shape == (2, 3), "an input returned")
 

@@ -15,7 +15,7 @@ trap 'rm -rf "$temp"' EXIT
 cd "$temp" || exit 1
 cp "$top/tests/golden/ane/placed.anedsl" '<b>&".anedsl'
 if "$build/anec" --plan --target m1 --report plan.html '<b>&".anedsl' >text 2>&1; then good; else bad "anec:"; cat text; fi
-said text '^part 2 on the processor: about [0-9]+ us, 262144 bytes come over$'
+said text '^part 2 on the processor: about [0-9]+ us, 65536 bytes come over$'
 if grep -qE 'src=|href=|<script|@import|url\(' plan.html; then bad "the page asks for something elsewhere"; else good; fi
 arrows plan.html 9 'x>linear' 'linear>relu' 'relu>a' 'a>b' 'b>linear_0' 'linear_0>relu_0' 'relu_0>y' 'y>y'
 if python3 -B "$top/tests/arrows.py" plan.html 9 'x>linear' 'linear>a' >log 2>&1; then bad "other arrows are taken"; else good; fi

@@ -127,6 +127,22 @@ static bool import_sizes(OnnxFile *f)
     return true;
 }
 
+/* Inputs that share the name of a dimension without a size agree in it in each run. */
+static void import_names(OnnxImport *im)
+{
+    const OnnxGraph *g = &im->file->graph;
+    NamedDim *dim = NEW_ARRAY(im->file->arena, g->nin * MAX_RANK + 1, NamedDim);
+    int n = 0;
+    for (int i = 0; i < g->nin; i++) {
+        const OnnxPort *p = &g->in[i];
+        const Value *v = import_find(im, p->name)->v;
+        for (int k = 0; k < p->rank && !v->def; k++)
+            if (p->dim[k] < 0 && p->named[k] && *p->named[k])
+                dim[n++] = (NamedDim){ v->name, k, p->named[k] };
+    }
+    dim_names_set(im->func, dim, n);
+}
+
 /* ---- folding ----------------------------------------------------------------------------- */
 
 static bool all_literal(const Op *op, size_t most)
@@ -293,6 +309,7 @@ static bool import_graph(OnnxImport *im)
     bool ok = true;
     for (int i = 0; i < g->ntensor; i++) import_tensor(im, &b, &g->tensor[i]);
     for (int i = 0; ok && i < g->nin; i++) ok = import_input(im, &g->in[i]);
+    if (ok) import_names(im);
     for (int i = 0; ok && i < g->nnode; i++) ok = import_node(im, &g->node[i]);
     for (int i = 0; ok && i < g->nout; i++) ok = import_result(im, &b, &g->out[i]);
     if (ok && !g->nout)

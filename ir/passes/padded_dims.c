@@ -6,6 +6,8 @@
  * is padded again. An op that cannot be followed ends this: whoever pads to a bucket says it. */
 #include "padded.h"
 
+#include <string.h>
+
 static int dims_number(const Func *f, PadDims *dims)
 {
     int n = 0;
@@ -36,8 +38,7 @@ static bool dims_find(const Func *f, const PadDims *dims, const int64_t *size, i
     return found;
 }
 
-/* They have the number of the first, and those behind the other move up. */
-static void dims_join(PadDims *dims, int places, int a, int b)
+void pad_dims_join(PadDims *dims, int places, int a, int b)
 {
     const int to = a < b ? a : b, gone = a < b ? b : a;
     for (int i = 0; i < places; i++) {
@@ -47,14 +48,31 @@ static void dims_join(PadDims *dims, int places, int a, int b)
     dims->count--;
 }
 
+/* Those of one name are one. */
+static void dims_by_name(const Func *f, PadDims *dims)
+{
+    Arena a = { 0 };
+    const int places = f->body->nparam * MAX_RANK;
+    const char **name = NEW_ARRAY(&a, places + 1, const char *);
+    for (int i = 0; i < places; i++) {
+        if (dims->of[i] < 0) continue;
+        name[i] = dim_name(f, f->body->param[i / MAX_RANK], i % MAX_RANK, &a);
+        for (int k = 0; name[i] && k < i; k++)
+            if (name[k] && dims->of[k] != dims->of[i] && !strcmp(name[k], name[i]))
+                pad_dims_join(dims, places, dims->of[k], dims->of[i]);
+    }
+    arena_free(&a);
+}
+
 void func_pad_dims(const Func *f, int64_t size, Arena *a, PadDims *out)
 {
     const int places = f->body->nparam * MAX_RANK;
     int one, other;
     out->of = NEW_ARRAY(a, places + 1, int);
     out->count = dims_number(f, out);
+    dims_by_name(f, out);
     int64_t *sizes = NEW_ARRAY(a, out->count + 1, int64_t);
     for (int i = 0; i < out->count; i++) sizes[i] = size;
     while (out->count > 1 && dims_find(f, out, sizes, &one, &other))
-        dims_join(out, places, one, other);
+        pad_dims_join(out, places, one, other);
 }

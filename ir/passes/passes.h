@@ -120,7 +120,9 @@ typedef struct {
     int count; /* of those that may differ */
     int *of;   /* by input and axis, at i * MAX_RANK + axis; -1: its size is known */
 } PadDims;
-/* In the arena. size: one of 2 or more that each may have. */
+/* Two are one: they have the number of the first, and those behind the other move up. places: of `of`. */
+void pad_dims_join(PadDims *dims, int places, int a, int b);
+/* In the arena. size: one of 2 or more that each may have. Those of one name (dim_name) are one. */
 void func_pad_dims(const Func *f, int64_t size, Arena *a, PadDims *out);
 
 /* Arrays of the caller's, which func_pad fills in. */

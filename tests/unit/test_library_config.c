@@ -52,7 +52,8 @@ static const OptionCase of_text[] = {
     { "missing-weights", "random:18446744073709551616", "551616'" },
     { "set", "a=1", "--set is for .anedsl" },
     { "weights", "a.npy", "--weights is for .anedsl" },
-    { "buckets", "0", "as in x.0=1,4;x.2=64,128, not '0'" },
+    { "buckets", "0",
+      "as in x.0=1,4;x.2=64,128, or x.0+z.0=1,4 for two that are one, not '0'" },
     { "buckets", "2,2", "not '2,2'" },
     { "buckets", "2,3,", "not '2,3,'" },
     { "buckets", "2;3", "not '2;3'" },
@@ -68,6 +69,11 @@ static const OptionCase of_text[] = {
     { "buckets", "1", NULL },
     { "buckets", "2,3,2147483647", NULL },
     { "buckets", "3;x.15=2;x.0=3", NULL },
+    { "buckets", "x.0+x.0=3", "not 'x.0+x.0=3'" },
+    { "buckets", "x.0+3", "not 'x.0+3'" },
+    { "buckets", "x.0+", "not 'x.0+'" },
+    { "buckets", "+", "not '+'" },
+    { "buckets", "x.0+y.0+x.1=3;4", NULL },
 };
 
 /* The file is not there: its name is enough. */

@@ -86,6 +86,10 @@ shapes of both; x: fp16[b = 2 in 1..8, n = 3 in 1..64, 8]; y = reshape(x, [b, n,
 filled for both; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = x * fill([b, n], 2.0) | z = fill([n, b], 1.0)
 inputs that never meet; x: fp16[2..8], z0: fp16[3..64]; y = x + 1.0 | z = softmax(z0, axis = 0)
 each of the other; x: fp16[b = 2 in 1..8, 1], z0: fp16[1, n = 3 in 1..8]; y = x + z0 | z = reduce_sum(x * z0 + 1.0, axes = [0])
+one name, and they never meet; x: fp16[n = 3 in 1..64], z0: fp32[2, n]; y = softmax(x - 5.0, axis = 0) | z = reduce_mean(exp(z0), axes = [1])
+one name in three, and another one; x: fp16[b = 2 in 1..8, n = 3 in 1..64], z0: fp16[n], z1: int32[b, n]; weight t: [7, 4] | y = reduce_mean(x + 1.0, axes = [1], keep_dims = true) * softmax(x, axis = 1) | z = reduce_sum(embedding(z1, t), axes = [1])
+a mask that goes with its ids; ids: int32[1, n = 3 in 1..64], m: fp16[1, n]; weight t: [7, 4] | e = embedding(ids, t) | y = softmax(e @ transpose(e, perm = [0, 2, 1]) + (m - 1.0) * 100.0, axis = 2) @ e | z = reduce_sum(m * 2.0, axes = [1]) / (reduce_sum(m, axes = [1]) + 1.0)
+one name, one of them turned round; x: fp16[n = 3 in 1..64], z0: fp16[2, n]; y = x + 1.0 | z = reverse(z0, axes = [1])
 joined along one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = concat(x, x, axis = 0)
 joined along the other; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = concat(x, x, axis = 1)
 turned round in one; x: fp16[b = 2 in 1..8, n = 3 in 1..64]; y = reverse(x, axes = [0])
@@ -119,6 +123,15 @@ anerun -q --random 1 -O o m.anedsl; printf 'model main(x: fp16[5]) -> y = x[0:3]
 say --buckets 8 -i x=o/y.npy -i z=o3/y.npy m.anedsl
 printf 'model main(x: fp16[b = 2 in 1..8, n = 3 in 2..24], z: fp16[n]) -> y = x + z\nmodel many(x: fp16[1..9, 1..9, 1..9, 1..9, 1..9]) -> y = x\n' >t.anedsl
 for b in 'x.0=1,2,4;x.1=4,8' powers '4,8;x.0=powers' 'z.0=16;4' 'x.0=2' 'x.2=2;4' 'w.0=2;4' 'x.1=4;z.0=8;x.0=2' 'x.0=1;4'; do say --buckets "$b" t.anedsl; done
+printf 'model main(x: fp16[n = 5 in 2..24], z: fp16[n]) -> y, w {\n    y = x + 1.0\n    w = z * 2.0\n}\n' >one.anedsl
+printf 'model main(x: fp16[5 in 2..24], z: fp16[5 in 1..64]) -> y, w {\n    y = x + 1.0\n    w = z * 2.0\n}\n' >two.anedsl
+say one.anedsl; say --buckets 'x.0=4,8' one.anedsl; say --buckets 'z.0=4,8' one.anedsl; say --buckets 'x.0=8;z.0=16' one.anedsl
+anec -q -t host one.anedsl -o one.mlpackage; anec -q -t host one.anedsl -o one.mil
+for m in one.anedsl one.mlpackage one.mil; do for b in '' '--buckets 8' '--buckets x.0=8'; do say $b -i x=o/y.npy -i z=o3/y.npy $m; done; done
+say -i x=o/y.npy -i z=o3/y.npy two.anedsl; say --buckets 8 -i x=o/y.npy -i z=o3/y.npy two.anedsl
+say --buckets 'x.0+z.0=4,8' two.anedsl; say --buckets 'x.0+z.0=powers' two.anedsl; say --buckets 'z.0+x.0=4,8' -i x=o/y.npy -i z=o3/y.npy two.anedsl
+for b in 'x.0=8' 'x.0+y.0=8' 'w.0+x.0=8' 'x.0+z.1=8' 'x.0+z.0=2'; do say --buckets "$b" two.anedsl; done
+for b in 'x.0+=4' '+z.0=4' 'x.0+z.0' 'x.0+4,8' 'x.0+x.0=4' '+' 'x.0+z.0=4;z.0=8'; do say --buckets "$b" two.anedsl; done
 for b in 'x.=4' '.0=4' 'x.0=' 'x.0x=4' 'x.16=4' 'x.0=4;x.0=8' '4;8' 'x.0=4;' 'x.0=powers2'; do say --buckets "$b" t.anedsl; done
 say --function many --buckets 1,2,4,16 t.anedsl
 say --function many --buckets 1,2,4,8,16 t.anedsl
