@@ -5,6 +5,7 @@ be refused.
 usage: onnx.py BUILD [CASE..]      ends with `onnx: N passed, N failed`; CASE: these of ONNX's tests alone
 tests/onnx.known has the cases of operators that are read which cannot pass, each with its reason; one that passes
 all the same is a failure."""
+import json
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ os.environ.setdefault("ANEC_LIBRARY", os.path.join(BUILD, "libanec.so"))
 sys.path.insert(0, os.path.join(TOP, "python"))
 import anec  # noqa: E402
 import onnx_wire as wire  # noqa: E402
+from beside import peer_here  # noqa: E402
 from nets import attribute, field  # noqa: E402
 
 DATA = "/usr/share/libonnx-testdata"
@@ -416,6 +418,31 @@ def nets(count):
                 count.good(not wrong, f"{name} for {target}: {wrong[:1]}")
 
 
+def beside(count):
+    """The same nets as onnxruntime computes them, where node finds the package that tests/bench/beside.py names."""
+    missing = peer_here()
+    if missing:
+        print(f"onnx: {missing}: skipped the nets beside it")
+        return
+    bench = os.path.join(TOP, "tests/bench")
+    names = ["mlp1", "mlp64", "lstm", "gru", "vad", "gemm", "whisper", "mobilenetv2", "resnet18", "unet"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, os.path.join(bench, "nets.py"), folder, *names], check=True)
+        for name in names:
+            net = os.path.join(folder, name)
+            subprocess.run(["node", os.path.join(bench, "peer.js"), net, "1", "0"], check=True, stdout=subprocess.DEVNULL)
+            with open(net + ".json") as f:
+                told = json.load(f)
+            read = lambda path: np.fromfile(path, np.float32)
+            for backend in ("cpu", "ref") if name in ("mlp1", "lstm", "vad") else ("cpu",):
+                kernel = anec.load(net + ".onnx", backend, quiet=True).kernel()
+                got = list(kernel(**{given: read(f"{net}.{port[0]}.raw").reshape(port[1])
+                                     for given, port in zip(kernel.inputs, told["inputs"])}).values())
+                want = [read(f"{net}.peer.{i}.raw") for i in range(len(told["results"]))]
+                off = max(float(np.abs(p.ravel() - q).max() / np.abs(q).max()) for p, q in zip(got, want))
+                count.good(len(got) == len(want) and off < 2e-5, f"{name} on {backend}: {off} beside onnxruntime")
+
+
 def listed(count):
     """The page names the operators that are read, and no others."""
     with open(os.path.join(TOP, "docs/onnx.md")) as f:
@@ -431,7 +458,7 @@ def main():
     else:
         print("onnx: no libonnx-testdata here: skipped ONNX's own tests")
     if not wanted:
-        for part in (hostile, refusals, kept, nets, listed):
+        for part in (hostile, refusals, kept, nets, beside, listed):
             part(count)
     with open(os.path.join(BUILD, "unit", "onnx.log"), "w") as f:
         f.writelines(f"error: {line}\n" for said in SAID for line in said.splitlines())
