@@ -103,7 +103,7 @@ class File:
     def is_binary(self, i):
         t = self.t[i]
         return (t.text in BINDS and self.text[t.start - 1].isspace() and self.text[t.end].isspace()
-                and (self.t[i - 1].kind in ("name", "number", "string") or self.t[i - 1].text in (")", "]"))
+                and (self.t[i - 1].kind in ("name", "number", "string") or self.t[i - 1].text in (")", "]", "++", "--"))
                 and self.t[i - 1].text not in STOPS)
 
     def left_of(self, i, binds):

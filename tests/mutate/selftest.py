@@ -30,6 +30,13 @@ int small_last(const int *at, int n)
     return sum & 2;
 }
 int small_bits(Bits b) { return b.few - b.more; }
+int small_back(int n, int k)
+{
+    int at = -1, seen = 0;
+    for (int i = 0; i != n; i++)
+        if (seen++ == n - 1 - k) at = i;
+    return at;
+}
 """
 HEADER = """extern int small_calls;
 typedef struct { unsigned few : 3, more : 3; } Bits;
@@ -37,6 +44,7 @@ int small_least(int, int);
 int small_unused(int);
 int small_last(const int *, int);
 int small_bits(Bits);
+int small_back(int, int);
 """
 TEST = """#include "../../small.h"
 #include <stdlib.h>
@@ -53,7 +61,7 @@ int main(void)
 {
     return !(small_least(1, 2) == 1 && small_least(2, 1) == 1 && small_least(3, 3) == 3
              && small_least(77, 78) == 78 && small_calls == 4 && last() == 2
-             && small_bits((Bits){ 1, 3 }) == -2);
+             && small_bits((Bits){ 1, 3 }) == -2 && small_back(5, 1) == 3);
 }
 struct CMUnitTest { int (*run)(void); };
 /* cmocka_unit_test(main) */
@@ -76,6 +84,8 @@ EXPECTED = [
     ("statement", "", True),
     ("arithmetic", "a - 1", False),  # which nothing calls
     ("arithmetic", "b.few + b.more", True),  # of bit fields
+    ("compare", "seen++ != n - 1 - k", True),  # whose left side ends in a sign
+    ("arithmetic", "n - 1 + k", True),
     ("compare", "i <= n", None),  # one beyond the end, which a sanitizer sees
 ]
 
