@@ -351,6 +351,8 @@ int diag_exit(const Diag *d) { return d->fails ? 3 : d->errors ? 1 : 0; }
 
 bool diag_ok(const Diag *d) { return !d->fails && !d->errors; }
 
+int diag_wrong(const Diag *d) { return d->errors + d->fails; }
+
 void diag_free(Diag *d)
 {
     if (d->emit) diag_end(d);

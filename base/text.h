@@ -194,8 +194,11 @@ bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3);
 void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 /* Adds a note to the last message; it is not shown where that was not. */
 void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);
-int diag_exit(const Diag *d);  /* 0, 1 or 3: the exit code that the counts call for */
-bool diag_ok(const Diag *d);   /* neither errors nor fails */
+int diag_exit(const Diag *d); /* 0, 1 or 3: the exit code that the counts call for */
+bool diag_ok(const Diag *d);  /* neither errors nor fails */
+/* How many errors and failures there were so far: more behind a call than before it says that it
+ * reported one. */
+int diag_wrong(const Diag *d);
 bool diag_full(const Diag *d); /* max_errors is reached: one more would not be shown */
 void diag_end(Diag *d);        /* reports, once, how many errors were not shown */
 void diag_free(Diag *d);       /* where emit is set, after diag_end */

@@ -252,8 +252,9 @@ static void format_piece(Formatter *f, int i)
         format_line(f)->comment = p;
         return;
     }
-    const bool opened = i > 0 && f->piece[i - 1].kind == TK_LBRACE;
-    if (i > 0 && p->lines > 1 && !opened && p->kind != TK_RBRACE) format_start(f, 0);
+    if (i > 0 && f->piece[i - 1].kind != TK_LBRACE && p->lines > 1
+        && p->kind != TK_RBRACE)
+        format_start(f, 0);
     if (first) {
         const int indent = comment ? format_comment_indent(f, i) : format_indent(f, p);
         format_start(f, indent);

@@ -412,7 +412,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     static const DslOptions none = { 0 };
     Lower l = { .m = module_new(), .diag = d, .opt = opt ? opt : &none };
     l.m->straight = l.opt->straight;
-    int before = d->errors + d->fails;
+    int before = diag_wrong(d);
     Diag *outer = d;
     l.m->src = src;
     if (l.opt->opset >= OPSET_IOS18) l.m->version = "1.3";
@@ -421,7 +421,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
                : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
     l.given_used = NEW_ARRAY(&l.arena, l.opt->ngiven + 1, bool);
-    bool ok = lower_compile(&l, src) && outer->errors + outer->fails == before;
+    bool ok = lower_compile(&l, src) && diag_wrong(outer) == before;
     if (ok && l.opt->declared) tell_declared(&l, l.opt->declared);
     ptrmap_free(&l.made);
     arena_free(&l.arena);

@@ -249,7 +249,7 @@ static Val op_results(Lower *l, const Op *op)
 static Val op_finish(OpCall *o)
 {
     Lower *l = o->l;
-    const int errors = l->diag->errors + l->diag->fails;
+    const int errors = diag_wrong(l->diag);
     const Opset own = l->b.opset;
     l->b.opset = call_opset(o);
     Op *op = NULL;
@@ -264,7 +264,7 @@ static Val op_finish(OpCall *o)
         if (op && l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;
-    const bool said = l->diag->errors + l->diag->fails != errors;
+    const bool said = diag_wrong(l->diag) != errors;
     if (!op && !promoted && !said) return val_poison();
     if (said) {
         if (lower_std_missed(l, o->info->name))

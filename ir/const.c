@@ -294,9 +294,9 @@ static const void *in_memory(const Const *c, Diag *d)
 bool const_tensor(const Const *c, Diag *d, Tensor *out)
 {
     const Shape *s = &c->type->shape;
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     const void *p = in_memory(c, d);
-    if (errors != d->errors + d->fails) return false;
+    if (errors != diag_wrong(d)) return false;
     if (p) {
         *out = tensor_view(c->type->dtype, s, p);
         return true;

@@ -162,7 +162,7 @@ Const *const_convert(Module *m, const Const *c, DType t, const char *name, Diag 
     r->type = type_tensor(&m->arena, t, c->type->shape);
     if (c->kind == CONST_DATA || (n < CONST_FILE_MIN && c->kind != CONST_INIT))
         return convert_now(m, c, n, name, r, d) ? r : NULL;
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     if (t == DT_FP16) const_warn_range(r, name, d);
-    return errors == d->errors + d->fails ? r : NULL;
+    return errors == diag_wrong(d) ? r : NULL;
 }

@@ -222,7 +222,7 @@ static void check_op(Verify *v, Op *op)
     }
     const ArenaMark mark = arena_mark(v->scratch);
     Call *c = NEW(v->scratch, Call);
-    int before = v->diag->errors + v->diag->fails;
+    int before = diag_wrong(v->diag);
     if (op_infer(op, c, v->scratch, v->diag)) {
         if (c->info->infer || c->nout) check_results(v, op, c);
         if (v->doubt) call_doubt(c);
@@ -230,7 +230,7 @@ static void check_op(Verify *v, Op *op)
     } else {
         if (v->retype)
             for (int i = 0; i < op->nout; i++) op->out[i]->type = &type_poison;
-        if (before != v->diag->errors + v->diag->fails || v->retype) verify_wrong(v);
+        if (before != diag_wrong(v->diag) || v->retype) verify_wrong(v);
     }
     arena_back(v->scratch, mark);
 }

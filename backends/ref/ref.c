@@ -92,12 +92,12 @@ static Program *ref_compile(const Backend *self, const Module *m, const Func *f,
         diag_fail(d, "no memory for a program");
         return NULL;
     }
-    int before = d->errors + d->fails;
+    int before = diag_wrong(d);
     r->base = (Program){ .module = m, .func = f };
     r->plan.arena = &r->arena;
     func_read(f, check_op, d);
-    if (d->errors + d->fails == before && plan_make(&r->plan, f, d)
-        && plan_fits(&r->plan, d) && check_weights(r, d) && make_states(r, d)) {
+    if (diag_wrong(d) == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
+        && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
         r->room = (RefRoom){ mem_zero(ROOM_FIRST, 1), ROOM_FIRST };
         if (!r->room.at) mem_out(ROOM_FIRST);

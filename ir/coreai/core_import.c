@@ -287,11 +287,11 @@ static bool call_lower(CoreCall *c)
 static bool import_node(CoreImport *im, Block *to, CoreNode *n, CoreScope *s)
 {
     CoreCall *c = NEW(im->arena, CoreCall);
-    const int errors = im->diag->errors + im->diag->fails;
+    const int errors = diag_wrong(im->diag);
     *c = (CoreCall){ .im = im, .node = n, .scope = s, .before = to->last };
     c->b = builder_at(to, NULL, im->diag, core_loc(im->text, n->at));
     const bool ok = call_lower(c);
-    if (im->diag->errors + im->diag->fails > errors) return false;
+    if (diag_wrong(im->diag) > errors) return false;
     if (!ok) bug("%s fails without a word", n->name);
     core_fold(c);
     return call_results(c);

@@ -155,7 +155,7 @@ static void reader_free(MilReader *r)
 
 static bool reader_ok(const MilReader *r)
 {
-    return !r->stop && r->d->errors + r->d->fails == r->errors;
+    return !r->stop && diag_wrong(r->d) == r->errors;
 }
 
 static MilReader reader_at(Module *m, Diag *d, const Source *src)
@@ -166,7 +166,7 @@ static MilReader reader_at(Module *m, Diag *d, const Source *src)
                         .at = src->text,
                         .end = src->text + src->len,
                         .held = src->text,
-                        .errors = d->errors + d->fails };
+                        .errors = diag_wrong(d) };
 }
 
 bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir)

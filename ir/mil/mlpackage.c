@@ -69,14 +69,14 @@ static bool read_model(Module *m, Diag *d, PbIn in, const char *part)
 Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how)
 {
     Module *m = module_new();
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     m->src = module_source(m, path, map);
     m->dir = file_dir(&m->arena, path);
     m->follow_links = how && how->follow_links;
     PbFile file = { .data = map->data, .size = map->size };
     const bool ok = !foreign_zip(d, path, map)
                  && read_model(m, d, pb_open(&file), how ? how->part : NULL);
-    if (file.wrong && d->errors + d->fails == errors)
+    if (file.wrong && diag_wrong(d) == errors)
         diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path,
                    file.at, file.wrong);
     if (ok && !file.wrong) return m;

@@ -256,7 +256,7 @@ static bool import_node(OnnxImport *im, const OnnxNode *n)
 {
     OnnxCall *c = NEW(im->file->arena, OnnxCall);
     Diag *d = im->file->d;
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     *c = (OnnxCall){ .file = im->file, .node = n, .row = row_of(n) };
     c->b = builder_at(im->func->body, NULL, d, (Loc){ 0 });
     const bool known = !*n->domain || !strcmp(n->domain, "ai.onnx");
@@ -270,7 +270,7 @@ static bool import_node(OnnxImport *im, const OnnxNode *n)
     if (!node_inputs(im, c) || !node_clamped(c)) return false;
     c->before = im->func->body->last;
     const bool ok = c->row->lower(c);
-    if (d->errors + d->fails > errors) return node_failed(c);
+    if (diag_wrong(d) > errors) return node_failed(c);
     if (!ok) bug("the operator %s fails without a word", n->op);
     onnx_folded(c, NULL);
     for (int i = 0; i < n->nout; i++)
@@ -341,9 +341,9 @@ static Module *import_file(Diag *d, const char *path, const Mapped *map, Module 
     OnnxFile file = {
         .m = m, .d = d, .arena = &a, .path = path, .dir = file_dir(&a, path), .how = how
     };
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     bool ok = onnx_read_file(&file, pb_open(&bytes));
-    if (bytes.wrong && d->errors + d->fails == errors)
+    if (bytes.wrong && diag_wrong(d) == errors)
         diag_error(d, (Loc){ 0 }, "%s is damaged at byte %zu: %s", path, bytes.at,
                    bytes.wrong);
     ok = ok && !bytes.wrong && import_sizes(&file);

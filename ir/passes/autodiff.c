@@ -342,8 +342,8 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
         }
     for (int i = 0; i < op->nout; i++) known = known && dims_known(a, op, op->out[i]);
     Grad g = { .b = &b, .op = op, .dy = dy, .wanted = wanted, .dx = dx };
-    const int errors = b.diag->errors + b.diag->fails;
-    return known && ops[op->kind].grad(&g) && errors == b.diag->errors + b.diag->fails
+    const int errors = diag_wrong(b.diag);
+    return known && ops[op->kind].grad(&g) && errors == diag_wrong(b.diag)
         && autodiff_give(a, &b, op, wanted, dx);
 }
 

@@ -203,7 +203,6 @@ static bool add_result(GradWork *w, Builder *b, Value *v, const char *wish)
         func_claim_name(w->func, name);
         v = mil_identity(b, wish, .x = v);
         v->name = name;
-        op_set_name(w->m, v->def, name);
     }
     block_result(w->func->body, v);
     return true;

@@ -84,7 +84,6 @@ static int convert_results(const BoundaryEdges *e)
         Value *dtype = build_string(&b, dtypes[want].name);
         Value *v = mil_cast(&b, "result", .x = r, .dtype = dtype);
         v->name = name;
-        op_set_name(m, v->def, name);
         changes++;
         for (int k = i; is_result(r); k++)
             if (f->body->result[k] == r) func_set_result(f, k, v);

@@ -399,10 +399,10 @@ int pass_compress(Module *m, const PassOptions *o, Diag *d)
     Compressing c = {
         .m = m, .options = o, .plan = o->compress ? o->compress : &declared, .diag = d
     };
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     if (!o->compress && !module_compresses(m)) return 0;
     for (c.func = m->first; c.func; c.func = c.func->next) compress_func(&c);
     if (c.plan->rules) compress_rules_idle(c.plan->rules, d, c.name, c.nname);
     arena_free(&c.scratch);
-    return errors == d->errors + d->fails ? c.changes : -1;
+    return errors == diag_wrong(d) ? c.changes : -1;
 }

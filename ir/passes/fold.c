@@ -32,13 +32,12 @@ static bool fold_foldable(const Op *op)
 }
 
 /* A constant in the place and under the name of a result. */
-static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
+static Value *stand_in(Op *op, int i, const Const *c, Diag *d)
 {
     Builder b = before_op(op, d);
     Value *v = build_const(&b, op->out[i]->name, c);
     func_replace_uses(op->parent->func, op->out[i], v);
     v->name = op->out[i]->name; /* which is free now */
-    op_set_name(m, v->def, v->name);
     return v;
 }
 
@@ -50,7 +49,7 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
     if (!fold_foldable(op) || !op_literals(m, op, MAX_RESULT * SMALL, d, c)) return false;
     op_let_weights_go(op, NULL);
     for (int i = 0; i < op->nout; i++) {
-        Value *v = stand_in(m, op, i, c[i], d);
+        Value *v = stand_in(op, i, c[i], d);
         if (with) with[i] = v;
     }
     op_unlink(op);
@@ -143,7 +142,7 @@ static bool put_made(void *ctx, Op *op)
     if (!is_worth(f, op)) return true;
     op_let_weights_go(op, &f->made);
     for (int i = 0; i < op->nout; i++)
-        stand_in(f->m, op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
+        stand_in(op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
     op_unlink(op);
     f->changes++;
     return true;

@@ -284,9 +284,9 @@ int pass_fp16(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o;
     Halving h = { .m = m, .diag = d };
-    int errors = d->errors + d->fails;
+    int errors = diag_wrong(d);
     for (h.func = m->first; h.func; h.func = h.func->next) halve_func(&h);
     values_free(&h.pairs);
     arena_free(&h.scratch);
-    return errors == d->errors + d->fails ? h.changes : -1;
+    return errors == diag_wrong(d) ? h.changes : -1;
 }

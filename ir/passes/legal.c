@@ -66,12 +66,12 @@ static bool legal_visit(void *ctx, Op *op)
 static int walk_all(Module *m, const PassOptions *o, Diag *d, Walker *w)
 {
     w->legal = (Legal){ .m = m, .options = o, .rules = o->rules, .diag = d };
-    int errors = d->errors + d->fails;
+    int errors = diag_wrong(d);
     for (w->legal.func = m->first; w->legal.func; w->legal.func = w->legal.func->next) {
         w->scalars = (BuiltScalars){ .count = 0 };
         func_walk(w->legal.func, legal_visit, w);
     }
-    return errors == d->errors + d->fails ? w->legal.changes : -1;
+    return errors == diag_wrong(d) ? w->legal.changes : -1;
 }
 
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn)

@@ -90,11 +90,11 @@ static const Const *files_loose(Files *f, const Const *c)
 static int files_join(Module *m, Diag *d)
 {
     Files f = { .m = m, .diag = d };
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     each_const(&f, count_file);
     if (!f.count || f.count + f.fresh < 2) return 0;
     each_const(&f, files_loose);
-    return errors == d->errors + d->fails ? f.changes : -1;
+    return errors == diag_wrong(d) ? f.changes : -1;
 }
 
 bool weights_join(Module *m, Diag *d) { return files_join(m, d) >= 0; }

@@ -154,7 +154,7 @@ static Value *first_state(const Unroll *u, ParamId param, int way)
  * state's products, and input_bias of the input's. */
 static bool legal_recurrent_load(Unroll *u, int way)
 {
-    const int errors = u->b->diag->errors + u->b->diag->fails;
+    const int errors = diag_wrong(u->b->diag);
     Value *w = recurrent_whole(u, way ? P_weight_ih_back : P_weight_ih),
           *bias = recurrent_whole(u, way ? P_bias_back : P_bias);
     Value *x = make_cast(u->b, op_value(u->op, P_x), u->type);
@@ -172,7 +172,7 @@ static bool legal_recurrent_load(Unroll *u, int way)
                                  SHAPE(1, 1, u->hidden));
     u->h = first_state(u, P_initial_h, way);
     if (u->gates == MAX_GATES) u->c = first_state(u, P_initial_c, way);
-    return errors == u->b->diag->errors + u->b->diag->fails;
+    return errors == diag_wrong(u->b->diag);
 }
 
 /* part[t]: the state of each step as [1, batch, hidden], in the order of the result. */

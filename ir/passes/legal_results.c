@@ -36,7 +36,6 @@ static bool compute_result(Legal *l, Value *v)
     op_set_name(l->m, v->def, v->name);
     Value *with = add_zero(&b, v);
     with->name = name;
-    op_set_name(l->m, with->def, name);
     return_instead(f, v, with);
     return true;
 }

@@ -164,10 +164,10 @@ static void slices_for_products(Legal *l)
 int pass_width_slice(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
-    const int n = legal_rewrite(m, o, d, slice_op), errors = d->errors + d->fails;
+    const int n = legal_rewrite(m, o, d, slice_op), errors = diag_wrong(d);
     for (l.func = m->first; n >= 0 && l.func; l.func = l.func->next) {
         func_walk(l.func, slice_joined, &l);
         if (legal_asks(&l, RULE_sliced_products, NULL)) slices_for_products(&l);
     }
-    return n >= 0 && errors == d->errors + d->fails ? n + l.changes : -1;
+    return n >= 0 && errors == diag_wrong(d) ? n + l.changes : -1;
 }

@@ -305,7 +305,6 @@ static int fold_results(Func *f, const RuleSet *rs, Diag *d)
         value_rename(r, func_unique_name(f, name));
         Value *v = make_shape(&b, r, &s);
         v->name = name;
-        op_set_name(f->module, v->def, name);
         for (int k = i; is_result(r); k++)
             if (f->body->result[k] == r) func_set_result(f, k, v);
         changes++;

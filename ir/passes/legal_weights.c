@@ -132,8 +132,8 @@ static bool weights_visit(void *ctx, Op *op)
 int pass_decompress(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
-    int errors = d->errors + d->fails;
+    int errors = diag_wrong(d);
     for (l.func = m->first; l.func; l.func = l.func->next)
         func_walk(l.func, weights_visit, &l);
-    return errors == d->errors + d->fails ? l.changes : -1;
+    return errors == diag_wrong(d) ? l.changes : -1;
 }

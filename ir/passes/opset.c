@@ -179,7 +179,7 @@ static bool infer_anew(Level *l, Op *op)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);
-    const int errors = l->diag->errors + l->diag->fails;
+    const int errors = diag_wrong(l->diag);
     const bool poisoned = op->nout && op->out[0]->type->kind == TY_POISON;
     bool ok = op_infer(op, c, &scratch, l->diag) || poisoned;
     /* of topk, which ios15 always gives its indices */
@@ -188,7 +188,7 @@ static bool infer_anew(Level *l, Op *op)
                opset_retyped(l, c->out[i], c->out[i]->dtype), op_loc(op));
     for (int i = 0; ok && i < op->nout && i < c->nout; i++)
         ok = take_type(l, op, i, c->out[i]);
-    if (!ok && errors != l->diag->errors + l->diag->fails)
+    if (!ok && errors != diag_wrong(l->diag))
         diag_note(l->diag, op_loc(op),
                   "that is %s's rule, which %s is taken to; --opset %s keeps it",
                   opset_text(l->to), op_name(op), opset_text(l->from));
@@ -258,9 +258,9 @@ static bool say_otherwise(Level *l, Builder *b, Op *op)
     if (ops[op->kind].since <= l->to && !param && !other_rules(l, op)) return false;
     OpsetForm *form = opset_form(op);
     Value *out[MAX_RESULT] = { NULL };
-    const int errors = l->diag->errors + l->diag->fails;
+    const int errors = diag_wrong(l->diag);
     if (!form || !form(l, b, op, out)) {
-        if (errors == l->diag->errors + l->diag->fails) say_lacking(l, op, param);
+        if (errors == diag_wrong(l->diag)) say_lacking(l, op, param);
         l->failed = true;
         return true;
     }
@@ -409,7 +409,7 @@ static bool is_of(void *ctx, Op *op)
 static int take_module(Module *m, Opset to, bool arrays, Diag *d)
 {
     Level l = { .m = m, .diag = d, .arrays = arrays };
-    const int errors = d->errors + d->fails;
+    const int errors = diag_wrong(d);
     for (l.func = m->first; l.func; l.func = l.func->next) {
         l.from = l.func->opset;
         l.to = to ? to : l.from;
@@ -417,7 +417,7 @@ static int take_module(Module *m, Opset to, bool arrays, Diag *d)
     }
     values_free(&l.was);
     arena_free(&l.scratch);
-    return l.failed || errors != d->errors + d->fails ? -1 : l.changes;
+    return l.failed || errors != diag_wrong(d) ? -1 : l.changes;
 }
 
 int pass_opset(Module *m, const PassOptions *o, Diag *d)

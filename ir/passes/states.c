@@ -21,7 +21,6 @@ static Value *states_copied(Builder *b, const char *name, Value *v)
 {
     Value *copy = mil_identity(b, "identity", .x = v);
     copy->name = name;
-    op_set_name(b->m, copy->def, name);
     return copy;
 }
 
