@@ -55,6 +55,7 @@ SUITES = [
     Suite("coreai", "programs for Core AI's Python package, by a stand-in of it", "tests/coreai.py {build}"),
     Suite("vad", "the voice activity example hears speech", "tests/vad.sh {build}"),
     Suite("docs", "what docs/ and README show is what happens", "tests/docs.sh {build}"),
+    Suite("tried", "commands that README and docs/ show, a page at a time, from an empty folder", "tests/tried.py {build}"),
     Suite("fuzz", "inputs that fuzzers found, and a few seconds of new ones", "tests/fuzz/run.sh {build}"),
     Suite("growth", "time and memory in proportion to the input", "tests/growth.sh {build}"),
     Suite("tsan", "threads that share the library, under the thread sanitizer", "{make} -s tsan", counted=False),
