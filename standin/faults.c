@@ -1,5 +1,5 @@
-/* faults.c -- reads ANESIM_CHIP and ANESIM_FAULT: the machine to imitate, and the faults to
- * have. */
+/* faults.c -- reads ANESIM_CHIP, ANESIM_FAULT and ANESIM_LOG: the machine to imitate, the faults
+ * to have, and the file that is told of each compilation. */
 #include "standin.h"
 
 #include "../ir/targets/targets.h"
@@ -75,6 +75,20 @@ bool gives_nil(const char *name)
     if (!fault_names("nil", name)) return false;
     const long from = fault("nil-from");
     return ++calls >= (from ? from : 1);
+}
+
+void compile_told(const char *why)
+{
+    const char *path = getenv("ANESIM_LOG");
+    char line[512];
+    if (!path || !*path) return;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (fd < 0) standin_abort("ANESIM_LOG: %s cannot be written", path);
+    snprintf(line, sizeof line, "compile: %s%.450s\n", why ? "refused: " : "done",
+             why ? why : "");
+    if (write(fd, line, strlen(line)) < 0)
+        standin_abort("ANESIM_LOG: %s cannot be written", path);
+    close(fd);
 }
 
 /* The system's build, of macOS 26.3. */

@@ -255,6 +255,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
                         ? ""
                         : "_ANECompiler : ANECCompile() FAILED: ";
     if (!ok) compiler_refuse(error, 1, "%s%s", own, text);
+    compile_told(ok ? NULL : text);
     buf_free(&why);
     arena_free(&a);
     return ok;

@@ -164,6 +164,9 @@ long fault(const char *name);
 bool fault_names(const char *name, const char *what);
 /* Whether this call of a constructor has to return nil: the faults nil and nil-from. */
 bool gives_nil(const char *constructor);
+/* A line in the file that ANESIM_LOG names, of a compilation that was asked for; why: it was
+ * refused, or NULL. */
+void compile_told(const char *why);
 
 typedef struct {
     const char *chip, *arch, *build;
