@@ -140,6 +140,13 @@ static void say_programs(TrainRun *r)
     buf_free(&order);
 }
 
+/* What computes here: an engine by its chip. */
+static const char *tell_here(TrainRun *r)
+{
+    const char *backend = run_fact(r, "backend"), *chip = run_fact(r, "target");
+    return !strcmp(backend, "ane") && *chip ? chip : backend;
+}
+
 void run_say_start(TrainRun *r)
 {
     const TrainPrograms *e = &r->programs;
@@ -155,8 +162,8 @@ void run_say_start(TrainRun *r)
         run_line(r, false,
                  "anetrain: run was backend=%s io=%s; here %s: io=%s%s%s%s; masters stay "
                  "fp32; scale=%s",
-                 r->from.state.backend, r->from.state.io, run_fact(r, "backend"),
-                 run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
+                 r->from.state.backend, r->from.state.io, tell_here(r), run_fact(r, "io"),
+                 *why ? " (" : "", why, *why ? ")" : "",
                  r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off");
     run_line(r, false,
              "anetrain: %.*s: %d weight%s, %s parameters%s; %s; backend=%s io=%s"

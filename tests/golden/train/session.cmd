@@ -4,5 +4,6 @@ model=$OLDPWD/../../../examples/tiny_train.anedsl
 anetrain $model --data built-in:tiny --optimizer sgd --lr 1 --steps 2000 --log-every 500 -o run 2>&1 | mask
 anetrain --resume run --steps 2200 --log-every 500 2>&1 | mask
 anetrain --resume run --steps 2200 2>&1 | mask
+ANEC_ANE_LIB=$ANESIM ANESIM_CHIP=m1 anetrain --resume run --steps 2201 2>&1 | grep '^anetrain: run was' >&2
 ls run
 cat run/last
