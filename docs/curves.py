@@ -30,6 +30,9 @@ EXAMPLES = {
     "char_llama": ("a Llama over the bytes of the GPL", [
         f"{LLAMA} --data gpl.txt --eval rest.txt --set vocabulary=256 --lr 3e-3 --warmup 20 --steps 600 "
         "--eval-every 50 -o RUN"]),
+    "stories": ("15 M parameters over the bytes of the GPL", [
+        f"anetrain {TOP}/examples/text/stories.anedsl --data gpl.txt --eval rest.txt --lr 1e-3 --warmup 20 --steps 240 "
+        "--eval-every 40 -b cpu -o RUN"]),
     "lora": ("5,824 of 121,344 weights on another licence (LoRA)", [
         f"{LLAMA} --data whole-gpl.txt --eval held.txt --set vocabulary=256 --lr 3e-3 --warmup 20 --steps 1000 -o base",
         f"{LLAMA} --data artistic.txt --eval held.txt --set vocabulary=256 --set rank=4 --train blocks.*.lora_* --init "
