@@ -114,7 +114,8 @@ static bool loop_evaluate(TrainRun *r, bool counts, bool *best)
 /* Without evaluations the loss of a step tells, which is of the weights before it. */
 static void note_loss(TrainRun *r, uint64_t step)
 {
-    if (r->has_eval || !(r->state.loss < r->state.best_loss)) return;
+    if (r->has_eval || !sums_exact(r, step)) return;
+    if (!(r->state.loss < r->state.best_loss)) return;
     r->state.best_loss = r->state.loss;
     r->state.best_step = step;
 }

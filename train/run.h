@@ -121,6 +121,8 @@ void several_note(TrainRun *r);
  * weight's grad, and the sum of the losses. */
 bool sums_open(TrainRun *r);
 bool sums_make(TrainRun *r, double *loss);
+/* Whether the loss of a step is computed in fp32; what fp16 makes of one may be 0. */
+bool sums_exact(const TrainRun *r, uint64_t step);
 
 /* samples.c: checks whether the run can write text, if that is asked for; writes a sample
  * from the newest checkpoint. */

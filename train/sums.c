@@ -171,12 +171,16 @@ static bool sums_receive(TrainRun *r)
 
 /* ---- the tree ---------------------------------------------------------------------------- */
 
+bool sums_exact(const TrainRun *r, uint64_t step)
+{
+    return !r->programs.half || step % run_set(r, SET_log_every)->count == 0;
+}
+
 /* What fp16 has computed with, a loss that is shown is computed of anew. */
 static bool sums_leaf_loss(TrainRun *r, double *loss)
 {
     double metric;
-    const bool shown = r->sums->step % run_set(r, SET_log_every)->count == 0;
-    return !shown || !r->programs.half
+    return !r->programs.half || !sums_exact(r, r->sums->step)
         || programs_loss(&r->programs, &r->data, loss, &metric);
 }
 
