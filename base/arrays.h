@@ -76,6 +76,7 @@ typedef struct {
     uint32_t state[8];
     uint64_t bytes;
     unsigned char part[64];
+    bool plain; /* without instructions that processors have; sha256_start says it */
 } Sha256;
 
 Sha256 sha256_start(void);

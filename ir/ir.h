@@ -341,11 +341,10 @@ struct Module {
     const Source *src;    /* where it was read from, or NULL */
     const Source **known; /* sources by Op.source, which is an index into this, from 1 */
     int nknown;
-    const char *dir;   /* folder that @model_path stands for, or NULL */
-    WeightFile *files; /* opened so far */
-    /* of a copy (func_extract): the module whose weight files it reads; else NULL */
-    const Module *origin;
-    Mapped *maps; /* the files that CONST_FILE literals are in */
+    const char *dir;      /* folder that @model_path stands for, or NULL */
+    WeightFile *files;    /* opened so far */
+    const Module *origin; /* of a copy: the module whose weight files it reads; or NULL */
+    Mapped *maps;         /* the files that CONST_FILE literals are in */
     int nmaps;
     Scratch *scratch;    /* memory of large literals that passes made */
     NamedWeight *weight; /* by Const.weight, from 1; those of `origin` come first */
@@ -362,8 +361,10 @@ struct Module {
     struct MadeRoom *made; /* the CONST_MADE that was computed last, or NULL */
     uint64_t links;        /* how often an op was linked in or out */
     uint32_t nvalue;       /* the last id that a value got */
-    /* memory ran out in the middle of a pass: the module may only be freed */
-    bool broken;
+    uint32_t nop, op_room; /* ops made, and how many more op_next has room for */
+    Op *op_next;
+    uint64_t kinds[4]; /* of which an op was ever made: module_has_kind */
+    bool broken;       /* memory ran out in the middle of a pass: it may only be freed */
     bool follow_links; /* --follow-links: weights may be links that leave the folder */
     /* The layer path ("blocks.3") that new ops get in layer_of, or NULL for none. Set while a
      * step of training is made of a program of the language, which is cut at its layers. */

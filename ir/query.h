@@ -7,6 +7,11 @@
 
 /* ---- asking and rewriting ---------------------------------------------------------------- */
 
+/* Whether an op of this kind was ever made in m; it may be gone again. */
+static inline bool module_has_kind(const Module *m, int kind)
+{
+    return m->kinds[kind / 64] >> kind % 64 & 1;
+}
 /* The argument for a parameter. NULL: it is not given, or an op of this kind has no such
  * parameter; so a rule or pass may ask before it looks at the kind. */
 const Arg *op_find_arg(const Op *op, ParamId p);

@@ -99,8 +99,10 @@ done
 # 4,000 blocks, of which 3 s are wanted: 49 million numbers drawn, 324,000 ops
 if [ "$bench" ]; then
     text blocks 4000 > "$work/many.anedsl"
-    "$build/pair" 3 "4000 blocks for m1" "exec $build/anec -q $work/many.anedsl -t m1 -o $work/out.mil" \
-        "for host" "exec $build/anec -q $work/many.anedsl -t host -o $work/out.mil"
+    for chip in $("$(dirname "$0")/chips.sh" "$build"); do
+        "$build/pair" 3 "4000 blocks for $chip" "exec $build/anec -q $work/many.anedsl -t $chip -o $work/out.mil" \
+            "for host" "exec $build/anec -q $work/many.anedsl -t host -o $work/out.mil"
+    done
 fi
 
 # peak COMMAND: the largest resident set, in bytes

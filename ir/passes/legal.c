@@ -51,7 +51,8 @@ static bool legal_visit(void *ctx, Op *op)
 {
     Walker *w = ctx;
     Value *with[MAX_RESULT];
-    if (!legal_rewritable(op) || op_is_ahead(op) || (w->one && op->nout != 1))
+    if (!w->legal.options->about[op->kind] || op->kind == OP_const
+        || !legal_rewritable(op) || op_is_ahead(op) || (w->one && op->nout != 1))
         return true;
     Builder b = before_op(op, w->legal.diag);
     b.scalars = &w->scalars;

@@ -27,7 +27,7 @@ static inline bool legal_asks(const Legal *l, int rule, const Op *op)
  * takes the name over. NULL: op stays. */
 typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
 
-/* Calls fn for every op that the table knows and that has one tensor as its result, in
+/* Calls fn for every op that the table knows, is no const and has one tensor as its result, in
  * order, but not for ops that fn built. Returns the number of ops that were replaced. */
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 

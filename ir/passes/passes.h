@@ -23,11 +23,14 @@ typedef struct {
     const char *dump; /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
     void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
     void *ctx;
+    bool about[OP_COUNT]; /* of the pass under way: pass_begin */
 } PassOptions;
 
 typedef struct {
     /* why: what it is for, and the reason for its place in the order */
     const char *name, *why;
+    /* the ops without one of which it changes nothing, to OP_NONE; NULL: it may change any */
+    const int16_t *about;
     /* returns the number of changes; -1: an error was reported */
     int (*run)(Module *m, const PassOptions *o, Diag *d);
 } Pass;
@@ -36,7 +39,8 @@ extern const Pass passes[];
 extern const int pass_count;
 
 /* Runs the passes that the target names (NULL: all), and those that --io and --opset need.
- * The verifier runs after each pass; what it finds there is a bug() of the pass. False: an
+ * The verifier runs after each pass that changed something, in a program of more than 50,000 ops
+ * once behind all of them; what it finds there is a bug() of the pass. False: an
  * error was reported. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
@@ -220,7 +224,10 @@ bool autodiff_module(Module *m, const GradOptions *o, Diag *d);
 
 /* ---- shared by passes; for ir/passes alone ----------------------------------------------- */
 
-#define PASS(f, n, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
+/* Says in o->about which ops legal_rewrite shows the pass. False: m never had one of them, so that
+ * the pass has nothing to do. */
+bool pass_begin(const Pass *p, const Module *m, PassOptions *o);
+#define PASS(f, n, kinds, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
 #include "passes.def"
 
 bool pass_listed(const char *list, const char *name); /* whether the name is in "a,b,c" */

@@ -247,7 +247,7 @@ static void keys_tell_names_and_seeds_apart(void **state)
 /* ---- SHA-256 ----------------------------------------------------------------------------- */
 
 /* The examples of FIPS 180-2, and texts on either side of a block's end; in one piece and byte
- * by byte. */
+ * by byte; by the processor's instructions, where it has some, and without. */
 static void test_sha256(void **state)
 {
     (void)state;
@@ -271,18 +271,40 @@ static void test_sha256(void **state)
         { "a", 120, "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c" },
         { "a", 128, "6836cf13bac400e9105071cd6af47084dfacad4e5e302c94bfed24e013afb73e" },
     };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const size_t n = strlen(cases[i].text);
-        char hex[65];
-        Sha256 s = sha256_start();
-        for (int k = 0; k < cases[i].times; k++) sha256_add(&s, cases[i].text, n);
-        sha256_end(&s, hex);
-        assert_string_equal(hex, cases[i].hex);
-        s = sha256_start();
-        for (size_t k = 0; k < n * (size_t)cases[i].times; k++)
-            sha256_add(&s, cases[i].text + k % n, 1);
-        sha256_end(&s, hex);
-        assert_string_equal(hex, cases[i].hex);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int plain = 0; plain < 2; plain++)
+            for (int single = 0; single < 2; single++) {
+                const size_t n = single ? 1 : strlen(cases[i].text);
+                const size_t all = strlen(cases[i].text) * (size_t)cases[i].times;
+                char hex[65];
+                Sha256 s = sha256_start();
+                s.plain = s.plain || plain;
+                for (size_t k = 0; k < all; k += n)
+                    sha256_add(&s, cases[i].text + k % strlen(cases[i].text), n);
+                sha256_end(&s, hex);
+                assert_string_equal(hex, cases[i].hex);
+            }
+}
+
+/* Random bytes, cut anywhere: the instructions of the processor give what the definition does. */
+static void test_sha256_of_pieces(void **state)
+{
+    (void)state;
+    unsigned char bytes[1000];
+    for (uint64_t i = 0; i < COUNT(bytes); i++) bytes[i] = (unsigned char)rng_u64(3, i);
+    for (uint64_t run = 0; run < 400; run++) {
+        char hex[2][65];
+        for (int plain = 0; plain < 2; plain++) {
+            Sha256 s = sha256_start();
+            s.plain = s.plain || plain;
+            for (size_t at = 0, turn = 0, n; at < COUNT(bytes); at += n, turn++) {
+                n = rng_u64(run, turn) % 300;
+                if (n > COUNT(bytes) - at) n = COUNT(bytes) - at;
+                sha256_add(&s, bytes + at, n);
+            }
+            sha256_end(&s, hex[plain]);
+        }
+        assert_string_equal(hex[0], hex[1]);
     }
 }
 
@@ -320,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha256_of_pieces),
         cmocka_unit_test(every_bit_pattern_survives),
         cmocka_unit_test(rounding_is_to_nearest_even_once),
         cmocka_unit_test(bulk_is_the_same_as_single),
