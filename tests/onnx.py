@@ -7,6 +7,7 @@ tests/onnx.known has the cases of operators that are read which cannot pass, eac
 all the same is a failure."""
 import json
 import logging
+import math
 import os
 import re
 import subprocess
@@ -143,6 +144,9 @@ def published(count, wanted):
             count.good(why, f"{name} passes: take it off tests/onnx.known")
         else:
             count.good(not why, f"{name}: {why}")
+    if not wanted:
+        print(f"onnx: of {len(covered)} operators, {len(seen)} of ONNX's own tests: {len(seen - set(excused))} run, "
+              f"{len(seen & set(excused))} cannot pass (tests/onnx.known)")
     for name in set(excused) - seen if not wanted else ():
         count.good(False, f"tests/onnx.known: there is no case {name}")
 
@@ -418,6 +422,85 @@ def nets(count):
                 count.good(not wrong, f"{name} for {target}: {wrong[:1]}")
 
 
+def opset_forms():
+    """What changed its form or came between opsets 13 and 21: what it is, the operator, its first and last opset in that form,
+    attributes, constants behind the input, its results, and what they are of x [2, 4, 6]."""
+    lim = np.arange(24, dtype=np.float32).reshape(4, 6)
+    ints = lambda *v: np.array(v, np.int64)
+    floats = lambda *v: np.array(v, np.float32)
+    normal = lambda x, axes: (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    grouped = lambda x: normal(x.reshape(2, 2, -1), (2,)).reshape(x.shape)
+    soft = lambda x, axis: np.exp(x) / np.exp(x).sum(axis, keepdims=True)
+    gelu = lambda x: np.vectorize(lambda v: 0.5 * v * (1 + math.erf(v / math.sqrt(2))))(x)
+    reduces = {
+        "ReduceL1": lambda x: np.abs(x).sum(1), "ReduceL2": lambda x: np.sqrt((x * x).sum(1)), "ReduceLogSum": lambda x: np.log(x.sum(1)),
+        "ReduceLogSumExp": lambda x: np.log(np.exp(x).sum(1)), "ReduceMax": lambda x: x.max(1), "ReduceMean": lambda x: x.mean(1),
+        "ReduceMin": lambda x: x.min(1), "ReduceProd": lambda x: x.prod(1), "ReduceSumSquare": lambda x: (x * x).sum(1)}
+    for op, want in reduces.items():
+        yield "axes as an attribute", op, 13, 17, {"axes": [1], "keepdims": 0}, [], 1, want
+        yield "axes as an input", op, 18, 21, {"keepdims": 0}, [ints(1)], 1, want
+    yield "axes as an input", "ReduceSum", 13, 21, {"keepdims": 0}, [ints(1)], 1, lambda x: x.sum(1)
+    yield "no axes, which are none", "ReduceSum", 13, 21, {"noop_with_empty_axes": 1}, [], 1, lambda x: x
+    yield "no axes, which are none", "ReduceMean", 18, 21, {"noop_with_empty_axes": 1}, [], 1, lambda x: x
+    yield "one axis", "Softmax", 13, 21, {}, [], 1, lambda x: soft(x, 2)
+    yield "one axis", "LogSoftmax", 13, 21, {"axis": 1}, [], 1, lambda x: np.log(soft(x, 1))
+    yield "axes as an input", "Unsqueeze", 13, 21, {}, [ints(1, -1)], 1, lambda x: x[:, None, ..., None]
+    yield "sizes as an input", "Split", 13, 21, {"axis": 2}, [ints(1, 5)], 2, lambda x: (x[..., :1], x[..., 1:])
+    yield "a count", "Split", 18, 21, {"axis": 2, "num_outputs": 2}, [], 2, lambda x: (x[..., :3], x[..., 3:])
+    yield "a count that does not divide", "Split", 18, 21, {"axis": 2, "num_outputs": 4}, [], 4, \
+        lambda x: np.array_split(x, [2, 4, 6], 2)
+    yield "pads as an input", "Pad", 13, 21, {}, [ints(0, 1, 0, 0, 0, 2), np.float32(5).reshape(())], 1, \
+        lambda x: np.pad(x, ((0, 0), (1, 0), (0, 2)), constant_values=5)
+    yield "pads of some axes", "Pad", 18, 21, {}, [ints(1, 2), np.float32(5).reshape(()), ints(-1)], 1, \
+        lambda x: np.pad(x, ((0, 0), (0, 0), (1, 2)), constant_values=5)
+    yield "numbers of groups", "GroupNormalization", 18, 20, {"num_groups": 2}, [floats(2, 3), floats(1, -1)], 1, \
+        lambda x: grouped(x) * floats(2, 2, 3, 3)[:, None] + floats(1, 1, -1, -1)[:, None]
+    yield "numbers of channels", "GroupNormalization", 21, 21, {"num_groups": 2}, [floats(2, 3, 4, 5), floats(1, -1, 0, 2)], 1, \
+        lambda x: grouped(x) * floats(2, 3, 4, 5)[:, None] + floats(1, -1, 0, 2)[:, None]
+    yield "it came in 17", "LayerNormalization", 17, 21, {}, [floats(*range(6)), floats(*range(6))], 1, \
+        lambda x: normal(x, (2,)) * np.arange(6) + np.arange(6)
+    yield "it came in 20", "Gelu", 20, 21, {}, [], 1, gelu
+    yield "it came in 20", "Gelu", 20, 21, {"approximate": "tanh"}, [], 1, \
+        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+    yield "it came in 18", "Mish", 18, 21, {}, [], 1, lambda x: x * np.tanh(np.log1p(np.exp(x)))
+    yield "it came in 14", "HardSwish", 14, 21, {}, [], 1, lambda x: x * np.clip(x / 6 + 0.5, 0, 1)
+    yield "it came in 14", "Trilu", 14, 21, {"upper": 0}, [], 1, np.tril
+    yield "a part of the shape", "Shape", 15, 21, {"start": 1, "end": -1}, [], 1, lambda x: np.array([4])
+    yield "a 0 that stays", "Reshape", 14, 21, {"allowzero": 0}, [ints(0, -1)], 1, lambda x: x.reshape(2, -1)
+    yield "ends as inputs", "Clip", 13, 21, {}, [np.float32(0.8).reshape(()), np.float32(1.2).reshape(())], 1, lambda x: x.clip(0.8, 1.2)
+    yield "it tells whether it is saturated", "Cast", 19, 21, {"to": 1, "saturate": 1}, [], 1, lambda x: x
+    yield "sums", "ScatterElements", 16, 21, {"axis": 2, "reduction": "add"}, [np.zeros((2, 4, 1), np.int64), np.ones((2, 4, 1), np.float32)], 1, \
+        lambda x: np.concatenate([x[..., :1] + 1, x[..., 1:]], 2)
+    yield "the greatest", "ScatterElements", 18, 21, {"axis": 2, "reduction": "max"}, \
+        [np.zeros((2, 4, 1), np.int64), np.ones((2, 4, 1), np.float32)], 1, lambda x: np.concatenate([x[..., :1].clip(1), x[..., 1:]], 2)
+    yield "sums", "ScatterND", 16, 21, {"reduction": "add"}, [ints(1).reshape(1, 1), lim[None]], 1, lambda x: np.stack([x[0], x[1] + lim])
+    yield "a scale", "QuantizeLinear", 13, 21, {}, [np.float32(0.1).reshape(()), np.uint8(3).reshape(())], 1, \
+        lambda x: (np.round(x / np.float32(0.1)) + 3).astype(np.uint8)
+
+
+def opsets(count):
+    """Each form in each opset that has it; libonnx-testdata has none beyond 17."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0.5, 1.5, (2, 4, 6)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "m.onnx")
+        for what, op, first, last, attributes, constants, n, want in opset_forms():
+            names = [f"c{i}" for i in range(len(constants))]
+            words = b"".join(field(5, attribute(k, v)) for k, v in attributes.items())
+            wanted = want(x) if n > 1 else [want(x)]
+            for opset in range(first, last + 1):
+                ports = [port(f"y{i}", FLOAT, w.shape) for i, w in enumerate(wanted)]
+                with open(file, "wb") as f:
+                    f.write(model([node(op, ["x", *names], [f"y{i}" for i in range(n)], words)], [port("x", FLOAT, x.shape)],
+                                  ports, [wire.put_tensor(c, a) for c, a in zip(names, constants)], opset))
+                try:
+                    got = results(file, [x])
+                    why = next((w for w in map(compare, got, wanted) if w), None) or (len(got) != n and f"{len(got)} results")
+                except anec.Error as e:
+                    why = str(e)
+                count.good(not why, f"{op}, {what}, in opset {opset}: {why}")
+
+
 def beside(count):
     """The same nets as onnxruntime computes them, where node finds the package that tests/bench/beside.py names."""
     missing = peer_here()
@@ -458,7 +541,7 @@ def main():
     else:
         print("onnx: no libonnx-testdata here: skipped ONNX's own tests")
     if not wanted:
-        for part in (hostile, refusals, kept, nets, beside, listed):
+        for part in (hostile, refusals, kept, opsets, nets, beside, listed):
             part(count)
     with open(os.path.join(BUILD, "unit", "onnx.log"), "w") as f:
         f.writelines(f"error: {line}\n" for said in SAID for line in said.splitlines())
