@@ -52,11 +52,16 @@ bool file_read(Diag *d, const char *path, Mapped *out);
 /* True: the file is still what was mapped, or it was not mapped. False: it was cut or written
  * to, the failure is reported, and what was read from it must not be used. */
 bool file_stayed(Diag *d, const Mapped *m);
+/* Its path, which lives as long as the mapping. NULL: it is a copy. */
+const char *file_mapped_path(const Mapped *m);
 /* Sets src->text and src->len to the whole file, which must outlive src. The name stays. */
 void file_as_text(const Mapped *m, Source *src);
 /* Gives the pages between two addresses of a mapped file back to the system: they take no
  * memory until they are read again. */
 void file_let_go(const void *from, const void *to);
+/* Has the system bring the pages between two addresses of a mapped file now, all in one call,
+ * where it can: reading them then raises no page fault. */
+void file_bring(const void *from, const void *to);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out); /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
 /* false, and nothing reported: cannot be told */
@@ -193,7 +198,7 @@ bool file_write_all(Diag *d, const char *path, const void *p, size_t n);
 /* The rest is shared by file.c and mapped.c alone. */
 struct stat;
 enum {
-    FILE_MAPPED = 4 << 20
+    FILE_MAPPED = 1 << 20
 }; /* bytes from which on a file is mapped: reading less is quick */
 
 FileId file_id_of(const struct stat *st);

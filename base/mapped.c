@@ -220,6 +220,21 @@ void file_let_go(const void *from, const void *to)
         (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish */
 }
 
+void file_bring(const void *from, const void *to)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = (uintptr_t)from / page * page;
+    void *at = (void *)first;
+    const size_t size = (uintptr_t)to - first;
+    if (to <= from) return;
+#ifdef MADV_POPULATE_READ
+    if (!madvise(at, size, MADV_POPULATE_READ)) return;
+#endif
+    (void)madvise(at, size, MADV_WILLNEED); /* a wish */
+}
+
+const char *file_mapped_path(const Mapped *m) { return m->file ? m->file->path : NULL; }
+
 bool file_stayed(Diag *d, const Mapped *m)
 {
     struct stat st;

@@ -27,7 +27,7 @@
  * has it. Kernels run side by side, also those of one model, which is only read. While a kernel
  * is at work, other threads get ANEC_BUSY from it.
  *
- * Signals: files of 4 MiB and more are mapped. While a call is at work and a file is mapped,
+ * Signals: files of 1 MiB and more are mapped. While a call is at work and a file is mapped,
  * SIGBUS has a handler of the library's, which calls the earlier one for addresses outside of
  * these files; a file that somebody cuts during a call makes it return ANEC_WORLD. No other
  * signal is touched. A process that is ended by a signal may leave a file `.tmp-PID-..` on
@@ -143,7 +143,8 @@ void anec_config_phases(anec_config *config, anec_phase fn, void *ctx);
 /* ---- devices and models ------------------------------------------------------------------ */
 
 typedef struct {
-    /* folder of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    /* folder of compiled programs and of packed weights; NULL: ANEC_CACHE_DIR, else
+     * ~/.cache/anec */
     const char *cache;
     /* The system lets a process compile about 119 programs for the engine. From the 100th on
      * they are compiled by this command, in a process of its own: { "anerun", "--compile-only",

@@ -3,7 +3,7 @@
 #include "library.h"
 
 #include "../backends/ane/ane.h"
-#include "../backends/ane/cache.h"
+#include "../backends/cache/cache.h"
 
 #ifndef ANEC_VERSION
 #define ANEC_VERSION "0.1"

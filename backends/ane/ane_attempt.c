@@ -274,7 +274,7 @@ bool attempt_stage(Attempt *t, const Module *m)
     t->world = t->outside = !t->work;
     if (!t->work) return false;
     t->module = m;
-    const bool whole = !ane_key(&t->ane->cache, m, hex);
+    const bool whole = !cache_key(&t->ane->cache, m, hex);
     t->outside = whole && !digest_whole(t, hex);
     if (t->outside) return false;
     const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch,

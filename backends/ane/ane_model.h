@@ -4,7 +4,7 @@
 #define ANEC_ANE_MODEL_H
 
 #include "../backend.h"
-#include "cache.h"
+#include "../cache/cache.h"
 #include "engine.h"
 
 /* ---- tensors in surfaces (surface.c) ----------------------------------------------------- */
@@ -85,11 +85,6 @@ const Module *ane_module(const AneModel *model);
  * l->guessed and the reason in *why. */
 bool ane_layout(const AneModel *model, Arena *arena, const Func *f, Layout *l,
                 const char **why, Diag *d);
-
-/* The key in the cache of a program whose weights are all in files, from remembered sums of
- * those files, so that nothing is written and little read. False: some weights are computed
- * or absent, and the program has to be written for its key. */
-bool ane_key(const Cache *c, const Module *m, char hex[65]);
 
 /* Makes a model of the framework from a folder with model.mil and weights/, which are mapped
  * into w. NULL: refused. */

@@ -3,7 +3,7 @@
 #ifndef ANEC_COREML_H
 #define ANEC_COREML_H
 
-#include "cache.h"
+#include "../cache/cache.h"
 #include "ml.h"
 
 #include <pthread.h>

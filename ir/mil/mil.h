@@ -33,6 +33,15 @@ void mil_print(const Module *m, Buf *out);
  * when the sink returns false. */
 typedef bool MilSink(void *ctx, const void *text, size_t n);
 bool mil_print_to(const Module *m, MilSink *sink, void *ctx);
+/* Tells of each literal whether it was written into a weight file, and at which offset. */
+typedef struct {
+    bool (*find)(const void *ctx, const Const *c, uint64_t *offset);
+    const void *ctx;
+    const char *path; /* "@model_path/weights/weight.bin" */
+} MilPlaces;
+
+/* mil_print_to, with BLOBFILE references for literals that `places` finds; it may be NULL. */
+bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, void *ctx);
 void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);

@@ -1,5 +1,5 @@
 /* mil_text.h -- shared by reader, printer and mil_save, for ir/mil alone: numbers in MIL text,
- * literals that are printed as references, more of the writer of weight files. */
+ * more of the writer of weight files. */
 #ifndef ANEC_MIL_TEXT_H
 #define ANEC_MIL_TEXT_H
 
@@ -25,18 +25,6 @@ enum { NUMBER_TEXT = 32 };
 /* Writes an element as MIL does, an integer in decimal, a float as C's %a with the fewest
  * digits; returns the length. */
 size_t number_print(char out[NUMBER_TEXT], DType t, uint64_t bits);
-
-/* ---- literals that are printed as references (print.c) ----------------------------------- */
-
-/* Tells of each literal whether it was written into a weight file, and at which offset. */
-typedef struct {
-    bool (*find)(const void *ctx, const Const *c, uint64_t *offset);
-    const void *ctx;
-    const char *path; /* "@model_path/weights/weight.bin" */
-} MilPlaces;
-
-/* mil_print_to, with BLOBFILE references for literals that `places` finds; it may be NULL. */
-bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, void *ctx);
 
 /* ---- weight files (blob.c) --------------------------------------------------------------- */
 

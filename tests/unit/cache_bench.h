@@ -3,7 +3,7 @@
 #ifndef ANEC_TEST_CACHE_BENCH_H
 #define ANEC_TEST_CACHE_BENCH_H
 
-#include "../../backends/ane/cache.h"
+#include "../../backends/cache/cache.h"
 #include "standin.h"
 
 typedef struct {

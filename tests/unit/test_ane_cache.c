@@ -1,5 +1,5 @@
 /* test_ane_cache.c -- the cache behind programs of the engine: hits, what they cost, what is remembered, whose it is. */
-#include "../../backends/ane/cache.h"
+#include "../../backends/cache/cache.h"
 #include "ane_bench.h"
 
 #include <sys/stat.h>

@@ -36,18 +36,30 @@ static const char *why_not(Arena *a, const char *path, bool folder)
     return NULL;
 }
 
+static void cache_off(Cache *c, const char *why)
+{
+    c->off = why;
+    c->fixed = false;
+}
+
 /* A folder of this user's alone: made so, or found so. */
 static void make_own(Cache *c, Arena *a, const char *dir)
 {
-    if (c->off) return;
+    const char *why;
+    if (c->off && !c->fixed) return;
     if (mkdir(dir, 0700) && errno != EEXIST)
-        c->off = arena_printf(a, "cannot make the folder %s: %s", dir, strerror(errno));
-    else if (file_is_dir(dir) && (c->off = why_not(a, dir, true)) != NULL)
-        c->refused = arena_printf(a, "the cache is not used: %s", c->off);
-    else if (!file_is_dir(dir))
-        c->off = arena_printf(a, "cannot make the folder %s: %s", dir, strerror(ENOTDIR));
-    else if (access(dir, W_OK))
-        c->off = arena_printf(a, "%s cannot be written: %s", dir, strerror(errno));
+        cache_off(c,
+                  arena_printf(a, "cannot make the folder %s: %s", dir, strerror(errno)));
+    else if (file_is_dir(dir) && (why = why_not(a, dir, true)) != NULL) {
+        cache_off(c, why);
+        c->refused = arena_printf(a, "the cache is not used: %s", why);
+    } else if (!file_is_dir(dir))
+        cache_off(
+            c, arena_printf(a, "cannot make the folder %s: %s", dir, strerror(ENOTDIR)));
+    else if (access(dir, W_OK)) {
+        cache_off(c, arena_printf(a, "%s cannot be written: %s", dir, strerror(errno)));
+        c->fixed = true;
+    }
 }
 
 void cache_open(Cache *c, Arena *a, const char *dir)
@@ -121,19 +133,28 @@ static CacheSlot cache_unshared(Arena *a, const char *key)
                         .lock = -1 };
 }
 
+/* False: errno says why. */
+static bool cache_hold(const Cache *c, Arena *a, const char *key, int n, int how,
+                       CacheSlot *out)
+{
+    char *path = arena_printf(a, "%s/%s.%d", c->dir, key, n);
+    char *lock_path = arena_printf(a, "%s.lock", path);
+    const int lock = cache_lock_file(lock_path, how);
+    if (lock < 0) return false;
+    *out = cache_held(a, key, n, path, lock_path, lock);
+    out->kept = !n;
+    out->shared = how & LOCK_SH;
+    return true;
+}
+
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
 {
+    CacheSlot s;
     for (int n = 0; !c->off && n < MAX_SAME; n++) {
-        char *path = arena_printf(a, "%s/%s.%d", c->dir, key, n);
-        char *lock_path = arena_printf(a, "%s.lock", path);
-        const int lock = cache_lock_file(lock_path, LOCK_EX | LOCK_NB);
-        if (lock >= 0) {
-            CacheSlot s = cache_held(a, key, n, path, lock_path, lock);
-            s.kept = !n;
-            return s;
-        }
+        if (cache_hold(c, a, key, n, LOCK_EX | LOCK_NB, &s)) return s;
         if (errno != EWOULDBLOCK)
-            c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
+            c->off = arena_printf(a, "%s/%s.%d.lock: %s", c->dir, key, n,
+                                  strerror(errno));
     }
     return cache_unshared(a, key);
 }
@@ -142,13 +163,7 @@ CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
 bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
 {
     *out = cache_unshared(a, key);
-    if (c->off) return false;
-    char *path = arena_printf(a, "%s/%s.0", c->dir, key);
-    char *lock_path = arena_printf(a, "%s.lock", path);
-    const int lock = cache_lock_file(lock_path, LOCK_SH);
-    if (lock < 0) return false;
-    *out = cache_held(a, key, 0, path, lock_path, lock);
-    out->shared = true;
+    if (c->off || !cache_hold(c, a, key, 0, LOCK_SH, out)) return false;
     if (cache_get(c, out, NULL)) return true;
     cache_leave(out);
     return false;
@@ -289,16 +304,18 @@ static void sync_dir(const char *dir)
     }
 }
 
-bool cache_put(Cache *c, const CacheSlot *s, const char *from)
+/* Puts files into the folder copy->to, with a line in the manifest for each. */
+typedef bool FillFn(CacheCopy *copy, const void *ctx);
+
+/* The slot's entry, of what fill puts there: it appears whole, or not at all. */
+static bool put_entry(Cache *c, const CacheSlot *s, FillFn *fill, const void *ctx)
 {
-    if (!s->path || !s->kept) return false;
-    CacheCopy copy = { .cache = c, .from = from };
+    CacheCopy copy = { .cache = c };
     const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
     copy.to = temp;
     buf_puts(&copy.manifest, head_of(&copy.arena, s));
     temp_tree_hold(temp);
-    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700)
-           && file_walk(from, copy_file, &copy);
+    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700) && fill(&copy, ctx);
     buf_puts(&copy.manifest, "end\n");
     ok = ok
       && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
@@ -311,6 +328,82 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     if (ok) cache_make_room(c);
     return ok;
 }
+
+static bool fill_folder(CacheCopy *copy, const void *from)
+{
+    copy->from = from;
+    return file_walk(from, copy_file, copy);
+}
+
+bool cache_put(Cache *c, const CacheSlot *s, const char *from)
+{
+    return s->path && s->kept && put_entry(c, s, fill_folder, from);
+}
+
+/* ---- entries of one file ----------------------------------------------------------------- */
+
+#define KEPT "data"
+
+typedef struct {
+    const CachePart *part;
+    int n;
+    size_t size;
+} CacheParts;
+
+static bool fill_parts(CacheCopy *copy, const void *ctx)
+{
+    const CacheParts *p = ctx;
+    OutFile o;
+    char digest[65];
+    Sha256 sha = sha256_start();
+    if (!out_open(&o, &copy->diag, arena_printf(&copy->arena, "%s/" KEPT, copy->to)))
+        return false;
+    bool ok = true;
+    for (int i = 0; ok && i < p->n; i++) {
+        ok = out_write(&o, p->part[i].data, p->part[i].size);
+        sha256_add(&sha, p->part[i].data, p->part[i].size);
+    }
+    if (!ok) out_abort(&o);
+    sha256_end(&sha, digest);
+    buf_printf(&copy->manifest, "%s %zu " KEPT "\n", digest, p->size);
+    return ok && out_commit(&o);
+}
+
+bool cache_keep(Cache *c, const char *key, const CachePart *part, int n, bool anew)
+{
+    Arena a = { 0 };
+    CacheSlot s;
+    CacheParts p = { .part = part, .n = n };
+    for (int i = 0; i < n; i++) p.size += part[i].size;
+    bool ok = !c->off && p.size < c->limit
+           && cache_hold(c, &a, key, 0, LOCK_EX | LOCK_NB, &s);
+    if (ok) {
+        ok = (!anew && cache_get(c, &s, NULL)) || put_entry(c, &s, fill_parts, &p);
+        cache_leave(&s);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+bool cache_find(Cache *c, const char *key, Mapped *out)
+{
+    Arena a = { 0 };
+    Diag quiet = { .quiet = true };
+    char *entry = arena_printf(&a, "%s/%s.0", c->dir ? c->dir : "", key);
+    CacheSlot s = { .key = key, .path = entry, .lock = -1, .shared = true };
+    bool ok = (!c->off || c->fixed) && file_exists(entry)
+           && (c->fixed || cache_hold(c, &a, key, 0, LOCK_SH | LOCK_NB, &s));
+    if (ok) {
+        ok = cache_get(c, &s, NULL)
+          && file_map(&quiet, arena_printf(&a, "%s/" KEPT, entry), out);
+        cache_leave(&s);
+    }
+    diag_free(&quiet);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- what an entry has ------------------------------------------------------------------- */
 
 /* Every file of the manifest is there and as it says, and no other matters. */
 static bool get_files(CacheCopy *c, const char *head, const char *text)

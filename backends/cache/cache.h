@@ -17,13 +17,16 @@
 #ifndef ANEC_CACHE_H
 #define ANEC_CACHE_H
 
-#include "../../base/base.h"
+#include "../../ir/ir.h"
 
 typedef struct {
     char *dir;       /* DIR/v1 */
     const char *top; /* DIR, for messages */
     uint64_t limit;  /* bytes of all entries together; the least recently used go first */
     const char *off; /* why there is no cache; NULL: there is one */
+    /* ..but the folder is this user's, and what lies there may be read: it is only that
+     * nothing can be written */
+    bool fixed;
     /* a warning for the user, given once, by cache_tell */
     const char *refused;
     Arena *arena;
@@ -56,13 +59,25 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
 void cache_leave(CacheSlot *s); /* allocates nothing */
 /* Checks the files of the entry and puts them into the new folder `to`, large ones as links,
  * which nobody may write to. With NULL it only checks them: they are in s->path. False:
- * there is no whole entry. A large file that is unchanged since its sum was taken (key.c) is
+ * there is no whole entry. A large file that is unchanged since its sum was taken (sums.c) is
  * not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
 /* Stores the files of a folder as the slot's entry and removes old entries where room is
  * needed. False: not stored, for instance because another process has stored it and uses it. */
 bool cache_put(Cache *c, const CacheSlot *s, const char *from);
 void cache_drop(const CacheSlot *s);
+/* An entry of one file that is only read, by any number of users at once, who map it: the bytes
+ * of n parts, one after the other. False: it is not stored, for instance because another process
+ * is about to do so, or it would be larger than all of the cache may be. anew: what is there is no
+ * such file; else what is there stays. */
+typedef struct {
+    const void *data;
+    size_t size;
+} CachePart;
+bool cache_keep(Cache *c, const char *key, const CachePart *part, int n, bool anew);
+/* That file, which stays as long as it is mapped, though the entry goes. False: there is no whole
+ * entry. */
+bool cache_find(Cache *c, const char *key, Mapped *out);
 void cache_tell(Cache *c, Diag *d); /* gives the warning in `refused`, once */
 
 char *cache_note(const Cache *c, Arena *a, const char *key); /* NULL: none */
@@ -96,7 +111,16 @@ int cache_lock_file(const char *path, int how);
  * uses an entry holds its lock, so that it stays: the new one, too. */
 void cache_make_room(const Cache *c);
 
-/* ---- sums of large files (key.c) --------------------------------------------------------- */
+/* ---- keys (key.c) ------------------------------------------------------------------------ */
+
+/* The key of a program whose weights are all in files, from remembered sums of those files, so
+ * that nothing is written and little read. False: some weights are computed or absent, and the
+ * program has to be written for its key. */
+bool cache_key(const Cache *c, const Module *m, char hex[65]);
+/* The same of any program: weights that lie in no file are read for it. False: some are absent. */
+bool cache_key_whole(const Cache *c, const Module *m, char hex[65]);
+
+/* ---- sums of large files (sums.c) -------------------------------------------------------- */
 
 /* SHA-256 sums of large files, remembered with the file's path, device, inode, size and times.
  *
