@@ -134,7 +134,7 @@ endif
 .SECONDARY: $(GENERATED)
 all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
 # What the build writes and C includes; `make mutate` compiles single sources beside it.
-headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h) $(GEN)/train/rules_sum.h
+headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h) $(GEN)/train/rules_sum.h $(GEN)/backends/cpu/pack_sum.h
 objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(RUN_SRC:%.c=$(BUILD)/%.o) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:
@@ -210,6 +210,12 @@ $(GEN)/train/rules_sum.h: $(wildcard ir/targets/*.def) $(CHIP_FILES) $(wildcard 
 	@mkdir -p $(@D)
 	@cat $^ | cksum | sed 's/^\([0-9]*\) \([0-9]*\).*/#define RULES_SUM "\1-\2"/' > $@
 $(BUILD)/train/kept.o: $(GEN)/train/rules_sum.h
+
+# Which sources pack weights for the processor's kernels, for what is kept of them: all that computes a number of them.
+$(GEN)/backends/cpu/pack_sum.h: $(foreach d,base ir ir/ops backends/plan backends/ref backends/vector backends/cpu,$(wildcard $(d)/*.[ch] $(d)/*.def))
+	@mkdir -p $(@D)
+	@cat $^ | cksum | sed 's/^\([0-9]*\) \([0-9]*\).*/#define PACK_SUM "\1-\2"/' > $@
+$(BUILD)/backends/cpu/flat_kept.o: $(GEN)/backends/cpu/pack_sum.h
 
 # A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
 # end where ISO C lets it.

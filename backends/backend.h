@@ -16,6 +16,7 @@
 #include "../ir/mil/described.h"
 
 typedef struct Backend Backend;
+typedef struct BackendOptions BackendOptions;
 struct RuleSet; /* ir/targets/rules.h */
 
 /* In which form a program runs, for messages; the texts live as long as the program. */
@@ -124,6 +125,7 @@ typedef struct {
     int nstep;
     const char *kernels;  /* of the steps: "avx512"; NULL: there are none */
     size_t arena, packed; /* bytes of values at once; of weights packed for the kernels */
+    const char *cache;    /* of these, as RunsAs.cache */
     double flops, bytes;  /* a second: what a core was measured to compute, and to read */
     const char *why;      /* why a backend that makes steps has made none, or NULL */
 } Placings;
@@ -141,6 +143,8 @@ struct Backend {
                              not known, and they are compiled for all chips */
     bool engine;     /* runs no op that is for the processor (ir/query.h) */
     const void *row; /* data of the backend's own: the Target of a sim:CHIP */
+    /* A copy with what the options say, which is to be closed; NULL: it needs none. */
+    const Backend *(*open)(const Backend *self, const BackendOptions *o);
     Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
@@ -163,8 +167,8 @@ struct Backend {
     void (*close)(const Backend *self); /* for one that backend_open made */
 };
 
-typedef struct {
-    /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+struct BackendOptions {
+    /* of compiled programs and packed weights; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
     const char *cache_dir;
     /* A command that compiles a folder, given as its last argument, in a process of its own,
      * since one process may compile only about 119 times. Ends with NULL, and must outlive
@@ -173,7 +177,7 @@ typedef struct {
     PhaseHook phase; /* of compiling; called by the thread that compiles, one at a time */
     /* offers a program in its own form only: aneprobe wants to see it refused */
     bool as_given;
-} BackendOptions;
+};
 
 /* Opens a backend, with what its programs share: the engine's places, the cache. To be
  * closed after its programs. NULL, and reported: there is no such backend, or its engine is

@@ -67,7 +67,8 @@ const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d)
 {
     for (size_t i = 0; i < COUNT(openers); i++)
         if (!strcmp(openers[i].name, name)) return openers[i].open(o, d);
-    return backend_find(name);
+    const Backend *b = backend_find(name);
+    return b && b->open ? b->open(b, o) : b;
 }
 
 void backend_close(const Backend *b)

@@ -63,6 +63,19 @@ static void *map_huge(void)
     return p + before;
 }
 
+void mem_wide(void *p, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 2 << 20 };
+    const uintptr_t at = (uintptr_t)p, first = (at + PAGE - 1) / PAGE * PAGE,
+                    end = (at + size) / PAGE * PAGE;
+    if (first < end) (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+    (void)p;
+    (void)size;
+#endif
+}
+
 static void release_chunk(void *chunk, size_t size)
 {
     if (!((ArenaChunk *)chunk)->mapped) {

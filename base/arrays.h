@@ -76,10 +76,12 @@ typedef struct {
     uint32_t state[8];
     uint64_t bytes;
     unsigned char part[64];
-    bool plain; /* without instructions that processors have; sha256_start says it */
+    /* by instructions that processors have, which the first large piece asks for, or without */
+    enum { SHA_ASK, SHA_PLAIN, SHA_QUICK } how;
 } Sha256;
 
 Sha256 sha256_start(void);
+void sha256_settle(Sha256 *s); /* asks for the instructions now */
 void sha256_add(Sha256 *s, const void *p, size_t n);
 void sha256_end(Sha256 *s, char hex[65]);
 

@@ -84,6 +84,9 @@ size_t mem_most(void);
  * the one that returns NULL: where there is no memory, or more than mem_most is asked for.
  * mem_free also takes what malloc gave. */
 void *mem_alloc(size_t size);
+/* The system is asked for large pages there, which are brought with fewer faults: for memory that
+ * is filled whole. A wish. */
+void mem_wide(void *p, size_t size);
 void *mem_zero(size_t count, size_t size);
 void *mem_resize(void *p, size_t size);
 char *mem_strdup(const char *s);

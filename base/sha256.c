@@ -144,18 +144,23 @@ static bool processor_has_sha(void) { return true; } /* built for such processor
 static bool processor_has_sha(void) { return false; }
 #endif
 
+void sha256_settle(Sha256 *s) { s->how = processor_has_sha() ? SHA_QUICK : SHA_PLAIN; }
+
 static void sha256_blocks(Sha256 *s, const unsigned char *p, size_t n)
 {
-    void (*block)(uint32_t *, const unsigned char *) = s->plain ? block_plainly
-                                                                : block_by_processor;
+    /* To ask takes 40 us in a virtual machine, as long as some KB take plainly. */
+    enum { MANY = 512 };
+    if (s->how == SHA_ASK && n >= MANY) sha256_settle(s);
+    void (*block)(uint32_t *, const unsigned char *) = s->how == SHA_QUICK
+                                                         ? block_by_processor
+                                                         : block_plainly;
     for (; n; n--, p += 64) block(s->state, p);
 }
 
 Sha256 sha256_start(void)
 {
     return (Sha256){ .state = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 },
-                     .plain = !processor_has_sha() };
+                                0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
 }
 
 void sha256_add(Sha256 *s, const void *p, size_t n)

@@ -78,8 +78,9 @@ static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
     buf_printf(out, "func %s, %d step%s", func, p->nstep, p->nstep == 1 ? "" : "s");
     if (p->why) buf_printf(out, ": %s", p->why);
     else
-        buf_printf(out, " by %s: values %zu bytes, packed weights %zu bytes", p->kernels,
-                   p->arena, p->packed);
+        buf_printf(out, " by %s: values %zu bytes, packed weights %zu bytes%s%s",
+                   p->kernels, p->arena, p->packed, p->cache ? ", cache=" : "",
+                   p->cache ? p->cache : "");
     buf_putc(out, '\n');
     for (int i = 0; i < p->nstep; i++) {
         const int one = (int)strlen(p->step[i].how), other = (int)strlen(p->step[i].name);
@@ -125,6 +126,7 @@ static void json_steps(cJSON *root, const Placings *p)
         json_item(root, "kernels", cJSON_CreateString(p->kernels));
         json_item(root, "values", json_int((int64_t)p->arena));
         json_item(root, "packed", json_int((int64_t)p->packed));
+        if (p->cache) json_item(root, "cache", cJSON_CreateString(p->cache));
         json_item(root, "flops", json_real(p->flops));
         json_item(root, "rate", json_real(p->bytes));
     }

@@ -29,6 +29,7 @@ step() { # NAME COMMAND..: what it writes goes to o
 
 "$build/anec" -q net.anedsl --target m1 -o net/net.mil || exit 1
 "$build/anec" -q net/net.mil -o pack.mlpackage || exit 1
+"$build/anec" -q large.anedsl -o large.mil || exit 1
 "$build/anec" -q deep.anedsl --target m1 -o deep.mil || exit 1
 "$build/anerun" -q -b ref --random 1 -O in net/net.mil || exit 1
 
@@ -77,7 +78,13 @@ unset ANESIM_FAULT
 step engine-row     "$build/anerun" -b ane --random 1 -O o deep.mil
 step classify       "$build/anerun" -b ane --random 1 -O o classify.mil
 step coreml-class   "$build/anerun" -b coreml --random 1 -O o classify.mil
-unset ANEC_ANE_LIB ANESIM_CHIP TMPDIR ANEC_CACHE_DIR
+unset ANEC_ANE_LIB ANESIM_CHIP TMPDIR
+ANEC_CACHE_DIR=$top/o/cache
+step keep           "$build/anerun" -b cpu --random 1 -O o large.mil
+ANEC_CACHE_DIR=$top/kept
+"$build/anerun" -q -b cpu --random 1 -O in large.mil || exit 1
+step kept           "$build/anerun" -b cpu --random 1 -O o large.mil
+unset ANEC_CACHE_DIR
 
 step diff           "$build/anediff" net/net.mil pack.mlpackage
 

@@ -59,7 +59,7 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
 void cache_leave(CacheSlot *s); /* allocates nothing */
 /* Checks the files of the entry and puts them into the new folder `to`, large ones as links,
  * which nobody may write to. With NULL it only checks them: they are in s->path. False:
- * there is no whole entry. A large file that is unchanged since its sum was taken (sums.c) is
+ * there is no whole entry. A large file that is unchanged since its sum was taken (file_sums.c) is
  * not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
 /* Stores the files of a folder as the slot's entry and removes old entries where room is
@@ -120,7 +120,7 @@ bool cache_key(const Cache *c, const Module *m, char hex[65]);
 /* The same of any program: weights that lie in no file are read for it. False: some are absent. */
 bool cache_key_whole(const Cache *c, const Module *m, char hex[65]);
 
-/* ---- sums of large files (sums.c) -------------------------------------------------------- */
+/* ---- sums of large files (file_sums.c) -------------------------------------------------------- */
 
 /* SHA-256 sums of large files, remembered with the file's path, device, inode, size and times.
  *

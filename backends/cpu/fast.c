@@ -13,6 +13,13 @@
 
 enum { PLANS = 8 };
 
+/* What programs of one device share; NULL in a backend that was not opened. */
+typedef struct {
+    FlatKeeping keep;
+    char *dir; /* keep.dir */
+    pthread_mutex_t lock;
+} FastShared;
+
 typedef struct {
     Program base;  /* first */
     Program *walk; /* the function as ref runs it: of cpu where flat is not for it */
@@ -45,7 +52,7 @@ static bool fast_suits(const FlatPlan *p, const Fast *f, FlatHow how)
     return true;
 }
 
-static FlatPlan *make_plan(Fast *f, FlatHow how)
+static FlatPlan *make_plan(Fast *f, FlatHow how, const FlatKeeping *keep)
 {
     int at = 0;
     for (int i = 0; i < PLANS; i++)
@@ -53,7 +60,8 @@ static FlatPlan *make_plan(Fast *f, FlatHow how)
             at = i;
     flat_free(f->flat[at].plan);
     f->flat[at].plan = NULL;
-    if (!flat_new(&f->making, f, ref_plan(f->walk), f->base.func, f->kernels, f->in, how))
+    if (!flat_new(&f->making, f, ref_plan(f->walk), f->base.func, f->kernels, f->in, how,
+                  keep))
         return NULL;
     f->flat[at].plan = f->making;
     f->flat[at].used = f->runs;
@@ -68,7 +76,7 @@ static FlatPlan *find_plan(Fast *f, FlatHow how)
             f->flat[i].used = f->runs;
             return f->flat[i].plan;
         }
-    return make_plan(f, how);
+    return make_plan(f, how, NULL);
 }
 
 /* ---- compiling --------------------------------------------------------------------------- */
@@ -98,6 +106,16 @@ static bool shapes_known(const Fast *f)
     return true;
 }
 
+/* The plan of a program whose shapes are known. */
+static void fast_plan(Fast *f, Diag *d)
+{
+    FastShared *s = (FastShared *)(uintptr_t)f->base.backend->row;
+    FlatKeeping keep = s ? s->keep : (FlatKeeping){ 0 };
+    keep.diag = d;
+    const FlatPlan *p = make_plan(f, (FlatHow){ .fused = true }, s ? &keep : NULL);
+    if (p) f->base.as.cache = kept_word(p);
+}
+
 static Program *fast_compile(const Backend *self, const Module *m, const Func *func,
                              Diag *d)
 {
@@ -114,7 +132,7 @@ static Program *fast_compile(const Backend *self, const Module *m, const Func *f
         fast_free(&f->base);
         return NULL;
     }
-    if (shapes_known(f)) make_plan(f, (FlatHow){ .fused = true });
+    if (shapes_known(f)) fast_plan(f, d);
     return &f->base;
 }
 
@@ -134,6 +152,7 @@ static void *fast_room(const Fast *f, size_t bytes)
     void *m = mem_alloc(bytes + 64);
     if (!m) mem_out(bytes);
     mem_follow(f, m);
+    mem_wide(m, bytes);
     return m;
 }
 
@@ -336,7 +355,8 @@ static bool run_flat(Fast *f, FlatPlan *p, Diag *d, const Binding *in, int nin,
     give_memory(&g);
     if (!give_results(&g)) return false;
     place_slots(&g);
-    if (!(p->how.fused ? run_fast(&g) : run_shown(&g))) return false;
+    if (!(p->how.fused ? run_fast(&g) : run_shown(&g)) || !kept_stayed(p, d))
+        return false;
     copy_results(&g);
     f->nresult = f->base.func->body->nresult;
     if (opt->lean) give_back(p);
@@ -408,56 +428,6 @@ static void fast_reset(Program *p)
 
 /* ---- its steps, for who wants to see them (--plan) --------------------------------------- */
 
-static double bytes_of(const FlatPlan *p, int slot)
-{
-    return slot >= 0 && p->slot[slot].type ? (double)type_bytes(p->slot[slot].type) : 0;
-}
-
-static double step_bytes(const FlatPlan *p, const FlatStep *s)
-{
-    double bytes = 0;
-    for (int i = 0; i < s->nread; i++) bytes += bytes_of(p, s->read[i]);
-    for (int i = 0; i < s->nwrite; i++) bytes += bytes_of(p, s->write[i]);
-    for (int i = 0; s->elem && i < s->elem->nin; i++)
-        bytes += bytes_of(p, s->elem->in[i].slot);
-    for (int i = 0; s->elem && i < s->elem->nout; i++)
-        bytes += bytes_of(p, s->elem->out[i].slot);
-    return bytes;
-}
-
-static CoreSpeed fast_measure(const FlatPlan *p)
-{
-    float *room = mem_alloc(MACHINE_ROOM * sizeof *room);
-    if (!room) mem_out(MACHINE_ROOM * sizeof *room);
-    const CoreSpeed m = machine_measure(p->kernels, room);
-    mem_free(room);
-    return m;
-}
-
-static void fast_tell(const FlatPlan *p, Arena *a, Placings *out)
-{
-    PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
-    const CoreSpeed m = fast_measure(p);
-    for (int i = 0; i < p->nstep; i++) {
-        const FlatStep *s = &p->step[i];
-        to[i] = (PlanStep){ .how = s->how,
-                            .name = arena_strdup(
-                                a, s->step->op->nout ? s->step->op->out[0]->name : ""),
-                            .ops = arena_strdup(a, s->ops),
-                            .bytes = step_bytes(p, s),
-                            .flop = 2 * s->macs,
-                            .weights = (double)s->weights };
-        to[i].least = machine_least(&m, to[i].flop, to[i].bytes + to[i].weights);
-    }
-    *out = (Placings){ .step = to,
-                       .nstep = p->nstep,
-                       .kernels = p->kernels->name,
-                       .arena = p->arena_bytes,
-                       .packed = p->packed,
-                       .flops = m.flops,
-                       .bytes = m.far_bytes };
-}
-
 static const char *why_none(const Func *f)
 {
     for (int i = 0; i < f->body->nparam; i++) {
@@ -483,13 +453,41 @@ static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
         used = f->flat[i].used;
     }
     *out = (Placings){ .why = why_none(prog->func) };
-    if (p) fast_tell(p, a, out);
+    if (p) flat_tell(p, a, out);
     return true;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static void fast_close(const Backend *b)
+{
+    FastShared *s = (FastShared *)(uintptr_t)b->row;
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s->dir);
+    mem_free(s);
+    mem_free((void *)(uintptr_t)b);
+}
+
+static const Backend *fast_open(const Backend *self, const BackendOptions *o)
+{
+    Backend *b = mem_alloc(sizeof *b);
+    FastShared *s = mem_zero(1, sizeof *s);
+    if (!b || !s) mem_out(sizeof *s);
+    if (o && o->cache_dir) s->dir = mem_strdup(o->cache_dir);
+    s->keep = (FlatKeeping){ .dir = s->dir, .lock = &s->lock };
+    if (o) s->keep.phase = o->phase;
+    pthread_mutex_init(&s->lock, NULL);
+    *b = *self;
+    b->row = s;
+    b->open = NULL;
+    b->close = fast_close;
+    return b;
 }
 
 const Backend backend_cpu = { .name = "cpu",
                               .doc = "the processor, by its own vector instructions",
                               .target = &targets[TARGET_host],
+                              .open = fast_open,
                               .compile = fast_compile,
                               .run = fast_run,
                               .results = fast_results,

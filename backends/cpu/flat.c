@@ -30,15 +30,22 @@ Tensor *flat_hold(FlatPlan *p)
     return p->held[p->nheld++] = NEW(&p->arena, Tensor);
 }
 
-void *flat_big(FlatPlan *p, size_t bytes)
+void *flat_big(FlatPlan *p, size_t bytes, PackForm form, bool *there)
 {
     ARENA_ROOM(&p->arena, p->big, p->nbig, p->big_cap);
-    char *m = mem_alloc(bytes + ALIGN + SLACK);
-    if (!m) mem_out(bytes);
-    mem_follow(p->owner, m);
-    p->big[p->nbig++] = m;
+    FlatPacked *to = &p->big[p->nbig];
+    *to = (FlatPacked){ .at = kept_next(p, bytes, form), .bytes = bytes, .form = form };
+    *there = to->at;
+    if (!to->at) {
+        to->memory = mem_alloc(bytes + ALIGN + SLACK);
+        if (!to->memory) mem_out(bytes);
+        mem_follow(p->owner, to->memory);
+        mem_wide(to->memory, bytes);
+        to->at = to->memory + (ALIGN - (uintptr_t)to->memory % ALIGN) % ALIGN;
+    }
+    p->nbig++;
     p->packed += bytes;
-    return m + (ALIGN - (uintptr_t)m % ALIGN) % ALIGN;
+    return to->at;
 }
 
 void flat_floats(const Tensor *t, size_t first, size_t n, float *dst)
@@ -164,13 +171,15 @@ static bool has_blocks(const Steps *b)
     return false;
 }
 
-static bool make_all(Make *m, const Shape *in)
+static bool make_all(Make *m, const Shape *in, const FlatKeeping *keep)
 {
     FlatPlan *p = m->p;
     const Steps *body = p->plan->body;
     m->twins = !has_blocks(body);
     weights_count(p, body);
-    if (!make_inputs(m, in) || !make_block(m, body)) return false;
+    if (!make_inputs(m, in)) return false;
+    kept_find(p, keep, m->f);
+    if (!make_block(m, body)) return false;
     for (int i = 0; i < body->block->nresult; i++)
         layout_plain(m, body->result[i], false);
     for (int i = 0; i < body->block->nresult; i++)
@@ -184,11 +193,12 @@ static bool make_all(Make *m, const Shape *in)
         if (p->step[i].run && p->step[i].elem) elem_find_end(p, p->step[i].elem);
     order_steps(p);
     flat_place(p);
+    kept_put(p, keep);
     return true;
 }
 
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
-              const Kernels *k, const Shape *in, FlatHow how)
+              const Kernels *k, const Shape *in, FlatHow how, const FlatKeeping *keep)
 {
     FlatPlan *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
@@ -205,7 +215,7 @@ bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f
     for (int i = 0; i < p->nslot; i++)
         p->slot[i] = (FlatSlot){ .root = i, .first = INT_MAX, .last = -1, .maker = -1 };
     Make m = { .p = p, .f = f, .quiet = { .quiet = true } };
-    const bool ok = make_all(&m, in);
+    const bool ok = make_all(&m, in, keep);
     diag_free(&m.quiet);
     arena_free(&m.scratch);
     if (ok) return true;
@@ -218,7 +228,8 @@ void flat_free(FlatPlan *p)
 {
     if (!p) return;
     for (int i = 0; i < p->nheld; i++) tensor_free(p->held[i]);
-    for (int i = 0; i < p->nbig; i++) mem_free(p->big[i]);
+    for (int i = 0; i < p->nbig; i++) mem_free(p->big[i].memory);
+    kept_free(p);
     mem_free(p->memory);
     mem_free(p->scratch);
     arena_free(&p->arena);

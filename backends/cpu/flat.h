@@ -66,6 +66,8 @@ typedef struct {
 /* ---- steps ------------------------------------------------------------------------------- */
 
 typedef struct FlatPlan FlatPlan;
+typedef struct FlatPacked FlatPacked;
+typedef struct FlatKept FlatKept;
 typedef struct FlatStep FlatStep;
 typedef struct FlatRun FlatRun;
 
@@ -174,9 +176,57 @@ struct FlatPlan {
     void *scratch;
     size_t scratch_bytes;
     char **base; /* by slot: its address in the current run */
-    char **big;  /* memory of packed weights */
+    FlatPacked *big;
     int nbig, big_cap;
+    FlatKept *kept; /* NULL: what is packed is this plan's alone */
 };
+
+/* ---- packed weights ---------------------------------------------------------------------- */
+
+/* The order in which a kernel reads weights. */
+typedef enum {
+    PACK_COLUMNS, /* panels of columns of a matrix, */
+    PACK_ROWS,    /* and of rows */
+    PACK_TURNED,  /* those of a transposed convolution */
+    PACK_DEPTH,   /* a vector of channels for each tap, */
+    PACK_TAPS,    /* or one channel */
+    PACK_DIRECT,  /* by runs of a convolution in blocks */
+    PACK_WINO,    /* what Winograd's method makes of them */
+    PACK_GATES,   /* panels of a recurrent layer, */
+    PACK_NARROW   /* and of a convolution, for each tap */
+} PackForm;
+
+/* One such piece of memory. */
+struct FlatPacked {
+    void *at;
+    size_t bytes;
+    PackForm form;
+    char *memory; /* where it was allocated; NULL: it lies in a file */
+};
+
+/* Memory of the plan for packed weights. *there: they lie in it, as another process has packed
+ * them; else whoever asks packs them. */
+void *flat_big(FlatPlan *p, size_t bytes, PackForm form, bool *there);
+
+/* Where packed weights are kept between processes (flat_kept.c). */
+typedef struct {
+    const char *dir; /* BackendOptions.cache_dir */
+    PhaseHook phase;
+    pthread_mutex_t *lock; /* of the hook: one thread at a time calls it */
+    Diag *diag;            /* for warnings */
+} FlatKeeping;
+/* Looks for what plans like p have packed, and has flat_big give it. */
+void kept_find(FlatPlan *p, const FlatKeeping *how, const Func *f);
+/* Keeps what p has packed, where nothing was found. */
+void kept_put(FlatPlan *p, const FlatKeeping *how);
+/* The next piece; NULL: it is not there. */
+void *kept_next(FlatPlan *p, size_t bytes, PackForm form);
+/* "hit": all of it was found; "miss": it was not, and is kept now; "off": it is not kept;
+ * NULL: it is too little to be kept. */
+const char *kept_word(const FlatPlan *p);
+/* False, and reported: the file was changed while it was in use. */
+bool kept_stayed(const FlatPlan *p, Diag *d);
+void kept_free(FlatPlan *p);
 
 struct FlatRun {
     FlatPlan *p;
@@ -214,8 +264,6 @@ static inline void lower_packs(FlatLower *l, ParamId p) { l->packed[l->npacked++
 /* The value of an argument; NULL: it is not known before the run. */
 const Tensor *lower_known(const FlatLower *l, ParamId p);
 static inline bool dtype_fast(DType t) { return t == DT_FP32 || t == DT_FP16; }
-/* Memory of the plan for packed weights. */
-void *flat_big(FlatPlan *p, size_t bytes);
 /* n floats of a known tensor from element `first` on */
 void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 
@@ -312,10 +360,12 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 /* Makes the plan of a function for parameters of the shapes `in`. False, without a message:
  * it has values of unknown shapes, lists or strings, or it has blocks and is not to be
  * fused. *out is set before anything else, so that the plan can be freed where memory runs
- * out; its memory follows `owner` (mem_follow). */
+ * out; its memory follows `owner` (mem_follow). keep NULL: packed weights are not kept. */
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
-              const Kernels *k, const Shape *in, FlatHow how);
+              const Kernels *k, const Shape *in, FlatHow how, const FlatKeeping *keep);
 void flat_free(FlatPlan *p);
+/* Its steps, with the time that each takes at least on this machine; in the arena. */
+void flat_tell(const FlatPlan *p, Arena *a, Placings *out);
 /* Lays out the arena: gives each root a place, by the steps that read and write it. */
 void flat_place(FlatPlan *p);
 /* Lowers an op to a step that runs its reference kernel; and runs such a step. */

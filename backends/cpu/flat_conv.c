@@ -234,8 +234,10 @@ static void pack_weights(FlatLower *l, Conv2 *c, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
     const int64_t panels = pack_panels(c->gout, k->mr) * k->mr * c->depth;
-    float *to = flat_big(l->p, (size_t)(c->groups * panels) * sizeof *to);
-    for (int64_t g = 0; g < c->groups; g++)
+    bool there;
+    float *to = flat_big(l->p, (size_t)(c->groups * panels) * sizeof *to, PACK_ROWS,
+                         &there);
+    for (int64_t g = 0; !there && g < c->groups; g++)
         for (int64_t i = 0; i < c->gout; i += k->mr) {
             const Matrix all = { weight->data, weight->dtype, c->depth, 1 };
             pack_panel(k, matrix_at(all, g * c->gout + i, 0),
@@ -264,8 +266,9 @@ static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v,
                 .per = v->cout / v->cin };
     stage_init(&c.g, &v->window, &l->p->arena);
     const size_t n = (size_t)(v->cout * c.g.taps);
-    float *w = flat_big(l->p, n * sizeof *w);
-    flat_floats(weight, 0, n, w);
+    bool there;
+    float *w = flat_big(l->p, n * sizeof *w, PACK_TAPS, &there);
+    if (!there) flat_floats(weight, 0, n, w);
     c.weight = w;
     c.straight = depth_suits(&v->window);
     finish_slide(l, s, &c);

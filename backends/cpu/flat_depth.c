@@ -94,7 +94,9 @@ static const float *depth_weights(FlatLower *l, const Depth *c, const Tensor *gi
 {
     const int64_t side = l->p->kernels->lanes, taps = window_taps(&c->w);
     const size_t all = (size_t)(c->blocks * taps * side);
-    float *to = flat_big(l->p, all * sizeof *to);
+    bool there;
+    float *to = flat_big(l->p, all * sizeof *to, PACK_DEPTH, &there);
+    if (there) return to;
     memset(to, 0, all * sizeof *to);
     for (int64_t ch = 0; ch < c->channels; ch++)
         for (int64_t t = 0; t < taps; t++)

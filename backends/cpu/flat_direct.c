@@ -173,9 +173,11 @@ static void direct_weights(FlatLower *l, Direct *c, const Tensor *given,
     const int64_t row = c->x.cin * window_taps(&c->x.w),
                   all = c->panels * c->depth * k->nr;
     c->half = given->dtype == DT_FP16;
-    char *to = flat_big(l->p, (size_t)all * (c->half ? 2 : 4));
-    memset(to, 0, (size_t)all * (c->half ? 2 : 4));
+    bool there;
+    char *to = flat_big(l->p, (size_t)all * (c->half ? 2 : 4), PACK_DIRECT, &there);
     c->weight = to;
+    if (there) return;
+    memset(to, 0, (size_t)all * (c->half ? 2 : 4));
     for (int64_t o = 0; o < c->cout; o++) {
         const int64_t at = o / k->nr * c->depth * k->nr + o % k->nr;
         float *full = (float *)(void *)to + at;

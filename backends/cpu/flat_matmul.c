@@ -11,8 +11,10 @@ static void pack_right(FlatPlan *p, Gemm *g)
     const int nr = p->kernels->nr;
     const int64_t panels = pack_panels(g->n, nr), each = g->k * nr;
     g->half = g->b.dtype == DT_FP16;
-    char *to = flat_big(p, (size_t)(panels * each) * (g->half ? 2 : 4));
-    for (int64_t i = 0; i < panels; i++) {
+    bool there;
+    char *to = flat_big(p, (size_t)(panels * each) * (g->half ? 2 : 4), PACK_COLUMNS,
+                        &there);
+    for (int64_t i = 0; !there && i < panels; i++) {
         const Matrix b = matrix_at(g->b, 0, i * nr),
                      turned = { b.data, b.dtype, b.cols, b.rows };
         const int64_t rest = g->n - i * nr, n = rest < nr ? rest : nr;

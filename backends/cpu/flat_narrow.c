@@ -115,9 +115,11 @@ static void narrow_pack(FlatLower *l, NarrowConv *c, const Tensor *weight)
     const int64_t taps = c->depth / c->cin, panels = pack_panels(c->cout, k->nr);
     const Matrix all = { weight->data, weight->dtype, c->depth, taps };
     c->half = weight->dtype == DT_FP16;
-    char *to = flat_big(l->p, (size_t)(panels * k->nr * c->depth) * (c->half ? 2 : 4));
+    bool there;
+    char *to = flat_big(l->p, (size_t)(panels * k->nr * c->depth) * (c->half ? 2 : 4),
+                        PACK_NARROW, &there);
     c->weight = to;
-    for (int64_t i = 0; i < c->cout; i += k->nr)
+    for (int64_t i = 0; !there && i < c->cout; i += k->nr)
         for (int64_t t = 0; t < taps; t++) {
             Matrix tap = matrix_at(all, i, 0);
             const int64_t n = narrow_least(k->nr, c->cout - i),

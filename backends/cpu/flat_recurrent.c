@@ -320,8 +320,10 @@ static void *layer_pack(const FlatLower *l, const Layer *g, const Tensor *w,
                         int64_t depth)
 {
     const Kernels *k = l->p->kernels;
-    char *to = flat_big(l->p, (size_t)(g->wide * depth) * (g->half ? 2 : 4));
-    for (int64_t j = 0; j < g->wide; j += k->nr) {
+    bool there;
+    char *to = flat_big(l->p, (size_t)(g->wide * depth) * (g->half ? 2 : 4), PACK_GATES,
+                        &there);
+    for (int64_t j = 0; !there && j < g->wide; j += k->nr) {
         const int64_t in = j % g->apart, row = layer_row(g, j / g->apart) + in;
         const Matrix m = matrix_at((Matrix){ w->data, w->dtype, depth, 1 }, row, 0);
         const int64_t left = g->part - in, cols = left < 0 ? 0 : layer_least(k->nr, left);

@@ -139,8 +139,10 @@ static void pack_weights(FlatLower *l, Turned *c, const Tensor *weight)
     const Kernels *k = l->p->kernels;
     const int64_t all = c->gout * c->taps, parts = c->groups * c->cparts;
     c->part_room = pack_panels(c->channels * c->taps, k->mr) * k->mr * c->gin;
-    float *to = flat_big(l->p, (size_t)(parts * c->part_room) * sizeof *to);
-    for (int64_t p = 0; p < parts; p++) {
+    bool there;
+    float *to = flat_big(l->p, (size_t)(parts * c->part_room) * sizeof *to, PACK_TURNED,
+                         &there);
+    for (int64_t p = 0; !there && p < parts; p++) {
         const int64_t from = p % c->cparts * c->channels * c->taps;
         const int64_t rows = transposed_least(c->channels * c->taps, all - from);
         const Matrix turned = { weight->data, weight->dtype, 1, all };

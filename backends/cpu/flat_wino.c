@@ -281,8 +281,10 @@ static void wino_weights(FlatLower *l, Wino *c)
 {
     const Kernels *k = l->p->kernels;
     const int64_t each = NUMBERS * c->depth * k->nr;
-    float *to = flat_big(l->p, (size_t)(c->panels * each) * sizeof *to);
-    for (int64_t q = 0; q < c->panels; q++)
+    bool there;
+    float *to = flat_big(l->p, (size_t)(c->panels * each) * sizeof *to, PACK_WINO,
+                         &there);
+    for (int64_t q = 0; !there && q < c->panels; q++)
         for (int64_t j = 0; j < k->nr; j += k->lanes) {
             const int64_t first = q * k->nr + j,
                           left = wino_least(k->lanes, c->cout - first);

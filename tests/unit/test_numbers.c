@@ -278,7 +278,8 @@ static void test_sha256(void **state)
                 const size_t all = strlen(cases[i].text) * (size_t)cases[i].times;
                 char hex[65];
                 Sha256 s = sha256_start();
-                s.plain = s.plain || plain;
+                if (plain) s.how = SHA_PLAIN;
+                else sha256_settle(&s);
                 for (size_t k = 0; k < all; k += n)
                     sha256_add(&s, cases[i].text + k % strlen(cases[i].text), n);
                 sha256_end(&s, hex);
@@ -296,7 +297,8 @@ static void test_sha256_of_pieces(void **state)
         char hex[2][65];
         for (int plain = 0; plain < 2; plain++) {
             Sha256 s = sha256_start();
-            s.plain = s.plain || plain;
+            if (plain) s.how = SHA_PLAIN;
+            else sha256_settle(&s);
             for (size_t at = 0, turn = 0, n; at < COUNT(bytes); at += n, turn++) {
                 n = rng_u64(run, turn) % 300;
                 if (n > COUNT(bytes) - at) n = COUNT(bytes) - at;

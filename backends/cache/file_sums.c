@@ -1,4 +1,4 @@
-/* sums.c -- SHA-256 sums of large files, which are remembered as long as the files stay as they are. */
+/* file_sums.c -- SHA-256 sums of large files, which are remembered as long as the files stay as they are. */
 #include "cache.h"
 
 #include <string.h>

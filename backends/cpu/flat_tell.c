@@ -1,0 +1,53 @@
+/* flat_tell.c -- the steps of a plan for who wants to see them (--plan). */
+#include "flat.h"
+
+static double tell_bytes(const FlatPlan *p, int slot)
+{
+    return slot >= 0 && p->slot[slot].type ? (double)type_bytes(p->slot[slot].type) : 0;
+}
+
+static double tell_step_bytes(const FlatPlan *p, const FlatStep *s)
+{
+    double bytes = 0;
+    for (int i = 0; i < s->nread; i++) bytes += tell_bytes(p, s->read[i]);
+    for (int i = 0; i < s->nwrite; i++) bytes += tell_bytes(p, s->write[i]);
+    for (int i = 0; s->elem && i < s->elem->nin; i++)
+        bytes += tell_bytes(p, s->elem->in[i].slot);
+    for (int i = 0; s->elem && i < s->elem->nout; i++)
+        bytes += tell_bytes(p, s->elem->out[i].slot);
+    return bytes;
+}
+
+static CoreSpeed tell_measure(const FlatPlan *p)
+{
+    float *room = mem_alloc(MACHINE_ROOM * sizeof *room);
+    if (!room) mem_out(MACHINE_ROOM * sizeof *room);
+    const CoreSpeed m = machine_measure(p->kernels, room);
+    mem_free(room);
+    return m;
+}
+
+void flat_tell(const FlatPlan *p, Arena *a, Placings *out)
+{
+    PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
+    const CoreSpeed m = tell_measure(p);
+    for (int i = 0; i < p->nstep; i++) {
+        const FlatStep *s = &p->step[i];
+        to[i] = (PlanStep){ .how = s->how,
+                            .name = arena_strdup(
+                                a, s->step->op->nout ? s->step->op->out[0]->name : ""),
+                            .ops = arena_strdup(a, s->ops),
+                            .bytes = tell_step_bytes(p, s),
+                            .flop = 2 * s->macs,
+                            .weights = (double)s->weights };
+        to[i].least = machine_least(&m, to[i].flop, to[i].bytes + to[i].weights);
+    }
+    *out = (Placings){ .step = to,
+                       .nstep = p->nstep,
+                       .kernels = p->kernels->name,
+                       .arena = p->arena_bytes,
+                       .packed = p->packed,
+                       .cache = kept_word(p),
+                       .flops = m.flops,
+                       .bytes = m.far_bytes };
+}
