@@ -105,6 +105,8 @@ Val val_string(const char *s);
 Val val_poison(void);
 Val val_tensor(Value *v);
 Val val_list(Lower *l, int64_t n); /* n elements V_NONE, to be set by the caller */
+/* The kind that all elements have: INT, FLOAT or BOOL; POISON: another, or they differ. */
+ValKind list_alike(List *list);
 /* n elements from `from` on, not copied, since lists do not change. */
 Val list_slice(Lower *l, List *of, int64_t from, int64_t n);
 bool val_is_tensor(Val v); /* TENSOR or WEIGHT */

@@ -31,28 +31,6 @@ static Val column_at(const NumberColumn *c, int k)
     return v;
 }
 
-bool column_put(NumberColumn *c, int k, Val v)
-{
-    c->own[k] = (uint8_t)v.kind;
-    switch (v.kind) {
-    case V_FLOAT:
-        c->u.f[k] = v.u.f;
-        return true;
-    case V_BOOL:
-        c->u.i[k] = v.u.b;
-        return true;
-    case V_INT:
-        c->u.i[k] = v.u.i;
-        return true;
-    case V_LIST:
-    case V_STRING:
-        memcpy(&c->u.i[k], &v.u, sizeof v.u);
-        return true;
-    default:
-        return v.kind == V_NONE || v.kind == V_POISON;
-    }
-}
-
 void column_settle(NumberColumn *c, int n)
 {
     int same = 1;
@@ -236,7 +214,7 @@ void columns_compute(Lower *l, const NumberSteps *s, const NumberColumn *name,
             column_copy(top, &stack[at->n], n);
             break;
         default:
-            if (!step_loop(at, top, stack + NUMBER_STACK, n))
+            if (!step_loop(l, at, top, stack + NUMBER_STACK, n))
                 step_each(l, at, top, takes, n);
         }
     }
@@ -275,7 +253,14 @@ bool column_write(const NumberColumn *c, Val *v, int n)
         }
         return true;
     }
-    for (int k = 0; k < n; k++) {
+    bool numbers = c->mixed;
+    for (int k = 0; numbers && k < n; k++)
+        numbers = c->own[k] == V_INT || c->own[k] == V_FLOAT;
+    for (int k = 0; numbers && k < n; k++) {
+        v[k].kind = (ValKind)c->own[k];
+        memcpy(&v[k].u, &c->u.i[k], sizeof v->u);
+    }
+    for (int k = 0; !numbers && k < n; k++) {
         v[k] = column_at(c, k);
         if (v[k].kind == V_POISON) return false;
     }

@@ -4,6 +4,7 @@
 #include "grammar.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Each returns whether it did the step, the result of which is then in the first column, `a`;
  * else columns have what they had, but for ints of a float's partner, which are floats then.
@@ -80,36 +81,59 @@ static bool loop_ints(int token, const int64_t *x, const int64_t *y, int64_t *to
     }
 }
 
-static bool loop_quotient(int token, const double *x, const double *y, double *to, int n)
+static bool loop_quotient(int token, double *x, const double *y, int n)
 {
     bool zero = false;
     for (int k = 0; k < n; k++) zero |= y[k] == 0;
     if (zero) return false;
-    for (int k = 0; k < n; k++) {
-        const double whole = x[k] / y[k];
-        if (token == TK_SLASH) to[k] = whole;
-        else to[k] = token == TK_FLOORDIV ? floor(whole) : x[k] - y[k] * floor(whole);
+    for (int k = 0; token == TK_SLASH && k < n; k++) x[k] /= y[k];
+    for (int k = 0; token != TK_SLASH && k < n; k++) {
+        const double whole = floor(x[k] / y[k]);
+        x[k] = token == TK_FLOORDIV ? whole : x[k] - y[k] * whole;
     }
     return true;
 }
 
-static bool loop_floats(int token, const double *x, const double *y, double *to, int n)
+/* 2 to a power. That of a whole number is exact, or beyond the largest or below half of the least
+ * that a double says, so that pow has the same. */
+static double power_of_two(double y)
+{
+    const int64_t whole = fabs(y) < 1e6 ? (int64_t)y : 0;
+    if ((double)whole != y) return pow(2, y);
+    if (whole > 1023) return HUGE_VAL;
+    if (whole < -1022) return whole < -1080 ? 0 : pow(2, y);
+    const uint64_t bits = (uint64_t)(whole + 1023) << 52;
+    double out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+static void loop_power(double *x, const double *y, int n)
+{
+    bool two = true;
+    for (int k = 0; k < n; k++) two &= x[k] == 2;
+    for (int k = 0; two && k < n; k++) x[k] = power_of_two(y[k]);
+    for (int k = 0; !two && k < n; k++) x[k] = pow(x[k], y[k]);
+}
+
+/* In the place of x. */
+static bool loop_floats(int token, double *x, const double *y, int n)
 {
     switch (token) {
     case TK_PLUS:
-        for (int k = 0; k < n; k++) to[k] = x[k] + y[k];
+        for (int k = 0; k < n; k++) x[k] += y[k];
         return true;
     case TK_MINUS:
-        for (int k = 0; k < n; k++) to[k] = x[k] - y[k];
+        for (int k = 0; k < n; k++) x[k] -= y[k];
         return true;
     case TK_STAR:
-        for (int k = 0; k < n; k++) to[k] = x[k] * y[k];
+        for (int k = 0; k < n; k++) x[k] *= y[k];
         return true;
     case TK_POWER:
-        for (int k = 0; k < n; k++) to[k] = pow(x[k], y[k]);
+        loop_power(x, y, n);
         return true;
     default:
-        return loop_quotient(token, x, y, to, n);
+        return loop_quotient(token, x, y, n);
     }
 }
 
@@ -141,8 +165,8 @@ static bool loop_binary(int token, NumberColumn *a, NumberColumn *b, NumberColum
     else {
         const bool one = column_is(a, V_FLOAT) || column_is(b, V_FLOAT);
         if (!one || !column_float(a, n) || !column_float(b, n)) return false;
-        done = column_compares(token) ? loop_compare(token, a->u.f, b->u.f, to->u.i, n)
-                                      : loop_floats(token, a->u.f, b->u.f, to->u.f, n);
+        if (!column_compares(token)) return loop_floats(token, a->u.f, b->u.f, n);
+        done = loop_compare(token, a->u.f, b->u.f, to->u.i, n);
     }
     if (!done) return false;
     memcpy(&a->u, &to->u, (size_t)n * sizeof *to->u.i);
@@ -187,12 +211,96 @@ static bool loop_choose(NumberColumn *c, const NumberColumn *a, const NumberColu
 static bool loop_pick(NumberColumn *a, const NumberColumn *at, int n)
 {
     if (!column_is(a, V_LIST) || !column_is(at, V_INT)) return false;
+    const List *list = NULL;
     for (int k = 0; k < n; k++) {
-        Val list = { .kind = V_LIST };
-        memcpy(&list.u, &a->u.i[k], sizeof list.u);
-        if (!column_put(a, k, val_pick(list, val_int(at->u.i[k])))) a->own[k] = V_POISON;
+        const int64_t i = at->u.i[k];
+        memcpy(&list, &a->u.i[k], sizeof list);
+        if (i < -list->n || i >= list->n) a->own[k] = V_POISON;
+        else if (!column_put(a, k, list->at[i < 0 ? i + list->n : i]))
+            a->own[k] = V_POISON;
     }
     column_settle(a, n);
+    return true;
+}
+
+/* The sum, the product, the least or the greatest of one number at least, as built-in functions
+ * have it: from 0 and 1 on, and of equal ones the first. False: an int beyond 64 bits. */
+static bool total_ints(int token, const Val *v, const Val *end, int64_t *out)
+{
+    int64_t all = token == TK_PLUS ? 0 : token == TK_STAR ? 1 : v->u.i;
+    bool wrong = false;
+    for (; token == TK_PLUS && v < end; v++)
+        wrong |= __builtin_add_overflow(all, v->u.i, &all);
+    for (; token == TK_STAR && v < end; v++)
+        wrong |= __builtin_mul_overflow(all, v->u.i, &all);
+    for (; token == TK_LT && v < end; v++) all = v->u.i < all ? v->u.i : all;
+    for (; token == TK_GT && v < end; v++) all = v->u.i > all ? v->u.i : all;
+    *out = all;
+    return !wrong;
+}
+
+static double total_floats(int token, const Val *v, const Val *end)
+{
+    double all = token == TK_PLUS ? 0 : token == TK_STAR ? 1 : v->u.f;
+    for (; token == TK_PLUS && v < end; v++) all += v->u.f;
+    for (; token == TK_STAR && v < end; v++) all *= v->u.f;
+    for (; token == TK_LT && v < end; v++) all = v->u.f < all ? v->u.f : all;
+    for (; token == TK_GT && v < end; v++) all = v->u.f > all ? v->u.f : all;
+    return all;
+}
+
+/* Of a list's numbers of one kind. */
+static bool list_total(int token, List *list, NumberColumn *to, int k)
+{
+    const ValKind kind = list_alike(list);
+    const Val *v = list->at, *end = v + list->n;
+    to->own[k] = (uint8_t)kind;
+    if (v == end) return false;
+    if (kind == V_FLOAT) to->u.f[k] = total_floats(token, v, end);
+    return kind == V_FLOAT || (kind == V_INT && total_ints(token, v, end, &to->u.i[k]));
+}
+
+static bool loop_total(int token, NumberColumn *a, NumberColumn *to, int n)
+{
+    if (!token || !column_is(a, V_LIST)) return false;
+    for (int k = 0; k < n; k++) {
+        List *list;
+        memcpy(&list, &a->u.i[k], sizeof list);
+        if (!list_total(token, list, to, k)) return false;
+    }
+    column_settle(to, n);
+    column_copy(a, to, n);
+    return true;
+}
+
+/* Lists of the values of `count` columns, all made at once. */
+static bool loop_list(Lower *l, int count, NumberColumn *a, int n)
+{
+    bool alike = count > 0;
+    for (int i = 0; i < count; i++) {
+        if (a[i].mixed || a[i].kind == V_NONE) return false;
+        alike = alike && column_is_number(&a[i]) && a[i].kind == a->kind;
+    }
+    List *list = NEW_ARRAY(&l->arena, n, List);
+    Val *at = NEW_ARRAY(&l->arena, (size_t)n * (size_t)count, Val);
+    for (int k = 0; k < n; k++) { /* the rest is zeroed */
+        list[k].n = count;
+        list[k].at = at + (size_t)k * (size_t)count;
+        list[k].alike = alike ? a->kind : V_NONE;
+    }
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < n; k++) {
+            Val *v = &list[k].at[i];
+            v->kind = a[i].kind;
+            if (v->kind == V_BOOL) v->u.b = a[i].u.i[k] != 0;
+            else memcpy(&v->u, &a[i].u.i[k], sizeof v->u);
+        }
+    for (int k = 0; k < n; k++) {
+        const Val v = { .kind = V_LIST, .u.list = &list[k] };
+        memcpy(&a->u.i[k], &v.u, sizeof v.u);
+    }
+    a->kind = V_LIST;
+    a->mixed = false;
     return true;
 }
 
@@ -255,9 +363,13 @@ static bool loop_drop(const NumberStep *s, NumberColumn *a, int n)
     return true;
 }
 
-bool step_loop(const NumberStep *s, NumberColumn *a, NumberColumn *to, int n)
+bool step_loop(Lower *l, const NumberStep *s, NumberColumn *a, NumberColumn *to, int n)
 {
     switch (s->kind) {
+    case DO_CALL:
+        return loop_total(s->token, a, to, n);
+    case DO_LIST:
+        return loop_list(l, s->n, a, n);
     case DO_DROP:
         return loop_drop(s, a, n);
     case DO_MATH:

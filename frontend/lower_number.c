@@ -234,12 +234,12 @@ static bool number_function_call(NumberCode *c, const Closure *f, const Node *ar
 static const struct {
     const char *name;
     DoKind kind;
-    int token; /* BINARY */
+    int token; /* of an element and what was made of those before it */
     int start;
 } number_builtins[] = {
     { "int", DO_INT, 0, 0 },           { "float", DO_FLOAT, 0, 0 },
-    { "len", DO_CALL, 0, 0 },          { "min", DO_LEAST, 0, 0 },
-    { "max", DO_MOST, 0, 0 },          { "sum", DO_BINARY, TK_PLUS, 0 },
+    { "len", DO_CALL, 0, 0 },          { "min", DO_LEAST, TK_LT, 0 },
+    { "max", DO_MOST, TK_GT, 0 },      { "sum", DO_BINARY, TK_PLUS, 0 },
     { "prod", DO_BINARY, TK_STAR, 1 },
 };
 
@@ -271,7 +271,10 @@ static bool number_builtin(NumberCode *c, const Builtin *f, const Node *args,
     if (f->max > 1 && values && values->next) return number_fold(c, row, f, values, in);
     const int n = number_all(c, args, in);
     const DoKind kind = f->max > 1 ? DO_CALL : number_builtins[row].kind;
-    return n == 1 && number_add(c, (NumberStep){ .kind = kind, .n = n, .call = f }, n);
+    const int token = number_builtins[row].token;
+    return n == 1
+        && number_add(c, (NumberStep){ .kind = kind, .token = token, .n = n, .call = f },
+                      n);
 }
 
 static bool number_op_call(NumberCode *c, const char *op, const Node *args,

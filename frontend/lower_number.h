@@ -11,6 +11,8 @@
 
 #include "lower.h"
 
+#include <string.h>
+
 enum {
     NUMBER_STEPS = 128,
     NUMBER_STACK = 32,
@@ -20,13 +22,13 @@ enum {
 
 /* What a step takes is on top of the stack, the first lowest; its result is there then. */
 typedef enum {
-    DO_PUSH,   /* `value` */
-    DO_NAME,   /* what the loop's name `n` stands for */
-    DO_COPY,   /* the column `n` of the stack again */
-    DO_DROP,   /* the top without `n` columns below it */
-    DO_KIND,   /* the top, which must be of the kind of `value` */
-    DO_MATH,   /* what the op `math` makes of its numbers */
-    DO_CALL,   /* what the built-in function makes of `n` values */
+    DO_PUSH, /* `value` */
+    DO_NAME, /* what the loop's name `n` stands for */
+    DO_COPY, /* the column `n` of the stack again */
+    DO_DROP, /* the top without `n` columns below it */
+    DO_KIND, /* the top, which must be of the kind of `value` */
+    DO_MATH, /* what the op `math` makes of its numbers */
+    DO_CALL, /* what the built-in function makes of `n` values; of a list's elements by `token` */
     DO_INT,    /* int(x) */
     DO_FLOAT,  /* float(x) */
     DO_LEAST,  /* min of two values */
@@ -76,7 +78,27 @@ static inline bool column_is_number(const NumberColumn *c)
 }
 /* Sets element k; column_settle has to follow when all are set. False: a column has no such
  * values. */
-bool column_put(NumberColumn *c, int k, Val v);
+static inline bool column_put(NumberColumn *c, int k, Val v)
+{
+    c->own[k] = (uint8_t)v.kind;
+    switch (v.kind) {
+    case V_FLOAT:
+        c->u.f[k] = v.u.f;
+        return true;
+    case V_BOOL:
+        c->u.i[k] = v.u.b;
+        return true;
+    case V_INT:
+        c->u.i[k] = v.u.i;
+        return true;
+    case V_LIST:
+    case V_STRING:
+        memcpy(&c->u.i[k], &v.u, sizeof v.u);
+        return true;
+    default:
+        return v.kind == V_NONE || v.kind == V_POISON;
+    }
+}
 /* Whether the elements, each of a kind of its own, are of one. */
 void column_settle(NumberColumn *c, int n);
 void column_copy(NumberColumn *to, const NumberColumn *from, int n);
@@ -87,7 +109,7 @@ bool column_float(NumberColumn *c, int n);
 
 /* Does a step to n elements of the columns from `a` on, and returns whether it did: the result is
  * in `a` then. `to` is a column that nobody needs. */
-bool step_loop(const NumberStep *s, NumberColumn *a, NumberColumn *to, int n);
+bool step_loop(Lower *l, const NumberStep *s, NumberColumn *a, NumberColumn *to, int n);
 /* list[at]; POISON: there is no such element. */
 Val val_pick(Val list, Val at);
 /* n ints from `from` on. */

@@ -26,7 +26,7 @@ Val val_list(Lower *l, int64_t n)
     return (Val){ .kind = V_LIST, .u.list = list };
 }
 
-static ValKind list_alike(List *list)
+ValKind list_alike(List *list)
 {
     if (list->alike != V_NONE) return list->alike;
     ValKind kind = list->n ? list->at[0].kind : V_POISON;

@@ -48,7 +48,7 @@ rm -f "$work/text/million.mil"
 
 echo "ten lists of 200,000 numbers, against one that a loop walks: 0.5 is twenty times as fast an element"
 table() {
-    printf 'row = [1, 2.5, 3, 4]\nmodel main(x: fp16[4]) -> y {\n    y = x\n'
+    printf 'row = [1, 2.5, 3, 4]\nrows = [[1, 2], [3, 4], [5, 6], [7, 8]]\nmodel main(x: fp16[4]) -> y {\n    y = x\n'
     if [ "$1" = walked ]; then printf '    for i in 0..200000 { if %s { v = %s } }\n}\n' "$3" "$2"; return; fi
     for i in 1 2 3 4 5 6 7 8 9 10; do printf '    t%d = [%s for i in 0..200000 if %s]\n' "$i" "$2" "$3"; done
     printf '}\n'
@@ -64,6 +64,9 @@ abs, min, max|max(abs(i - 1000), 2.5) - min(i, 7)|true
 a filter|i * 0.5|i % 2 == 0 and i > 5
 a choice and elements|row[i % 4] if i // 3 > 2 else -i|true
 functions in a filter|i|abs(i - 5) > 3 or min(i, 9) == row[1]
+powers of two|2.0 ** -i|true
+sums of lists|sum(rows[i % 4])|true
+lists of lists|[i, 2 * i]|true
 ROWS
 
 echo "two kernels of one model in two threads, against one in one: 1.0 where two cores are free"
