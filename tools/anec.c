@@ -149,6 +149,10 @@ static bool check_output(const CompilerJob *j)
 {
     const OptValue *o = compiler_opt(j, ANEC_output);
     if (!o->count) return true;
+    if (!strcmp(o->text, "-"))
+        return j->mode == MODE_MIL || j->mode == MODE_IR
+            || usage_error(&tool, "-o - is for a program's text, without its weights; "
+                                  "other texts go to the standard output without -o");
     const bool program = container_writes(o->text);
     if (j->mode == MODE_FORMAT)
         return file_has_suffix(o->text, ".anedsl")

@@ -136,14 +136,34 @@ static bool put_piece(void *ctx, const void *text, size_t n)
     return fwrite(text, 1, n, stdout) == n;
 }
 
+/* -o -: what -o FILE.mil writes, without the weights beside it. */
+static int print_apart(CompilerJob *j)
+{
+    uint32_t weights;
+    uint64_t bytes;
+    const int code = diag_exit(j->diag);
+    if (code != EXIT_DONE) return code;
+    const bool ok = mil_print_apart(j->model.module, j->diag, put_piece, NULL, &weights,
+                                    &bytes);
+    if (ok && isatty(STDOUT_FILENO)) putchar('\n');
+    if (ok && weights)
+        diag_note(j->diag, (Loc){ .src = NULL },
+                  "%u weight%s left out of the text, a file of %llu bytes: -o FILE.mil "
+                  "writes it",
+                  weights, weights == 1 ? " is" : "s are", (unsigned long long)bytes);
+    return diag_exit(j->diag);
+}
+
 static int print_module(CompilerJob *j)
 {
     const Module *m = j->model.module;
     /* A target that is enforced refuses some small constants in the text. */
     if (mil_needs_weights(m, j->pipeline.enforced)) {
-        usage_error(j->args->tool,
-                    "%s has weights, which a text alone cannot hold: give -o FILE.mil",
-                    j->model.path);
+        usage_error(
+            j->args->tool,
+            "%s has weights, which a text alone cannot hold: give -o FILE.mil, or "
+            "-o - for the text without them",
+            j->model.path);
         return EXIT_USAGE;
     }
     mil_hoist(j->model.module);
@@ -290,9 +310,11 @@ static int put_plan(CompilerJob *j)
 
 static int put_program(CompilerJob *j)
 {
-    if (compiler_given(j, ANEC_output)) return compiler_save(j);
+    const OptValue *o = compiler_opt(j, ANEC_output);
+    const bool apart = o->count && !strcmp(o->text, "-");
+    if (o->count && !apart) return compiler_save(j);
     const int code = check_copy(j);
-    return code ? code : print_module(j);
+    return code ? code : apart ? print_apart(j) : print_module(j);
 }
 
 int compiler_produce(CompilerJob *j)

@@ -20,6 +20,7 @@ struct BlobWriter {
     Arena *arena;
     Diag *diag;
     OutFile out;
+    bool counts; /* there is no file: out.written alone grows */
     uint32_t count;
     unsigned char *piece; /* CHUNK bytes, once something is written */
     Written *slot; /* what was written, by key: identical weights are written once */
@@ -35,6 +36,29 @@ BlobWriter *blob_create(Arena *a, Diag *d, const char *path)
     if (out_open(&b->out, d, path) && out_write(&b->out, zeros, WEIGHT_HEADER)) return b;
     blob_abort(b);
     return NULL;
+}
+
+BlobWriter *blob_counter(Arena *a, Diag *d)
+{
+    BlobWriter *b = NEW(a, BlobWriter);
+    b->arena = a;
+    b->diag = d;
+    b->counts = true;
+    b->out.written = WEIGHT_HEADER;
+    return b;
+}
+
+uint32_t blob_records(const BlobWriter *b, uint64_t *bytes)
+{
+    *bytes = b->out.written;
+    return b->count;
+}
+
+static bool blob_put(BlobWriter *b, const void *p, size_t n)
+{
+    if (!b->counts) return out_write(&b->out, p, n);
+    b->out.written += n;
+    return true;
 }
 
 static Written *written_slot(Written *slot, size_t cap, const Const *c, uint64_t key)
@@ -66,8 +90,7 @@ static Written *blob_written(BlobWriter *b, const Const *c)
 static bool blob_pad(BlobWriter *b)
 {
     static const unsigned char zeros[WEIGHT_ALIGN];
-    return out_write(&b->out, zeros,
-                     (size_t)(weight_aligned(b->out.written) - b->out.written));
+    return blob_put(b, zeros, (size_t)(weight_aligned(b->out.written) - b->out.written));
 }
 
 static bool write_record(BlobWriter *b, DType t, size_t count, size_t bytes)
@@ -78,7 +101,7 @@ static bool write_record(BlobWriter *b, DType t, size_t count, size_t bytes)
     blob_set(r + 8, 8, bytes);
     blob_set(r + 16, 8, b->out.written + WEIGHT_RECORD);
     blob_set(r + 24, 8, bytes * 8 - count * (size_t)dtypes[t].bits);
-    return out_write(&b->out, r, WEIGHT_RECORD);
+    return blob_put(b, r, WEIGHT_RECORD);
 }
 
 /* Pieces of at most CHUNK bytes and of whole bytes. */
@@ -91,8 +114,9 @@ static bool write_elements(BlobWriter *b, const Const *c, size_t count)
     for (size_t first = 0; ok && first < count;) {
         const size_t n = count - first < most ? count - first : most;
         size_t bytes;
-        ok = weight_bytes(t, n, &bytes) && const_read(c, b->diag, first, n, b->piece)
-          && out_write(&b->out, b->piece, bytes);
+        ok = weight_bytes(t, n, &bytes)
+          && (b->counts || const_read(c, b->diag, first, n, b->piece))
+          && blob_put(b, b->piece, bytes);
         first += n;
     }
     return ok;

@@ -69,6 +69,10 @@ void mil_hoist(Module *m);
  *   - BLOBFILEs of absent files stay references, unless --missing-weights stands in for them.
  * Paths that leave the folder are refused. */
 bool mil_save(Module *m, Diag *d, const char *path);
+/* Prints the text that mil_save writes into an empty folder, and leaves its weights out: how many there are,
+ * in so many bytes of the file that is not written. False: an error was reported, or the sink returned false. */
+bool mil_print_apart(Module *m, Diag *d, MilSink *sink, void *ctx, uint32_t *weights,
+                     uint64_t *bytes);
 /* Whether the module has literals that belong in a weight file, so that text alone is not
  * enough. Small ones that a pass has marked (Const.in_file) count only with `marked`: text
  * can hold them, though a chip refuses it. */

@@ -28,6 +28,10 @@ size_t number_print(char out[NUMBER_TEXT], DType t, uint64_t bits);
 
 /* ---- weight files (blob.c) --------------------------------------------------------------- */
 
+/* A writer that writes nothing: blob_add tells the offsets that a file would have. */
+BlobWriter *blob_counter(Arena *a, Diag *d);
+/* How many records there are, in so many bytes of the file. */
+uint32_t blob_records(const BlobWriter *b, uint64_t *bytes);
 /* These may be called between blob_finish and blob_commit. */
 bool blob_same(BlobWriter *b,
                const char *path);            /* whether that file has the same bytes */

@@ -244,3 +244,30 @@ bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside 
     arena_free(&s.arena);
     return ok;
 }
+
+/* ---- text alone -------------------------------------------------------------------------- */
+
+bool mil_print_apart(Module *m, Diag *d, MilSink *sink, void *ctx, uint32_t *weights,
+                     uint64_t *bytes)
+{
+    /* from there no reference leads anywhere, as from a folder that is empty */
+    Save s = { .m = m, .d = d, .dir = "/dev/null" };
+    *weights = 0;
+    *bytes = 0;
+    bool ok = mil_free_words(m, d);
+    if (ok) {
+        mil_hoist(m);
+        each_const(m, save_collect, &s);
+        if (!s.fresh) s.nplace = 0; /* files that are there stay what they are */
+        ok = !s.nplace || save_count_weights(&s, weights, bytes);
+    }
+    if (ok) {
+        const MilPlaces places = { .find = save_find_place,
+                                   .ctx = &s,
+                                   .path = arena_printf(&s.arena, "@model_path/%s",
+                                                        save_usual) };
+        ok = mil_print_placed(m, &places, sink, ctx);
+    }
+    arena_free(&s.arena);
+    return ok;
+}

@@ -58,6 +58,8 @@ bool save_can_copy(Save *s);
 /* Copies them, to files that wait for their commit; the references stay as they are. */
 bool save_copy_files(Save *s);
 
+/* Finds the offsets without writing anything. */
+bool save_count_weights(Save *s, uint32_t *weights, uint64_t *bytes);
 /* Writes all places to a file that waits for its commit; NULL: it failed, and was reported. */
 BlobWriter *save_write_weights(Save *s);
 /* The name for what was written, which no text of now refers to: until the new text is in

@@ -223,6 +223,23 @@ bool save_find_place(const void *ctx, const Const *c, uint64_t *offset)
     return p != NULL;
 }
 
+/* In the order of addresses, as save_find_place looks for them. */
+static bool add_weights(Save *s, BlobWriter *b)
+{
+    for (int i = 0; i < s->nplace; i++)
+        if (!blob_add(b, s->place[i].c, &s->place[i].offset)) return false;
+    qsort(s->place, (size_t)s->nplace, sizeof *s->place, by_address);
+    return true;
+}
+
+bool save_count_weights(Save *s, uint32_t *weights, uint64_t *bytes)
+{
+    BlobWriter *b = blob_counter(&s->arena, s->d);
+    if (!add_weights(s, b)) return false;
+    *weights = blob_records(b, bytes);
+    return true;
+}
+
 BlobWriter *save_write_weights(Save *s)
 {
     char *file = file_join_inside(&s->arena, s->d, (Loc){ .src = NULL }, s->dir,
@@ -233,13 +250,7 @@ BlobWriter *save_write_weights(Save *s)
     if (!there) s->made = folder;
     BlobWriter *b = blob_create(&s->arena, s->d, file);
     if (!b) return NULL;
-    bool ok = true;
-    for (int i = 0; ok && i < s->nplace; i++)
-        ok = blob_add(b, s->place[i].c, &s->place[i].offset);
-    if (ok && blob_finish(b)) {
-        qsort(s->place, (size_t)s->nplace, sizeof *s->place, by_address);
-        return b;
-    }
+    if (add_weights(s, b) && blob_finish(b)) return b;
     blob_abort(b);
     return NULL;
 }
