@@ -333,6 +333,12 @@ COUNT ?= 160
 mutate: test-deps
 	@python3 tests/mutate/run.py --seed $(SEED) --count $(COUNT)
 
+# Runs of anetrain beside those of another implementation, all of them: minutes on each engine.
+CURVES ?= ref,cpu,sim:m1,sim:m3,sim:m5
+.PHONY: curves
+curves: all
+	@PATH="$(abspath $(BUILD)):$$PATH" python3 tests/train/curves.py . ../shared/training/curves $(CURVES)
+
 test-deps:
 	@.ci/deps check
 
@@ -572,6 +578,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers of gcc and clang (san-gcc, san-clang), in build-san-*; commands under valgrind'
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
+	@echo 'make curves     runs of anetrain beside another implementation of them, minutes each on CURVES=ref,cpu,sim:m1,..'
 	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages, completions below PREFIX (/usr/local), for packagers in DESTDIR'

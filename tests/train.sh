@@ -196,6 +196,12 @@ check "full leaves nothing" [ "$(ls -A part | grep -c 'tmp\|00000009')" = 0 ]
 check "full is resumed" anetrain -q --resume part --steps 9
 check "full is resumed equal" same whole part 00000009
 
+# ---- weights in fp16 --------------------------------------------------------------------------------------
+
+for chip in m1 m3 m5; do
+    check "mean of gradients on sim:$chip" python3 -B "$top/tests/train/halves.py" "$top" sim:$chip 16
+done
+
 # ---- several processes ------------------------------------------------------------------------------------
 
 # Any number of them ends with the bytes of one, and so does who goes on with another number; one that is gone is noticed, and
@@ -390,13 +396,8 @@ fi
 shared=$top/../shared/training
 if [ -d "$shared/curves" ]; then
     check "curves on cpu" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" cpu
-    for chip in m1 m3 m5; do
-        check "tiny_train on sim:$chip" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:$chip tiny_train
-    done
-    check "digits on sim:m1" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:m1 digits
-    # minutes each: CURVES=all
-    for chip in ${CURVES:+m1 m3 m5}; do
-        check "llama on sim:$chip" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:$chip llama
+    for chip in m1 m3 m5; do # the Llama takes minutes on each: make curves
+        check "curves on sim:$chip" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:$chip tiny_train digits
     done
 else
     echo "train: curves skipped, there is no $shared/curves"

@@ -250,8 +250,10 @@ static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData 
         inputs_give(&in, t->column[i].input, t->column[i].file, &v);
     }
     for (int i = 0; i < e->nparam && (!e->job->bake || kernel != e->kernel); i++) {
-        const anec_tensor v = weight_tensor(&e->param[i]);
-        inputs_give(&in, e->param[i].input, "a weight", &v);
+        const TrainParam *p = &e->param[i];
+        const anec_tensor v = kernel == e->kernel ? weight_given(e, &in.arena, p)
+                                                  : weight_tensor(p);
+        inputs_give(&in, p->input, "a weight", &v);
     }
     if (scale) inputs_give_scale(&in, "loss_scale", scale);
     const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error),
@@ -289,9 +291,11 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
     return true;
 }
 
-bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss)
+bool programs_gradients(TrainPrograms *e, const TrainData *t, uint64_t step, float scale,
+                        double *loss)
 {
     anec_tensor one;
+    e->turn = step;
     bool ok = !e->job->bake || programs_bake(e);
     if (e->segments.parts)
         ok = ok && segments_run(e, t, &scale) && segments_result(e, e->loss, &one)

@@ -67,6 +67,18 @@ anec_tensor weight_tensor(const TrainParam *p)
     return t;
 }
 
+anec_tensor weight_given(const TrainPrograms *e, Arena *a, const TrainParam *p)
+{
+    anec_tensor t = weight_tensor(p);
+    if (!e->half) return t;
+    uint16_t *half = arena_array(a, p->count + 1, sizeof *half);
+    halves_round(p->path, e->turn, p->master, p->count, half);
+    t.dtype = "fp16";
+    t.data = half;
+    t.bytes = p->count * sizeof *half;
+    return t;
+}
+
 /* ---- inputs ------------------------------------------------------------------------------ */
 
 void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most)

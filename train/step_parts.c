@@ -133,11 +133,14 @@ static bool segments_given(const TrainData *t, TrainInputs *in, const TrainWire 
     return false;
 }
 
-static bool segments_weight(const TrainPrograms *e, TrainInputs *in, const TrainWire *w)
+static bool segments_weight(const TrainPrograms *e, const TrainPart *p, TrainInputs *in,
+                            const TrainWire *w)
 {
     for (int i = 0; i < e->nparam; i++)
         if (!strcmp(e->param[i].input, w->value)) {
-            segments_give(in, w, "a weight", weight_tensor(&e->param[i]));
+            segments_give(in, w, "a weight",
+                          p->info.host ? weight_tensor(&e->param[i])
+                                       : weight_given(e, &in->arena, &e->param[i]));
             return true;
         }
     return false;
@@ -165,7 +168,7 @@ static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainDa
         if (w->part >= 0) {
             ok = segments_take(e, w, &v);
             if (ok) segments_give(&in, w, w->value, v);
-        } else if (!segments_given(t, &in, w) && !segments_weight(e, &in, w))
+        } else if (!segments_given(t, &in, w) && !segments_weight(e, p, &in, w))
             inputs_give_scale(&in, w->port, scale);
     }
     ok = ok

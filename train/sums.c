@@ -192,8 +192,8 @@ static bool sums_leaf(TrainRun *r, uint64_t at)
     r->ms_data += 1000 * (run_now() - start);
     start = run_now();
     const bool ok = data_sound(&r->data)
-                 && programs_gradients(&r->programs, &r->data, (float)r->scale.value,
-                                       &r->sums->told[at]);
+                 && programs_gradients(&r->programs, &r->data, r->sums->step,
+                                       (float)r->scale.value, &r->sums->told[at]);
     r->ms_run += 1000 * (run_now() - start);
     return ok && sums_leaf_loss(r, &r->sums->told[at]);
 }

@@ -15,6 +15,7 @@
  *   export.c      writes weights for other programs
  *   folder.c      the folder of a run: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
+ *   halves.c      rounds weights to fp16 for a device that computes in it
  *   loss.c        a loss of std behind a model that has none
  *   step_parts.c  the step in parts, where layers are alike
  *   open.c        begins a run: programs, data, checkpoint
@@ -257,14 +258,16 @@ typedef struct {
     const char *function;    /* of the step: that of --loss, or what loss.c adds */
     const char *loss, *metric; /* names of results; metric may be NULL */
     bool half;                 /* the gradients are computed in fp16 */
+    uint64_t turn;             /* the step that they are computed for */
 } TrainPrograms;
 
 bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
                    const char *path);
 void programs_close(TrainPrograms *e);
-/* Runs the step on a batch: the gradients, multiplied by `scale`, go into each weight's
- * grad. */
-bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss);
+/* Runs step number `step` on a batch: the gradients, multiplied by `scale`, go into each
+ * weight's grad. */
+bool programs_gradients(TrainPrograms *e, const TrainData *t, uint64_t step, float scale,
+                        double *loss);
 /* The loss of a batch in fp32; *metric is not set where the model has none. */
 bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *metric);
 /* The means over all samples. Samples behind the last full batch count only where the
@@ -311,6 +314,13 @@ void inputs_give(TrainInputs *in, const char *name, const char *origin,
                  const anec_tensor *t);
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);
 anec_tensor weight_tensor(const TrainParam *p); /* a view of the master */
+/* The weight as a program of the device is given it at step e->turn: the master or, in memory
+ * of the arena, its copy in fp16 where the device computes in that. */
+anec_tensor weight_given(const TrainPrograms *e, Arena *a, const TrainParam *p);
+/* halves.c: n elements of the weight `path` as numbers of fp16, each one of its two neighbours,
+ * which over the steps are as near to it in the mean as it is to itself. */
+void halves_round(const char *path, uint64_t step, const float *w, size_t n,
+                  uint16_t *out);
 
 /* step_parts.c: the step of a model in parts, where layers are alike. */
 bool segments_open(TrainPrograms *e, anec_model *model);

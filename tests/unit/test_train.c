@@ -419,6 +419,75 @@ static void test_folder(void **state)
     folder_close(&f);
 }
 
+/* ---- weights in fp16 --------------------------------------------------------------------- */
+
+/* Numbers of fp16, zeros, and what it cannot hold, are rounded as they are everywhere. */
+static void test_halves_kept(void **state)
+{
+    enum { STEPS = 64 };
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        const float v = (float)f16_to_double((uint16_t)h);
+        uint16_t got;
+        halves_round("w", h, &v, 1, &got);
+        assert_int_equal(got, f16_from_double(v));
+    }
+    const float far[] = { 65504.5f, -65519, 65520, -1e30f, INFINITY };
+    uint16_t got[5], want[5];
+    f16_from_floats(far, want, 5);
+    for (uint64_t step = 0; step < STEPS; step++) {
+        halves_round("w", step, far, 5, got);
+        assert_memory_equal(got, want, sizeof got);
+    }
+}
+
+/* Otherwise to one of the two neighbours, and over N steps as often to the upper one as the
+ * distance says, to two steps; also where numbers of fp16 lie 2^-24 apart, and at the end of
+ * its range. */
+static void test_halves_mean(void **state)
+{
+    enum { N = 1000 };
+    static const float v[] = { 0.0123f, -0.0123f, 1.00001f, -1999.3f, 3e-5f,
+                               -7e-8f,  1e-8f,    65490,    0.99999f, 6.1030e-5f };
+    enum { COUNT = sizeof v / sizeof *v };
+    double sum[COUNT] = { 0 }, unit[COUNT];
+    uint16_t h[COUNT], again[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++)
+        unit[i] = ldexp(1, (int)fmax(floor(log2(fabs(v[i]))), -14) - 10);
+    for (uint64_t step = 0; step < N; step++) {
+        halves_round("w", step, v, COUNT, h);
+        halves_round("w", step, v, COUNT, again);
+        assert_memory_equal(h, again, sizeof h);
+        for (int i = 0; i < COUNT; i++) {
+            const double now = f16_to_double(h[i]);
+            assert_true(fabs(now - v[i]) < unit[i]);
+            sum[i] += now;
+        }
+    }
+    for (int i = 0; i < COUNT; i++)
+        assert_true(fabs(sum[i] / N - v[i]) <= 2 * unit[i] / N);
+}
+
+/* Elements, and weights of other names, go up at other steps. */
+static void test_halves_places(void **state)
+{
+    enum { N = 4096 };
+    static float v[N];
+    static uint16_t a[N], b[N];
+    size_t up = 0, same = 0;
+    (void)state;
+    for (int i = 0; i < N; i++) v[i] = 1 + 0x1p-11f;
+    halves_round("a", 5, v, N, a);
+    halves_round("b", 5, v, N, b);
+    for (int i = 0; i < N; i++) {
+        up += a[i] > 0x3c00;
+        same += a[i] == b[i];
+    }
+    assert_in_range(up, N / 2 - 200, N / 2 + 200);
+    assert_in_range(same, N / 2 - 200, N / 2 + 200);
+}
+
 int main(void)
 {
 #define SAVED(fn) cmocka_unit_test_setup_teardown(fn, saved_begin, saved_end)
@@ -429,6 +498,9 @@ int main(void)
         cmocka_unit_test(test_scale),
         cmocka_unit_test(test_saturated),
         cmocka_unit_test(test_small),
+        cmocka_unit_test(test_halves_kept),
+        cmocka_unit_test(test_halves_mean),
+        cmocka_unit_test(test_halves_places),
         SAVED(test_whole),
         SAVED(test_frozen),
         SAVED(test_every_byte),
