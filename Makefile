@@ -312,7 +312,7 @@ san-gcc san-clang: san-%: test-deps
 	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 all
 	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 fuzzers units
 	@tests/fuzz/run.sh build-san-$*
-	@tests/golden.sh build-san-$*
+	@GOLDEN_SLOW=1200 tests/golden.sh build-san-$*
 
 # What makes requests for memory fail: tests/memory.sh. For the C library whose names it takes.
 $(BUILD)/nomem.so: tests/memory/nomem.c

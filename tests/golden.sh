@@ -11,7 +11,8 @@
 # with the tools of BUILD found first, pipes and && as in sh. An input that has no comments stands
 # beside NAME.cmd, which holds the same two lines with # (and more lines of sh where one is too
 # little). Expected: stdout in CASE.out, stderr in CASE.err; absent means empty. --write rewrites
-# these two; exit codes are written by hand.
+# these two; exit codes are written by hand. A case has 60 seconds; GOLDEN_SLOW has other seconds, for
+# builds that are slow and large, whose memory tells nothing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 write=
@@ -38,7 +39,7 @@ one() { # one CASE RESULT-FILE: prints what differs; the result is "passed" or "
     # backend cpu are those of its plain kernels, which every machine has.
     (cd "$dir" && unset ANEC_ANE_LIB ANESIM_CHIP ANESIM_FAULT && ANESIM=$tools/libanesim.so && export ANESIM &&
         export ANEC_CPU=scalar &&
-        mkdir "$temp/cache" && ANEC_CACHE_DIR=$temp/cache PATH="$tools:$PATH" ${timeout:+$timeout 60} sh -c "$command" \
+        mkdir "$temp/cache" && ANEC_CACHE_DIR=$temp/cache PATH="$tools:$PATH" ${timeout:+$timeout ${GOLDEN_SLOW:-60}} sh -c "$command" \
         >"$temp/out" 2>"$temp/err" </dev/null)
     status=$?
     for kind in out err; do

@@ -55,6 +55,7 @@ void folder_close(TrainFolder *f)
 static void keep_lines(const Mapped *old, uint64_t step, Buf *out)
 {
     buf_puts(out, head);
+    if (old->size == 0) return; /* an empty file has no address */
     const char *s = (const char *)old->data, *end = s + old->size;
     for (const char *next; s < end; s = next) {
         const char *line = memchr(s, '\n', (size_t)(end - s));

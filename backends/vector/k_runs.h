@@ -61,8 +61,8 @@ INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows,
                      const int j)
 {
     const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
-    const uint16_t *half = (const uint16_t *)e->more + at;
-    const float *full = (const float *)e->more + at;
+    const uint16_t *half = e->more ? (const uint16_t *)e->more + at : NULL;
+    const float *full = e->more ? (const float *)e->more + at : NULL;
     if (e->round[0]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
     if (e->col) RUNS_ROWS sum[i][j] += col;
     if (e->round[1]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);

@@ -17,11 +17,13 @@ most() { # most MODEL: bytes
 p = subprocess.Popen(["anerun", "-q", "-b", "cpu", "--threads", "1", "--random", "1", "-O", "got", sys.argv[1]])
 print(os.wait4(p.pid, 0)[2].ru_maxrss * 1024)' "$1"
 }
+# What a sanitizer's build needs for itself tells nothing of the weights.
+less_than_decoded() { most=$(most m.mil); [ -n "${GOLDEN_SLOW:-}" ] || [ "$most" -lt $decoded ]; }
 check() { # check ROWS FORM
     model "$1" > m.anedsl
     anec -q --compress "$2" -o m.mil m.anedsl
     anerun -b cpu --plan m.mil | grep -q 'compressed weights' || echo "$1 rows, $2: they are decoded"
-    [ "$(most m.mil)" -lt $decoded ] || echo "$1 rows, $2: it takes $(most m.mil) bytes"
+    less_than_decoded || echo "$1 rows, $2: it takes $most bytes"
     anerun -q -b ref --random 1 -O ref m.mil
     anediff --rtol 4e-3 --atol 4e-3 ref got || echo "$1 rows, $2"
 }
