@@ -265,6 +265,45 @@ static void shapes_end_at_their_bounds(void **state)
     assert_true(shape_taken(FLEX_RANGE, 2, INT32_MAX));
 }
 
+/* ---- labels ------------------------------------------------------------------------------ */
+
+/* A label, or the probabilities of labels, is described by these bytes and no others: none that are
+ * cut, none with more behind, and not those of another kind of label. */
+static void labels_fit_their_values(void **state)
+{
+    (void)state;
+    enum { KINDS = 4 };
+    Module *m = module_new();
+    Arena *a = &m->arena;
+    const Type *text = type_scalar(DT_STRING), *number = type_scalar(DT_INT64),
+               *real = type_scalar(DT_FP32);
+    const Type *types[KINDS] = { text, number, type_dict(a, text, real),
+                                 type_dict(a, number, real) };
+    const Type *no_label[] = { real, type_tensor(a, DT_STRING, SHAPE(2)),
+                               type_dict(a, real, real) };
+    Buf made[KINDS] = { { 0 } }, none = { 0 };
+    for (int i = 0; i < KINDS; i++)
+        assert_true(feature_label(&(Value){ .type = types[i] }, &made[i]));
+    for (size_t i = 0; i < COUNT(no_label); i++)
+        assert_false(feature_label(&(Value){ .type = no_label[i] }, &none));
+    for (int i = 0; i < KINDS; i++) {
+        const Value v = { .type = types[i] };
+        for (int k = 0; k < KINDS; k++)
+            assert_int_equal(feature_label_fits(made[k].s, made[k].len, &v), i == k);
+        for (size_t len = 0; len < made[i].len; len++)
+            assert_false(feature_label_fits(made[i].s, len, &v));
+        buf_putc(&made[i], 0);
+        assert_false(feature_label_fits(made[i].s, made[i].len, &v));
+        made[i].len--;
+        for (size_t k = 0; k < COUNT(no_label); k++)
+            assert_false(feature_label_fits(made[i].s, made[i].len,
+                                            &(Value){ .type = no_label[k] }));
+    }
+    for (int i = 0; i < KINDS; i++) buf_free(&made[i]);
+    buf_free(&none);
+    module_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +313,7 @@ int main(void)
         cmocka_unit_test(defaults_are_read_as_written),
         cmocka_unit_test(images_fit_their_tensors),
         cmocka_unit_test(shapes_end_at_their_bounds),
+        cmocka_unit_test(labels_fit_their_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
