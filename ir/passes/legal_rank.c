@@ -194,7 +194,7 @@ static bool cut_of(const Op *op, const Shape *s, const Shape *out, Cut *c)
     if (!ints_or(op, P_squeeze_mask, s->rank, 0, dropped)) return false;
     for (int i = 0; i < s->rank; i++) {
         if (c->begin[i] < 0) c->begin[i] += s->dim[i];
-        if (masked[i] && !dropped[i]) c->begin[i] = 0;
+        if (masked[i]) c->begin[i] = 0;
         if (dropped[i]) c->stride[i] = 1;
         c->count[i] = dropped[i] ? 1 : at < out->rank ? out->dim[at++] : 0;
         const int64_t last = c->begin[i] + (c->count[i] - 1) * c->stride[i];
