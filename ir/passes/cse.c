@@ -80,7 +80,7 @@ static bool same_op(const Op *a, const Op *b)
 static bool may_merge(const Op *op)
 {
     if (op->kind == OP_NONE || op_nblock(op) || op->keep || !op->nout) return false;
-    if (ops[op->kind].flags & F_IMPURE || op->kind == OP_read_state) return false;
+    if (ops[op->kind].flags & F_IMPURE) return false;
     for (int i = 0; i < op->nout; i++)
         if (is_result(op->out[i])) return false;
     return true;

@@ -66,7 +66,7 @@ static Value *results_followed(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
     const bool slice = legal_asks(l, RULE_slice_input, op),
-               last = body->nresult == 1 && body->result[0] == op->out[0]
+               last = body->result[0] == op->out[0]
                    && legal_asks(l, RULE_matmul_reshape, NULL);
     if ((!slice && !last) || !can_add(op->out[0])) return NULL;
     BuildArg arg[MAX_PARAM];

@@ -113,7 +113,6 @@ static void spell_padding(Level *l, Builder *b, Op *op)
     for (int i = 0; i < spatial; i++) {
         const int64_t s = i < nstride ? stride[i] : 1,
                       span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
-        if (kernel[i] == DIM_ANY || (x->dim[2 + i] == DIM_ANY && s > 1)) return;
         const int64_t steps = (x->dim[2 + i] + s - 1) / s;
         int64_t all = op->kind == OP_conv_transpose
                         ? span - s

@@ -7,10 +7,8 @@ static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])
     const Value *x = op_value(op, P_x);
     int n = value_ints(op_value(op, P_perm), perm);
     if (!x || n != x->type->shape.rank || n > MAX_RANK) return -1;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         if (perm[i] < 0) perm[i] += n;
-        if (perm[i] < 0 || perm[i] >= n) return -1;
-    }
     return n;
 }
 
