@@ -251,6 +251,18 @@ else
         check "ranks: $case" ranks 2 anetrain -q $case --accum 3 --log-every 2 --steps 4 -o part
         check "ranks equal: $case" same whole part 00000004
     done
+    # in segments, of which those behind send while those in front compute; parts of the tree of any form
+    wide="$top/examples/text/char_llama.anedsl -q --data words.txt --set vocabulary=128 --set dim=64 --set heads=2 --set hidden=2000
+        --set positions=8 --set blocks=6 --batch 1 --lr 2e-2 -b cpu --threads 1 --steps 2"
+    for batches in 4 7; do
+        rm -rf whole
+        check "segments, $batches batches, one process" anetrain $wide --accum $batches -o whole
+        for n in 2 3 4; do
+            rm -rf part
+            check "segments, $batches batches, $n ranks" ranks $n anetrain $wide --accum $batches -o part
+            check "segments, $batches batches, $n ranks equal" same whole part 00000002
+        done
+    done
     ranks 3 anetrain net.anedsl $what --steps 2 -o part >told 2>&1
     check "ranks without batches" [ "$(grep -c 'error: 3 processes train together, and a step is of 1 batch: each of them takes one at least, --accum 3' told)" = 1 ]
     ANEC_MPI_LIB=/nowhere/libmpi.so ranks 1 anetrain net.anedsl $what -o part >told 2>&1

@@ -85,7 +85,7 @@ bool programs_result(const TrainPrograms *e, const char *name)
 {
     anec_tensor t;
     const char *other;
-    if (!e->kernel) return segments_has(&e->segments, name);
+    if (!e->kernel) return segments_part(&e->segments, name) >= 0;
     for (int i = 0; (other = anec_port(e->kernel, ANEC_RESULT, i, &t)); i++)
         if (!strcmp(other, name)) return true;
     return false;
@@ -276,7 +276,6 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
 {
     anec_tensor t;
     anec_error error;
-    if (p->frozen) return true;
     if (e->kernel
             ? !programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error)
             : !segments_result(e, p->gradient, &t))
@@ -291,20 +290,31 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
     return true;
 }
 
+/* Those of the weights that part i of the step makes, or of all where it is one program. */
+static bool take_gradients(TrainPrograms *e, int i)
+{
+    bool ok = true;
+    for (int k = 0; ok && k < e->nparam; k++) {
+        TrainParam *p = &e->param[k];
+        if (p->frozen || (e->segments.parts && p->part != i)) continue;
+        ok = take_gradient(e, p);
+        if (ok && e->made) e->made(e->made_by, k);
+    }
+    return ok;
+}
+
 bool programs_gradients(TrainPrograms *e, const TrainData *t, uint64_t step, float scale,
                         double *loss)
 {
     anec_tensor one;
     e->turn = step;
     bool ok = !e->job->bake || programs_bake(e);
+    for (int i = 0; ok && i < e->segments.n; i++)
+        ok = segments_run(e, i, t, &scale) && take_gradients(e, i);
     if (e->segments.parts)
-        ok = ok && segments_run(e, t, &scale) && segments_result(e, e->loss, &one)
-          && anec_doubles(&one, 0, 1, loss);
-    else
-        ok = ok && programs_run(e, e->kernel, t, &scale, t->batch)
-          && one_result(e, e->kernel, e->loss, loss);
-    for (int i = 0; ok && i < e->nparam; i++) ok = take_gradient(e, &e->param[i]);
-    return ok;
+        return ok && segments_result(e, e->loss, &one) && anec_doubles(&one, 0, 1, loss);
+    return ok && programs_run(e, e->kernel, t, &scale, t->batch)
+        && one_result(e, e->kernel, e->loss, loss) && take_gradients(e, 0);
 }
 
 static bool programs_look(TrainPrograms *e, anec_kernel *kernel, const TrainData *t,

@@ -49,6 +49,7 @@ typedef struct {
      * run's, after an update they are results of `own` */
     float *master, *grad, *state[MAX_STATES];
     bool frozen; /* it is not trained, and has neither gradient nor states */
+    int part;    /* of the step that makes its gradient; -1: the step is one program */
     float *room; /* memory for a gradient that is no result in fp32, or has to be kept */
     anec_kernel *own; /* an instance of the program that updates weights of its shape */
     /* in place of that, where updates are the engine's: its program and the processor's */

@@ -41,6 +41,7 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
     for (int k = 0; k < p->rank; k++) p->count *= (size_t)p->shape[k];
     p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
     p->frozen = !programs_result(e, p->gradient);
+    p->part = segments_part(&e->segments, p->gradient);
     if (!p->frozen)
         p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
     e->numbers += p->count;

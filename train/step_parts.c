@@ -153,9 +153,9 @@ static bool segments_take(TrainPrograms *e, const TrainWire *w, anec_tensor *out
         e, anec_result(e->segments.part[w->part].kernel, w->result, out, &error), &error);
 }
 
-static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainData *t,
-                             const float *scale)
+bool segments_run(TrainPrograms *e, int at, const TrainData *t, const float *scale)
 {
+    const TrainPart *p = &e->segments.part[at];
     TrainInputs in;
     anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads, .lean = 1 };
     anec_error error;
@@ -177,14 +177,6 @@ static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainDa
     return ok;
 }
 
-bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale)
-{
-    bool ok = true;
-    for (int i = 0; ok && i < e->segments.n; i++)
-        ok = segments_run_one(e, &e->segments.part[i], t, scale);
-    return ok;
-}
-
 const char *segments_refused(const TrainSegments *s, Arena *a)
 {
     const char *all = "";
@@ -197,11 +189,11 @@ const char *segments_refused(const TrainSegments *s, Arena *a)
     return all;
 }
 
-bool segments_has(const TrainSegments *s, const char *name)
+int segments_part(const TrainSegments *s, const char *name)
 {
     TrainWire w = { .value = name };
     segments_find(s, s->n, &w);
-    return w.part >= 0;
+    return w.part;
 }
 
 bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out)

@@ -6,17 +6,24 @@
  * half from the process that has the first batch of that. So any number of processes adds the
  * same numbers in the same order, and the result is the same to the last bit.
  *
- * Gradients are sent in buckets: while one is on its way the next is added. A process asks
- * for what it will receive before it computes its own part. */
+ * Gradients are sent in buckets. One is added, and sent, as soon as all weights in it have a
+ * gradient, while the device computes those of the layers in front of them. A process asks for
+ * what it will receive before it computes its own part. */
 #include "run.h"
 
 enum { BUCKET = 1 << 20 }; /* floats */
 enum { TAG_TREE = RANKS_TAGS };
 
 typedef struct {
-    RanksPost **at; /* by bucket */
+    RanksPost **at;
     size_t n;
 } Posts;
+
+/* What happens to the sum over a second half of batches as soon as it is there. */
+typedef struct {
+    int level;
+    int to; /* it goes to this process; -1: the sum over the first half is added */
+} SumsDue;
 
 struct TrainSums {
     uint64_t batches, step; /* of a step; at work */
@@ -24,7 +31,10 @@ struct TrainSums {
     int levels;
     float *all; /* the sum, on its way to everybody */
     Posts *coming, *going, cast;
-    double *told; /* the losses of the batches, and whether the run is to end */
+    SumsDue due[64]; /* from `base` to `top` with what is at work, the last one first */
+    int base, top;
+    size_t *first, *left; /* where each weight is among all; what each bucket lacks */
+    double *told;         /* the losses of the batches, and whether the run is to end */
 };
 
 static size_t sums_learned(const TrainRun *r) { return r->programs.learned; }
@@ -114,16 +124,34 @@ static bool sums_wait(TrainRun *r, Posts *posts)
     return ok;
 }
 
-static void sums_give(TrainRun *r, int to, int level)
+/* Bucket i of what is at work is there. */
+static void sums_settle(TrainRun *r, size_t i)
 {
-    Posts *posts = &r->sums->going[level];
-    float *row = r->sums->level[level];
-    for (size_t i = 0; i < sums_buckets(r); i++) {
-        sums_move(r, row, i * BUCKET, sums_bucket(r, i), SUMS_OUT);
-        posts->at[i] = ranks_send(r->ranks, to, sums_tag(level, i), row + i * BUCKET,
-                                  sums_bucket(r, i) * sizeof *row);
+    TrainSums *s = r->sums;
+    const size_t from = i * BUCKET, n = sums_bucket(r, i);
+    for (int k = s->top; k-- > s->base;) {
+        const SumsDue due = s->due[k];
+        float *row = s->level[due.level];
+        sums_move(r, row, from, n, due.to < 0 ? SUMS_ADD : SUMS_OUT);
+        if (due.to < 0) continue;
+        Posts *posts = &s->going[due.level];
+        posts->at[posts->n++] = ranks_send(r->ranks, due.to, sums_tag(due.level, i),
+                                           row + from, n * sizeof *row);
     }
-    posts->n = sums_buckets(r);
+}
+
+/* The gradient of weight i is there, while those of layers in front of it are computed. */
+static void sums_made(void *run, int i)
+{
+    TrainRun *r = run;
+    TrainSums *s = r->sums;
+    const size_t end = s->first[i] + r->programs.param[i].count;
+    for (size_t at = s->first[i], next; at < end && s->base < s->top; at = next) {
+        const size_t bucket = at / BUCKET, bound = (bucket + 1) * BUCKET;
+        next = end < bound ? end : bound;
+        s->left[bucket] -= next - at;
+        if (!s->left[bucket]) sums_settle(r, bucket);
+    }
 }
 
 /* Bucket i of the sum to those who get it from this process: its number with one more bit below
@@ -138,14 +166,15 @@ static void sums_spread(TrainRun *r, size_t i)
                                            sums_bucket(r, i) * sizeof(float));
 }
 
-/* What comes is added to what is there, and at the root of the tree it is the sum, which goes
- * to all. */
+/* What comes is added to what is there; at the root of the tree that is the sum, which goes to
+ * all. */
 static bool sums_take(TrainRun *r, int level)
 {
     Posts *posts = &r->sums->coming[level];
     for (size_t i = 0; i < posts->n; i++) {
         if (!ranks_wait(r->ranks, posts->at[i])) return false;
         sums_move(r, r->sums->level[level], i * BUCKET, sums_bucket(r, i), SUMS_ADD);
+        sums_settle(r, i);
         if (level) continue;
         sums_move(r, r->sums->all, i * BUCKET, sums_bucket(r, i), SUMS_OUT);
         sums_spread(r, i);
@@ -191,6 +220,7 @@ static bool sums_leaf(TrainRun *r, uint64_t at)
                r->sums->step * r->sums->batches + at);
     r->ms_data += 1000 * (run_now() - start);
     start = run_now();
+    for (size_t i = 0; i < sums_buckets(r); i++) r->sums->left[i] = sums_bucket(r, i);
     const bool ok = data_sound(&r->data)
                  && programs_gradients(&r->programs, &r->data, r->sums->step,
                                        (float)r->scale.value, &r->sums->told[at]);
@@ -198,7 +228,8 @@ static bool sums_leaf(TrainRun *r, uint64_t at)
     return ok && sums_leaf_loss(r, &r->sums->told[at]);
 }
 
-/* The sum over n batches from `at` on, in each weight's grad where this process makes it. */
+/* The sum over n batches from `at` on, in each weight's grad where this process makes it; then
+ * what was due with it has happened, too. */
 static bool sums_add(TrainRun *r, uint64_t at, uint64_t n, int level)
 {
     TrainSums *s = r->sums;
@@ -208,16 +239,17 @@ static bool sums_add(TrainRun *r, uint64_t at, uint64_t n, int level)
     /* what was given away from another part of the tree has left its row */
     if (!sums_wait(r, &s->going[level])) return false;
     const int me = ranks_index(r->ranks), left = sums_owner(r, at),
-              right = sums_owner(r, at + half);
+              right = sums_owner(r, at + half), base = s->base;
     if (left == me && right != me)
         sums_expect(r, &s->coming[level], right, level, s->level[level]);
-    if (!sums_add(r, at, half, level + 1)) return false;
-    if (left == me && right == me) sums_move_all(r, s->level[level], SUMS_OUT);
-    if (!sums_add(r, at + half, n - half, level + 1)) return false;
-    if (left == me && right == me) sums_move_all(r, s->level[level], SUMS_ADD);
-    else if (left == me) return sums_take(r, level);
-    else if (right == me) sums_give(r, left, level);
-    return true;
+    s->base = s->top;
+    bool ok = sums_add(r, at, half, level + 1);
+    s->base = base;
+    if (ok && left == me && right == me) sums_move_all(r, s->level[level], SUMS_OUT);
+    if (right == me) s->due[s->top++] = (SumsDue){ level, left == me ? -1 : left };
+    ok = ok && sums_add(r, at + half, n - half, level + 1);
+    if (right == me) s->top--;
+    return ok && (right == me || left != me || sums_take(r, level));
 }
 
 static bool sums_sent(TrainRun *r)
@@ -266,6 +298,15 @@ bool sums_open(TrainRun *r)
     s->told = NEW_ARRAY(&r->arena, s->batches + 2, double);
     for (int i = 0; i < s->levels; i++)
         s->level[i] = arena_array(&r->arena, floats, sizeof(float));
+    s->first = arena_array(&r->arena, (size_t)r->programs.nparam + 1, sizeof *s->first);
+    s->left = arena_array(&r->arena, buckets, sizeof *s->left);
+    for (size_t i = 0, at = 0; i < (size_t)r->programs.nparam; i++) {
+        const TrainParam *p = &r->programs.param[i];
+        s->first[i] = at;
+        at += p->frozen ? 0 : p->count;
+    }
+    r->programs.made = sums_made;
+    r->programs.made_by = r;
     if (n == 1) return true;
     s->all = arena_array(&r->arena, floats, sizeof(float));
     for (int i = 0; i < s->levels; i++) {

@@ -259,6 +259,9 @@ typedef struct {
     const char *loss, *metric; /* names of results; metric may be NULL */
     bool half;                 /* the gradients are computed in fp16 */
     uint64_t turn;             /* the step that they are computed for */
+    /* Told of each weight that has its gradient, in the order that they come in. */
+    void (*made)(void *made_by, int param);
+    void *made_by;
 } TrainPrograms;
 
 bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
@@ -325,10 +328,11 @@ void halves_round(const char *path, uint64_t step, const float *w, size_t n,
 /* step_parts.c: the step of a model in parts, where layers are alike. */
 bool segments_open(TrainPrograms *e, anec_model *model);
 void segments_close(TrainSegments *s);
-bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale);
+/* Runs part i of it. */
+bool segments_run(TrainPrograms *e, int i, const TrainData *t, const float *scale);
 /* The numbers of programs that the device has refused, "2,4", or "". */
 const char *segments_refused(const TrainSegments *s, Arena *a);
-bool segments_has(const TrainSegments *s, const char *name); /* whether it is a result */
+int segments_part(const TrainSegments *s, const char *name); /* that makes it, or -1 */
 bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out);
 
 /* ---- a run ------------------------------------------------------------------------------- */
