@@ -306,6 +306,7 @@ typedef struct {
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
 bool gelu_of(const FlatLower *l, ElemOp *op);
+bool tile_of(const FlatLower *l, ElemOp *op);
 bool cast_of(const FlatLower *l, ElemOp *op);
 int add_batch_norm(const FlatLower *l, ElemProgram *e, int x);
 int add_prelu(const FlatLower *l, ElemProgram *e, int x);

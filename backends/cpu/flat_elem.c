@@ -182,6 +182,17 @@ bool gelu_of(const FlatLower *l, ElemOp *op)
     return true;
 }
 
+/* What is repeated along axes where it has one element is broadcast. */
+bool tile_of(const FlatLower *l, ElemOp *op)
+{
+    const Shape *x = call_shape(l->c, P_x), *z = &l->c->out[0]->shape;
+    (void)op;
+    for (int i = 0; i < z->rank; i++)
+        if (x->rank != z->rank || (x->dim[i] != 1 && x->dim[i] != z->dim[i]))
+            return false;
+    return true;
+}
+
 bool cast_of(const FlatLower *l, ElemOp *op)
 {
     const DType from = call_dtype(l->c, P_x), to = l->c->out[0]->dtype;

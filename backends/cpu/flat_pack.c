@@ -23,10 +23,31 @@ static const float *row_of(const Kernels *k, Matrix a, int64_t i, int64_t j, siz
     return room;
 }
 
+/* Lines of so many floats, a number that is known where this is inlined. */
+static inline void pack_lines(Matrix a, const int width, int64_t depth, float *to)
+{
+    const float *x = a.data;
+    for (int64_t j = 0; j < depth; j++, to += width, x += a.cols)
+        memcpy(to, x, (size_t)width * sizeof *to);
+}
+
+/* Whether the panel is as wide as one of those that kernels have, and all of it is there. */
+static bool pack_whole(Matrix a, int64_t n, int64_t depth, int width, float *to)
+{
+    if (a.dtype != DT_FP32 || n != width) return false;
+    if (width == 32) pack_lines(a, 32, depth, to);
+    else if (width == 16) pack_lines(a, 16, depth, to);
+    else if (width == 14) pack_lines(a, 14, depth, to);
+    else if (width == 8) pack_lines(a, 8, depth, to);
+    else return false;
+    return true;
+}
+
 /* Where neighbours in memory are neighbours in the panel. */
 static void pack_along(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
                        float *to)
 {
+    if (pack_whole(a, n, depth, width, to)) return;
     for (int64_t j = 0; j < depth; j++, to += width) {
         const Matrix at = matrix_at(a, 0, j);
         if (a.dtype == DT_FP32) memcpy(to, at.data, (size_t)n * sizeof *to);

@@ -77,11 +77,17 @@ typedef struct {
     float *x; /* room for a row */
 } Columns;
 
-static const float *columns_at(const Columns *c, int64_t row)
+/* A row as it lies, or as floats. */
+static const float *columns_row(const Columns *c, int64_t row)
 {
     const Rows *g = c->w->g;
-    const float *x = flat_row(c->w->r, g->x_slot, g->type, c->first + row * g->inner,
-                              c->n, c->x);
+    return flat_row(c->w->r, g->x_slot, g->type, c->first + row * g->inner, c->n, c->x);
+}
+
+/* A row where it may be written to, and read in whole vectors. */
+static const float *columns_at(const Columns *c, int64_t row)
+{
+    const float *x = columns_row(c, row);
     if (x != c->x) memcpy(c->x, x, c->n * sizeof *x);
     return c->x;
 }
@@ -91,7 +97,7 @@ static void fold_columns(const Columns *c, RowOp op, float *acc)
     const Kernels *k = c->w->r->k;
     const float start = op == ROW_MAX ? -INFINITY : op == ROW_MIN ? INFINITY : 0;
     for (size_t i = 0; i < c->padded; i++) acc[i] = start;
-    for (int64_t r = 0; r < c->w->g->n; r++) k->fold[op](acc, columns_at(c, r), c->n);
+    for (int64_t r = 0; r < c->w->g->n; r++) k->fold[op](acc, columns_row(c, r), c->n);
 }
 
 static void softmax_columns(const Columns *c, float *top, float *sum)
