@@ -162,43 +162,35 @@ INLINE V v_erf(V x)
     return v_pick((VI)(t > v_set(0.927734375f)), far, near);
 }
 
-/* erfc(t) / exp(-t^2), for t from 1 on. It is 1 / t times a polynomial of 1 / t^2, of which
- * there is one for t below 2 and one for t above. */
-INLINE V v_erfc_part(V t)
+/* Half of erfc(t) / exp(-t^2), for t from 0 to 10, of r = t sqrt 2: a polynomial of 1 / (1 + 0.35 t),
+ * which is near 1 / t where t is large. */
+INLINE V v_erfc_part(V r)
 {
-    const V q = 1 / t, y = q * q;
-    V p = v_set(2.326819970e-2f);
-    p = v_fma(p, y, v_set(-1.387039389e-1f));
-    p = v_fma(p, y, v_set(3.687424675e-1f));
-    p = v_fma(p, y, v_set(-5.824733027e-1f));
-    p = v_fma(p, y, v_set(6.210004622e-1f));
-    p = v_fma(p, y, v_set(-4.944515323e-1f));
-    p = v_fma(p, y, v_set(3.404879938e-1f));
-    p = v_fma(p, y, v_set(-2.741127028e-1f));
-    p = v_fma(p, y, v_set(5.638259427e-1f));
-    V r = v_set(-1.047766400e1f);
-    r = v_fma(r, y, v_set(1.297719955e1f));
-    r = v_fma(r, y, v_set(-7.495518718f));
-    r = v_fma(r, y, v_set(2.921019019f));
-    r = v_fma(r, y, v_set(-1.015265279f));
-    r = v_fma(r, y, v_set(4.218463358e-1f));
-    r = v_fma(r, y, v_set(-2.820767440e-1f));
-    r = v_fma(r, y, v_set(5.641895068e-1f));
-    return q * v_pick((VI)(t < v_set(2)), p, r);
+    const V q = 1 / v_fma(r, v_set(2.474873662e-1f), v_set(1));
+    V p = v_set(0.5f * 3.868597746e-2f);
+    p = v_fma(p, q, v_set(0.5f * -1.605225503e-1f));
+    p = v_fma(p, q, v_set(0.5f * 1.853352040e-1f));
+    p = v_fma(p, q, v_set(0.5f * -3.306205943e-2f));
+    p = v_fma(p, q, v_set(0.5f * 9.165465087e-2f));
+    p = v_fma(p, q, v_set(0.5f * 1.434423327e-1f));
+    p = v_fma(p, q, v_set(0.5f * 1.521292925e-1f));
+    p = v_fma(p, q, v_set(0.5f * 1.876893640e-1f));
+    p = v_fma(p, q, v_set(0.5f * 1.971655041e-1f));
+    return q * v_fma(p, q, v_set(0.5f * 1.974822879e-1f));
 }
 
-/* Half of x times erfc(-x / sqrt 2). Where 1 + erf would lose its digits, it is computed by
- * exp(-x^2 / 2). There x^2 is split into the square of x's leading digits, which is exact, and
- * the rest, since exp would make an error of x^2 large. */
+/* x times the part of a normal distribution that is below x. With g, the part that is beyond |x|,
+ * that is x g or x (1 - g), neither of which loses digits. In exp(-x^2 / 2) x^2 is split into the
+ * square of x's leading digits, which is exact, and the rest, since exp would make an error of x^2
+ * large. */
 INLINE V v_gelu(V x)
 {
-    const V u = x * 0.707106769f, t = v_abs(u);
-    const VI far = (VI)(u < v_set(-1)) & (VI)(t < v_set(__builtin_inff()));
-    const V a = v_pick(far, v_min(v_abs(x), v_set(14)), v_set(2));
+    const V t = v_abs(x), a = v_min(t, v_set(14));
     const V lead = v_from_bits(v_bits(a) & ~0xfff);
     const V e = v_exp_of(-0.5f * lead * lead, -0.5f * (a - lead) * (a + lead));
-    const V tail = 0.5f * x * e * v_erfc_part(a * 0.707106769f);
-    return v_pick(far, tail, v_fma(0.5f * x, v_erf(u), 0.5f * x));
+    const V some = v_pick((VI)(t == v_set(__builtin_inff())), v_set(0), e);
+    const V part = v_erfc_part(a);
+    return v_pick((VI)(x < v_set(0)), x * some * part, x * (1 - some * part));
 }
 
 #endif
