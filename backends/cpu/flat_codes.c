@@ -138,17 +138,6 @@ const Codes *codes_of(const FlatLower *l, int slot)
     return kind && kind(l, c, f->coded) ? c : NULL;
 }
 
-const Codes *codes_plain(const FlatLower *l, Matrix m, int64_t rows, int64_t cols)
-{
-    Codes *c = NEW(&l->p->arena, Codes);
-    c->rows = rows;
-    c->cols = cols;
-    blocks_of(&c->blocks, 2, (int64_t[]){ rows, cols }, (int64_t[]){ 1, 1 });
-    c->run.code = m.data;
-    c->run.bits = m.dtype == DT_FP16 ? 16 : 32;
-    return c;
-}
-
 size_t codes_bytes(const Codes *c)
 {
     if (c->mask) return c->mask->bytes + c->value->bytes;
@@ -179,7 +168,6 @@ static CodeRun codes_run(const Codes *c, CodesPart p)
     run.first_run = size - p.first % size;
     run.each = size == 1;
     const int64_t block = blocks_at(&c->blocks, run.first);
-    if (run.bits > 8) return run;
     if (c->table) run.table = c->table + block * run.entries;
     else {
         run.scale = c->scale + block;
@@ -222,7 +210,6 @@ float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x,
     float sum[2 * ELEM_PAD] = { 0 };
     CodeRun run = codes_run(c, p);
     run.use = CODE_DOT;
-    run.ahead = 4096;
     run.x = x;
     k->decode(&run, sum, (size_t)p.n);
     return k->row[ROW_SUM](sum, COUNT(sum));

@@ -294,6 +294,28 @@ static void coded_part(const GemmWork *w, const GemmPart *p)
 
 /* ---- a few rows -------------------------------------------------------------------------- */
 
+/* Columns of the product are rows of weights in the order of the file. */
+static void whole_part(const GemmWork *w, const GemmPart *p)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    const Matrix a = part_rows(w, p, 0), b = part_columns(w, p, 0, 0);
+    const bool lies = a.cols == 1 && a.dtype == DT_FP32;
+    const int64_t apart = lies ? a.rows : pack_apart(k, g->k);
+    if (!lies) pack_rows(k, a, p->rows, g->k, apart, p->right);
+    const DotProduct d = { .rows = (int)p->rows,
+                           .half = b.dtype == DT_FP16,
+                           .depth = g->k,
+                           .cols = p->cols,
+                           .a = lies ? a.data : p->right,
+                           .apart = apart,
+                           .b = b.data,
+                           .ldb = b.cols,
+                           .c = p->c,
+                           .ldc = p->ldc };
+    k->dots(&d);
+}
+
 static void few_part(const GemmWork *w, const GemmPart *p)
 {
     const Gemm *g = w->g;
@@ -326,7 +348,7 @@ static void gemm_part(void *ctx, int64_t part, int lane)
         return;
     }
     if (gemm_few_coded(g)) coded_part(w, &p);
-    else if (g->m <= GEMM_FEW) few_part(w, &p);
+    else if (g->m <= GEMM_FEW) (g->whole ? whole_part : few_part)(w, &p);
     else
         for (int64_t l = 0; l < g->k; l += DEPTH)
             add_block(w, &p, l, gemm_least(DEPTH, g->k - l));

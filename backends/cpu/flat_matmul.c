@@ -41,14 +41,13 @@ static void swap_sides(Gemm *g)
 /* Large weights that a few rows are multiplied by are read once a run. Where their rows are columns,
  * that is nearly as fast in the order of the file, and nothing is copied when the program is
  * loaded. */
-static void keep_right(const FlatLower *l, Gemm *g)
+static void keep_right(Gemm *g)
 {
     enum { LARGE = 1 << 18 };
     const Matrix *b = &g->b;
     if (g->b_slot >= 0 || g->batch != 1 || g->m > GEMM_FEW || g->n * g->k < LARGE) return;
     if (b->rows != 1 || b->cols != g->k || g->n == 1) return;
-    g->turned = g->whole = true;
-    g->codes = codes_plain(l, *b, g->n, g->k);
+    g->whole = true;
 }
 
 static const char *const gemm_how[4][2] = {
@@ -67,12 +66,13 @@ static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
         g->codes = NULL;
     }
     if (g->n == 1) swap_sides(g); /* a column is a row */
-    else if (!g->codes) keep_right(l, g);
-    if (g->b_slot < 0 && g->batch == 1 && !g->codes) pack_right(p, g);
+    else if (!g->codes) keep_right(g);
+    if (g->b_slot < 0 && g->batch == 1 && !g->codes && !g->whole) pack_right(p, g);
     Gemm *kept = NEW(&p->arena, Gemm);
     *kept = *g;
     gemm_step(s, kept, p->kernels);
     if (g->codes) s->weights = codes_bytes(g->codes);
+    if (g->whole) s->weights = (size_t)(g->n * g->k) * (g->b.dtype == DT_FP16 ? 2 : 4);
     s->how = gemm_how[g->packed ? 1 : g->whole ? 3 : g->codes ? 2 : 0][g->m <= GEMM_FEW];
     s->read = NEW_ARRAY(&p->arena, 2, int);
     if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;

@@ -52,8 +52,6 @@ typedef struct {
 } CodesPart;
 /* NULL: the slot is none, or of a kind that is decoded when the program is loaded. */
 const Codes *codes_of(const FlatLower *l, int slot);
-/* A matrix of floats, whose rows follow each other. */
-const Codes *codes_plain(const FlatLower *l, Matrix m, int64_t rows, int64_t cols);
 size_t codes_bytes(const Codes *c);
 void codes_row(const Codes *c, const Kernels *k, CodesPart p, float *to);
 /* to += by * the part; and the sum of its products with x. room: for p.n floats. */
@@ -88,7 +86,7 @@ typedef struct {
     const void *packed; /* b in panels of all of k; NULL: it is packed by who needs it */
     const Codes *codes; /* b as it is compressed; NULL: it is not */
     bool turned;        /* and its rows are columns of b */
-    bool whole;         /* it is no more than floats */
+    bool whole;         /* b is read in the order of the file, columns as rows */
     bool half;
     bool straight;         /* rows of a are read as they lie, */
     bool copied;           /* once they are floats at good distances */

@@ -32,6 +32,7 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .tile = gemm_tile,
     .runs = runs_tile,
     .thin = thin,
+    .dots = dots,
     .turn = turn,
     .end = sums_end,
     .elem = elem_loops,

@@ -103,44 +103,6 @@ static void code_any(const CodeRun *c, bool nibbles, int64_t number, const uint8
     else code_kinds(c, CODE_DOT, nibbles, number, p, to, n);
 }
 
-/* Floats that are no codes, of 16 or of 32 bits. */
-INLINE void code_plain(const CodeRun *c, CodeUse use, bool half, const uint8_t *p,
-                       float *to, size_t n)
-{
-    const uint16_t *halves = (const uint16_t *)(const void *)p;
-    const float *floats = (const float *)(const void *)p;
-    V sum = v_set(0), other = v_set(0);
-    if (use == CODE_DOT) sum = v_load(to), other = v_load(to + VEC_LANES);
-    size_t i = 0;
-    for (; i + 2 * VEC_LANES <= n; i += 2 * VEC_LANES) {
-        const size_t k = i + VEC_LANES;
-        __builtin_prefetch(p + i * (half ? 2 : 4) + c->ahead);
-        if (!half && VEC_LANES == 16) __builtin_prefetch(p + k * 4 + c->ahead);
-        code_put(c, use, half ? v_load16(halves + i) : v_load(floats + i), to, i,
-                 VEC_LANES, &sum);
-        code_put(c, use, half ? v_load16(halves + k) : v_load(floats + k), to, k,
-                 VEC_LANES, &other);
-    }
-    for (; i < n; i += VEC_LANES) {
-        const size_t left = n - i < VEC_LANES ? n - i : VEC_LANES;
-        float rest[VEC_LANES] = { 0 };
-        if (half) widen(rest, halves + i, left);
-        else v_store(rest, v_load_part(floats + i, left, 0));
-        code_put(c, use, v_load(rest), to, i, left, &sum);
-    }
-    if (use == CODE_DOT) v_store(to, sum), v_store(to + VEC_LANES, other);
-}
-
-static void code_floats(const CodeRun *c, float *to, size_t n)
-{
-    const bool half = c->bits == 16;
-    const uint8_t *p = c->code + c->first * c->bits / 8;
-    if (c->use == CODE_DOT && half) code_plain(c, CODE_DOT, true, p, to, n);
-    else if (c->use == CODE_DOT) code_plain(c, CODE_DOT, false, p, to, n);
-    else if (half) code_plain(c, CODE_STORE, true, p, to, n);
-    else code_plain(c, CODE_STORE, false, p, to, n);
-}
-
 /* Code i, of any number of bits; one may lie in two bytes. */
 INLINE uint8_t code_at(const CodeRun *c, size_t i)
 {
@@ -190,10 +152,6 @@ static void code_part(const CodeRun *c, size_t i, int64_t number, float *to, siz
 
 static void code_run(const CodeRun *c, float *to, size_t n)
 {
-    if (c->bits > 8) {
-        code_floats(c, to, n);
-        return;
-    }
     if (c->each) {
         code_part(c, 0, 0, to, n);
         return;

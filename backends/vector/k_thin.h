@@ -72,3 +72,52 @@ INLINE void thin_of(const ThinProduct *t, const bool half)
 static void thin_full(const ThinProduct *t) { thin_of(t, false); }
 static void thin_half(const ThinProduct *t) { thin_of(t, true); }
 static void thin(const ThinProduct *t) { (t->half ? thin_half : thin_full)(t); }
+
+/* ---- columns that are rows in memory ------------------------------------------------------- */
+
+/* Adds the products of all elements. */
+INLINE void dots_some(const DotProduct *d, const void *b, V (*sum)[2], const int rows,
+                      const bool half)
+{
+    int64_t l = 0;
+    for (; l + 2 * VEC_LANES <= d->depth; l += 2 * VEC_LANES) {
+        const V b0 = thin_load(b, half, l), b1 = thin_load(b, half, l + VEC_LANES);
+        _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+        {
+            const float *a = d->a + i * d->apart + l;
+            sum[i][0] = v_fma(v_load(a), b0, sum[i][0]);
+            sum[i][1] = v_fma(v_load(a + VEC_LANES), b1, sum[i][1]);
+        }
+    }
+    for (; l < d->depth; l += VEC_LANES) {
+        const int64_t left = d->depth - l;
+        const size_t n = left < VEC_LANES ? (size_t)left : VEC_LANES;
+        const V v = end_load(end_at(b, half, l), half, n);
+        _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+            sum[i][0] = v_fma(v_load_part(d->a + i * d->apart + l, n, 0), v, sum[i][0]);
+    }
+}
+
+INLINE void dots_of(const DotProduct *d, const int rows, const bool half)
+{
+    for (int64_t j = 0; j < d->cols; j++) {
+        V sum[THIN_ROWS][2];
+        _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+            sum[i][0] = sum[i][1] = v_set(0);
+        dots_some(d, end_at(d->b, half, j * d->ldb), sum, rows, half);
+        _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+            d->c[i * d->ldc + j] = v_sum(sum[i][0] + sum[i][1]);
+    }
+}
+
+INLINE void dots_rows(const DotProduct *d, const bool half)
+{
+    if (d->rows == 1) dots_of(d, 1, half);
+    else if (d->rows == 2) dots_of(d, 2, half);
+    else if (d->rows == 3) dots_of(d, 3, half);
+    else dots_of(d, 4, half);
+}
+
+static void dots_full(const DotProduct *d) { dots_rows(d, false); }
+static void dots_half(const DotProduct *d) { dots_rows(d, true); }
+static void dots(const DotProduct *d) { (d->half ? dots_half : dots_full)(d); }

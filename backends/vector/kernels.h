@@ -114,6 +114,20 @@ typedef struct {
     int64_t ldc;
 } ThinProduct;
 
+/* The same of a right side whose columns are rows in memory: c[i][j] becomes the sum over l <
+ * depth of a[i * apart + l] * b[j * ldb + l], for i < rows, THIN_ROWS at most, and j < cols. */
+typedef struct {
+    int rows;
+    bool half; /* b is fp16 */
+    int64_t depth, cols;
+    const float *a;
+    int64_t apart;
+    const void *b;
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+} DotProduct;
+
 /* A plane of high x wide elements, over which a window of side x side weights slides: for the
  * result at (y, x) it begins at (step y - top, step x - left) of the plane. */
 typedef struct {
@@ -157,8 +171,7 @@ typedef enum { CODE_STORE, CODE_ADD, CODE_DOT } CodeUse;
  * shares a table of `entries` floats, a code being a place in it, or, where table is NULL, a
  * scale and an offset: each becomes scale * ((code ^ flip) - offset), rounded to fp16 where that
  * is asked for. Tables, scales and offsets of the runs follow each other. The first run may be
- * shorter. `each`: there is a scale and an offset for each code. Of 16 and 32 bits they are
- * floats, nothing else is looked at, and CODE_ADD is not to be had. */
+ * shorter. `each`: there is a scale and an offset for each code. */
 typedef struct {
     const uint8_t *code;
     int64_t first, first_run, run;
@@ -167,7 +180,6 @@ typedef struct {
     bool each, round;
     CodeUse use;
     const float *x;
-    int64_t ahead; /* CODE_DOT: floats that are so many bytes further on are asked for */
 } CodeRun;
 
 /* Bits of a mask from number `first` on; `value` has those elements that its bits name, and the
@@ -198,6 +210,7 @@ typedef struct Kernels {
     void (*tile)(const GemmTile *t);
     void (*runs)(const RunTile *t);
     void (*thin)(const ThinProduct *t);
+    void (*dots)(const DotProduct *d);
     /* to[l * width + i] = x[i * apart + l] of i < rows and l < n */
     void (*turn)(float *to, int64_t width, const float *x, int64_t apart, int64_t rows,
                  size_t n);

@@ -374,6 +374,49 @@ static void test_thin(void **state)
                        n / 84 & 4);
 }
 
+/* Rows times rows of weights, of whole numbers. */
+static void check_dots(const Kernels *k, int rows, int64_t depth, bool half)
+{
+    enum { COLS = 5, LONG = 133 };
+    static float a[THIN_ROWS * LONG], b[COLS * LONG + 32], c[THIN_ROWS * COLS + 1];
+    static uint16_t small[COLS * LONG + 32];
+    for (int i = 0; i < THIN_ROWS * LONG; i++) a[i] = tile_number(i);
+    for (size_t i = 0; i < COUNT(b); i++) b[i] = tile_number((int)i + 3);
+    k->narrow(small, b, COUNT(b));
+    for (size_t i = 0; i < COUNT(c); i++) c[i] = 0.5f;
+    k->dots(&(DotProduct){ .rows = rows,
+                           .half = half,
+                           .depth = depth,
+                           .cols = COLS,
+                           .a = a,
+                           .apart = LONG,
+                           .b = half ? (const void *)small : b,
+                           .ldb = LONG,
+                           .c = c,
+                           .ldc = COLS });
+    for (int i = 0; i < rows * COLS; i++) {
+        float sum = 0;
+        for (int64_t l = 0; l < depth; l++)
+            sum += a[i / COLS * LONG + l] * b[i % COLS * LONG + l];
+        if (c[i] < sum || c[i] > sum)
+            fail_msg("%s, %d rows of %d: %g, not %g", k->name, rows, (int)depth,
+                     (double)c[i], (double)sum);
+    }
+    assert_true(c[rows * COLS] == 0.5f);
+}
+
+static void test_dots(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (int64_t depth = 1; depth <= 133; depth += depth < 34 ? 1 : 9)
+            for (int rows = 1; rows <= THIN_ROWS; rows++) {
+                check_dots(k, rows, depth, false);
+                check_dots(k, rows, depth, true);
+            }
+}
+
 static void test_turn(void **state)
 {
     enum { MOST = 40, APART = 50, WIDTH = 45 };
@@ -428,7 +471,8 @@ int main(void)
         cmocka_unit_test(test_within_units), cmocka_unit_test(test_within_units_of_sleef),
         cmocka_unit_test(test_infinities),   cmocka_unit_test(test_rows_of_any_size),
         cmocka_unit_test(test_halves),       cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_thin),         cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_thin),         cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
