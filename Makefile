@@ -292,7 +292,7 @@ check: test-deps
 	@MAKE="$(MAKE)" tests/check.py $(BUILD)
 .PHONY: check-built
 check-built: all $(if $(filter Linux,$(shell uname -s)),m9) $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair \
-  $(BUILD)/side $(BUILD)/onednn_peer $(BUILD)/ops-doc $(UNITS) $(FUZZERS) $(NOMEM) $(INJECT)
+  $(BUILD)/side $(BUILD)/onednn_peer $(BUILD)/families $(BUILD)/ops-doc $(UNITS) $(FUZZERS) $(NOMEM) $(INJECT)
 
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
@@ -458,7 +458,7 @@ $(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
 $(BUILD)/vad: $(BUILD)/examples/vad/vad.o $(BUILD)/examples/vad/wav.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
 
-bench: all $(BUILD)/pair $(BUILD)/side $(BUILD)/steady $(BUILD)/onednn_peer
+bench: all $(BUILD)/pair $(BUILD)/side $(BUILD)/steady $(BUILD)/onednn_peer $(BUILD)/families
 	@tests/bench/run.sh $(BUILD)
 
 $(BUILD)/pair: $(BUILD)/tests/bench/pair.o
@@ -470,7 +470,7 @@ $(BUILD)/side: $(BUILD)/tests/bench/side.o $(LIB)
 $(BUILD)/steady: $(BUILD)/tests/bench/steady.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
-$(BUILD)/onednn_peer: $(BUILD)/tests/bench/onednn_peer.o $(UNIT_LIB) $(LIB)
+$(BUILD)/onednn_peer $(BUILD)/families: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(UNIT_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
 
 # ---- fuzzing --------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
-/* onednn_peer.c -- products and convolutions in fp32 by the backend cpu and by oneDNN, in turn, one thread
- * each, and which share of what the processor can do each of ours reaches.
+/* onednn_peer.c -- products and convolutions in fp32 by the backend cpu and by oneDNN, in turn, and which
+ * share of what the processor can do each of ours reaches. oneDNN has no fp16 on processors.
  *
- * usage: onednn_peer     with OMP_NUM_THREADS=1, since oneDNN's threads are OpenMP's
+ * usage: onednn_peer [THREADS]     with as many as OMP_NUM_THREADS, since oneDNN's are OpenMP's
+ *
+ * One thread is judged by processor time, several by the clock, and then shares are of as many cores.
  *
  * The peak is what the loop of products alone reaches on little memory, measured before and after.
  * `ratio` is our time by the peer's where both begin and end with plain arrays, `own` where the
@@ -32,10 +34,12 @@ static const BesideShape rows[] = {
     { "depthwise 3x3 step 2, 96", 1, 96, 96, 56, 56, 3, 2, 1, 96 },
 };
 
+static int threads = 1;
+
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(threads > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -44,7 +48,7 @@ static void timed(Beside *b, int what, int count, double *least)
 {
     const double from = now();
     for (int i = 0; i < count; i++)
-        if (what == 0) beside_ours(b, 1, false);
+        if (what == 0) beside_ours(b, threads, false);
         else beside_peer(b, what == 1);
     *least = fmin(*least, (now() - from) / count);
 }
@@ -80,8 +84,8 @@ static void row(const BesideShape *s, const CoreSpeed *m)
     const double bound = machine_least(m, 2 * b.macs, bytes_of(&b));
     printf("%-28s %9.1f %9.1f %6.2f %6.2f %8.1f %5.0f %% %5.0f %%  %.1e\n", s->name,
            least[0] * 1e6, least[1] * 1e6, least[0] / least[1], least[0] / least[2],
-           2e-9 * b.macs / least[0], 200 * b.macs / least[0] / m->flops,
-           100 * bound / least[0], off / most);
+           2e-9 * b.macs / least[0], 200 * b.macs / least[0] / m->flops / threads,
+           100 * bound / least[0] / threads, off / most);
     fflush(stdout);
     beside_free(&b);
 }
@@ -96,9 +100,11 @@ static void families(void **state)
     measured();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(families) };
+    if (argc > 1) threads = atoi(argv[1]);
+    if (threads < 1) return 2;
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;
 }
 #else

@@ -84,6 +84,11 @@ done
 
 echo "products and convolutions in fp32, one thread, beside oneDNN, and their share of what a core can do"
 OMP_NUM_THREADS=1 "$build/onednn_peer" 2> "$work/onednn.log" || { cat "$work/onednn.log" >&2; exit 1; }
+echo "the same with two threads, by the clock: it means something where two cores are free"
+OMP_NUM_THREADS=2 "$build/onednn_peer" 2 2> "$work/onednn.log" || { cat "$work/onednn.log" >&2; exit 1; }
+
+echo "families of kernels in both types of floats, and their share of what a core can do"
+"$build/families" 2> "$work/families.log" || { cat "$work/families.log" >&2; exit 1; }
 
 python3 tests/bench/beside.py "$build"
 python3 tests/bench/step.py "$build"
