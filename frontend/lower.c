@@ -163,14 +163,16 @@ static bool word_known(const char *name, const char *const *known, size_t n)
     return false;
 }
 
-/* What is said of a word of that place; NULL: nothing. Of a parameter: one that is known. */
+/* What is said of a word of that place; NULL: nothing. Of a parameter: one that is known, or a
+ * text with a space in it. */
 static const char *word_says(WordPlace place, const char *name, const char *const *known,
                              size_t n)
 {
     for (size_t i = 0; i < COUNT(lower_words); i++) {
         const char *says = lower_words[i].says;
         if (lower_words[i].place != place || strcmp(lower_words[i].word, name)) continue;
-        if (place != WORD_PARAM || word_known(says, known, n)) return says;
+        if (place != WORD_PARAM || strchr(says, ' ') || word_known(says, known, n))
+            return says;
     }
     return NULL;
 }
@@ -198,7 +200,8 @@ const char *lower_meant(Lower *l, WordPlace place, const char *name,
     const char *says = near ? NULL : word_says(place, name, known, n);
     if (!near && !says && place == WORD_MEMBER)
         says = word_says(WORD_NAME, name, known, n);
-    if (says && place != WORD_PARAM) return text_arg(l, "; %s", says);
+    if (says && (place != WORD_PARAM || strchr(says, ' ')))
+        return text_arg(l, "; %s", says);
     if (!near) near = says ? says : name_nearest(name, known, n);
     if (near) return text_arg(l, "; did you mean %s?", near);
     return place == WORD_PARAM ? words_all(l, known, n) : "";

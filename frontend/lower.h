@@ -335,7 +335,7 @@ typedef struct {
 const NumberFunction *number_function(const char *op); /* NULL: none */
 Val number_apply(const NumberFunction *f, const Val *a);
 /* Computes such an op of numbers; false: it is none of these, or they are no numbers. */
-bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
+bool fold_math(Lower *l, Loc loc, const char *op, int n, const NamedVal *arg, Val *out);
 
 /* lower_grad.c */
 Val builtin_grad(Lower *l, Loc loc, Val *a, int n);

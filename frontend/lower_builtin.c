@@ -66,8 +66,10 @@ static Val b_int(Lower *l, Loc loc, Val *a, int n)
 static Val b_float(Lower *l, Loc loc, Val *a, int n)
 {
     (void)n;
-    return val_is_number(*a) ? val_float(val_double(*a))
-                             : builtin_wrong(l, loc, "float takes a number", *a);
+    return val_is_number(*a)
+             ? val_float(val_double(*a))
+             : builtin_wrong(l, loc,
+                             "float takes a number, and cast(x, \"fp32\") a tensor", *a);
 }
 
 static Val b_str(Lower *l, Loc loc, Val *a, int n)
@@ -224,7 +226,20 @@ Val number_apply(const NumberFunction *f, const Val *a)
     return val_float(f->one(val_double(a[0])));
 }
 
-bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
+/* Of numbers that an author wrote: what is no number, or infinite, is seldom meant. */
+static void warn_number(Lower *l, Loc loc, const char *op, const Val *a, int n, Val out)
+{
+    bool finite = true;
+    for (int i = 0; i < n; i++) finite = finite && isfinite(val_double(a[i]));
+    if (!finite || out.kind != V_FLOAT || isfinite(out.u.f)) return;
+    diag_warn(l->diag, WARN_PRECISION, loc, "%s(%s%s%s) is %s", op, val_text(l, a[0]),
+              n > 1 ? ", " : "", n > 1 ? val_text(l, a[1]) : "",
+              isnan(out.u.f)  ? "no number"
+              : out.u.f < 0.0 ? "-inf"
+                              : "inf");
+}
+
+bool fold_math(Lower *l, Loc loc, const char *op, int n, const NamedVal *arg, Val *out)
 {
     const NumberFunction *f = number_function(op);
     Val a[2];
@@ -234,5 +249,6 @@ bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
         a[i] = arg[i].val;
     }
     *out = number_apply(f, a);
+    warn_number(l, loc, op, a, n, *out);
     return true;
 }

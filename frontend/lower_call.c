@@ -263,7 +263,8 @@ static Val call_instance(Lower *l, Instance *self, const Args *a, Loc loc,
     Val *fn = env_get(&self->env, module_name(l->m, "()"));
     if (fn && fn->kind == V_FN)
         return call_closure(l, fn->u.fn, a, loc, hint ? hint : self->path);
-    lower_error(l, loc, "layer %s has no `fn (..)`, so it cannot be called",
+    lower_error(l, loc,
+                "layer %s has no `fn (..)`, without a name, so it cannot be called",
                 self->decl->name);
     return val_poison();
 }

@@ -129,7 +129,11 @@ static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
     if (leaf > V_STRING || leaf < V_INT)
         return lower_error(l, loc,
                            "a list of tensors is no tensor; concat or stack joins them");
-    return lower_error(l, loc, "a %s cannot be %s", what[leaf], dtypes[t].name);
+    return lower_error(
+        l, loc, "a %s cannot be %s%s", what[leaf], dtypes[t].name,
+        leaf == V_BOOL && dtype_is_float(t)
+            ? "; what is compared with none is known now, x == 0.0 is of each element"
+            : "");
 }
 
 /* The list of rows at the bottom of lists of one; NULL: there is none. */

@@ -134,6 +134,9 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
     const int op = infix_op(n->op);
+    if (op == OP_real_div && val_is_number(b) && val_double(b) == 0)
+        diag_warn(l->diag, WARN_PRECISION, n->loc,
+                  "a division by 0 is infinite, and no number where 0 is divided");
     NamedVal arg[] = { given(P_x, a, n->a->loc), given(P_y, b, n->b->loc) };
     /* constants stand second */
     if (!val_is_tensor(a) && (ops[op].flags & F_COMMUTES)) {

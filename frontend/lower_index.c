@@ -129,7 +129,9 @@ static bool cut_index(IndexCut *c, const Node *p, int axis)
     if (v.kind != V_INT)
         return lower_error(
             c->l, p->loc, "an index is an int, not %s%s", val_kind(c->l, v),
-            v.kind == V_LIST ? "; gather(x, [..], axis = ..) picks several" : "");
+            v.kind == V_LIST   ? "; gather(x, [..], axis = ..) picks several"
+            : v.kind == V_NONE ? "; expand_dims(x, axes = [..]) adds axes of 1"
+                               : "");
     const bool open = size == DIM_ANY;
     int64_t at = v.u.i < 0 && !open ? v.u.i + size : v.u.i;
     if (!open && (at < 0 || at >= size)) return axis_error(c, p->loc, v.u.i, axis);

@@ -69,7 +69,9 @@ static bool span_sizes(Lower *l, const Node *n, DimSpan *s)
     if (v.kind == V_POISON) return false;
     if (v.kind == V_LIST) return span_list(l, n->loc, v.u.list, s);
     if (v.kind != V_INT)
-        return lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
+        return lower_error(l, n->loc, "an int is needed here, not %s%s", val_kind(l, v),
+                           v.kind == V_NONE ? "; a size that is known when it runs is ?"
+                                            : "");
     if (v.u.i < 1 || v.u.i > INT32_MAX)
         return lower_error(l, n->loc, "a size must be from 1 to %d, not %lld", INT32_MAX,
                            (long long)v.u.i);

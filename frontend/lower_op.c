@@ -453,6 +453,7 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op,
 Val emit_call(Lower *l, Loc loc, int op, Args *a, const char *hint)
 {
     Val out;
-    return fold_math(ops[op].name, a->n, a->at, &out) ? out
-                                                      : emit_args(l, loc, op, hint, a);
+    return fold_math(l, loc, ops[op].name, a->n, a->at, &out)
+             ? out
+             : emit_args(l, loc, op, hint, a);
 }

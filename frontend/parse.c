@@ -140,6 +140,12 @@ static const struct {
     { "import", "a file is imported by its path: `import \"std\"`" },
     { "from", "a file is imported by its path: `import \"std\"`" },
     { "yield", "several values are returned as `return a, b`" },
+    { "del", "nothing is taken back; a name may be bound anew" },
+    { "global", "names of a file are known in all of it" },
+    { "try", "nothing is caught; `assert` says what has to hold" },
+    { "with", "a block belongs to `if`, `for`, `fn`, `layer` and `model`" },
+    { "raise", "`assert` says what has to hold" },
+    { "nn", "a layer is of no class: `layer Name(arguments) { .. }`" },
 };
 
 static bool parse_is_word(const Token *t, const char *word)
@@ -162,9 +168,37 @@ static bool parse_is_type(const Parser *r)
         && parse_takes(r->lemon, TK_LBRACK);
 }
 
+static bool parse_is_behind(const Token *t, int kind, char c)
+{
+    const size_t next = t->loc.at + t->loc.len;
+    return t->kind == kind && next < t->loc.src->len && t->loc.src->text[next] == c;
+}
+
+/* Of signs that other languages have, and what they stand for here. */
+static const char *parse_sign_hint(const Parser *r, const Token *t)
+{
+    const Loc was = r->last.loc;
+    if (parse_is_behind(t, TK_PLUS, '+')) return "`name += 1` adds";
+    if (parse_is_behind(t, TK_MINUS, '-')) return "`name -= 1` subtracts";
+    if (parse_is_behind(t, TK_SLASH, '*'))
+        return "a comment goes from # to the end of its line";
+    if (t->kind == TK_AT && parse_takes(r->lemon, TK_FN))
+        return "nothing stands before `fn`, `layer` and `model`";
+    if (t->kind == TK_LPAREN && parse_is_word(&r->last, "for"))
+        return "it is `for i in 0..n { .. }`";
+    if (t->kind != TK_ASSIGN || parse_takes(r->lemon, TK_EQ)) return NULL;
+    if (r->last.kind == TK_RBRACK && !parse_takes(r->lemon, TK_COLON))
+        return "no value changes; concat(..), select(..) or scatter(..) makes another";
+    if (r->last.kind == TK_NAME && was.at && was.src->text[was.at - 1] == '.')
+        return "a name stands alone before `=`; what is declared as `weight` or `layer` stays";
+    return NULL;
+}
+
 /* NULL: nothing is known that helps. */
 static const char *parse_hint(const Parser *r, const Token *t)
 {
+    const char *sign = parse_sign_hint(r, t);
+    if (sign) return sign;
     for (size_t i = 0; i < COUNT(parse_words); i++)
         if (parse_is_word(t, parse_words[i].word)
             || parse_is_word(&r->last, parse_words[i].word))
@@ -223,12 +257,13 @@ static void parse_wrong(const Parser *r, const Token *t)
         parse_put_wanted(&b, &w);
         buf_puts(&b, " is expected");
     } else {
-        buf_puts(&b, "expected ");
+        buf_puts(&b, w.count ? "expected " : "there is no place");
         parse_put_wanted(&b, &w);
-        buf_puts(&b, " before ");
+        buf_puts(&b, w.count ? " before " : " for ");
         parse_put_token(&b, t);
     }
-    const char *hint = parse_hint(r, t);
+    const char *hint = !w.count && r->last.kind == TK_LBRACK ? "results are names: `-> y`"
+                                                             : parse_hint(r, t);
     diag_error(d, t->loc, "%s%s%s", b.s, hint ? "; " : "", hint ? hint : "");
     buf_free(&b);
     if (parse_brackets(r) && parse_lines_between(in->loc, t->loc))

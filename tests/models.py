@@ -424,6 +424,9 @@ def main():
         torch.manual_seed(0)
     engines = chips(build)
     check("there are engines", len(engines) >= 5, engines)
+    check("there are sixteen models and a function more", len(MODELS) == 17, len(MODELS))
+    lines = [line for line in (HERE / "../examples/llama_block.anedsl").read_text().splitlines() if line.strip()]
+    check("a Llama block is 21 lines or fewer", len(lines) <= 21, len(lines))
     for name in MODELS:
         if only and name.split()[0] not in only:
             continue
