@@ -155,7 +155,7 @@ $(BUILD)/%.o: %.c | $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)
 X86 := $(if $(CROSS),$(findstring x86_64,$(CC)),$(filter x86_64,$(shell uname -m)))
 $(BUILD)/backends/vector/isa_%.o: override CFLAGS += -O3
 ifneq ($(X86),)
-$(BUILD)/backends/vector/isa_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/backends/vector/isa_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c -mbmi2
 $(BUILD)/backends/vector/isa_avx512.o: override CFLAGS += -mavx512f -mavx512dq -mfma -mf16c
 # Sanitizers see the plain kernels; with them in vectors, compiling takes minutes.
 ifneq ($(SAN)$(TSAN)$(FUZZ),)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- JSON: cJSON's trees, on the list of the guard (mem.h) ------------------------------- */
 
@@ -69,6 +70,19 @@ double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
 uint64_t rng_key(uint64_t seed, const char *name);
 /* rng_normal of index first .. first + n - 1. */
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst);
+
+/* How many bits of n bytes are set. */
+static inline size_t bits_set(const unsigned char *p, size_t n)
+{
+    size_t count = 0;
+    uint64_t v;
+    for (; n >= sizeof v; p += sizeof v, n -= sizeof v) {
+        memcpy(&v, p, sizeof v);
+        count += (size_t)__builtin_popcountll(v);
+    }
+    for (; n; n--) count += (size_t)__builtin_popcount(*p++);
+    return count;
+}
 
 /* SHA-256: sha256_start, any number of sha256_add, sha256_end with the digest in
  * hexadecimal. */

@@ -97,8 +97,9 @@ static bool codes_palette(const FlatLower *l, Codes *c, Call *call)
 static int64_t codes_ones(const Codes *c, int64_t first, int64_t end)
 {
     const uint8_t *bits = c->mask->data;
-    int64_t at = 0, i = first;
-    for (; i + 8 <= end; i += 8) at += __builtin_popcount(bits[i / 8]);
+    const int64_t whole = (end - first) / 8;
+    int64_t at = (int64_t)bits_set(bits + first / 8, (size_t)whole),
+            i = first + 8 * whole;
     for (; i < end; i++) at += bits[i / 8] >> i % 8 & 1;
     return at;
 }
@@ -146,7 +147,8 @@ size_t codes_bytes(const Codes *c)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static void codes_spread(const Codes *c, const Kernels *k, CodesPart p, float *to)
+static void codes_spread(const Codes *c, const Kernels *k, CodesPart p, CodeUse use,
+                         const float *x, float *to)
 {
     const bool half = c->value->dtype == DT_FP16;
     const int64_t first = p.row * c->cols + p.first, mark = first / MARK;
@@ -154,7 +156,10 @@ static void codes_spread(const Codes *c, const Kernels *k, CodesPart p, float *t
     const SpreadRun s = { .mask = c->mask->data,
                           .first = first,
                           .value = (const char *)c->value->data + at * (half ? 2 : 4),
-                          .half = half };
+                          .left = (int64_t)c->value->count - at,
+                          .half = half,
+                          .use = use,
+                          .x = x };
     k->spread(&s, to, (size_t)p.n);
 }
 
@@ -179,19 +184,17 @@ static CodeRun codes_run(const Codes *c, CodesPart p)
 void codes_row(const Codes *c, const Kernels *k, CodesPart p, float *to)
 {
     if (c->mask) {
-        codes_spread(c, k, p, to);
+        codes_spread(c, k, p, CODE_STORE, NULL, to);
         return;
     }
     const CodeRun run = codes_run(c, p);
     k->decode(&run, to, (size_t)p.n);
 }
 
-void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to,
-               float *room)
+void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to)
 {
     if (c->mask) {
-        codes_spread(c, k, p, room);
-        for (int64_t i = 0; i < p.n; i++) to[i] += by * room[i];
+        codes_spread(c, k, p, CODE_ADD, &by, to);
         return;
     }
     CodeRun run = codes_run(c, p);
@@ -200,14 +203,13 @@ void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *t
     k->decode(&run, to, (size_t)p.n);
 }
 
-float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x,
-                float *room)
+float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x)
 {
-    if (c->mask) {
-        codes_spread(c, k, p, room);
-        return k->dot(x, room, (size_t)p.n);
-    }
     float sum[2 * ELEM_PAD] = { 0 };
+    if (c->mask) {
+        codes_spread(c, k, p, CODE_DOT, x, sum);
+        return k->row[ROW_SUM](sum, COUNT(sum));
+    }
     CodeRun run = codes_run(c, p);
     run.use = CODE_DOT;
     run.x = x;

@@ -261,7 +261,7 @@ static void coded_columns(const GemmWork *w, const GemmPart *p, const float *lef
     for (int64_t j = 0; j < p->cols; j++) {
         const CodesPart part = { p->col + j, 0, g->k };
         if (p->rows == 1) {
-            p->c[j] = codes_dot(g->codes, k, part, left, room);
+            p->c[j] = codes_dot(g->codes, k, part, left);
             continue;
         }
         codes_row(g->codes, k, part, room);
@@ -271,7 +271,7 @@ static void coded_columns(const GemmWork *w, const GemmPart *p, const float *lef
 }
 
 static void coded_rows(const GemmWork *w, const GemmPart *p, const float *left,
-                       int64_t apart, float *room)
+                       int64_t apart)
 {
     const Gemm *g = w->g;
     for (int64_t i = 0; i < p->rows; i++)
@@ -279,17 +279,17 @@ static void coded_rows(const GemmWork *w, const GemmPart *p, const float *left,
     for (int64_t l = 0; l < g->k; l++)
         for (int64_t i = 0; i < p->rows; i++)
             codes_add(g->codes, w->r->k, (CodesPart){ l, p->col, p->cols },
-                      left[i * apart + l], p->c + i * p->ldc, room);
+                      left[i * apart + l], p->c + i * p->ldc);
 }
 
 static void coded_part(const GemmWork *w, const GemmPart *p)
 {
     const Gemm *g = w->g;
     const int64_t apart = pack_apart(w->r->k, g->k);
-    float *left = p->right, *room = left + g->m * apart;
+    float *left = p->right;
     pack_rows(w->r->k, part_rows(w, p, 0), p->rows, g->k, apart, left);
-    if (g->turned) coded_columns(w, p, left, apart, room);
-    else coded_rows(w, p, left, apart, room);
+    if (g->turned) coded_columns(w, p, left, apart, left + g->m * apart);
+    else coded_rows(w, p, left, apart);
 }
 
 /* ---- a few rows -------------------------------------------------------------------------- */

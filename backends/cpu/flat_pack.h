@@ -54,11 +54,9 @@ typedef struct {
 const Codes *codes_of(const FlatLower *l, int slot);
 size_t codes_bytes(const Codes *c);
 void codes_row(const Codes *c, const Kernels *k, CodesPart p, float *to);
-/* to += by * the part; and the sum of its products with x. room: for p.n floats. */
-void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to,
-               float *room);
-float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x,
-                float *room);
+/* to += by * the part; and the sum of its products with x. */
+void codes_add(const Codes *c, const Kernels *k, CodesPart p, float by, float *to);
+float codes_dot(const Codes *c, const Kernels *k, CodesPart p, const float *x);
 
 /* A product with at most GEMM_FEW rows on the left (flat_few.c): of columns of a right side that is
  * packed, or that is read where it lies if its columns lie side by side. Sums are formed in the

@@ -25,6 +25,7 @@ enum { /* bits of cpuid's leaves 1 (ecx) and 7 (ebx), and of what the system kee
        AVX = 1 << 28,
        F16C = 1 << 29,
        AVX2 = 1 << 5,
+       BMI2 = 1 << 8,
        AVX512F = 1 << 16,
        AVX512DQ = 1 << 17,
        KEEPS_YMM = 0x06,
@@ -47,7 +48,10 @@ static bool isa_has(uint32_t leaf1, uint32_t leaf7, uint32_t kept)
     return (wide & leaf7) == leaf7 && system_keeps(kept);
 }
 
-static bool has_avx2(void) { return isa_has(FMA | XSAVE | AVX | F16C, AVX2, KEEPS_YMM); }
+static bool has_avx2(void)
+{
+    return isa_has(FMA | XSAVE | AVX | F16C, AVX2 | BMI2, KEEPS_YMM);
+}
 static bool has_avx512(void)
 {
     return has_avx2() && isa_has(XSAVE, AVX512F | AVX512DQ, KEEPS_ZMM);

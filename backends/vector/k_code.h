@@ -3,18 +3,63 @@
 
 /* How a code becomes a number: by a scale for all, or one for each; by a table that is one vector,
  * or any other. And what becomes of it: it is stored, or a product with it is added. */
-typedef enum { CODE_SCALED, CODE_EACH, CODE_AMONG, CODE_LOOKED } CodeKind;
+typedef enum {
+    CODE_SCALED,
+    CODE_EACH,
+    CODE_AMONG,
+    CODE_AMONG_4, /* vectors */
+    CODE_AMONG_16,
+    CODE_LOOKED
+} CodeKind;
+
+/* How codes lie in bytes. */
+typedef enum { CODE_BYTES, CODE_NIBBLES, CODE_BITS } CodeForm;
+
+#if !defined(VEC_TABLES)
+#define VEC_TABLES 1
+#endif
 
 /* What a loop has at hand beside the codes. */
 typedef struct {
-    V table;
+    V table[VEC_TABLES];
     const float *scale, *offset, *look;
+    VI pick, shift, mask; /* of v_codes */
+    size_t bits;
 } CodeHand;
+
+/* Where each of 16 codes of so many bits begins: its byte and the next, as _mm256_shuffle_epi8
+ * takes them, and the bit in it. */
+#define CODE_PICK(bits, i) \
+    (int32_t)(0x80800000u | ((i) * (bits) / 8 + 1) << 8 | (i) * (bits) / 8)
+#define CODE_SHIFT(bits, i) (i) * (bits) % 8
+#define CODE_ROW(f, bits) \
+    { \
+        f(bits, 0), f(bits, 1), f(bits, 2), f(bits, 3), f(bits, 4), f(bits, 5), \
+            f(bits, 6), f(bits, 7), f(bits, 8), f(bits, 9), f(bits, 10), f(bits, 11), \
+            f(bits, 12), f(bits, 13), f(bits, 14), f(bits, 15) \
+    }
+static const int32_t code_picks[8][16] = {
+    CODE_ROW(CODE_PICK, 0), CODE_ROW(CODE_PICK, 1), CODE_ROW(CODE_PICK, 2),
+    CODE_ROW(CODE_PICK, 3), CODE_ROW(CODE_PICK, 4), CODE_ROW(CODE_PICK, 5),
+    CODE_ROW(CODE_PICK, 6), CODE_ROW(CODE_PICK, 7),
+};
+static const int32_t code_shifts[8][16] = {
+    CODE_ROW(CODE_SHIFT, 0), CODE_ROW(CODE_SHIFT, 1), CODE_ROW(CODE_SHIFT, 2),
+    CODE_ROW(CODE_SHIFT, 3), CODE_ROW(CODE_SHIFT, 4), CODE_ROW(CODE_SHIFT, 5),
+    CODE_ROW(CODE_SHIFT, 6), CODE_ROW(CODE_SHIFT, 7),
+};
+#undef CODE_ROW
+#undef CODE_SHIFT
+#undef CODE_PICK
 
 INLINE V code_value(const CodeRun *c, const CodeHand *h, CodeKind kind, VI code, size_t i,
                     size_t n)
 {
-    if (kind == CODE_AMONG) return v_among(h->table, code);
+    if (kind == CODE_AMONG) return v_among(h->table[0], code);
+#if VEC_TABLES == 16
+    if (kind == CODE_AMONG_4) return v_among_many(h->table, 4, code);
+    if (kind == CODE_AMONG_16) return v_among_many(h->table, 16, code);
+#endif
     if (kind == CODE_LOOKED) return v_look(h->look, code);
     V scale = v_set(*h->scale), offset = v_set(*h->offset);
     if (kind == CODE_EACH && n >= VEC_LANES) {
@@ -28,9 +73,10 @@ INLINE V code_value(const CodeRun *c, const CodeHand *h, CodeKind kind, VI code,
     return c->round ? v_round16(z) : z;
 }
 
-INLINE VI code_load(const uint8_t *p, bool nibbles)
+INLINE VI code_load(const CodeHand *h, const uint8_t *p, CodeForm form)
 {
-    return nibbles ? v_nibbles(p) : v_bytes(p);
+    if (form == CODE_BITS) return v_codes(p, h->pick, h->shift, h->mask);
+    return form == CODE_NIBBLES ? v_nibbles(p) : v_bytes(p);
 }
 
 /* Up to VEC_LANES numbers, of which there are n. */
@@ -51,56 +97,95 @@ INLINE void code_put(const CodeRun *c, CodeUse use, V v, float *to, size_t i, si
 }
 
 /* Elements [from, from + n), whose codes begin with a byte. Of the last ones a copy is read, so
- * that nothing behind them is. */
-INLINE void code_line(const CodeRun *c, CodeKind kind, CodeUse use, bool nibbles,
+ * that nothing behind them is: v_codes reads 16 bytes, whatever it needs. */
+INLINE void code_line(const CodeRun *c, CodeKind kind, CodeUse use, CodeForm form,
                       const CodeHand *h, const uint8_t *p, float *to, size_t n)
 {
-    const size_t step = nibbles ? VEC_LANES / 2 : VEC_LANES;
+    enum { WHOLE = 16 };
+    const size_t bits = form == CODE_BITS ? h->bits : form == CODE_NIBBLES ? 4 : 8;
+    const size_t step = VEC_LANES * bits / 8;
+    const size_t two = form == CODE_BITS ? (step + WHOLE) * 8 / bits + 1 : 2 * VEC_LANES;
     V sum = v_set(0), other = v_set(0);
     if (use == CODE_DOT) sum = v_load(to), other = v_load(to + VEC_LANES);
     size_t i = 0;
-    for (; i + 2 * VEC_LANES <= n; i += 2 * VEC_LANES, p += 2 * step) {
-        const V a = code_value(c, h, kind, code_load(p, nibbles), i, VEC_LANES);
+    for (; i + two <= n; i += 2 * VEC_LANES, p += 2 * step) {
+        const V a = code_value(c, h, kind, code_load(h, p, form), i, VEC_LANES);
         const size_t k = i + VEC_LANES;
-        const V b = code_value(c, h, kind, code_load(p + step, nibbles), k, VEC_LANES);
+        const V b = code_value(c, h, kind, code_load(h, p + step, form), k, VEC_LANES);
         code_put(c, use, a, to, i, VEC_LANES, &sum);
         code_put(c, use, b, to, k, VEC_LANES, &other);
     }
     for (; i < n; i += VEC_LANES, p += step) {
         const size_t left = n - i < VEC_LANES ? n - i : VEC_LANES;
-        uint8_t rest[VEC_LANES] = { 0 };
-        const size_t bytes = nibbles ? (left + 1) / 2 : left;
+        uint8_t rest[VEC_LANES + WHOLE] = { 0 };
+        const size_t bytes = (left * bits + 7) / 8;
         for (size_t k = 0; k < bytes; k++) rest[k] = p[k];
-        const V v = code_value(c, h, kind, code_load(rest, nibbles), i, left);
+        const V v = code_value(c, h, kind, code_load(h, rest, form), i, left);
         code_put(c, use, v, to, i, left, &sum);
     }
     if (use == CODE_DOT) v_store(to, sum), v_store(to + VEC_LANES, other);
 }
 
-INLINE void code_kinds(const CodeRun *c, CodeUse use, bool nibbles, int64_t number,
-                       const uint8_t *p, float *to, size_t n)
+INLINE VI code_ints(const int32_t *p)
 {
-    CodeHand h = { .table = v_set(0) };
-    if (c->table) {
-        h.look = c->table + number * c->entries;
-        if (c->entries <= VEC_LANES) {
-            h.table = v_load_part(h.look, (size_t)c->entries, 0);
-            code_line(c, CODE_AMONG, use, nibbles, &h, p, to, n);
-        } else code_line(c, CODE_LOOKED, use, nibbles, &h, p, to, n);
-        return;
-    }
-    h.scale = c->scale + number;
-    h.offset = c->offset + number;
-    if (c->each) code_line(c, CODE_EACH, use, nibbles, &h, p, to, n);
-    else code_line(c, CODE_SCALED, use, nibbles, &h, p, to, n);
+    VI v;
+    for (int i = 0; i < VEC_LANES; i++) v[i] = p[i];
+    return v;
 }
 
-static void code_any(const CodeRun *c, bool nibbles, int64_t number, const uint8_t *p,
+/* Elements of a table. */
+INLINE void code_tables(const CodeRun *c, CodeUse use, CodeForm form, CodeHand *h,
+                        const uint8_t *p, float *to, size_t n)
+{
+    const size_t entries = (size_t)c->entries;
+    if (form == CODE_BITS) {
+        h->bits = (size_t)c->bits;
+        h->pick = code_ints(code_picks[c->bits]);
+        h->shift = code_ints(code_shifts[c->bits]);
+        h->mask = v_ints((1 << c->bits) - 1);
+    }
+    const size_t vectors = (entries + VEC_LANES - 1) / VEC_LANES;
+    for (size_t i = 0; vectors <= VEC_TABLES && i < vectors; i++) {
+        const size_t left = entries - i * VEC_LANES;
+        h->table[i] = v_load_part(h->look + i * VEC_LANES,
+                                  left < VEC_LANES ? left : VEC_LANES, 0);
+    }
+    if (vectors == 1) code_line(c, CODE_AMONG, use, form, h, p, to, n);
+#if VEC_TABLES == 16
+    else if (vectors <= 4) {
+        for (size_t i = vectors; i < 4; i++) h->table[i] = h->table[0];
+        code_line(c, CODE_AMONG_4, use, form, h, p, to, n);
+    } else if (vectors == 16) code_line(c, CODE_AMONG_16, use, form, h, p, to, n);
+#endif
+    else code_line(c, CODE_LOOKED, use, form, h, p, to, n);
+}
+
+INLINE void code_kinds(const CodeRun *c, CodeUse use, CodeForm form, int64_t number,
+                       const uint8_t *p, float *to, size_t n)
+{
+    CodeHand h = { .bits = 8 };
+    if (c->table) {
+        h.look = c->table + number * c->entries;
+        if (form == CODE_BITS) code_tables(c, use, CODE_BITS, &h, p, to, n);
+        else if (form == CODE_NIBBLES) code_tables(c, use, CODE_NIBBLES, &h, p, to, n);
+        else code_tables(c, use, CODE_BYTES, &h, p, to, n);
+        return;
+    }
+    const bool nibbles = form == CODE_NIBBLES;
+    h.scale = c->scale + number;
+    h.offset = c->offset + number;
+    if (c->each && nibbles) code_line(c, CODE_EACH, use, CODE_NIBBLES, &h, p, to, n);
+    else if (c->each) code_line(c, CODE_EACH, use, CODE_BYTES, &h, p, to, n);
+    else if (nibbles) code_line(c, CODE_SCALED, use, CODE_NIBBLES, &h, p, to, n);
+    else code_line(c, CODE_SCALED, use, CODE_BYTES, &h, p, to, n);
+}
+
+static void code_any(const CodeRun *c, CodeForm form, int64_t number, const uint8_t *p,
                      float *to, size_t n)
 {
-    if (c->use == CODE_STORE) code_kinds(c, CODE_STORE, nibbles, number, p, to, n);
-    else if (c->use == CODE_ADD) code_kinds(c, CODE_ADD, nibbles, number, p, to, n);
-    else code_kinds(c, CODE_DOT, nibbles, number, p, to, n);
+    if (c->use == CODE_STORE) code_kinds(c, CODE_STORE, form, number, p, to, n);
+    else if (c->use == CODE_ADD) code_kinds(c, CODE_ADD, form, number, p, to, n);
+    else code_kinds(c, CODE_DOT, form, number, p, to, n);
 }
 
 /* Code i, of any number of bits; one may lie in two bytes. */
@@ -128,16 +213,26 @@ INLINE void code_unpack(const CodeRun *c, size_t i, size_t n, uint8_t *to)
     for (; k < n; k++) to[k] = code_at(c, i + k);
 }
 
+/* Whether codes from number `first` on are read by vectors as they lie. */
+static bool code_lies(const CodeRun *c, size_t first, CodeForm *form)
+{
+    const size_t bits = (size_t)c->bits;
+    *form = bits == 8 ? CODE_BYTES : bits == 4 ? CODE_NIBBLES : CODE_BITS;
+    return first * bits % 8 == 0
+        && (*form != CODE_BITS || (c->table && VEC_LANES * bits % 8 == 0));
+}
+
 /* n elements from i on, which share a scale or a table, or each have a scale. */
 static void code_part(const CodeRun *c, size_t i, int64_t number, float *to, size_t n)
 {
     enum { SOME = 128 };
     const size_t first = (size_t)c->first + i;
     CodeRun part = *c;
-    if (c->bits == 8 || (c->bits == 4 && first % 2 == 0)) {
+    CodeForm form;
+    if (code_lies(c, first, &form)) {
         const uint8_t *p = c->code + first * (size_t)c->bits / 8;
         part.x = c->use == CODE_DOT ? c->x + i : c->x;
-        code_any(&part, c->bits == 4, number, p, c->use == CODE_DOT ? to : to + i, n);
+        code_any(&part, form, number, p, c->use == CODE_DOT ? to : to + i, n);
         return;
     }
     for (size_t k = 0; k < n; k += SOME) {
@@ -145,7 +240,7 @@ static void code_part(const CodeRun *c, size_t i, int64_t number, float *to, siz
         const size_t m = n - k < SOME ? n - k : SOME;
         code_unpack(c, i + k, m, some);
         part.x = c->use == CODE_DOT ? c->x + i + k : c->x;
-        code_any(&part, false, number + (c->each ? (int64_t)k : 0), some,
+        code_any(&part, CODE_BYTES, number + (c->each ? (int64_t)k : 0), some,
                  c->use == CODE_DOT ? to : to + i + k, m);
     }
 }
@@ -173,27 +268,42 @@ INLINE unsigned spread_bits(const uint8_t *mask, int64_t at, size_t n)
     return v >> in & ((1u << n) - 1);
 }
 
-static void code_spread(const SpreadRun *s, float *to, size_t n)
+/* The next VEC_LANES values, or as many as there are. */
+INLINE V spread_load(const SpreadRun *s, bool half, int64_t used)
 {
+    const uint16_t *h = (const uint16_t *)s->value + used;
+    const float *f = (const float *)s->value + used;
+    const int64_t left = s->left - used;
+    if (left >= VEC_LANES) return half ? v_load16(h) : v_load(f);
+    if (!half) return v_load_part(f, (size_t)left, 0);
+    uint16_t rest[VEC_LANES] = { 0 };
+    for (int64_t i = 0; i < left; i++) rest[i] = h[i];
+    return v_load16(rest);
+}
+
+INLINE void spread_line(const SpreadRun *s, CodeUse use, bool half, float *to, size_t n)
+{
+    const CodeRun put = { .x = s->x };
+    V sum = v_set(0);
     int64_t used = 0;
-    const float *full = s->value;
-    const uint16_t *half = s->value;
+    if (use == CODE_DOT) sum = v_load(to);
     for (size_t i = 0; i < n; i += VEC_LANES) {
         const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
-        unsigned bits = spread_bits(s->mask, s->first + (int64_t)i, m);
-        const int count = __builtin_popcount(bits);
-        float some[VEC_LANES] = { 0 };
-        if (s->half) widen(some, half + used, (size_t)count);
-        else v_store(some, v_load_part(full + used, (size_t)count, 0));
-#if defined(VEC_AVX512)
-        const V z = (V)_mm512_maskz_expand_ps((__mmask16)bits, (__m512)v_load(some));
-        v_store_part(to + i, z, m);
-#else
-        float *z = to + i;
-        for (size_t k = 0; k < m; k++) z[k] = 0;
-        for (int k = 0; k < count; k++, bits &= bits - 1)
-            z[__builtin_ctz(bits)] = some[k];
-#endif
-        used += count;
+        const unsigned bits = spread_bits(s->mask, s->first + (int64_t)i, m);
+        const V z = v_expand(bits, spread_load(s, half, used));
+        if (m == VEC_LANES) code_put(&put, use, z, to, i, VEC_LANES, &sum);
+        else code_put(&put, use, z, to, i, m, &sum);
+        used += __builtin_popcount(bits);
     }
+    if (use == CODE_DOT) v_store(to, sum);
+}
+
+static void code_spread(const SpreadRun *s, float *to, size_t n)
+{
+    if (s->use == CODE_STORE && s->half) spread_line(s, CODE_STORE, true, to, n);
+    else if (s->use == CODE_STORE) spread_line(s, CODE_STORE, false, to, n);
+    else if (s->use == CODE_ADD && s->half) spread_line(s, CODE_ADD, true, to, n);
+    else if (s->use == CODE_ADD) spread_line(s, CODE_ADD, false, to, n);
+    else if (s->half) spread_line(s, CODE_DOT, true, to, n);
+    else spread_line(s, CODE_DOT, false, to, n);
 }

@@ -188,7 +188,10 @@ typedef struct {
     const uint8_t *mask;
     int64_t first;
     const void *value;
-    bool half; /* it is fp16 */
+    int64_t left; /* values from there to the end */
+    bool half;    /* they are fp16 */
+    CodeUse use;
+    const float *x; /* as in CodeRun */
 } SpreadRun;
 
 /* ---- rows -------------------------------------------------------------------------------- */

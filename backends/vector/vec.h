@@ -87,6 +87,40 @@ INLINE V v_among(V table, VI at)
 {
     return (V)_mm512_permutexvar_ps((__m512i)at, (__m512)table);
 }
+/* The elements of `vectors` vectors, 4 or 16, at some places. */
+#define VEC_TABLES 16
+INLINE V v_among_many(const V *table, int vectors, VI at)
+{
+    __m512 got[VEC_TABLES / 2];
+#pragma GCC unroll 8
+    for (int i = 0; i < vectors / 2; i++)
+        got[i] = _mm512_permutex2var_ps((__m512)table[2 * i], (__m512i)at,
+                                        (__m512)table[2 * i + 1]);
+    int bit = 2 * VEC_LANES;
+#pragma GCC unroll 3
+    for (int n = vectors / 4; n; n /= 2, bit *= 2) {
+        const __mmask16 upper = _mm512_test_epi32_mask((__m512i)at,
+                                                       _mm512_set1_epi32(bit));
+#pragma GCC unroll 4
+        for (int i = 0; i < n; i++)
+            got[i] = _mm512_mask_blend_ps(upper, got[2 * i], got[2 * i + 1]);
+    }
+    return (V)got[0];
+}
+INLINE VI v_codes(const uint8_t *p, VI pick, VI shift, VI mask)
+{
+    const __m256i b = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128((const __m128i *)(const void *)p));
+    const __m512i k = (__m512i)pick;
+    const __m256i low = _mm256_shuffle_epi8(b, _mm512_castsi512_si256(k));
+    const __m256i high = _mm256_shuffle_epi8(b, _mm512_extracti64x4_epi64(k, 1));
+    const __m512i all = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    return (VI)_mm512_srlv_epi32(all, (__m512i)shift) & mask;
+}
+INLINE V v_expand(unsigned bits, V v)
+{
+    return (V)_mm512_maskz_expand_ps((__mmask16)bits, (__m512)v);
+}
 
 #elif defined(VEC_AVX2)
 
@@ -133,6 +167,21 @@ INLINE V v_look(const float *table, VI at)
 INLINE V v_among(V table, VI at)
 {
     return (V)_mm256_permutevar8x32_ps((__m256)table, (__m256i)at);
+}
+INLINE VI v_codes(const uint8_t *p, VI pick, VI shift, VI mask)
+{
+    const __m256i b = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128((const __m128i *)(const void *)p));
+    return (VI)_mm256_srlv_epi32(_mm256_shuffle_epi8(b, (__m256i)pick), (__m256i)shift)
+         & mask;
+}
+INLINE V v_expand(unsigned bits, V v)
+{
+    const uint64_t lanes = _pdep_u64(bits, 0x0101010101010101) * 0xff;
+    const uint64_t from = _pdep_u64(0x0706050403020100, lanes);
+    const __m256i at = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)from));
+    const VI there = (VI)_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)lanes));
+    return (V)((VI)_mm256_permutevar8x32_ps((__m256)v, at) & there);
 }
 
 #elif defined(VEC_NEON)
@@ -212,7 +261,10 @@ INLINE V v_of_ints(VI v)
 #endif
 
 /* v_bytes and v_nibbles give VEC_LANES numbers of 8 and of 4 bits, the lower half of a byte
- * first; v_look the elements of a table at some places, and v_among those of a vector. */
+ * first; v_look the elements of a table at some places, and v_among those of a vector. v_codes gives
+ * numbers of fewer than 8 bits out of 16 bytes: of each lane the byte where it begins, in the low
+ * byte of `pick`, and the next; how far it is shifted there; and its bits. v_expand puts the first
+ * elements of a vector where bits are set, in this order, and 0 elsewhere. */
 #if !defined(VEC_AVX512) && !defined(VEC_AVX2)
 INLINE VI v_bytes(const uint8_t *p)
 {
@@ -237,6 +289,22 @@ INLINE V v_among(V table, VI at)
     V v;
     for (int i = 0; i < VEC_LANES; i++) v[i] = table[at[i]];
     return v;
+}
+INLINE VI v_codes(const uint8_t *p, VI pick, VI shift, VI mask)
+{
+    VI n;
+    for (int i = 0; i < VEC_LANES; i++) {
+        const uint8_t *at = p + (pick[i] & 15);
+        n[i] = (at[0] | at[1] << 8) >> shift[i] & mask[i];
+    }
+    return n;
+}
+INLINE V v_expand(unsigned bits, V v)
+{
+    V z = v_set(0);
+    for (int i = 0, k = 0; i < VEC_LANES; i++)
+        if (bits >> i & 1) z[i] = v[k++];
+    return z;
 }
 #endif
 

@@ -185,9 +185,7 @@ bool infer_constexpr_cast(Call *c)
 int64_t mask_count(const Tensor *mask)
 {
     const uint8_t *p = mask->data;
-    int64_t n = 0;
-    for (size_t i = 0; i < mask->count / 8; i++)
-        for (unsigned v = p[i]; v; v &= v - 1) n++;
+    int64_t n = (int64_t)bits_set(p, mask->count / 8);
     for (size_t i = mask->count / 8 * 8; i < mask->count; i++)
         n += p[i / 8] >> (i % 8) & 1;
     return n;
