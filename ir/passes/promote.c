@@ -41,6 +41,13 @@ static Value *promote_without(const PromoteCall *c, const ParamId *drop, int n)
     return op ? op->out[0] : NULL;
 }
 
+static Value *promote_shaped(const PromoteCall *c, Value *v, const Shape *s)
+{
+    if (shape_equal(s, &v->type->shape)) return v;
+    return mil_reshape(c->b, v->name ? v->name : "w", .x = v,
+                       .shape = build_ints(c->b, s->rank, s->dim));
+}
+
 /* v, whose axes are those of x from `axis` on, in a shape that goes along them. */
 static Value *promote_along(const PromoteCall *c, Value *v, const Value *x, int axis)
 {
@@ -49,10 +56,7 @@ static Value *promote_along(const PromoteCall *c, Value *v, const Value *x, int 
         const int k = i - axis;
         s.dim[i] = k >= 0 && k < v->type->shape.rank ? v->type->shape.dim[k] : 1;
     }
-    return shape_equal(&s, &v->type->shape)
-             ? v
-             : mil_reshape(c->b, v->name ? v->name : "w", .x = v,
-                           .shape = build_ints(c->b, s.rank, s.dim));
+    return promote_shaped(c, v, &s);
 }
 
 /* y * gamma + beta along an axis; what is absent changes nothing. */
@@ -129,22 +133,36 @@ static Value *promote_instance(const PromoteCall *c)
     return promote_scaled(c, promote_without(c, affine, 2), 1);
 }
 
-/* Axes that follow each other alone: gamma has these. */
+/* v, which has an element for each of x along these axes, in the order of x, as it goes along x. */
+static Value *promote_over(const PromoteCall *c, Value *v, const Value *x, int n,
+                           const int64_t *at)
+{
+    Shape s = { .rank = x->type->shape.rank };
+    for (int i = 0; i < s.rank; i++) s.dim[i] = 1;
+    for (int i = 0; i < n; i++) s.dim[at[i]] = v->type->shape.dim[i];
+    return promote_shaped(c, v, &s);
+}
+
+/* gamma and beta have a dimension for each axis that is given; their elements follow each other as
+ * those of x do, whatever the order of the axes. */
 static Value *promote_layer(const PromoteCall *c)
 {
     static const ParamId affine[] = { P_gamma, P_beta };
     const Value *x = promote_arg(c, P_x), *axes = promote_arg(c, P_axes);
-    int first = 0;
-    Tensor t;
-    if (axes && !value_tensor(axes, c->b->diag, &t)) return NULL;
-    for (size_t i = 0; axes && i < t.count; i++) {
-        int64_t at = tensor_int(&t, i);
-        if (at < 0) at += x->type->shape.rank;
-        if (!i) first = (int)at;
-        else if (at != first + (int64_t)i) first = -1;
+    Value *gamma = promote_arg(c, P_gamma), *beta = promote_arg(c, P_beta);
+    int64_t at[MAX_RANK * 2];
+    int n = axes ? value_ints(axes, at) : x->type->shape.rank;
+    if (n < 0 || n > x->type->shape.rank) return NULL;
+    for (int i = 0; i < n; i++) {
+        if (!axes) at[i] = i;
+        if (at[i] < 0) at[i] += x->type->shape.rank;
     }
-    if (axes) tensor_free(&t);
-    return first < 0 ? NULL : promote_scaled(c, promote_without(c, affine, 2), first);
+    Value *y = promote_without(c, affine, 2);
+    if (y && gamma)
+        y = mil_mul(c->b, c->wish, .x = y, .y = promote_over(c, gamma, y, n, at));
+    if (y && beta)
+        y = mil_add(c->b, c->wish, .x = y, .y = promote_over(c, beta, y, n, at));
+    return y;
 }
 
 /* (x - mean) / sqrt(variance + epsilon) */

@@ -36,6 +36,28 @@ static const PromoteCase cases[] = {
     { "2, 3, 4",
       { "g: 3" },
       "layer_norm(x = x, axes = tensor<int32, [1]>([1]), gamma = g)" },
+    { "2, 3, 4",
+      { "g: 2, 4", "b: 2, 4" },
+      "layer_norm(x = x, axes = tensor<int32, [2]>([0, 2]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 4, 2", "b: 4, 2" },
+      "layer_norm(x = x, axes = tensor<int32, [2]>([2, 0]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 3, 2", "b: 3, 2" },
+      "layer_norm(x = x, axes = tensor<int32, [2]>([1, 0]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 4, 3", "b: 4, 3" },
+      "layer_norm(x = x, axes = tensor<int32, [2]>([-1, -2]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 2, 4", "b: 2, 4" },
+      "layer_norm(x = x, axes = tensor<int32, [2]>([0, -1]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 4, 2, 3", "b: 4, 2, 3" },
+      "layer_norm(x = x, axes = tensor<int32, [3]>([2, 0, 1]), gamma = g, beta = b)" },
+    { "2, 3, 4",
+      { "g: 3, 4, 2", "b: 3, 4, 2" },
+      "layer_norm(x = x, axes = tensor<int32, [3]>([1, 2, 0]), gamma = g, beta = b)" },
+    { "2, 3, 4", { "g: 2, 3, 4" }, "layer_norm(x = x, gamma = g)" },
     { "2, 3, 2, 2",
       { "m: 3", "v: 3", "g: 3", "b: 3" },
       "batch_norm(x = x, mean = m, variance = v, gamma = g, beta = b, epsilon = fp32(0.1))" },
@@ -205,12 +227,53 @@ static void test_must_stay(void **state)
     close_case(&r);
 }
 
+#define MODEL(ops) \
+    "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [2, 3, 4]> x) {\n" ops \
+    "    } -> (y);\n}\n"
+
+static void open_text(PromoteRun *r, const char *text)
+{
+    *r = (PromoteRun){ .diag = { .quiet = true } };
+    r->src = (Source){ .name = "case.mil", .text = text, .len = strlen(text) };
+    r->m = mil_read(&r->diag, &r->src, NULL);
+    if (!r->m || !module_verify(r->m, &r->diag, NULL)) fail_msg("%s", r->diag.text.s);
+}
+
+/* Floats of more than one element alone are weights. */
+static void test_what_is_no_weight(void **state)
+{
+    PromoteRun r;
+    (void)state;
+    open_text(
+        &r,
+        MODEL(
+            "tensor<fp32, [1]> one = const()[name = string(\"one\"), val = tensor<fp32, "
+            "[1]>([2])];\n"
+            "fp32 zero = const()[name = string(\"zero\"), val = fp32(3)];\n"
+            "tensor<int32, [2]> whole = const()[name = string(\"whole\"), val = "
+            "tensor<int32, [2]>([1, 2])];\n"
+            "tensor<fp32, [2, 3, 4]> a = add(x = x, y = one)[name = string(\"a\")];\n"
+            "tensor<fp32, [2, 3, 4]> b = mul(x = a, y = zero)[name = string(\"b\")];\n"
+            "tensor<fp32, [2, 3]> y = reduce_sum(x = b, axes = tensor<int32, [1]>([2]), "
+            "keep_dims = bool(false))[name = string(\"y\")];\n"));
+    assert_false(promote_module(r.m, NULL, &r.diag));
+    assert_non_null(
+        strstr(r.diag.text.s, "main has no float constant of more than one element"));
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = { "one", "zero", "whole" };
+        assert_false(promote_module(r.m, names[i], &r.diag));
+    }
+    assert_int_equal(module_main(r.m)->body->nparam, 1);
+    close_case(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_must_stay),
+        cmocka_unit_test(test_what_is_no_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
