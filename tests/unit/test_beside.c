@@ -234,6 +234,28 @@ static void names_are_changed(void **state)
     diag_free(&d);
 }
 
+/* ---- what a program says of its build ---------------------------------------------------- */
+
+static void each_entry_of_build_info_is_found(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Module *m = read_text(
+        &d,
+        "program(1.3)\n[buildInfo = dict<string, string>({{\"a\", \"1\"}, {\"b\", \"2\"}, "
+        "{\"c\", \"3\"}})]\n{\n    func main<ios18>(tensor<fp16, [1, 2]> x) {\n"
+        "    } -> (x);\n}\n");
+    assert_string_equal(build_info_get(m, "a"), "1");
+    assert_string_equal(build_info_get(m, "b"), "2");
+    assert_string_equal(build_info_get(m, "c"), "3");
+    assert_null(build_info_get(m, "1"));
+    assert_null(build_info_get(m, "d"));
+    module_free(m);
+    m = module_new();
+    assert_null(build_info_get(m, "a"));
+    module_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test(many_literals_are_shared),
         cmocka_unit_test(names_are_kept),
         cmocka_unit_test(names_are_changed),
+        cmocka_unit_test(each_entry_of_build_info_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,9 @@ static void a_mapping_ends_with_a_nul(void **state)
 
 static void what_is_no_file_is_not_mapped(void **state)
 {
+    FileId id;
+    assert_true(file_id("/dev/null", &id));
+    assert_false(file_id("/dev/null/nothing", &id));
     FilesBench *w = *state;
     Mapped m;
     assert_false(file_map(&w->d, files_in(w, "none"), &m));
