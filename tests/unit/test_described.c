@@ -194,7 +194,7 @@ static void images_fit_their_tensors(void **state)
     for (size_t p = 0; p < COUNT(all) * 3; p++) {
         const Pixels color = all[p % COUNT(all)];
         const bool fixed = p < COUNT(all); /* of one size */
-        Buf type = image_of(color, p / COUNT(all) == 1 ? 2 : 0, p / COUNT(all) == 2);
+        Buf type = image_of((int)color, p / COUNT(all) == 1 ? 2 : 0, p / COUNT(all) == 2);
         const int64_t own[] = { 1, pixels_channels(color), 4, 5 };
         for (int way = 0; way < 256; way++)
             for (size_t t = 0; t < COUNT(types); t++)
