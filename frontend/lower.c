@@ -207,6 +207,13 @@ const char *lower_meant(Lower *l, WordPlace place, const char *name,
     return place == WORD_PARAM ? words_all(l, known, n) : "";
 }
 
+const char *lower_reduces(Lower *l, const char *what)
+{
+    const char *op = text_arg(l, "reduce_%s", what);
+    return op_find(op) == OP_NONE ? ""
+                                  : text_arg(l, "; %s(x, axes = [..]) is of axes", op);
+}
+
 /* ---- models ------------------------------------------------------------------------------ */
 
 static void rename_value(Lower *l, Value *v, const char *name)

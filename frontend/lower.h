@@ -192,6 +192,9 @@ typedef enum { WORD_NAME, WORD_MEMBER, WORD_PARAM } WordPlace;
 /* The end of a message "NAME is not known": "; did you mean ..?", or "". */
 const char *lower_meant(Lower *l, WordPlace place, const char *name,
                         const char *const *known, size_t n);
+/* What is said behind a message of a function that takes no axes, where an op reduces axes so:
+ * "; reduce_sum(..) .." of sum, or "". */
+const char *lower_reduces(Lower *l, const char *what);
 
 /* lower_stmt.c */
 void run_block(Lower *l, const Node *block);

@@ -136,8 +136,9 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a,
     const char *known[64];
     size_t n = 0;
     for (const Node *p = params; p && n < COUNT(known); p = p->next) known[n++] = p->name;
-    return lower_error(l, a->name_loc, "%s has no parameter %s%s", what, a->name,
-                       lower_meant(l, WORD_PARAM, a->name, known, n));
+    return lower_error(l, a->name_loc, "%s has no parameter %s%s%s", what, a->name,
+                       lower_meant(l, WORD_PARAM, a->name, known, n),
+                       lower_reduces(l, what));
 }
 
 bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, const char *what)

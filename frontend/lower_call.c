@@ -306,8 +306,8 @@ static Val call_builtin(Lower *l, const Builtin *b, const Args *a, Loc loc)
     Val *v = NEW_ARRAY(&l->arena, a->n, Val);
     for (int i = 0; i < a->n; i++) {
         if (a->at[i].name) {
-            lower_error(l, a->at[i].name_loc, "the arguments of %s have no names",
-                        b->name);
+            lower_error(l, a->at[i].name_loc, "the arguments of %s have no names%s",
+                        b->name, lower_reduces(l, b->name));
             return val_poison();
         }
         v[i] = a->at[i].val;

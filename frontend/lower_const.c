@@ -128,7 +128,8 @@ static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
     if (ok) return true;
     if (leaf > V_STRING || leaf < V_INT)
         return lower_error(l, loc,
-                           "a list of tensors is no tensor; concat or stack joins them");
+                           "a list of tensors is no tensor; concat or stack joins them, "
+                           "a, b = .. names the results of an op");
     return lower_error(
         l, loc, "a %s cannot be %s%s", what[leaf], dtypes[t].name,
         leaf == V_BOOL && dtype_is_float(t)

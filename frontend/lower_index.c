@@ -119,6 +119,11 @@ static bool cut_index(IndexCut *c, const Node *p, int axis)
     Val v = eval(c->l, p, NULL);
     if (v.kind == V_POISON) return false;
     if (val_is_tensor(v)) {
+        if (v.kind == V_TENSOR && v.u.tensor->type->dtype == DT_BOOL)
+            return lower_error(
+                c->l, p->loc,
+                "a mask is no index, since how many it picks is not known; "
+                "select(mask, a, b) takes a where it holds, else b");
         if (c->gather_axis >= 0)
             return lower_error(c->l, p->loc, "one index at most may be a tensor");
         c->gather_axis = axis;
