@@ -244,6 +244,10 @@ def main():
         return Writer("%s, from %s" % (path, first[0]), [anec, *first, path], [anec, *then, path],
                       [anerun, "-b", "ref", "--random", "1", path], both, **more)
 
+    # No model is there, but what stood beside another one, which would make the new one run `other`.
+    stale = Writer("a description alone", None, [anec, "small.mil", "-o", "o.mil"],
+                   [anerun, "-b", "ref", "--random", "1", "o.mil"],
+                   {"small.mil": SMALL, "o.mil.json": both["small.mil.json"]})
     results = Writer("results", [anerun, "-b", "ref", "--random", "1", "-O", "out", "a.anedsl"],
                      [anerun, "-b", "ref", "--random", "2", "-O", "out", "a.anedsl"],
                      ["cksum", "out/y.npy"], two)
@@ -265,7 +269,7 @@ def main():
         for w in (model("o.mil"), model("o.mlmodelc"), model("o.mlpackage"),
                   model("o.mil", old=True), model("o.mlpackage", old=True),
                   described("o.mil", beside, backwards), described("o.mil", backwards, beside),
-                  fresh, results, weights, steps, trace, profile, entry):
+                  fresh, stale, results, weights, steps, trace, profile, entry):
             w.test(top)
         signals(os.path.join(top, "signals"))
         engines(os.path.join(top, "engines"))

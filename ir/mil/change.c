@@ -7,6 +7,7 @@
  * place "before" is removed. */
 #include "spec.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -92,7 +93,6 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     b->replaces = file_exists(b->model) && beside_sum(&quiet, b->model, b->old_sum);
     diag_free(&quiet);
     if (old && b->replaces) old = part_of(old, b->old_sum);
-    b->was = ours;
     b->old = text_of(old);
     json_free(old);
     b->changes = ours != (b->now != NULL)
@@ -103,6 +103,12 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
 static bool change_put(Beside *b, const char *text)
 {
     return file_write_all(b->diag, b->file, text, strlen(text));
+}
+
+static bool change_drop(Beside *b)
+{
+    if (!unlink(b->file) || errno == ENOENT) return true;
+    return diag_fail(b->diag, "cannot remove %s: %s", b->file, strerror(errno));
 }
 
 static cJSON *change_half(const char *text, const char *sum)
@@ -117,7 +123,8 @@ static cJSON *change_half(const char *text, const char *sum)
 bool beside_prepare(Beside *b, const char *new_sum)
 {
     if (!b->changes) return true;
-    if (!b->replaces) return !b->now || change_put(b, b->now);
+    if (!b->replaces && b->now) return change_put(b, b->now);
+    if (!b->replaces) return change_drop(b); /* what it says is of another model */
     if (!strcmp(new_sum, b->old_sum))
         return true; /* the model stays: one change is left */
     cJSON *both = change_half(b->now, new_sum);
@@ -131,10 +138,8 @@ bool beside_prepare(Beside *b, const char *new_sum)
 
 bool beside_finish(Beside *b)
 {
-    if (!b->changes || (!b->replaces && b->now)) return true;
-    if (b->now) return change_put(b, b->now);
-    if (b->was || b->replaces) unlink(b->file);
-    return true;
+    if (!b->changes || !b->replaces) return true;
+    return b->now ? change_put(b, b->now) : change_drop(b);
 }
 
 void beside_undo(Beside *b)

@@ -210,8 +210,8 @@ bool beside_read(Module *m, Diag *d, const char *path);
 void *beside_now(void *json, Diag *d, const char *path);
 /* Replaces FILE.json together with its model: it is written where there is something to
  * keep, and removed where there is not and it is ours. The order of calls: beside_open,
- * beside_prepare, which writes a file that is right for the old model and the new one; then
- * the model is put in place; then beside_finish, or beside_undo where that failed;
+ * beside_prepare, which writes a file that is right for the old model and the new one, and
+ * where no old one is there removes what says nothing of the new one; then the model is put in place; then beside_finish, or beside_undo where that failed;
  * beside_close. */
 typedef struct {
     Arena arena;
@@ -220,7 +220,7 @@ typedef struct {
         *file;       /* the file of the model whose SHA-256 is noted; FILE.json */
     char *old, *now; /* content for the old and the new model; NULL: none */
     char old_sum[65];
-    bool replaces, was, changes; /* there is an old model; an old FILE.json of ours */
+    bool replaces, changes; /* there is an old model; FILE.json will be another */
 } Beside;
 bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form);
 bool beside_prepare(Beside *b, const char *new_sum);

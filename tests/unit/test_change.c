@@ -92,13 +92,13 @@ static void change(Place *p, int was, bool there, const char *author, End end)
     if (there) expect_author(p, old, "before the model");
     if (end == UNDONE) {
         beside_undo(&b);
-        if (there) expect_author(p, old, "undone");
+        if (!there) put_text(p, "m.mil", old_model);
+        expect_author(p, old, "undone");
     } else {
         if (end == FINISHED) put_text(p, "m.mil", new_model);
         else if (!there) put_text(p, "m.mil", old_model);
         /* the same model has one change, which is behind it */
-        if (end == FINISHED && (there || author))
-            expect_author(p, author, "with the model");
+        if (end == FINISHED || !there) expect_author(p, author, "with the model");
         assert_true(beside_finish(&b));
         expect_author(p, author, "in the end");
     }
@@ -120,11 +120,38 @@ static void each_file_becomes_each_other(void **state)
                     change(*state, was, there, new_authors[i], end);
 }
 
+/* What cannot be removed is said, before the model is there and behind it. */
+static void what_stays_is_told(void **state)
+{
+    Place *p = *state;
+    for (int there = 0; there < 2; there++) {
+        Beside b;
+        char sum[65];
+        put_text(p, "m.mil.json", contents[SAYS_A]);
+        unlink(at(p, "m.mil"));
+        if (there) put_text(p, "m.mil", old_model);
+        Module *m = new_module(p, NULL);
+        assert_true(beside_open(&b, m, &p->d, at(p, "m.mil"), BESIDE_MIL));
+        module_free(m);
+        assert_true(beside_sum(&p->d, at(p, "new.mil"), sum));
+        if (there) assert_true(beside_prepare(&b, sum));
+        unlink(at(p, "m.mil.json"));
+        assert_int_equal(mkdir(at(p, "m.mil.json"), 0700), 0);
+        assert_false(there ? beside_finish(&b) : beside_prepare(&b, sum));
+        expect_says(&p->d, "cannot remove ");
+        rmdir(at(p, "m.mil.json"));
+        beside_close(&b);
+        diag_free(&p->d);
+        p->d = (Diag){ .quiet = true };
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_file_becomes_each_other, make_place,
                                         remove_place),
+        cmocka_unit_test_setup_teardown(what_stays_is_told, make_place, remove_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
