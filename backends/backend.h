@@ -23,7 +23,7 @@ struct RuleSet; /* ir/targets/rules.h */
 typedef struct {
     const char *io, *dialect; /* NULL: those of the function itself */
     const char *precision;    /* in which it computes: "fp16", .. (forms.h) */
-    /* "hit", "miss" or "off"; NULL: this backend keeps no compiled programs */
+    /* "hit", "miss", "first" or "off"; NULL: this backend keeps no compiled programs */
     const char *cache;
     /* why not in another form: "fp32 refused: .."; NULL: there is no reason to tell */
     const char *why;

@@ -250,7 +250,7 @@ static bool put_in_place(OutFile *o)
 bool out_commit(OutFile *o)
 {
     bool ok = out_flush(o);
-    if (ok && !o->device && fsync(o->fd)) ok = out_failed(o, "write", errno);
+    if (ok && !o->device && !o->brief && fsync(o->fd)) ok = out_failed(o, "write", errno);
     ok = ok && put_in_place(o);
     if (o->fd >= 0 && close(o->fd) && ok && o->device) ok = out_failed(o, "write", errno);
     o->fd = -1;
@@ -275,8 +275,20 @@ void out_abort(OutFile *o)
         true; /* what is written after this is refused, silently: it was reported */
 }
 
-bool file_write_all(Diag *d, const char *path, const void *p, size_t n)
+static bool write_file(Diag *d, const char *path, const void *p, size_t n, bool brief)
 {
     OutFile o;
-    return out_open(&o, d, path) && (out_write(&o, p, n) || true) && out_commit(&o);
+    if (!out_open(&o, d, path)) return false;
+    o.brief = brief;
+    return (out_write(&o, p, n) || true) && out_commit(&o);
+}
+
+bool file_write_brief(Diag *d, const char *path, const void *p, size_t n)
+{
+    return write_file(d, path, p, n, true);
+}
+
+bool file_write_all(Diag *d, const char *path, const void *p, size_t n)
+{
+    return write_file(d, path, p, n, false);
 }

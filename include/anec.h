@@ -284,16 +284,18 @@ anec_status anec_check(const anec_config *config, const char *path, anec_found f
 anec_status anec_plan(anec_kernel *kernel, const char *format, char **out,
                       anec_error *error);
 
-/* Counts the compiled programs in the config's cache-dir; with `clear` not 0 also removes
- * them. */
+/* Counts the compiled programs and the packed weights in the config's cache-dir; with `clear`
+ * not 0 also removes them. */
 typedef struct {
     size_t size;        /* set by the caller: sizeof (anec_cache_info) */
-    int programs, busy; /* busy: those in use, which are not removed */
+    int programs, busy; /* busy: what is in use, which is not removed */
     uint64_t bytes, limit;
     char folder[1024];
-    /* since the cache was cleared: programs that were found, those that were found and had
-     * to be compiled nevertheless since the system had not kept them, and those not found */
+    /* since the cache was cleared: programs, and packed weights, that were found, those that
+     * were found and had to be compiled nevertheless since the system had not kept them, and
+     * those not found */
     uint64_t hits, recompiled, misses;
+    int packed; /* weights that the processor's kernels have packed; not among the programs */
 } anec_cache_info;
 anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out,
                        anec_error *error);

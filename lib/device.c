@@ -105,7 +105,8 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
     if (ok) {
         const CacheTally tally = cache_tally(&c);
         const CacheCount n = cache_count(&c, clear != 0);
-        info.programs = n.entries;
+        info.programs = n.entries - n.kept;
+        info.packed = n.kept;
         info.busy = n.busy;
         info.bytes = n.bytes;
         info.limit = c.limit;

@@ -158,10 +158,11 @@ static int answer_cache(RunJob *j)
     anec_error e;
     if (!anerun_good(j, anec_cache(j->args->config, clear, &c, &e), &e))
         return diag_exit(j->diag);
-    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder,
-           c.programs, (double)c.bytes * 1e-6, clear ? "removed" : "used",
-           (double)c.limit * 1e-6);
-    if (c.busy) printf("%d programs are in use and stay\n", c.busy);
+    printf("%s: %d programs, ", c.folder, c.programs);
+    if (c.packed) printf("packed weights of %d, ", c.packed);
+    printf("%.1f MB %s; at most %.1f MB are kept\n", (double)c.bytes * 1e-6,
+           clear ? "removed" : "used", (double)c.limit * 1e-6);
+    if (c.busy) printf("%d are in use and stay\n", c.busy);
     if (c.hits || c.misses)
         printf(
             "%llu found since it was cleared, of which the system compiled %llu all the same; %llu not found\n",

@@ -56,7 +56,7 @@ static void make_own(Cache *c, Arena *a, const char *dir)
     } else if (!file_is_dir(dir))
         cache_off(
             c, arena_printf(a, "cannot make the folder %s: %s", dir, strerror(ENOTDIR)));
-    else if (access(dir, W_OK)) {
+    else if (faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS)) {
         cache_off(c, arena_printf(a, "%s cannot be written: %s", dir, strerror(errno)));
         c->fixed = true;
     }
@@ -342,8 +342,6 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
 
 /* ---- entries of one file ----------------------------------------------------------------- */
 
-#define KEPT "data"
-
 typedef struct {
     const CachePart *part;
     int n;
@@ -356,7 +354,8 @@ static bool fill_parts(CacheCopy *copy, const void *ctx)
     OutFile o;
     char digest[65];
     Sha256 sha = sha256_start();
-    if (!out_open(&o, &copy->diag, arena_printf(&copy->arena, "%s/" KEPT, copy->to)))
+    if (!out_open(&o, &copy->diag,
+                  arena_printf(&copy->arena, "%s/" CACHE_KEPT, copy->to)))
         return false;
     bool ok = true;
     for (int i = 0; ok && i < p->n; i++) {
@@ -365,7 +364,7 @@ static bool fill_parts(CacheCopy *copy, const void *ctx)
     }
     if (!ok) out_abort(&o);
     sha256_end(&sha, digest);
-    buf_printf(&copy->manifest, "%s %zu " KEPT "\n", digest, p->size);
+    buf_printf(&copy->manifest, "%s %zu " CACHE_KEPT "\n", digest, p->size);
     return ok && out_commit(&o);
 }
 
@@ -395,7 +394,7 @@ bool cache_find(Cache *c, const char *key, Mapped *out)
            && (c->fixed || cache_hold(c, &a, key, 0, LOCK_SH | LOCK_NB, &s));
     if (ok) {
         ok = cache_get(c, &s, NULL)
-          && file_map(&quiet, arena_printf(&a, "%s/" KEPT, entry), out);
+          && file_map(&quiet, arena_printf(&a, "%s/" CACHE_KEPT, entry), out);
         cache_leave(&s);
     }
     diag_free(&quiet);

@@ -8,6 +8,7 @@
  *                           program more than once
  *   DIR/v1/KEY.note         a small text with what was found out about a program
  *   DIR/v1/tally            how often programs were found (tally.c)
+ *   DIR/v1/seen             which programs were started before (seen.c)
  *
  * An entry appears whole, by a rename. MANIFEST has the key, and for each file its size and
  * SHA-256; of files with the same bytes only the first is stored. An entry that does not
@@ -70,6 +71,7 @@ void cache_drop(const CacheSlot *s);
  * of n parts, one after the other. False: it is not stored, for instance because another process
  * is about to do so, or it would be larger than all of the cache may be. anew: what is there is no
  * such file; else what is there stays. */
+#define CACHE_KEPT "packed" /* the file; entries of programs have none of this name */
 typedef struct {
     const void *data;
     size_t size;
@@ -95,12 +97,18 @@ CacheTally cache_tally(const Cache *c);
 void cache_count_one(const Cache *c, const char *word);
 
 typedef struct {
-    int entries, notes, busy; /* busy: entries in use, which are not removed */
+    int entries, notes;
+    int kept; /* entries of cache_keep; they are among the entries */
+    int busy; /* entries in use, which are not removed */
     uint64_t bytes;
 } CacheCount;
 
 /* Counts what is in the cache; with `remove` also removes everything that nobody uses. */
 CacheCount cache_count(const Cache *c, bool remove);
+
+/* Whether a program of this key, a guess, was asked about before, and notes that it was now
+ * (seen.c). True also where that cannot be known. */
+bool cache_seen(const Cache *c, const char *key);
 
 /* ---- for the files of the cache alone (cache.c, cache_room.c) ---------------------------- */
 
@@ -119,6 +127,9 @@ void cache_make_room(const Cache *c);
 bool cache_key(const Cache *c, const Module *m, char hex[65]);
 /* The same of any program: weights that lie in no file are read for it. False: some are absent. */
 bool cache_key_whole(const Cache *c, const Module *m, char hex[65]);
+/* What stands for a program where a mistake costs time alone: of files their device, inode, size
+ * and times, of other weights their first numbers. Nothing may be found by it. */
+bool cache_key_guess(const Cache *c, const Module *m, char hex[65]);
 
 /* ---- sums of large files (file_sums.c) -------------------------------------------------------- */
 

@@ -33,7 +33,8 @@ void cache_set_note(const Cache *c, const char *key, const char *text)
     if (c->off) return;
     buf_printf(&path, "%s/%s.note", c->dir, key);
     buf_printf(&all, "%send\n", text);
-    file_write_all(&d, path.s, all.s, all.len); /* without it the forms are tried again */
+    /* without it the forms are tried again */
+    file_write_brief(&d, path.s, all.s, all.len);
     buf_free(&path);
     buf_free(&all);
     diag_free(&d);
@@ -45,6 +46,7 @@ typedef struct {
     char *name, *path;
     uint64_t bytes;
     struct timespec used;
+    bool kept; /* by cache_keep */
 } CacheEntry;
 
 static bool add_size(void *ctx, const char *rel)
@@ -84,6 +86,7 @@ static CacheEntry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
         }
         if (!stat(arena_printf(a, "%s/MANIFEST", it.path), &st))
             it.used = last_change(&st);
+        it.kept = file_exists(arena_printf(a, "%s/" CACHE_KEPT, it.path));
         file_walk(it.path, add_size, &it);
         if (*n == room) {
             CacheEntry *more = NEW_ARRAY(a, room *= 2, CacheEntry);
@@ -135,7 +138,8 @@ static void remove_notes(const Cache *c, Arena *a)
 {
     DIR *dir = dir_open(c->dir);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        if (file_has_suffix(e->d_name, ".note") || !strcmp(e->d_name, "tally"))
+        if (file_has_suffix(e->d_name, ".note") || !strcmp(e->d_name, "tally")
+            || !strcmp(e->d_name, "seen"))
             unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
     dir_close(dir);
 }
@@ -152,6 +156,7 @@ CacheCount cache_count(const Cache *c, bool remove)
             continue;
         }
         count.entries++;
+        count.kept += all[i].kept;
         count.bytes += all[i].bytes;
     }
     if (remove && c->dir) remove_notes(c, &a);

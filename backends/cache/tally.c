@@ -62,7 +62,7 @@ static void write_file(const char *path, const CacheTally *t)
     for (int i = 0; i < TALLY_COUNT; i++)
         buf_printf(&text, "%s %llu\n", words[i], (unsigned long long)t->n[i]);
     buf_puts(&text, "end\n");
-    file_write_all(&d, path, text.s, text.len);
+    file_write_brief(&d, path, text.s, text.len);
     buf_free(&text);
     diag_free(&d);
 }

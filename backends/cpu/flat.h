@@ -221,7 +221,8 @@ void kept_find(FlatPlan *p, const FlatKeeping *how, const Func *f);
 void kept_put(FlatPlan *p, const FlatKeeping *how);
 /* The next piece; NULL: it is not there. */
 void *kept_next(FlatPlan *p, size_t bytes, PackForm form);
-/* "hit": all of it was found; "miss": it was not, and is kept now; "off": it is not kept;
+/* "hit": all of it was found; "first": nothing was looked for, since no program like it was
+ * started before; "miss": it was not found, and is kept now; "off": it is not kept;
  * NULL: it is too little to be kept. */
 const char *kept_word(const FlatPlan *p);
 /* False, and reported: the file was changed while it was in use. */

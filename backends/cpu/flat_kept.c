@@ -6,7 +6,11 @@
  * from: the program with its weights, the shapes that the plan is for, the kernels, and the sources
  * that pack (PACK_SUM). A plan asks for its pieces in the order in which another like it did; where
  * one differs all the same, what follows is packed. Only plans of shapes that the program says are
- * kept: those of a run may be many, with the same weights in each. */
+ * kept: those of a run may be many, with the same weights in each.
+ *
+ * The key takes a sum of all weights, and an entry that of all that was packed: several times what
+ * packing does. So the first start only notes, by a guess that reads no weights, that there was
+ * one (cache_seen), and neither looks for anything nor keeps it. */
 #include "flat_pack.h"
 
 #include "../cache/cache.h"
@@ -36,6 +40,7 @@ struct FlatKept {
     size_t size;
     uint64_t n, next; /* pieces, and which of them is asked for next */
     bool differs;     /* the one that was asked for last is another */
+    bool first;       /* no program like it was started before */
     const char *word;
 };
 
@@ -52,11 +57,13 @@ static double kept_weights(const FlatPlan *p)
     return bytes;
 }
 
-static bool kept_key(const FlatPlan *p, const Cache *c, const Func *f, char hex[65])
+/* guess: what cache_seen is asked for, else the key of the entry. */
+static bool kept_key(const FlatPlan *p, const Cache *c, const Func *f, bool guess,
+                     char hex[65])
 {
     char program[65];
     const Kernels *k = p->kernels;
-    if (!cache_key_whole(c, f->module, program)) return false;
+    if (!(guess ? cache_key_guess : cache_key_whole)(c, f->module, program)) return false;
     Sha256 sha = sha256_start();
     const int64_t how[] = { k->mr, k->nr, k->lanes, p->how.exact, f->body->nparam };
     sha256_add(&sha, KEPT_MAGIC PACK_SUM, sizeof KEPT_MAGIC PACK_SUM);
@@ -131,6 +138,14 @@ static void kept_map(FlatPlan *p)
     file_unmap(&k->file);
 }
 
+/* A folder that cannot be written is looked into each time: it may be a copy of another, whose
+ * programs were started elsewhere. */
+static bool kept_first(const FlatPlan *p, const Cache *c, const Func *f)
+{
+    char guess[65];
+    return !c->fixed && kept_key(p, c, f, true, guess) && !cache_seen(c, guess);
+}
+
 void kept_find(FlatPlan *p, const FlatKeeping *how, const Func *f)
 {
     GuardTask held;
@@ -138,16 +153,16 @@ void kept_find(FlatPlan *p, const FlatKeeping *how, const Func *f)
     Cache c;
     if (!how || !p->how.fused || kept_weights(p) < KEPT_LEAST) return;
     FlatKept *k = p->kept = NEW(&p->arena, FlatKept);
-    k->word = "off";
     guard_lock(&held, how->lock);
     phase_begin(&how->phase, "read cache");
     cache_open(&c, &a, how->dir);
     cache_tell(&c, how->diag);
-    if ((!c.off || c.fixed) && kept_key(p, &c, f, k->key)
+    const bool there = !c.off || c.fixed;
+    k->first = there && kept_first(p, &c, f);
+    if (there && !k->first && kept_key(p, &c, f, false, k->key)
         && cache_find(&c, k->key, &k->file))
         kept_map(p);
-    if (k->at && kept_whole(k)) k->word = "hit";
-    else k->n = 0;
+    if (!k->at || !kept_whole(k)) k->n = 0;
     phase_end(&how->phase, "read cache");
     guard_unlock(&held, how->lock);
     arena_free(&a);
@@ -188,6 +203,20 @@ static bool kept_write(FlatPlan *p, Cache *c, Arena *a)
     return cache_keep(c, p->kept->key, part, (int)(2 * n + 1), p->kept->at);
 }
 
+/* What came of looking for it. */
+static const char *kept_end(FlatPlan *p, const FlatKeeping *how, Cache *c, Arena *a)
+{
+    const FlatKept *k = p->kept;
+    if (k->at && k->n && !k->differs && k->next == k->n) return "hit";
+    if (p->packed < KEPT_LEAST) return NULL;
+    if (k->first) return "first";
+    if (!*k->key || c->off) return "off";
+    phase_begin(&how->phase, "write cache");
+    const bool kept = kept_write(p, c, a);
+    phase_end(&how->phase, "write cache");
+    return kept ? "miss" : "off";
+}
+
 void kept_put(FlatPlan *p, const FlatKeeping *how)
 {
     GuardTask held;
@@ -195,14 +224,10 @@ void kept_put(FlatPlan *p, const FlatKeeping *how)
     Cache c;
     FlatKept *k = p->kept;
     if (!k) return;
-    if (k->at && k->n && !k->differs && k->next == k->n) return;
-    k->word = p->packed < KEPT_LEAST ? NULL : "off";
-    if (!k->word || !*k->key) return;
     guard_lock(&held, how->lock);
-    phase_begin(&how->phase, "write cache");
     cache_open(&c, &a, how->dir);
-    if (!c.off && kept_write(p, &c, &a)) k->word = "miss";
-    phase_end(&how->phase, "write cache");
+    k->word = kept_end(p, how, &c, &a);
+    if (k->word) cache_count_one(&c, k->first ? "miss" : k->word);
     guard_unlock(&held, how->lock);
     arena_free(&a);
 }

@@ -1,6 +1,8 @@
 /* test_cache_limit.c -- how much the cache keeps, its notes, and what it counts. */
 #include "cache_bench.h"
 
+#include <sys/stat.h>
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -127,11 +129,74 @@ static void test_tally(void **state)
     assert_int_equal(cache_tally(&none).n[TALLY_HIT], 0);
 }
 
+/* A key whose number is n, in the group that numbers apart by GROUPS share. */
+static const char *seen_key(uint64_t n)
+{
+    return arena_printf(&bench.arena, "%016llx%048d", (unsigned long long)n, 0);
+}
+
+/* Each key is new once; a group has room for eight, of which the oldest goes; the file stays as
+ * small as it is. */
+static void test_seen(void **state)
+{
+    enum { GROUPS = 512, WAYS = 8, SIZE = GROUPS * WAYS * 8 };
+    struct stat st;
+    const char *path = arena_printf(&bench.arena, "%s/seen", bench.cache.dir);
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        for (uint64_t n = 0; n < WAYS; n++)
+            assert_int_equal(cache_seen(&bench.cache, seen_key(n * 2 * GROUPS + 5)), i);
+    assert_false(cache_seen(&bench.cache, seen_key(UINT64_C(2) * WAYS * GROUPS + 5)));
+    assert_true(cache_seen(&bench.cache, seen_key(UINT64_C(2) * 1 * GROUPS + 5)));
+    assert_false(cache_seen(&bench.cache, seen_key(5)));
+    for (uint64_t n = 0; n < 3000; n++)
+        cache_seen(&bench.cache, seen_key(n * UINT64_C(0x9e3779b97f4a7c15)));
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 1, SIZE);
+    cache_count(&bench.cache, true);
+    assert_false(file_exists(path));
+}
+
+/* Damaged, cut or too long it is only wrong; what is no such file is not written to. */
+static void test_seen_hostile(void **state)
+{
+    struct stat st;
+    const char *path = arena_printf(&bench.arena, "%s/seen", bench.cache.dir),
+               *aside = arena_printf(&bench.arena, "%s/aside", bench.cache.dir);
+    const char *key = seen_key(UINT64_C(1) << 60);
+    (void)state;
+    put_file(bench.cache.dir, "seen", "no numbers at all, and no whole group of them");
+    assert_false(cache_seen(&bench.cache, key));
+    assert_true(cache_seen(&bench.cache, key));
+    assert_int_equal(truncate(path, 3), 0);
+    assert_false(cache_seen(&bench.cache, key));
+    assert_true(cache_seen(&bench.cache, key));
+    assert_int_equal(truncate(path, 1 << 30), 0);
+    assert_true(cache_seen(&bench.cache, key));
+    assert_false(cache_seen(&bench.cache, seen_key(1 << 20)));
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(truncate(aside, 0), 0);
+    assert_int_equal(symlink(aside, path), 0);
+    assert_true(cache_seen(&bench.cache, seen_key(77)));
+    assert_int_equal(stat(aside, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(cache_seen(&bench.cache, seen_key(77)));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(cache_seen(&bench.cache, seen_key(77)));
+    assert_int_equal(rmdir(path), 0);
+    Cache none = { .off = "nowhere", .arena = &bench.arena };
+    assert_true(cache_seen(&none, seen_key(77)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_limit), TEST(test_limit_below_one), TEST(test_limit_of_all),
-        TEST(test_notes), TEST(test_tally),
+        TEST(test_limit),        TEST(test_limit_below_one), TEST(test_limit_of_all),
+        TEST(test_notes),        TEST(test_tally),           TEST(test_seen),
+        TEST(test_seen_hostile),
     };
     cache_on_memory();
     return cmocka_run_group_tests(tests, NULL, NULL);
