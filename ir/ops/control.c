@@ -88,8 +88,7 @@ bool infer_list_length(Call *c)
 static bool check_index(Call *c, ParamId param, int rank)
 {
     const Shape *s = call_shape(c, param);
-    if (s->rank == rank || (rank == 0 && s->rank == 1 && dim_fits(s->dim[0], 1)))
-        return true;
+    if (s->rank == rank || (s->rank == 1 && dim_fits(s->dim[0], 1))) return true;
     return call_error(c, "%s must be %s, not %s", param_names[param],
                       rank ? "a vector" : "a scalar", call_text(c, s));
 }

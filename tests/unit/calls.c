@@ -192,7 +192,7 @@ static void check_case(const CallCase *k)
     const char *got = out.s ? out.s : "", *wrong = d.text.s ? d.text.s : "";
     bool error = !strncmp(k->expect, "error: ", 7);
     fputs(wrong, stdout); /* tests/messages.py reads which messages a test gives */
-    bool right = error ? strstr(wrong, k->expect + 7) != NULL
+    bool right = error ? *wrong && strstr(wrong, k->expect + 7) != NULL
                        : !*wrong && !strcmp(got, k->expect);
     if (!right)
         fail_msg("%s(%s)\n  gives    %s%s\n  expected %s", k->op, k->args, got, wrong,
