@@ -179,15 +179,15 @@ static Id fact_made(const Fact *f, Of of, const char *field)
     } numbers[] = {
         { "index", p->symbol },
         { "aligned", 0 },
-        { "batches", p->batch },
-        { "batch_stride", (int64_t)p->batch_stride },
-        { "channels", p->channels + fault("other-shape") },
+        { "batches", p->batch + fault("more-batches") },
+        { "batch_stride", (int64_t)p->batch_stride + fault("more-between") },
+        { "channels", p->channels + fault("other-shape") + fault("more-channels") },
         { "depth", fault("depth") ? fault("depth") : 1 },
-        { "height", p->height },
+        { "height", p->height + fault("more-height") },
         { "interleave", fault("interleave") ? fault("interleave") : 1 },
-        { "plane", (int64_t)p->plane },
-        { "row", (int64_t)p->row },
-        { "width", p->width },
+        { "plane", (int64_t)p->plane + fault("more-plane") },
+        { "row", (int64_t)p->row + fault("more-row") },
+        { "width", p->width + fault("more-width") },
     };
     for (size_t i = 0; i < COUNT(numbers); i++)
         if (!strcmp(numbers[i].field, field)) return standin_number(numbers[i].value);

@@ -135,8 +135,9 @@ static bool read_dims(AttributesReading *r, Id d, Port *p)
     if (!size_mul(p->plane, (size_t)p->channels, &least)) return false;
     const int64_t told = p->batch > 1 ? attributes_number(e, d, ATTRIBUTE_BATCH_STRIDE, 0)
                                       : 0;
-    if (told < 0 || (told && (size_t)told < least) || told % row) return false;
+    if ((told && (size_t)told < least) || told % row) return false;
     p->batch_stride = told ? (size_t)told : least;
+    /* one below 0 is too large here, since there are two batches */
     return size_mul(p->batch_stride, (size_t)(p->batch ? p->batch : 1), &p->bytes);
 }
 

@@ -216,6 +216,52 @@ static void test_told(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) check_told(&cases[i]);
 }
 
+/* Dimensions and strides at their bounds and beyond: ports of `minus` are [1, 4, 1, 3] in rows and
+ * planes of 64 bytes, with 256 between batches. */
+static void test_dims(void **state)
+{
+    static const struct {
+        const char *faults;
+        bool read;
+    } cases[] = {
+        { "more-batches:-1", true }, /* not told */
+        { "more-batches:-2", false },
+        { "more-batches:16777215", true },
+        { "more-batches:16777216", false },
+        { "more-channels:-4", false },
+        { "more-channels:16777213", false },
+        { "more-height:-1", false },
+        { "more-height:1", false },
+        { "more-height:1,more-plane:64", true },
+        { "more-height:1,more-plane:63", false },
+        { "more-height:3,more-plane:-64,more-row:9223372036854775700", false },
+        { "more-width:-3", false },
+        { "more-width:29", true },
+        { "more-width:30", false },
+        { "more-row:-58,more-plane:-58", true },
+        { "more-row:-60,more-plane:-60", false }, /* shorter than three elements */
+        { "more-row:-57,more-plane:-57", false }, /* no whole elements */
+        { "more-row:-64", false },
+        { "more-plane:64", true },
+        { "more-plane:32", false }, /* no whole rows */
+        { "more-plane:-64", false },
+        { "more-between:-64", true }, /* of one batch it says nothing */
+        { "more-batches:1", true },
+        { "more-batches:1,more-between:-256", true }, /* not told */
+        { "more-batches:1,more-between:-64", false },
+        { "more-batches:1,more-between:64", true },
+        { "more-batches:1,more-between:32", false },
+        { "more-batches:1,more-between:-320", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const Told t = { cases[i].faults, "minus",
+                         cases[i].read ? LAYOUT_READ : LAYOUT_UNTOLD, cases[i].read,
+                         cases[i].read ? NULL : "does not say where its tensors lie" };
+        check_told(&t);
+    }
+}
+
 /* Exported strings count where they are there: with other values the answer's keys are others
  * too. */
 static void other_keys(void)
@@ -249,9 +295,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constants), /* first: the library is not open yet */
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_keys),      cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_told),      cmocka_unit_test(test_dims),
     };
     (void)argc;
     use_standin(argv[0]);
