@@ -127,6 +127,27 @@ static void versions_orders_and_spellings_are_read(void **state)
     expect_array(npy(1, DICT("|b1", "False", "(6,)"), bools, 6), "|b1", 1, s6, clean, 6);
 }
 
+/* Bytes that are 0 and 1 alone stay where they are; any other, in any place, is made 1. */
+static void bools_are_made_new_where_one_is_odd(void **state)
+{
+    (void)state;
+    unsigned char bools[] = { 0, 1, 1, 0 };
+    for (int odd = -1; odd < (int)COUNT(bools); odd++) {
+        Diag d = { 0 };
+        NpyArray a;
+        const unsigned char was = odd < 0 ? 0 : bools[odd];
+        if (odd >= 0) bools[odd] = 2;
+        File f = npy(1, DICT("|b1", "False", "(4,)"), bools, sizeof bools);
+        assert_true(npy_parse(&d, "x.npy", f.b.s, f.b.len, &a));
+        assert_int_equal(a.copy != NULL, odd >= 0);
+        for (int i = 0; i < (int)COUNT(bools); i++)
+            assert_int_equal(((const unsigned char *)a.data)[i], bools[i] != 0);
+        if (odd >= 0) bools[odd] = was;
+        npy_close(&a);
+        buf_free(&f.b);
+    }
+}
+
 static void every_element_type_is_read_in_both_byte_orders(void **state)
 {
     (void)state;
@@ -445,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_orders_and_spellings_are_read),
+        cmocka_unit_test(bools_are_made_new_where_one_is_odd),
         cmocka_unit_test(every_element_type_is_read_in_both_byte_orders),
         cmocka_unit_test(orders_agree_for_any_rank),
         cmocka_unit_test(hostile_headers_are_errors),
