@@ -83,13 +83,12 @@ static int stage_exchange(const char *a, const char *b)
 #endif
 }
 
-/* Where folders cannot be exchanged at once the old one is moved away for the moment. */
+/* Where folders cannot be exchanged at once the old one is moved away for the moment. Systems
+ * say so in many ways: ENOSYS, EINVAL, ENOTSUP, and EPERM where a sandbox knows no such call. */
 static bool stage_replace(Stage *s)
 {
     const char *old = stage_aside(s);
     if (!stage_exchange(s->at, s->path)) return true;
-    if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP && errno != EOPNOTSUPP)
-        return false;
     file_remove_tree(old);
     if (rename(s->path, old)) return false;
     if (rename(s->at, s->path)) {
@@ -170,7 +169,7 @@ void stage_abort(Stage *s)
 {
     guard_task_end(&s->lost);
     if (s->at) temp_remove_below(s->at); /* memory may be what is missing */
-    if (s->at && rmdir(s->at) && !file_remove_tree(s->at)) file_remove_tree(s->at);
+    if (s->at && rmdir(s->at)) file_remove_tree(s->at);
     if (s->at) temp_drop_below(s->at);
     if (s->at) temp_drop(s->place);
     s->at = NULL;

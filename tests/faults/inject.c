@@ -88,7 +88,7 @@ int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
 {
     REAL("renameat2", int, int, const char *, int, const char *, unsigned)
     if (number("INJECT_OLD")) {
-        errno = ENOSYS;
+        errno = EPERM; /* as a sandbox says that knows no such call */
         return -1;
     }
     return fails() ? -1 : real(a, from, b, to, flags);
