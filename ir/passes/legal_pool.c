@@ -179,7 +179,6 @@ static Value *root_of(Builder *b, Value **part, int n, const Shape *out)
 {
     Shape s = *out;
     const int64_t last = -1;
-    if (s.rank == 5) s = SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3], s.dim[4]);
     s.dim[s.rank++] = 1;
     for (int i = 0; i < n; i++) part[i] = make_shape(b, part[i], &s);
     Value *all = make_concat(b, part, n, s.rank - 1);
