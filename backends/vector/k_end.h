@@ -76,3 +76,29 @@ INLINE void end_put(const SumsEnd *e, V v, V col, int64_t at)
     void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, at);
     end_store(to, e->to_half, VEC_LANES, v);
 }
+
+/* The same for vector j of each of some rows, of which the first begins `at` elements behind e's
+ * place, so that what e says is asked once for all. `rows` is a constant. */
+#define END_EACH _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+
+INLINE void end_rows(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows,
+                     const int j)
+{
+    const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
+    const uint16_t *half = e->more ? (const uint16_t *)e->more + at : NULL;
+    const float *full = e->more ? (const float *)e->more + at : NULL;
+    if (e->round[0]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->col) END_EACH sum[i][j] += col;
+    if (e->round[1]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->more && e->more_half) END_EACH sum[i][j] += v_load16(half + i * e->apart);
+    else if (e->more) END_EACH sum[i][j] += v_load(full + i * e->apart);
+    if (e->round[2]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->bounded) /* of -0 it is 0, as of v_max */
+        END_EACH sum[i][j] = v_held(sum[i][j], e->low, e->high) + 0;
+    const int64_t apart =
+        e->apart; /* a store might change e, as far as the compiler knows */
+    uint16_t *to_half = (uint16_t *)e->to + at;
+    float *to_full = (float *)e->to + at;
+    if (e->to_half) END_EACH v_store16(to_half + i * apart, sum[i][j]);
+    else END_EACH v_store(to_full + i * apart, sum[i][j]);
+}

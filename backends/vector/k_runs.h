@@ -38,7 +38,8 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
                      const int rows, const int wide, const bool half)
 {
     RunsLeft left = { .one = t->apart, .two = 2 * t->apart };
-    for (int k = 0; k < RUNS_BASES; k++) left.base[k] = a + k * RUNS_EACH * t->apart;
+    _Pragma("GCC unroll 16") for (int k = 0; k < RUNS_BASES; k++)
+        left.base[k] = a + k * RUNS_EACH * t->apart;
     const char *b = (const char *)t->b + l * NR * (half ? 2 : 4);
     for (; n > 0; n--, b += NR * (half ? 2 : 4)) {
         runs_ahead(b, wide, half);
@@ -50,37 +51,21 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
             sum[i][0] = v_fma(v, b0, sum[i][0]);
             if (wide == 2) sum[i][1] = v_fma(v, b1, sum[i][1]);
         }
-        for (int k = 0; k < RUNS_BASES; k++) left.base[k]++;
+        _Pragma("GCC unroll 16") for (int k = 0; k < RUNS_BASES; k++) left.base[k]++;
     }
 }
 
-/* The same for each row of a vector of columns, so that what e says is asked once for all. */
-#define RUNS_ROWS _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
-
-INLINE void runs_end(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows,
-                     const int j)
+INLINE void runs_start(const RunTile *t, V (*sum)[2], const int rows, const int j)
 {
-    const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
-    const uint16_t *half = e->more ? (const uint16_t *)e->more + at : NULL;
-    const float *full = e->more ? (const float *)e->more + at : NULL;
-    if (e->round[0]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
-    if (e->col) RUNS_ROWS sum[i][j] += col;
-    if (e->round[1]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
-    if (e->more && e->more_half) RUNS_ROWS sum[i][j] += v_load16(half + i * e->apart);
-    else if (e->more) RUNS_ROWS sum[i][j] += v_load(full + i * e->apart);
-    if (e->round[2]) RUNS_ROWS sum[i][j] = v_round16(sum[i][j]);
-    if (e->bounded) /* of -0 it is 0, as of v_max */
-        RUNS_ROWS sum[i][j] = v_held(sum[i][j], e->low, e->high) + 0;
-    if (e->to_half) RUNS_ROWS v_store16((uint16_t *)e->to + at + i * e->apart, sum[i][j]);
-    else RUNS_ROWS v_store((float *)e->to + at + i * e->apart, sum[i][j]);
+    if (t->from) END_EACH sum[i][j] = v_load(t->from + i * t->ldf + j * t->from_second);
+    else END_EACH sum[i][j] = v_set(0);
 }
 
 INLINE void runs_put(const RunTile *t, V (*sum)[2], const int rows, const int j)
 {
-    if (t->end) runs_end(t->end, j * t->second, sum, rows, j);
-    else RUNS_ROWS v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
+    if (t->end) end_rows(t->end, j * t->second, sum, rows, j);
+    else END_EACH v_store(t->c + i * t->ldc + j * t->second, sum[i][j]);
 }
-#undef RUNS_ROWS
 
 /* The same tile, of which the compiler forgets what it has read. What it kept from run to run
  * would take registers from the sums. */
@@ -94,16 +79,17 @@ INLINE const RunTile *runs_again(const RunTile *t)
 INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bool half)
 {
     V sum[VEC_ROWS][2];
-    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) for (int j = 0; j < wide; j++)
-        sum[i][j] = t->from ? v_load(t->from + i * t->ldf + j * t->from_second)
-                            : v_set(0);
+    runs_start(t, sum, rows, 0);
+    if (wide == 2) runs_start(t, sum, rows, 1);
     for (int64_t g = 0; g < t->runs; g++) {
         const RunTile *u = runs_again(t);
         const int64_t n = g + 1 < u->runs ? u->run : u->last;
         runs_add(u, u->a + (u->off ? u->off[g] : 0), g * u->run, n, sum, rows, wide,
                  half);
     }
-    for (int j = 0; j < wide; j++) runs_put(t, sum, rows, j);
+    /* no loop, whose counter would have the sums in memory instead of registers */
+    runs_put(t, sum, rows, 0);
+    if (wide == 2) runs_put(t, sum, rows, 1);
 }
 
 #define RUNS_CASE(n) \
