@@ -21,13 +21,6 @@ typedef struct {
     const Depth *c;
 } DepthWork;
 
-/* Whether the kernel can end sums so by itself: no more than col, and bounds. */
-static bool ends_plainly(const SumsEnd *e)
-{
-    return !e->round[0] && !e->round[1] && !e->round[2] && !e->row && !e->more
-        && !e->to_half;
-}
-
 static void depth_lines(void *ctx, int64_t part, int lane)
 {
     const DepthWork *w = ctx;
@@ -49,21 +42,17 @@ static void depth_lines(void *ctx, int64_t part, int lane)
                     .step = (int)c->w.stride[2],
                     .largest = !c->weight };
     if (c->weight) d.weight = c->weight + plane % c->blocks * window_taps(&c->w) * side;
-    const DepthLine bare = d;
     for (int64_t y = first; y < end; y++) {
         ElemBlock b = { (plane * high + y) * wide * side, side,
                         wide < END_ROWS ? wide : END_ROWS, side };
         EndRoom rows;
         SumsEnd e;
-        if (elem_end(w->s->elem, w->r, b, &rows, &e) && ends_plainly(&e)) {
-            d.col = e.col;
-            d.bounded = e.bounded;
-            d.least = e.low;
-            d.most = e.high;
-            w->r->k->depth_line(&d, y, e.to);
+        if (elem_end(w->s->elem, w->r, b, &rows, &e) && !e.row) {
+            w->r->k->depth_line(&d, y, &e);
             continue;
         }
-        w->r->k->depth_line(&bare, y, room);
+        e = (SumsEnd){ .to = room, .apart = side };
+        w->r->k->depth_line(&d, y, &e);
         layout_end(w->s, w->r, b.first, wide, room);
     }
 }

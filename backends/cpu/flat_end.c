@@ -117,6 +117,22 @@ static bool end_step(EndSought *s, const ElemStep *step, int now)
     }
 }
 
+static bool half_itself(float v)
+{
+    return f16_to_double(f16_from_double((double)v)) == (double)v;
+}
+
+/* A store to fp16 rounds by itself. What was rounded before it, and then only held between two
+ * fp16 of which the lower is not negative, is the same without: rounding keeps the order. */
+static void end_rounds_once(ElemEnd *d, DType to)
+{
+    const SumsEnd *s = &d->sums;
+    if (to != DT_FP16) return;
+    if (s->bounded && !(s->low >= 0 && half_itself(s->low) && half_itself(s->high)))
+        return;
+    d->sums.round[d->more >= 0 ? 2 : d->table ? 1 : 0] = false;
+}
+
 void elem_find_end(FlatPlan *p, ElemProgram *e)
 {
     EndSought s = { .e = e, .p = p, .end = NEW(&p->arena, ElemEnd) };
@@ -127,7 +143,9 @@ void elem_find_end(FlatPlan *p, ElemProgram *e)
         if (!end_step(&s, &e->step[i], now)) return;
         now = e->step[i].z;
     }
-    if (e->out[0].reg == now) e->end = s.end;
+    if (e->out[0].reg != now) return;
+    end_rounds_once(s.end, e->out[0].dtype);
+    e->end = s.end;
 }
 
 /* ---- running ----------------------------------------------------------------------------- */

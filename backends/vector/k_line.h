@@ -2,8 +2,9 @@
  * a line of results at a time. Each lane is a channel, which has its own weights and sum, or
  * the largest of its elements. */
 
-/* How many positions are computed side by side. */
-enum { LINE_WIDE = 4 };
+/* How many positions are computed side by side, and the elements that their windows reach over at
+ * most where they share them. */
+enum { LINE_WIDE = 4, LINE_SPAN = (LINE_WIDE - 1) * 2 + 5 };
 
 /* Lines first .. end - 1 of the window lie inside of the plane. */
 typedef struct {
@@ -14,7 +15,7 @@ typedef struct {
 /* What is the same for all of a line. It is a constant wherever it is inlined, so that none of
  * it is asked in a loop. */
 typedef struct {
-    int side;
+    int side, step;
     bool largest, half;
 } LineKind;
 
@@ -37,77 +38,104 @@ INLINE V line_by(const DepthLine *d, const LineKind k, int i)
     return k.largest ? v_set(0) : v_load(d->weight + (int64_t)i * VEC_LANES);
 }
 
-INLINE void line_put(const DepthLine *d, float *to, V sum)
-{
-    if (d->col) sum += v_load(d->col);
-    if (d->bounded)
-        sum = v_held(sum, d->least, d->most) + 0; /* of -0 it is 0, as of v_max */
-    v_store(to, sum);
-}
-
 /* Computes one position; some columns of its window may lie outside of the plane. */
 INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t x,
-                      float *to)
+                      const SumsEnd *e)
 {
-    V sum = line_start(k);
-    const int64_t at = x * d->step - d->left;
+    V sum[1][2] = { { line_start(k) } };
+    const int64_t at = x * k.step - d->left;
     for (int i = r.first; i < r.end; i++)
         for (int j = 0; j < k.side; j++) {
             if (at + j < 0 || at + j >= d->wide) continue;
             const V v = line_load(d, k, (r.line + i) * d->wide + at + j);
-            sum = line_add(k, sum, v, line_by(d, k, i * k.side + j));
+            sum[0][0] = line_add(k, sum[0][0], v, line_by(d, k, i * k.side + j));
         }
-    line_put(d, to + x * VEC_LANES, sum);
+    end_rows(e, x * VEC_LANES, sum, 1, 0);
+}
+
+/* A line of the windows of LINE_WIDE positions, which share most of their elements: each is
+ * widened once. */
+INLINE void line_shared(const DepthLine *d, const LineKind k, int i, int64_t from,
+                        V (*sum)[2])
+{
+    V v[LINE_SPAN];
+    _Pragma("GCC unroll 16") for (int j = 0; j < (LINE_WIDE - 1) * k.step + k.side; j++)
+        v[j] = line_load(d, k, from + j);
+    _Pragma("GCC unroll 5") for (int j = 0; j < k.side; j++)
+    {
+        const V by = line_by(d, k, i * k.side + j);
+        _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++)
+            sum[p][0] = line_add(k, sum[p][0], v[p * k.step + j], by);
+    }
+}
+
+INLINE void line_apart(const DepthLine *d, const LineKind k, int i, int64_t from,
+                       V (*sum)[2])
+{
+    _Pragma("GCC unroll 5") for (int j = 0; j < k.side; j++)
+    {
+        const V by = line_by(d, k, i * k.side + j);
+        _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++) sum[p][0] = line_add(
+            k, sum[p][0], line_load(d, k, from + j + p * k.step), by);
+    }
 }
 
 /* Computes LINE_WIDE positions side by side, all columns of whose windows lie inside. */
 INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_t x,
-                        float *to)
+                        const SumsEnd *e, const bool shared)
 {
-    V sum[LINE_WIDE];
-    const int64_t at = x * d->step - d->left;
-    _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++) sum[p] = line_start(k);
-    for (int i = r.first; i < r.end; i++)
-        _Pragma("GCC unroll 5") for (int j = 0; j < k.side; j++)
-        {
-            const V by = line_by(d, k, i * k.side + j);
-            const int64_t from = (r.line + i) * d->wide + at + j;
-            _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++)
-                sum[p] = line_add(k, sum[p], line_load(d, k, from + p * d->step), by);
-        }
-    _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++)
-        line_put(d, to + (x + p) * VEC_LANES, sum[p]);
+    V sum[LINE_WIDE][2];
+    const int64_t at = x * k.step - d->left;
+    _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++) sum[p][0] = line_start(k);
+    for (int i = r.first; i < r.end; i++) {
+        const int64_t from = (r.line + i) * d->wide + at;
+        if (shared) line_shared(d, k, i, from, sum);
+        else line_apart(d, k, i, from, sum);
+    }
+    end_rows(e, x * VEC_LANES, sum, LINE_WIDE, 0);
 }
 
-INLINE void line_of(const DepthLine *d, const LineKind k, LineRows r, float *to)
+INLINE void line_of(const DepthLine *d, const LineKind k, LineRows r, const SumsEnd *e,
+                    const bool shared)
 {
     /* the windows of positions first .. end - 1 begin and end inside of the plane */
-    int64_t first = (d->left + d->step - 1) / d->step;
-    int64_t end = (d->wide - k.side + d->left) / d->step + 1;
+    int64_t first = (d->left + k.step - 1) / k.step;
+    int64_t end = (d->wide - k.side + d->left) / k.step + 1;
     if (d->wide + d->left < k.side) end = 0;
     if (end > d->out_wide) end = d->out_wide;
     if (first > end) first = end;
     int64_t x = 0;
-    for (; x < first; x++) line_edge(d, k, r, x, to);
-    for (; x + LINE_WIDE <= end; x += LINE_WIDE) line_inside(d, k, r, x, to);
-    for (; x < d->out_wide; x++) line_edge(d, k, r, x, to);
+    for (; x < first; x++) line_edge(d, k, r, x, e);
+    for (; x + LINE_WIDE <= end; x += LINE_WIDE) line_inside(d, k, r, x, e, shared);
+    for (; x < d->out_wide; x++) line_edge(d, k, r, x, e);
 }
 
-INLINE void line_sized(const DepthLine *d, bool largest, bool half, LineRows r, float *to)
+/* Elements that are widened are shared; the distance of windows is then a constant. */
+INLINE void line_stepped(const DepthLine *d, LineKind k, LineRows r, const SumsEnd *e)
 {
-    if (d->side == 3) line_of(d, (LineKind){ 3, largest, half }, r, to);
-    else if (d->side == 5) line_of(d, (LineKind){ 5, largest, half }, r, to);
-    else line_of(d, (LineKind){ d->side, largest, half }, r, to);
+    const bool shared = k.half && !k.largest && d->step <= 2;
+    k.step = d->step;
+    if (!shared) line_of(d, k, r, e, false);
+    else if (k.step == 1) line_of(d, (LineKind){ k.side, 1, false, true }, r, e, true);
+    else line_of(d, (LineKind){ k.side, 2, false, true }, r, e, true);
 }
 
-static void depth_line(const DepthLine *d, int64_t y, float *to)
+INLINE void line_sized(const DepthLine *d, const bool largest, const bool half,
+                       LineRows r, const SumsEnd *e)
+{
+    if (d->side == 3) line_stepped(d, (LineKind){ 3, 0, largest, half }, r, e);
+    else if (d->side == 5) line_stepped(d, (LineKind){ 5, 0, largest, half }, r, e);
+    else line_of(d, (LineKind){ d->side, d->step, largest, half }, r, e, false);
+}
+
+static void depth_line(const DepthLine *d, int64_t y, const SumsEnd *e)
 {
     LineRows r = { .end = d->side, .line = y * d->step - d->top };
     if (r.line < 0) r.first = r.line < -d->side ? d->side : (int)-r.line;
     if (r.line + d->side > d->high)
         r.end = r.line > d->high ? 0 : (int)(d->high - r.line);
-    if (d->largest && d->half) line_sized(d, true, true, r, to);
-    else if (d->largest) line_sized(d, true, false, r, to);
-    else if (d->half) line_sized(d, false, true, r, to);
-    else line_sized(d, false, false, r, to);
+    if (d->largest && d->half) line_sized(d, true, true, r, e);
+    else if (d->largest) line_sized(d, true, false, r, e);
+    else if (d->half) line_sized(d, false, true, r, e);
+    else line_sized(d, false, false, r, e);
 }

@@ -147,18 +147,14 @@ typedef struct {
 } WinoTile;
 
 /* A line of windows over a plane whose elements are vectors of channels, with side x side
- * vectors of weights; the rest is as in DepthPlane. Then `col` is added to each sum, and it is
- * held between two numbers. */
+ * vectors of weights; the rest is as in DepthPlane. */
 typedef struct {
     const void *x;
     bool half; /* x is fp16 */
     const float *weight;
     int64_t high, wide, out_wide, top, left;
     int side, step;
-    bool largest;     /* the largest of the positions instead; there are no weights */
-    const float *col; /* NULL: none */
-    bool bounded;
-    float least, most;
+    bool largest; /* the largest of the positions instead; there are no weights */
 } DepthLine;
 
 /* ---- weights that are kept compressed ---------------------------------------------------- */
@@ -246,7 +242,7 @@ typedef struct Kernels {
     void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
     /* the sums of all positions, of which the results' rows are one row of e */
     void (*depth)(const DepthPlane *d, const SumsEnd *e);
-    void (*depth_line)(const DepthLine *d, int64_t y, float *to);
+    void (*depth_line)(const DepthLine *d, int64_t y, const SumsEnd *e);
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
     /* Winograd's transforms, of vectors: of 6 lines of 6, 36 numbers `step` apart; and
