@@ -266,7 +266,7 @@ static Value *scatter_rows(Builder *b, const Scatter *s)
     }
     for (int64_t i = 0; i < s->n; i++) {
         Value **at = &made[s->row[i]];
-        if (!*at && s->by) *at = make_slice(b, s->data, s->axis, s->row[i], 1);
+        if (!*at && s->by != OP_NONE) *at = make_slice(b, s->data, s->axis, s->row[i], 1);
         *at = index_joined(b, s, *at, make_slice(b, s->updates, s->axis, i, 1));
     }
     return join_parts(b, s, made, 1);
