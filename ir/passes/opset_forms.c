@@ -50,8 +50,7 @@ static bool places_within(const Value *v, int64_t last)
     for (size_t i = 0; x && i < COUNT(kinds); i++)
         place = place || v->def->kind == kinds[i];
     for (int i = 0; place && i < x->rank; i++) place = x->dim[i] - 1 <= last;
-    return place && dtype_is_int(v->type->dtype)
-        && (v->def->kind != OP_topk || v->index == 1);
+    return place && (v->def->kind != OP_topk || v->index == 1);
 }
 
 /* A cast to a type that is int32 now: floats go into its range, ints wrap around in it. */
