@@ -1,6 +1,7 @@
 /* main.c -- the main function of every tool, and the progress line. */
 #include "main.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,7 +281,10 @@ int tool_main(const Tool *t, int argc, char **argv,
     }
     const int code = tool_guarded(t, argc, argv, run);
     guard_end(&guard);
+    errno = 0;
     if (!fflush(stdout) && !ferror(stdout)) return code;
-    fprintf(stderr, "%s: cannot write to the standard output\n", t->name);
+    /* What failed before the flush has left no reason. */
+    fprintf(stderr, "%s: cannot write to the standard output%s%s\n", t->name,
+            errno ? ": " : "", errno ? strerror(errno) : "");
     return EXIT_WORLD;
 }
