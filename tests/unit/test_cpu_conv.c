@@ -75,6 +75,23 @@ static void results_that_a_convolution_reads(void **state)
     unsetenv("ANEC_CPU");
 }
 
+/* The program's input: whole numbers from -3 to 3. */
+static void small_numbers(Gen *g, Binding *in)
+{
+    const Type *t = g->f->body->param[0]->type;
+    assert_true(tensor_alloc(&in->value, &g->diag, t->dtype, &t->shape));
+    for (size_t i = 0; i < in->value.count; i++)
+        tensor_set_float(&in->value, i, (double)(i * 5 % 7) - 3);
+}
+
+static void conv_close(Gen *g, Binding *in)
+{
+    unsetenv("ANEC_CPU");
+    tensor_free(&in->value);
+    module_free(g->m);
+    diag_free(&g->diag);
+}
+
 /* x along one dimension, with few positions in the result. */
 typedef struct {
     int batch, cin, wide, cout, kernel, step, before, after;
@@ -107,10 +124,7 @@ static void check_narrow(const NarrowCase *c, DType type)
     g.b = builder_at(g.f->body, NULL, &g.diag, (Loc){ 0 });
     block_result(g.f->body, narrow_conv(&g, c));
     Binding in = { .name = "x" };
-    assert_true(
-        tensor_alloc(&in.value, &g.diag, type, &g.f->body->param[0]->type->shape));
-    for (size_t i = 0; i < in.value.count; i++)
-        tensor_set_float(&in.value, i, (double)(i * 5 % 7) - 3);
+    small_numbers(&g, &in);
     for (int kernels = 0; kernels_at(kernels); kernels++) {
         const Binding *want, *got;
         setenv("ANEC_CPU", kernels_at(kernels)->name, 1);
@@ -127,10 +141,7 @@ static void check_narrow(const NarrowCase *c, DType type)
         program_free(ref);
         program_free(cpu);
     }
-    unsetenv("ANEC_CPU");
-    tensor_free(&in.value);
-    module_free(g.m);
-    diag_free(&g.diag);
+    conv_close(&g, &in);
 }
 
 /* Sums of whole numbers, which both types hold. */
@@ -170,9 +181,7 @@ static void what_is_not_finite(void **state)
                      .pad = gen_ints(&g, 4, pad), .groups = build_int(&g.b, 1));
     block_result(g.f->body, x);
     Binding in = { .name = "x" };
-    assert_true(tensor_alloc(&in.value, &g.diag, DT_FP32, &s));
-    for (size_t i = 0; i < in.value.count; i++)
-        tensor_set_float(&in.value, i, (double)(i * 5 % 7) - 3);
+    small_numbers(&g, &in);
     tensor_set_float(&in.value, 2 * HIGH * WIDE + 3, INFINITY);
     tensor_set_float(&in.value, (CHANNELS - 1) * HIGH * WIDE + 9 * WIDE + 4, -INFINITY);
     tensor_set_float(&in.value, CHANNELS * HIGH * WIDE - 1, (double)NAN);
@@ -190,10 +199,7 @@ static void what_is_not_finite(void **state)
         program_free(ref);
         program_free(cpu);
     }
-    unsetenv("ANEC_CPU");
-    tensor_free(&in.value);
-    module_free(g.m);
-    diag_free(&g.diag);
+    conv_close(&g, &in);
 }
 
 int main(void)
