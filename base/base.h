@@ -175,8 +175,8 @@ typedef struct {
     unsigned char *room;  /* buffer of bytes not yet written, */
     size_t used;          /* and how many there are */
     uint64_t written, at; /* the file's length and the place of the next byte */
-    bool
-        brief; /* set by the caller: it may be lost when the machine stops, and is not synced */
+    /* set by the caller: it may be lost when the machine stops, and is not synced */
+    bool brief;
     bool failed; /* an error was reported: later calls do nothing and return false */
     Diag *diag;
     GuardTask lost; /* aborts it when memory runs out */
@@ -194,10 +194,10 @@ bool out_same(OutFile *o, const char *path);
 void out_name(OutFile *o, const char *path);
 bool out_commit(OutFile *o);
 void out_abort(OutFile *o);
-/* out_open, out_write and out_commit in one call; with OutFile.brief. */
-bool file_write_brief(Diag *d, const char *path, const void *p, size_t n);
-/* The same, synced. */
+/* out_open, out_write and out_commit in one call. */
 bool file_write_all(Diag *d, const char *path, const void *p, size_t n);
+/* The same, with OutFile.brief. */
+bool file_write_brief(Diag *d, const char *path, const void *p, size_t n);
 
 /* The rest is shared by file.c and mapped.c alone. */
 struct stat;
