@@ -22,7 +22,9 @@ void clock_tell(const Func *f)
     const char *path = getenv("ANESIM_CLOCK");
     const Target *t = path ? target_find(machine().chip) : NULL;
     if (!t) return;
-    const CostUs one = cost_run(t, f);
+    RuleSet rs;
+    ruleset_init(&rs, t, NULL);
+    const CostUs one = cost_run(&rs, f);
     pthread_mutex_lock(&clock_lock);
     FILE *to = fopen(path, "a");
     if (!to) standin_abort("ANESIM_CLOCK: cannot write %s", path);

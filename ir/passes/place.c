@@ -37,13 +37,13 @@ static void place_break(void *placing, const RuleBreak *b)
     o->why = arena_strdup(p->arena, b->message);
 }
 
-static void place_cost(PlacedOp *o, const Target *t)
+static void place_cost(const PlaceWork *p, const RuleSet *rs, PlacedOp *o)
 {
     if (o->free) return;
     o->work = cost_work(o->op);
     o->us[ON_HOST] = cost_processor(o->work);
     o->us[ON_ENGINE] = o->reason == PLACED_ASIDE ? o->us[ON_HOST]
-                                                 : cost_engine(t, o->work);
+                                                 : cost_op(rs, p->func, o->op);
 }
 
 static void place_ops(PlaceWork *p, const RuleSet *rs, Diag *d)
@@ -61,7 +61,7 @@ static void place_ops(PlaceWork *p, const RuleSet *rs, Diag *d)
     }
     rules_check(p->func->module, rs, d, place_break, p);
     for (i = 0; i < out->nop; i++) {
-        place_cost(&out->op[i], p->target);
+        place_cost(p, rs, &out->op[i]);
         out->alone = cost_add(out->alone, out->op[i].us[ON_HOST]);
     }
 }

@@ -218,6 +218,16 @@ bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op)
     return check_silent(rs, rule, f, op).broken > 0;
 }
 
+double rules_slower(const RuleSet *rs, const Func *f, const Op *op)
+{
+    double most = 1;
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (rules[i].slower > most && rs->stand[i] >= STAND_CONTRADICTED
+            && rule_matches(rs, i, f, op))
+            most = rules[i].slower;
+    return most;
+}
+
 bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {
     return rule_fixes(rs, rule) && check_silent(rs, rule, f, op).asking > 0;

@@ -76,6 +76,15 @@ CostUs cost_engine(const Target *t, CostWork w)
     };
 }
 
+CostUs cost_op(const RuleSet *rs, const Func *f, const Op *op)
+{
+    const double slower = rules_slower(rs, f, op);
+    CostUs c = cost_engine(rs->target, cost_work(op));
+    c.middle *= (1 + slower) / 2;
+    c.most *= slower;
+    return c;
+}
+
 CostUs cost_processor(CostWork w)
 {
     const double us = cost_larger(2 * w.macs / (COST_HOST_GFLOPS * 1e3),
@@ -84,11 +93,10 @@ CostUs cost_processor(CostWork w)
     return (CostUs){ us, us, us };
 }
 
-CostUs cost_run(const Target *t, const Func *f)
+CostUs cost_run(const RuleSet *rs, const Func *f)
 {
-    CostUs c = cost_dispatch(t);
+    CostUs c = cost_dispatch(rs->target);
     for (const Op *op = f->body->first; op; op = op->next)
-        if (!op_is_fixed(op) && !op_on_processor(op))
-            c = cost_add(c, cost_engine(t, cost_work(op)));
+        if (!op_is_fixed(op) && !op_on_processor(op)) c = cost_add(c, cost_op(rs, f, op));
     return c;
 }

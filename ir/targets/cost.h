@@ -4,7 +4,7 @@
 #define ANEC_COST_H
 
 #include "../ops/ops.h"
-#include "targets.h"
+#include "rules.h"
 
 /* By the figures that make it least and most, and by their middle. */
 typedef struct {
@@ -27,9 +27,11 @@ CostUs cost_copy(const Target *t, double bytes);
 /* Nobody published whether a value that the next op reads goes through memory: at least it costs
  * nothing, at most all its bytes, and half of them in the middle. */
 CostUs cost_engine(const Target *t, CostWork w);
+/* The same of an op of f, which takes longer where it breaks a rule that says by how much (Rule.slower). */
+CostUs cost_op(const RuleSet *rs, const Func *f, const Op *op);
 /* The processor's figures are an assumption of this project, one for all chips. */
 CostUs cost_processor(CostWork w);
 /* One run of a function that is the engine's: the dispatch, and each op. */
-CostUs cost_run(const Target *t, const Func *f);
+CostUs cost_run(const RuleSet *rs, const Func *f);
 
 #endif

@@ -130,7 +130,8 @@ void rule_conv_weight(RuleCheck *c)
 void rule_conv_dip(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 2 && (w->dim[0] == 4096 || w->dim[0] == 5120))
+    if (w && w->rank >= 2
+        && (w->dim[0] == 4096 || w->dim[0] == 5120 || w->dim[0] == 8192))
         rule_broken(c, op_loc(c->op), "%s to %lld channels", op_name(c->op),
                     (long long)w->dim[0]);
 }

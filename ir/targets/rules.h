@@ -2,10 +2,9 @@
  * (rules.def, limits.def, the column CHIPS of the op table), and checking a program against
  * them.
  *
- *   Rule      a row of rules.def: what it forbids, what happens otherwise, the fix, the
- *   evidence Standing  how well a rule is known to hold on a chip (targets.h) RuleSet   the
- *   rules for one target: from the table, or as a profile measured them on the
- *             user's own machine
+ * A Rule is a row of rules.def: what it forbids, what happens otherwise, the fix, the evidence. A
+ * Standing says how well a rule is known to hold on a chip (targets.h). A RuleSet has the rules for
+ * one target: from the table, or as a profile measured them on the user's own machine.
  *
  * All that needs to know what a chip does asks a RuleSet: the check of a program
  * (rules_check), the passes that make it legal (rule_asks), the simulated engine
@@ -59,6 +58,7 @@ typedef struct {
     const char *ops;
     void (*match)(
         RuleCheck *); /* calls rule_broken where the rule is broken; ON_RUN: NULL */
+    double slower; /* FX_SLOW: how many times as long the op takes at most; 0: not said */
     FixesWhen fixes;
     const char *pass;     /* the pass that applies the fix, or several, "a,b"; or NULL, */
     const char *left;     /* and why there is none */
@@ -151,6 +151,8 @@ int rule_lookup(const char *text, int *out, int max);
 /* Whether the rule's match finds the rule broken, at op, or in f or its module where the
  * rule is on these. Nothing is reported. So the check and the passes have one condition. */
 bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
+/* How many times as long op takes at most by the rules that it breaks; 1: as long as others. */
+double rules_slower(const RuleSet *rs, const Func *f, const Op *op);
 /* Whether the rule's pass has to apply the fix there: the rule has a fix here, and match
  * finds a break without saying why the pass leaves it. tests/unit/test_fixes.c holds passes
  * to it. */

@@ -215,6 +215,40 @@ static void test_place_sums(void **state)
     place_close(&b);
 }
 
+/* A convolution whose channels a rule calls slow is predicted to take longer, where the rule stands;
+ * its neighbours, and the same on another chip, are not. */
+static void test_place_slower(void **state)
+{
+    static const struct {
+        long channels;
+        const char *chip;
+        double slower;
+    } cases[] = {
+        { 4095, "m4", 1 },   { 4096, "m4", 4.7 },    { 4097, "m4", 1 },
+        { 5120, "m4", 4.7 }, { 5121, "m4", 1 },      { 8191, "m4", 1 },
+        { 8192, "m4", 4.7 }, { 8192, "m4max", 4.7 }, { 4096, "m1", 1 },
+        { 4096, "m3", 1 },   { 4096, "m5", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        PlaceBench b;
+        place_program(&b,
+                      PLACE_HEAD "model main(x: fp16[1, 64, 1, 64]) -> y {\n"
+                                 "weight w: [{N}, 64]\ny = linear(x, w) }\n",
+                      cases[i].channels, cases[i].chip);
+        const PlacedOp *o = b.at.op;
+        while (o < b.at.op + b.at.nop && o->op->kind != OP_conv) o++;
+        assert_true(o < b.at.op + b.at.nop);
+        const CostUs plain = cost_engine(b.rules.target, o->work);
+        assert_true(plain.most > 0 && plain.middle > 0);
+        assert_true(o->us[1].least == plain.least);
+        assert_true(fabs(o->us[1].most - cases[i].slower * plain.most) < 1e-9);
+        assert_true(fabs(o->us[1].middle - (1 + cases[i].slower) / 2 * plain.middle)
+                    < 1e-9);
+        place_close(&b);
+    }
+}
+
 /* ---- whole ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -314,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_place_bounds), cmocka_unit_test(test_place_sums),
         cmocka_unit_test(test_place_whole),  cmocka_unit_test(test_place_uncut),
         cmocka_unit_test(test_place_states), cmocka_unit_test(test_place_hint),
+        cmocka_unit_test(test_place_slower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
