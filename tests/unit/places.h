@@ -1,9 +1,9 @@
-/* places.h -- templates of texts that depend on a number n, for tests of bounds. A template
- * holds
- *   {N} {2N} {N+1} {2N-3}   a number computed from n {N:x}                   x n times, with
- *   commas between {N=x}                   x n times, with nothing between {N#3}
- *   0, 3, 6 .., n numbers {N;line}                n lines, in which $ is the line's number
- *   from 0, and @ that of the next */
+/* places.h -- templates of texts that depend on a number n, for tests of bounds.
+ *
+ * {N}, {2N}, {N+1} and {2N-3} are a number computed from n.
+ * {N:x} is x n times, with commas between; {N=x} the same with nothing between.
+ * {N#3} is 0, 3, 6 and so on, n numbers.
+ * {N;line} is n lines, in which $ is the line's number from 0, and @ that of the next. */
 #ifndef ANEC_TEST_PLACES_H
 #define ANEC_TEST_PLACES_H
 
