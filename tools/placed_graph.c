@@ -111,7 +111,6 @@ static void graph_edges(Graph *g)
         graph_join(g, b->result[i], g->n - b->nresult + i);
     g->start = NEW_ARRAY(&g->arena, g->n + 2, int);
     GraphEdge *sorted = NEW_ARRAY(&g->arena, g->count + 1, GraphEdge);
-    int *last = NEW_ARRAY(&g->arena, g->n + 1, int);
     for (size_t i = 0; i < g->count; i++) g->start[g->edge[i].from + 1]++;
     for (int i = 0; i < g->n; i++) g->start[i + 1] += g->start[i];
     int *next = NEW_ARRAY(&g->arena, g->n + 1, int);
@@ -120,10 +119,11 @@ static void graph_edges(Graph *g)
     int kept = 0;
     for (int i = 0; i < g->n; i++) {
         const int begin = g->start[i], end = g->start[i + 1];
+        int last = 0;
         g->start[i] = kept;
         for (int k = begin; k < end; k++)
-            if (last[i] < sorted[k].to) {
-                last[i] = sorted[k].to;
+            if (last < sorted[k].to) {
+                last = sorted[k].to;
                 sorted[kept++] = sorted[k];
             }
     }
