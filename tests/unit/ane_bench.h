@@ -84,9 +84,7 @@ static inline void fill(float v[6], float value)
 
 static inline int bench_main(const struct CMUnitTest *tests, size_t n, const char *argv0)
 {
-    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
-    use_standin(argv0);
-    top = make_folder(&arena);
+    top = use_standin(&arena, argv0);
     return run_in_folder(tests, n, top, &arena);
 }
 

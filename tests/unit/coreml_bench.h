@@ -81,9 +81,7 @@ static inline void check_results(Bench *t, const Inputs *in, double k)
 
 static inline int coreml_main(const char *self, const struct CMUnitTest *tests, size_t n)
 {
-    use_standin(self);
-    top = make_folder(&arena);
-    setenv("TMPDIR", top, 1);
+    top = use_standin(&arena, self);
     setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
     return run_in_folder(tests, n, top, &arena);
 }

@@ -7,15 +7,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Makes this process load the stand-in, build/libanesim.so, in place of Apple's libraries. */
-static inline void use_standin(const char *argv0)
+/* Makes this process load the stand-in, build/libanesim.so, in place of Apple's libraries. Returns a new folder,
+ * in memory where the system keeps one there, which TMPDIR names from now on: the engine stages a model in TMPDIR
+ * under the name of its text, and another test program may stage the same text at the same time. */
+static inline char *use_standin(Arena *a, const char *argv0)
 {
-    Arena a = { 0 };
     char real[4096];
-    const char *lib = arena_printf(&a, "%s/../libanesim.so", file_dir(&a, argv0));
+    const char *lib = arena_printf(a, "%s/../libanesim.so", file_dir(a, argv0));
     if (!realpath(lib, real)) fail_msg("%s is not there", lib);
     setenv("ANEC_ANE_LIB", real, 1);
-    arena_free(&a);
+    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
+    char *folder = make_folder(a);
+    setenv("TMPDIR", folder, 1);
+    return folder;
 }
 
 static inline void set_machine(const char *chip, const char *faults)

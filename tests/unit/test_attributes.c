@@ -299,6 +299,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_told),      cmocka_unit_test(test_dims),
     };
     (void)argc;
-    use_standin(argv[0]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    Arena arena = { 0 };
+    const char *top = use_standin(&arena, argv[0]);
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -153,7 +153,6 @@ int main(int argc, char **argv)
     (void)argc;
     if (!HIDES) print_message("skipped: dlsym is another's here\n");
     if (!HIDES) return 0;
-    use_standin(argv[0]);
-    top = make_folder(&arena);
+    top = use_standin(&arena, argv[0]);
     return run_in_folder(tests, COUNT(tests), top, &arena);
 }

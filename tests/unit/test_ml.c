@@ -198,8 +198,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_predictions_refused),
     };
     (void)argc;
-    use_standin(argv[0]);
-    top = make_folder(&arena);
-    setenv("TMPDIR", top, 1);
+    top = use_standin(&arena, argv[0]);
     return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -122,8 +122,6 @@ int main(int argc, char **argv)
                                         cmocka_unit_test(test_plans),
                                         cmocka_unit_test(test_blocks) };
     (void)argc;
-    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
-    use_standin(argv[0]);
-    top = make_folder(&arena);
+    top = use_standin(&arena, argv[0]);
     return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -214,9 +214,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_steps),
     };
     (void)argc;
-    use_standin(argv[0]);
-    char *top = make_folder(&arena);
-    setenv("TMPDIR", top, 1);
+    char *top = use_standin(&arena, argv[0]);
     setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
     return run_in_folder(tests, COUNT(tests), top, &arena);
 }
