@@ -12,14 +12,15 @@
 uint32_t text_code_point(const char *s, const char *end, int *len)
 {
     const unsigned char *p = (const unsigned char *)s;
-    int n = *p < 0x80               ? 1
-          : *p >= 0xf0 && *p < 0xf5 ? 4
-          : *p >= 0xe0              ? 3
-          : *p >= 0xc2              ? 2
-                                    : 0;
+    const int n = *p < 0x80 ? 1
+                : *p < 0xc2 ? 0
+                : *p < 0xe0 ? 2
+                : *p < 0xf0 ? 3
+                : *p < 0xf5 ? 4
+                            : 0;
     *len = 1;
     if (n == 1) return *p;
-    if (!n || *p >= 0xf5 || end - s < n) return TEXT_NOT_UTF8;
+    if (!n || end - s < n) return TEXT_NOT_UTF8;
     uint32_t c = *p & (0x7fu >> n);
     for (int i = 1; i < n; i++) {
         if ((p[i] & 0xc0) != 0x80) return TEXT_NOT_UTF8;

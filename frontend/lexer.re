@@ -9,35 +9,19 @@
 
 /* ---- is it text? ----------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 sequence at s, 0 when it is none (overlong, surrogate, too large). */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-    static const struct { unsigned char from, to, low, high; unsigned length; } lead[] = {
-        { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 }, { 0xE1, 0xEC, 0x80, 0xBF, 3 },
-        { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 }, { 0xF0, 0xF0, 0x90, 0xBF, 4 },
-        { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
-    };
-    if (s[0] < 0x80) return 1;
-    for (size_t i = 0; i < COUNT(lead); i++) {
-        if (s[0] < lead[i].from || s[0] > lead[i].to) continue;
-        if (left < lead[i].length || s[1] < lead[i].low || s[1] > lead[i].high) return 0;
-        for (unsigned k = 2; k < lead[i].length; k++)
-            if ((s[k] & 0xC0) != 0x80) return 0;
-        return lead[i].length;
-    }
-    return 0;
-}
-
 static bool check_text(Diag *d, const Source *src)
 {
-    const unsigned char *s = (const unsigned char *)src->text;
-    for (size_t i = 0, n; i < src->len; i += n) {
-        Loc here = { .src = src, .at = (uint32_t)i, .len = 1 };
-        n = utf8_length(s + i, src->len - i);
-        if (!n) return diag_error(d, here, "this is not UTF-8 text (byte 0x%02x)", s[i]);
-        if (s[i] < 32 && !strchr("\t\n\r\f", s[i] ? s[i] : 1))
+    const char *const text = src->text;
+    int n;
+    for (size_t i = 0; i < src->len; i += (size_t)n) {
+        const Loc here = { .src = src, .at = (uint32_t)i, .len = 1 };
+        const uint32_t c = text_code_point(text + i, text + src->len, &n);
+        if (c == TEXT_NOT_UTF8)
+            return diag_error(d, here, "this is not UTF-8 text (byte 0x%02x)",
+                              (unsigned char)text[i]);
+        if (c < 32 && !strchr("\t\n\r\f", c ? (int)c : 1))
             return diag_error(d, here, "a program is text; this is the control character 0x%02x",
-                              s[i]);
+                              (unsigned)c);
     }
     return true;
 }

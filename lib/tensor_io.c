@@ -73,24 +73,18 @@ bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what)
 /* ---- writing ----------------------------------------------------------------------------- */
 
 /* The next code point of UTF-8 text; bytes that are no UTF-8 become U+FFFD. */
-static uint32_t next_point(const unsigned char **s)
+static uint32_t next_point(const char **s, const char *end)
 {
-    const unsigned char *p = *s;
-    int more = *p < 0x80 ? 0 : *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc0 ? 1 : -1;
-    if (more < 0) {
-        *s = p + 1;
-        return 0xfffd;
-    }
-    uint32_t c = more ? *p & (0x3fu >> more) : *p;
-    for (p++; more && (*p & 0xc0) == 0x80; more--, p++) c = c << 6 | (*p & 0x3fu);
-    *s = p;
-    return more ? 0xfffd : c;
+    int len;
+    const uint32_t c = text_code_point(*s, end, &len);
+    *s += len;
+    return c == TEXT_NOT_UTF8 ? 0xfffd : c;
 }
 
 static size_t count_points(const char *s)
 {
     size_t n = 0;
-    for (const unsigned char *p = (const unsigned char *)s; *p; n++) next_point(&p);
+    for (const char *end = s + strlen(s); s < end; n++) next_point(&s, end);
     return n;
 }
 
@@ -110,8 +104,8 @@ static bool save_strings(const Tensor *t, Diag *d, const char *path)
     if (!cell) return diag_fail(d, "no memory to write %s", path);
     for (size_t i = 0; i < t->count; i++) {
         uint32_t *to = cell + i * width;
-        const unsigned char *p = (const unsigned char *)(text[i] ? text[i] : "");
-        while (*p) *to++ = next_point(&p);
+        const char *s = text[i] ? text[i] : "", *end = s + strlen(s);
+        while (s < end) *to++ = next_point(&s, end);
     }
     snprintf(descr, sizeof descr, "<U%zu", width);
     bool ok = npy_write(d, path, descr, t->shape.rank, t->shape.dim, cell, bytes);

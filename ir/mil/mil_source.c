@@ -60,30 +60,11 @@ void mil_read_skip(MilReader *r)
 /* Where the text stops being UTF-8, or its end. */
 static const char *utf8_end(const char *s, const char *end)
 {
-    while (s < end) {
-        const unsigned char *u = (const unsigned char *)s;
-        uint64_t eight;
-        if (end - s >= 8
-            && (memcpy(&eight, s, 8), !(eight & UINT64_C(0x8080808080808080)))) {
-            s += 8;
-            continue;
-        }
-        if (*u < 0x80) {
-            s++;
-            continue;
-        }
-        const int more = *u < 0xc2 ? 0
-                       : *u < 0xe0 ? 1
-                       : *u < 0xf0 ? 2
-                       : *u < 0xf5 ? 3
-                                   : 0;
-        if (!more || end - s <= more) return s;
-        for (int i = 1; i <= more; i++)
-            if ((u[i] & 0xc0) != 0x80) return s;
-        const bool overlong = (*u == 0xe0 && u[1] < 0xa0) || (*u == 0xf0 && u[1] < 0x90);
-        const bool outside = (*u == 0xed && u[1] > 0x9f) || (*u == 0xf4 && u[1] > 0x8f);
-        if (overlong || outside) return s;
-        s += more + 1;
+    for (int n; s < end; s += n) {
+        uint64_t eight = UINT64_MAX;
+        if (end - s >= 8) memcpy(&eight, s, 8);
+        if (!(eight & UINT64_C(0x8080808080808080))) n = 8;
+        else if (text_code_point(s, end, &n) == TEXT_NOT_UTF8) return s;
     }
     return end;
 }

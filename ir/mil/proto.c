@@ -105,31 +105,20 @@ uint64_t pb_number(PbIn *in, const PbField *f)
     return 0;
 }
 
-static bool is_text(const unsigned char *s, size_t n)
+static bool is_text(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
-        const unsigned c = s[i++];
-        const size_t more = c < 0x80 ? 0
-                          : c < 0xc2 ? 9
-                          : c < 0xe0 ? 1
-                          : c < 0xf0 ? 2
-                          : c < 0xf5 ? 3
-                                     : 9;
-        if (!c || more > n - i) return false;
-        /* too long */
-        if ((c == 0xe0 && s[i] < 0xa0) || (c == 0xf0 && s[i] < 0x90)) return false;
-        if ((c == 0xed && s[i] > 0x9f) || (c == 0xf4 && s[i] > 0x8f))
-            return false; /* no character */
-        for (size_t k = 0; k < more; k++)
-            if ((s[i++] & 0xc0) != 0x80) return false;
+    int len;
+    for (const char *end = s + n; s < end; s += len) {
+        const uint32_t c = text_code_point(s, end, &len);
+        if (!c || c == TEXT_NOT_UTF8) return false;
     }
     return true;
 }
 
 char *pb_string(PbIn *in, const PbField *f, Arena *a)
 {
-    if (is_bytes(in, f) && is_text(f->data, f->len))
-        return arena_strndup(a, (const char *)f->data, f->len);
+    const char *text = (const char *)f->data;
+    if (is_bytes(in, f) && is_text(text, f->len)) return arena_strndup(a, text, f->len);
     pb_wrong(in, f->start, "a text is not UTF-8");
     return arena_strdup(a, "");
 }
