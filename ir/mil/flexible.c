@@ -100,7 +100,7 @@ static bool read_range(Reader *r, int p, const Const *c, void *to)
 {
     (void)to;
     FlexInput *in = &r->flex->input[p];
-    if (c->kind != CONST_GROUP || c->nelem > MAX_RANK
+    if (c->kind != CONST_GROUP
         || c->nelem != tensor_type(r->func->body->param[p])->shape.rank)
         return flexible_malformed(r, c);
     for (int64_t i = 0; i < c->nelem; i++) {
