@@ -333,6 +333,13 @@ COUNT ?= 160
 mutate: test-deps
 	@python3 tests/mutate/run.py --seed $(SEED) --count $(COUNT)
 
+# Which conditions no test makes true, or false: tests/conditions.py, by what clang counts.
+COUNTED := CC=clang CFLAGS="-O1 -fcoverage-mapping -fcoverage-compilation-dir=. -fprofile-instr-generate=$(CURDIR)/build-cov/profiles/%4m.profraw"
+.PHONY: conditions
+conditions: test-deps
+	@+$(MAKE) BUILD=build-cov $(COUNTED) check-built
+	@MAKE="$(MAKE)" tests/conditions.py build-cov
+
 # Runs of anetrain beside those of another implementation, all of them: minutes on each engine.
 CURVES ?= ref,cpu,sim:m1,sim:m3,sim:m5
 .PHONY: curves
@@ -580,6 +587,7 @@ help:
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
 	@echo 'make curves     runs of anetrain beside another implementation of them, minutes each on CURVES=ref,cpu,sim:m1,..'
 	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
+	@echo 'make conditions which conditions of the sources no test makes true, or false, in build-cov'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages, completions below PREFIX (/usr/local), for packagers in DESTDIR'
 	@echo 'make deb        Debian packages, in $(BUILD)/deb; make formula: what brew installs by; make dist: the sources'
