@@ -87,6 +87,23 @@ static void row_scale(float *x, size_t n, float by)
     if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
 }
 
+/* The largest element. Where some are NaN it may be that of the others: who takes exponentials of
+ * the differences to it has NaN in their sum then. */
+INLINE float row_top(const float *x, size_t n)
+{
+    V most = v_set(-__builtin_inff()), other = most;
+    size_t i = 0;
+    for (; i + 2 * VEC_LANES <= n; i += 2 * VEC_LANES) {
+        most = v_larger(v_load(x + i), most);
+        other = v_larger(v_load(x + i + VEC_LANES), other);
+    }
+    for (; i < n; i += VEC_LANES) {
+        const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
+        most = v_larger(v_load_part(x + i, m, -__builtin_inff()), most);
+    }
+    return v_most(v_larger(most, other));
+}
+
 /* exp(x - top) in place of x, and the sum of all. */
 INLINE float row_exp(float *x, size_t n, float most)
 {
@@ -94,12 +111,12 @@ INLINE float row_exp(float *x, size_t n, float most)
     V sum = v_set(0);
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) {
-        const V e = v_exp(v_load(x + i) - top);
+        const V e = v_exp_below(v_load(x + i) - top);
         v_store(x + i, e);
         sum += e;
     }
     if (i < n) {
-        const V e = v_exp(v_load_part(x + i, n - i, -__builtin_inff()) - top);
+        const V e = v_exp_below(v_load_part(x + i, n - i, -__builtin_inff()) - top);
         v_store_part(x + i, e, n - i);
         sum += v_load_part(x + i, n - i, 0);
     }
@@ -109,7 +126,7 @@ INLINE float row_exp(float *x, size_t n, float most)
 /* The largest element is subtracted first, so that exp cannot overflow. */
 static void row_softmax(float *x, size_t n)
 {
-    const float sum = row_exp(x, n, row_max(x, n));
+    const float sum = row_exp(x, n, row_top(x, n));
     row_scale(x, n, 1 / sum);
 }
 
@@ -123,8 +140,9 @@ INLINE V weigh_of(const WeighRow *w, V x, V add, const bool round, const bool sc
     return round && w->add ? v_round16(x) : x;
 }
 
-INLINE void weigh_row(const WeighRow *w, float *x, size_t n, const bool round,
-                      const bool scaled)
+/* The same in place of n elements, and the largest of them (row_top). */
+INLINE float weigh_all(const WeighRow *w, float *x, size_t n, const bool round,
+                       const bool scaled)
 {
     V most = v_set(-__builtin_inff()), other = most;
     const V none = v_set(0);
@@ -137,20 +155,32 @@ INLINE void weigh_row(const WeighRow *w, float *x, size_t n, const bool round,
                              scaled);
         v_store(x + i, a);
         v_store(x + k, b);
-        most = v_max(a, most);
-        other = v_max(b, other);
+        most = v_larger(a, most);
+        other = v_larger(b, other);
     }
     for (; i < n; i += VEC_LANES) {
         const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
         const V add = w->add ? v_load_part(w->add + i, m, 0) : none;
         v_store_part(x + i, weigh_of(w, v_load_part(x + i, m, 0), add, round, scaled), m);
-        most = v_max(v_load_part(x + i, m, -__builtin_inff()), most);
+        most = v_larger(v_load_part(x + i, m, -__builtin_inff()), most);
     }
-    const V by = v_set(1 / row_exp(x, n, v_most(v_max(most, other))));
-    for (i = 0; i < n; i += VEC_LANES) {
-        const size_t m = n - i < VEC_LANES ? n - i : VEC_LANES;
-        const V p = v_load_part(x + i, m, 0) * by;
-        v_store_part(x + i, round ? v_round16(p) : p, m);
+    return v_most(v_larger(most, other));
+}
+
+INLINE void weigh_row(const WeighRow *w, float *x, size_t n, const bool round,
+                      const bool scaled)
+{
+    const bool as_they_are = !round && !scaled && !w->add;
+    const float most = as_they_are ? row_top(x, n) : weigh_all(w, x, n, round, scaled);
+    const V by = v_set(1 / row_exp(x, n, most));
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES) {
+        const V p = v_load(x + i) * by;
+        v_store(x + i, round ? v_round16(p) : p);
+    }
+    if (i < n) {
+        const V p = v_load_part(x + i, n - i, 0) * by;
+        v_store_part(x + i, round ? v_round16(p) : p, n - i);
     }
 }
 

@@ -373,6 +373,14 @@ INLINE V v_min(V a, V b)
 INLINE V v_max(V a, V b) { return v_pick((VI)(a > b) | (VI)(a != a), a, b); }
 INLINE V v_min(V a, V b) { return v_pick((VI)(a < b) | (VI)(a != a), a, b); }
 #endif
+/* The larger of two numbers, and b where a is NaN. */
+#if defined(VEC_AVX512)
+INLINE V v_larger(V a, V b) { return (V)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif defined(VEC_AVX2)
+INLINE V v_larger(V a, V b) { return (V)_mm256_max_ps((__m256)a, (__m256)b); }
+#else
+INLINE V v_larger(V a, V b) { return v_pick((VI)(a > b), a, b); }
+#endif
 /* 1 where a comparison holds, else 0. */
 INLINE V v_truth(VI mask) { return (V)(mask & (VI)v_set(1)); }
 

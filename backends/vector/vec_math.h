@@ -21,6 +21,18 @@ INLINE V v_scale_by(V x, V n)
 }
 #endif
 
+/* x, or a number that it is below; NaN stays as it is. */
+INLINE V v_at_least(V x, float least)
+{
+#if defined(VEC_AVX512)
+    return (V)_mm512_max_ps((__m512)v_set(least), (__m512)x);
+#elif defined(VEC_AVX2)
+    return (V)_mm256_max_ps((__m256)v_set(least), (__m256)x);
+#else
+    return v_pick((VI)(x < least), v_set(least), x);
+#endif
+}
+
 /* x held between two numbers; NaN stays as it is. */
 INLINE V v_held(V x, float least, float most)
 {
@@ -36,13 +48,14 @@ INLINE V v_held(V x, float least, float most)
 #endif
 }
 
-/* exp(x + low), where low is what x lost to rounding. */
-INLINE V v_exp_of(V x, V low)
+/* exp(x) is 2^n exp(r), where n is whole and r the rest, in two steps, of half a logarithm of 2. */
+INLINE V v_exp_whole(V x) { return v_nearest(x * 1.44269504f); }
+INLINE V v_exp_rest(V x, V n)
 {
-    const V in = v_held(x, -104, 89);
-    const V n = v_nearest(in * 1.44269504f);
-    V r = v_fma(n, v_set(-0.693145752f), in);
-    r = v_fma(n, v_set(-1.42860677e-6f), r) + low;
+    return v_fma(n, v_set(-1.42860677e-6f), v_fma(n, v_set(-0.693145752f), x));
+}
+INLINE V v_exp_small(V r, V n)
+{
     V p = v_set(1.38203244e-3f);
     p = v_fma(p, r, v_set(8.37312452e-3f));
     p = v_fma(p, r, v_set(4.16695364e-2f));
@@ -53,7 +66,25 @@ INLINE V v_exp_of(V x, V low)
     return v_scale_by(p, n);
 }
 
-INLINE V v_exp(V x) { return v_exp_of(x, v_set(0)); }
+INLINE V v_exp(V x)
+{
+    const V in = v_held(x, -104, 89), n = v_exp_whole(in);
+    return v_exp_small(v_exp_rest(in, n), n);
+}
+
+/* The same for x up to 0. */
+INLINE V v_exp_below(V x)
+{
+    const V in = v_at_least(x, -104), n = v_exp_whole(in);
+    return v_exp_small(v_exp_rest(in, n), n);
+}
+
+/* exp(x + low), where low is what x lost to rounding. */
+INLINE V v_exp_of(V x, V low)
+{
+    const V in = v_held(x, -104, 89), n = v_exp_whole(in);
+    return v_exp_small(v_exp_rest(in, n) + low, n);
+}
 
 /* exp(x) - 1, for x up to 0. Near 0, where the difference would lose its digits, it is a
  * polynomial. */
@@ -115,7 +146,7 @@ INLINE V v_log1p(V t)
 /* y / (1 + exp(-x)), computed without an exp that could overflow. */
 INLINE V v_by_sigmoid(V y, V x)
 {
-    const V e = v_exp(-v_abs(x));
+    const V e = v_exp_below(-v_abs(x));
     return v_pick((VI)(x < v_set(0)), y * e, y) / (1 + e);
 }
 
