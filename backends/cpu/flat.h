@@ -337,14 +337,17 @@ void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t
 typedef struct {
     int64_t first, apart, rows, cols;
 } ElemBlock;
-/* Makes the SumsEnd that does e for a block in one pass, where e is one of the commonest;
- * false: it is not. */
+/* Makes the SumsEnd that does e for a block in one pass, where e is one of the commonest and any
+ * kernel can do it; false: it is not. */
 enum { END_ROWS = 128 };
 typedef struct {
     float row[END_ROWS];
 } EndRoom;
 bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
               SumsEnd *s);
+/* The same of those that Kernels.end does. */
+bool elem_end_any(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
+                  SumsEnd *s);
 /* Runs e for a block, with the sums in c, whose rows are ldc apart. */
 void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c,
                     int64_t ldc);

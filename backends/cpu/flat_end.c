@@ -1,6 +1,7 @@
-/* flat_end.c -- the commonest ends of sums in one pass: an elementwise program that adds a
- * number for each channel or column and an element of another value, and holds that between two
- * numbers, is done by one kernel, which reads sums and writes results. Others go by elem_run. */
+/* flat_end.c -- the commonest ends of sums in one pass: an elementwise program that multiplies by a
+ * number for each column, adds one for each channel or column, takes a function, adds an element of
+ * another value or multiplies by it, and holds that between two numbers, is done by one kernel, which
+ * reads sums and writes results. Others go by elem_run. */
 #include "flat.h"
 
 #include <math.h>
@@ -8,8 +9,9 @@
 
 struct ElemEnd {
     /* element i has table[i / inner % n] added, and where it is of twins, table[i / (inner
-     * block) % (n / block) * block + i % block]; NULL: nothing */
-    const float *table;
+     * block) % (n / block) * block + i % block]; NULL: nothing. Before that it is multiplied by
+     * scale[i % n]; NULL: it is not */
+    const float *table, *scale;
     int64_t n, inner, block;
     int more; /* slot, whose element i is added; -1: none */
     DType more_type;
@@ -25,7 +27,7 @@ typedef struct {
     int stage; /* how far along the order of SumsEnd it is */
 } EndSought;
 
-enum { AT_SUM, AT_TABLE, AT_MORE, AT_BOUNDS };
+enum { AT_SUM, AT_TABLE, AT_ACT, AT_MORE, AT_BOUNDS };
 
 static const ElemIn *in_of(const ElemProgram *e, int reg)
 {
@@ -68,6 +70,7 @@ static bool end_table(EndSought *s, const ElemIn *in)
     if (in->rank == 0 || at < 0 || at > 1 || in->stride[at] != 1 || (at && in->stride[0]))
         return false;
     if (s->stage >= AT_TABLE) return false;
+    if (s->end->scale && (runs || s->end->n != in->dim[at])) return false;
     s->end->n = in->dim[at];
     s->end->inner = runs ? in->dim[in->rank - 1] : 1;
     s->end->table = table_of(s, in, in->dim[at]);
@@ -75,16 +78,54 @@ static bool end_table(EndSought *s, const ElemIn *in)
     return s->end->table;
 }
 
-static bool end_add(EndSought *s, const ElemIn *in)
+/* A number for each column, that is multiplied by; another may be added next. */
+static bool end_scale(EndSought *s, const ElemIn *in)
 {
-    if (!in) return false;
-    const bool run = in->slot >= 0 && !s->p->slot[in->slot].known;
-    if (!run) return end_table(s, in);
+    const int last = in->rank - 1;
+    if (s->stage > AT_SUM || s->end->scale || last < 0 || last > 1 || s->e->block
+        || in->stride[last] != 1 || (last && in->stride[0]))
+        return false;
+    s->end->n = in->dim[last];
+    s->end->inner = 1;
+    s->end->scale = table_of(s, in, in->dim[last]);
+    return s->end->scale;
+}
+
+static bool end_more(EndSought *s, const ElemIn *in, bool times)
+{
     if (!in->dense || s->stage >= AT_MORE || !dtype_fast(in->dtype)) return false;
     s->end->more = in->slot;
     s->end->more_type = in->dtype;
+    s->end->sums.times = times;
     s->stage = AT_MORE;
     return true;
+}
+
+static bool end_with(EndSought *s, const ElemIn *in, bool times)
+{
+    if (!in) return false;
+    const bool run = in->slot >= 0 && !s->p->slot[in->slot].known;
+    if (run) return end_more(s, in, times);
+    return times ? end_scale(s, in) : end_table(s, in);
+}
+
+static bool end_act(EndSought *s, EndAct act)
+{
+    if (s->stage >= AT_ACT) return false;
+    s->end->sums.act = act;
+    s->stage = AT_ACT;
+    return true;
+}
+
+/* The function that a step is, of one that has its own kernels. */
+static EndAct act_of(uint8_t op)
+{
+    return op == ELEM_silu      ? END_BY_SILU
+         : op == ELEM_gelu      ? END_BY_GELU
+         : op == ELEM_gelu_tanh ? END_BY_GELU_TANH
+         : op == ELEM_sigmoid   ? END_BY_SIGMOID
+         : op == ELEM_tanh      ? END_BY_TANH
+                                : END_BY_NONE;
 }
 
 static bool end_bounds(EndSought *s, float low, float high)
@@ -102,18 +143,21 @@ static bool end_step(EndSought *s, const ElemStep *step, int now)
 {
     switch (step->op) {
     case ELEM_add:
+    case ELEM_mul:
         if (step->x != now && step->y != now) return false;
         return step->x != step->y
-            && end_add(s, in_of(s->e, step->x == now ? step->y : step->x));
+            && end_with(s, in_of(s->e, step->x == now ? step->y : step->x),
+                        step->op == ELEM_mul);
     case ELEM_clip:
         return step->x == now && end_bounds(s, step->a, step->b);
     case ELEM_at_least:
         return step->x == now && end_bounds(s, step->a, INFINITY);
     case ELEM_half:
+        if (s->stage == AT_SUM && s->end->scale) s->stage = AT_TABLE;
         if (s->stage < AT_BOUNDS) s->end->sums.round[s->stage] = true;
         return step->x == now;
     default:
-        return false;
+        return step->x == now && act_of(step->op) && end_act(s, act_of(step->op));
     }
 }
 
@@ -130,7 +174,10 @@ static void end_rounds_once(ElemEnd *d, DType to)
     if (to != DT_FP16) return;
     if (s->bounded && !(s->low >= 0 && half_itself(s->low) && half_itself(s->high)))
         return;
-    d->sums.round[d->more >= 0 ? 2 : d->table ? 1 : 0] = false;
+    d->sums.round[d->more >= 0           ? END_MORE
+                  : s->act               ? END_ACT
+                  : d->table || d->scale ? END_TABLE
+                                         : END_SUM] = false;
 }
 
 void elem_find_end(FlatPlan *p, ElemProgram *e)
@@ -154,7 +201,7 @@ void elem_find_end(FlatPlan *p, ElemProgram *e)
 static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows,
                       int64_t cols, float *row)
 {
-    if (!d->table) return true;
+    if (!d->table && !d->scale) return true;
     if (d->block) {
         const int64_t all = d->inner * d->block;
         if (cols != d->block || e->apart != d->block || first % d->block) return false;
@@ -163,9 +210,11 @@ static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows,
     }
     if (d->inner == 1 && (rows == 1 || e->apart % d->n == 0)
         && first % d->n + cols <= d->n) {
-        e->col = d->table + first % d->n;
+        if (d->table) e->col = d->table + first % d->n;
+        if (d->scale) e->scale = d->scale + first % d->n;
         return true;
     }
+    if (d->scale) return false;
     if (first % d->inner + cols > d->inner || (rows > 1 && e->apart % d->inner))
         return false;
     const int64_t by = e->apart / d->inner % d->n;
@@ -183,8 +232,8 @@ static char *element_at(const FlatRun *r, int slot, DType t, int64_t i)
     return flat_at(r, slot) + i * (t == DT_FP16 ? 2 : 4);
 }
 
-bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
-              SumsEnd *s)
+bool elem_end_any(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
+                  SumsEnd *s)
 {
     const ElemEnd *d = e->end;
     if (!d || b.rows > END_ROWS) return false;
@@ -197,6 +246,12 @@ bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room
     s->to = element_at(r, o->slot, o->dtype, b.first);
     s->to_half = o->dtype == DT_FP16;
     return true;
+}
+
+bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room,
+              SumsEnd *s)
+{
+    return elem_end_any(e, r, b, room, s) && sums_end_plain(s);
 }
 
 /* elem_run writes past the end of what it is given, where other sums may lie. */
@@ -216,7 +271,7 @@ void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *
 {
     EndRoom room;
     SumsEnd s;
-    if (elem_end(e, r, b, &room, &s)) {
+    if (elem_end_any(e, r, b, &room, &s)) {
         r->k->end(&s, c, ldc, b.rows, b.cols);
         return;
     }

@@ -195,7 +195,8 @@ static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l,
     return (Matrix){ p->left, DT_FP32, some, 1 };
 }
 
-/* The same as add_block. end: what becomes of the sums of whole panels; NULL: they stay. */
+/* The same as add_block. end: what becomes of the sums, on their way from the registers or, a panel at
+ * a time, from scratch memory; NULL: they stay. */
 static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
                            const SumsEnd *end)
 {
@@ -211,7 +212,8 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
                   .second = k->lanes,
                   .from_second = k->lanes };
     for (int64_t j = 0; j < p->cols; j += k->nr) {
-        const SumsEnd *e = p->cols - j < k->nr ? NULL : end;
+        const int64_t cols = gemm_least(k->nr, p->cols - j);
+        const bool inside = end && sums_end_plain(end) && cols == k->nr;
         t.b = right_of(w, p, j, l, depth);
         t.half = w->g->half;
         t.narrow = !t.half && p->cols - j <= k->lanes;
@@ -221,33 +223,28 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
             t.a = (const float *)a.data + i * a.rows;
             t.from = l ? sums : NULL;
             SumsEnd here;
-            if (e) here = sums_end_at(e, i * e->apart + j, j);
-            t.end = e ? &here : NULL;
+            if (inside) here = sums_end_at(end, i * end->apart + j, j);
+            t.end = inside ? &here : NULL;
             t.c = sums;
             k->runs(&t);
         }
+        if (!end || inside) continue;
+        const SumsEnd panel = sums_end_at(end, j, j);
+        k->end(&panel, p->c + j, p->ldc, p->rows, cols);
     }
 }
 
 static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock *b)
 {
     const Gemm *g = w->g;
-    const Kernels *k = w->r->k;
     EndRoom room;
     SumsEnd e;
-    const bool plain = elem_end(w->s->elem, w->r, *b, &room, &e) && !e.row;
+    const bool ends = elem_end_any(w->s->elem, w->r, *b, &room, &e) && !e.row;
     for (int64_t l = 0; l < g->k; l += g->depth) {
         const bool last = l + g->depth >= g->k;
-        straight_block(w, p, l, gemm_least(g->depth, g->k - l),
-                       plain && last ? &e : NULL);
+        straight_block(w, p, l, gemm_least(g->depth, g->k - l), ends && last ? &e : NULL);
     }
-    if (!plain) {
-        elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
-        return;
-    }
-    const int64_t rest = p->cols % k->nr, whole = p->cols - rest;
-    e = sums_end_at(&e, whole, whole);
-    if (rest) k->end(&e, p->c + whole, p->ldc, p->rows, rest);
+    if (!ends) elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
 }
 
 /* ---- a few rows and compressed weights ---------------------------------------------------- */

@@ -48,7 +48,7 @@ INLINE void depth_put(const DepthPlane *d, const SumsEnd *e, int64_t y, int64_t 
     const int64_t left = d->out_wide - x, at = y * d->out_wide + x;
     const size_t n = left < VEC_LANES ? (size_t)left : VEC_LANES;
     void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, at);
-    end_store(to, e->to_half, n, end_value(e, v, row, 0, at, n));
+    end_store(to, e->to_half, n, end_value(e, END_BY_NONE, v, row, 0, at, n));
 }
 
 INLINE void depth_of(const DepthPlane *d, const SumsEnd *e, const int side,

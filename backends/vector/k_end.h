@@ -32,33 +32,80 @@ INLINE const void *end_at(const void *p, bool half, int64_t i)
                 : (const void *)((const float *)p + i);
 }
 
+INLINE V end_acted(const EndAct act, V v)
+{
+    switch (act) {
+    case END_BY_SILU:
+        return v_by_sigmoid(v, v);
+    case END_BY_GELU:
+        return v_gelu(v);
+    case END_BY_GELU_TANH:
+        return gelu_tanh(v);
+    case END_BY_SIGMOID:
+        return v_sigmoid(v);
+    case END_BY_TANH:
+        return v_tanh(v);
+    default:
+        return v;
+    }
+}
+
+INLINE V end_joined(const SumsEnd *e, V v, V more)
+{
+    return e->times ? v * more : v + more;
+}
+
 /* The results of a vector of sums v that begins at row i and column j, of which n lanes exist;
  * `row` is what is added to each element of the row. */
-INLINE V end_value(const SumsEnd *e, V v, V row, int64_t i, int64_t j, size_t n)
+INLINE V end_value(const SumsEnd *e, const EndAct act, V v, V row, int64_t i, int64_t j,
+                   size_t n)
 {
-    if (e->round[0]) v = v_round16(v);
+    if (e->round[END_SUM]) v = v_round16(v);
+    if (e->scale) v = v * end_load(e->scale + j, false, n);
     if (e->row) v = v + row;
     if (e->col) v = v + end_load(e->col + j, false, n);
-    if (e->round[1]) v = v_round16(v);
-    if (e->more)
-        v = v
-          + end_load(end_at(e->more, e->more_half, i * e->apart + j), e->more_half, n);
-    if (e->round[2]) v = v_round16(v);
+    if (e->round[END_TABLE]) v = v_round16(v);
+    v = end_acted(act, v);
+    if (e->round[END_ACT]) v = v_round16(v);
+    if (e->more) {
+        const void *more = end_at(e->more, e->more_half, i * e->apart + j);
+        v = end_joined(e, v, end_load(more, e->more_half, n));
+    }
+    if (e->round[END_MORE]) v = v_round16(v);
     if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
     return v;
 }
 
-static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows,
-                     int64_t cols)
+/* `act` is a constant wherever this is inlined. */
+INLINE void sums_end_of(const SumsEnd *e, const EndAct act, const float *c, int64_t ldc,
+                        int64_t rows, int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++, c += ldc) {
         const V row = v_set(e->row ? e->row[i] : 0);
         for (int64_t j = 0; j < cols; j += VEC_LANES) {
             const size_t n = cols - j < VEC_LANES ? (size_t)(cols - j) : VEC_LANES;
-            const V v = end_value(e, v_load(c + j), row, i, j, n);
+            const V v = end_value(e, act, v_load(c + j), row, i, j, n);
             void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, i * e->apart + j);
             end_store(to, e->to_half, n, v);
         }
+    }
+}
+
+static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows,
+                     int64_t cols)
+{
+    switch (e->act) {
+#define END_CASE(act) \
+    case act: \
+        sums_end_of(e, act, c, ldc, rows, cols); \
+        break;
+        END_CASE(END_BY_NONE)
+        END_CASE(END_BY_SILU)
+        END_CASE(END_BY_GELU)
+        END_CASE(END_BY_GELU_TANH)
+        END_CASE(END_BY_SIGMOID)
+        END_CASE(END_BY_TANH)
+#undef END_CASE
     }
 }
 
@@ -66,12 +113,14 @@ static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows
  * `col` is what is added to the columns, if anything is. */
 INLINE void end_put(const SumsEnd *e, V v, V col, int64_t at)
 {
-    if (e->round[0]) v = v_round16(v);
+    if (e->round[END_SUM]) v = v_round16(v);
     if (e->col) v += col;
-    if (e->round[1]) v = v_round16(v);
-    if (e->more)
-        v += end_load(end_at(e->more, e->more_half, at), e->more_half, VEC_LANES);
-    if (e->round[2]) v = v_round16(v);
+    if (e->round[END_TABLE]) v = v_round16(v);
+    if (e->more) {
+        const void *more = end_at(e->more, e->more_half, at);
+        v = end_joined(e, v, end_load(more, e->more_half, VEC_LANES));
+    }
+    if (e->round[END_MORE]) v = v_round16(v);
     if (e->bounded) v = v_held(v, e->low, e->high) + 0; /* of -0 it is 0, as of v_max */
     void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, at);
     end_store(to, e->to_half, VEC_LANES, v);
@@ -87,12 +136,15 @@ INLINE void end_rows(const SumsEnd *e, int64_t at, V (*sum)[2], const int rows,
     const V col = e->col ? v_load(e->col + j * VEC_LANES) : v_set(0);
     const uint16_t *half = e->more ? (const uint16_t *)e->more + at : NULL;
     const float *full = e->more ? (const float *)e->more + at : NULL;
-    if (e->round[0]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->round[END_SUM]) END_EACH sum[i][j] = v_round16(sum[i][j]);
     if (e->col) END_EACH sum[i][j] += col;
-    if (e->round[1]) END_EACH sum[i][j] = v_round16(sum[i][j]);
-    if (e->more && e->more_half) END_EACH sum[i][j] += v_load16(half + i * e->apart);
+    if (e->round[END_TABLE]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->more && e->times && e->more_half)
+        END_EACH sum[i][j] *= v_load16(half + i * e->apart);
+    else if (e->more && e->times) END_EACH sum[i][j] *= v_load(full + i * e->apart);
+    else if (e->more && e->more_half) END_EACH sum[i][j] += v_load16(half + i * e->apart);
     else if (e->more) END_EACH sum[i][j] += v_load(full + i * e->apart);
-    if (e->round[2]) END_EACH sum[i][j] = v_round16(sum[i][j]);
+    if (e->round[END_MORE]) END_EACH sum[i][j] = v_round16(sum[i][j]);
     if (e->bounded) /* of -0 it is 0, as of v_max */
         END_EACH sum[i][j] = v_held(sum[i][j], e->low, e->high) + 0;
     const int64_t apart =

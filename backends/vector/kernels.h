@@ -50,19 +50,38 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* The end of a product, which turns sums c[i][j] into results: rounds to fp16; adds a number
- * for each row or column; rounds; adds an element of another matrix; rounds; clamps between
- * two numbers. The result and the other matrix have rows that are `apart` elements apart. */
+/* A function of each element on the way. */
+typedef enum {
+    END_BY_NONE,
+    END_BY_SILU,
+    END_BY_GELU,
+    END_BY_GELU_TANH,
+    END_BY_SIGMOID,
+    END_BY_TANH
+} EndAct;
+
+/* The end of a product, which turns sums c[i][j] into results: rounds to fp16; multiplies by a number
+ * for each column, and adds one for each row or column; rounds; takes a function of that; rounds; adds
+ * an element of another matrix, or multiplies by it; rounds; clamps between two numbers. The result
+ * and the other matrix have rows that are `apart` elements apart. */
+enum { END_SUM, END_TABLE, END_ACT, END_MORE, END_ROUNDS };
 typedef struct {
-    bool round[3];
+    bool round[END_ROUNDS];
+    /* of these two, other kernels than Kernels.end know nothing */
+    EndAct act;
+    const float *scale;      /* NULL: none */
     const float *row, *col;  /* NULL: none */
     const void *more;        /* NULL: none */
+    bool times;              /* it is multiplied by */
     bool more_half, to_half; /* it is fp16 */
     bool bounded;
     float low, high;
     void *to;
     int64_t apart;
 } SumsEnd;
+
+/* Whether all kernels can do it. */
+static inline bool sums_end_plain(const SumsEnd *e) { return !e->act && !e->scale; }
 
 /* The same end for a part of the result that begins `at` elements and `col` columns further
  * on. */
@@ -71,6 +90,7 @@ static inline SumsEnd sums_end_at(const SumsEnd *e, int64_t at, int64_t col)
     SumsEnd z = *e;
     z.to = (char *)e->to + at * (e->to_half ? 2 : 4);
     if (e->more) z.more = (const char *)e->more + at * (e->more_half ? 2 : 4);
+    if (e->scale) z.scale = e->scale + col;
     if (e->col) z.col = e->col + col;
     return z;
 }
