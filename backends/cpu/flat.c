@@ -93,7 +93,9 @@ static void drop_outs(FlatPlan *p, const bool *read)
         for (int k = 0; e && k < e->nout; k++)
             if (read[e->out[k].slot]) e->out[n++] = e->out[k];
             else p->slot[e->out[k].slot].kind = ROOT_NONE;
-        if (e) e->nout = n;
+        if (!e) continue;
+        e->nout = n;
+        elem_trim(e);
     }
 }
 
@@ -111,7 +113,7 @@ static void note_reads(const FlatPlan *p, bool *read)
 
 static bool step_read(const FlatPlan *p, const FlatStep *s, const bool *read)
 {
-    if (s->way || !s->run || (s->elem && s->elem->nout)) return true;
+    if (s->way || s->refers || (s->elem && s->elem->nout)) return true;
     for (int i = 0; i < s->nwrite; i++)
         if (read[p->slot[s->write[i]].root]) return true;
     return !s->elem && !s->nwrite;

@@ -131,14 +131,16 @@ typedef struct {
     bool past;
     int first, last; /* the steps between which it is needed */
     int maker;       /* the step that makes it; -1: none */
-    /* where it is just a transpose of another slot: its strides there, in elements; or NULL */
-    const int64_t *turned;
-    int turned_of;
+    /* where it is just a transpose or a part of another slot: its strides there and its first
+     * element; or NULL */
+    const int64_t *lies;
+    int lies_in;
+    int64_t lies_at;
     Call *
         coded; /* compressed: the op that decodes it, which nothing needed so far; or NULL */
     int readers;    /* arguments and results that it is */
-    const Step *by; /* where it has a twin: the op that makes it, */
-    bool absent;    /* and whether only its twin has been made */
+    const Step *by; /* the op that makes it; NULL: none */
+    bool absent;    /* only its twin has been made */
 } FlatSlot;
 
 /* A loop. Values from before it that are read in it are needed until its end. */
@@ -259,7 +261,10 @@ typedef struct {
 } FlatLower;
 
 /* The slot of an argument; -1: it is absent. */
+int step_slot(const Step *s, ParamId p);
 int lower_slot(const FlatLower *l, ParamId p);
+/* The op of a kind that makes a slot, which one argument alone reads; NULL: it is another, or not so. */
+const Step *step_of(const FlatPlan *p, int slot, int kind);
 /* The kernel has packed an argument, and reads it no more. */
 static inline void lower_packs(FlatLower *l, ParamId p) { l->packed[l->npacked++] = p; }
 /* The value of an argument; NULL: it is not known before the run. */
@@ -273,6 +278,9 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 typedef bool LowerFn(FlatLower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
     lower_layer_norm, lower_attention, lower_conv_transpose;
+/* An op on all elements of rows and a number that is made of the same row (flat_rows.c). */
+bool rows_by_suits(const FlatLower *l);
+LowerFn lower_rows_by;
 /* Whether a step is a softmax over rows, and of what slot. */
 bool rows_softmax(const FlatStep *s, int *x_slot);
 /* The same for ops whose results do not come in the order of their elements; they write
@@ -312,6 +320,12 @@ bool cast_of(const FlatLower *l, ElemOp *op);
 int add_batch_norm(const FlatLower *l, ElemProgram *e, int x);
 int add_prelu(const FlatLower *l, ElemProgram *e, int x);
 
+/* Merges dimensions that all of n sides walk as one, and drops those of size 1; how many are left.
+ * stride: of each side, by dimension. */
+int dims_merge(int rank, int64_t *dim, int n, int64_t *const *stride);
+/* The concat of halves that are turned pairs; false: they are not. */
+bool lower_rope(FlatLower *l, FlatStep *s, const StepArg *values, int axis);
+
 /* Adds an elementwise op to e. False: it is no elementwise op, or e is full; e is unchanged
  * then. reg_of(ctx, slot) returns a register of e that has the value, or -1. */
 bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
@@ -325,6 +339,11 @@ bool lower_then(FlatLower *l, ElemOp op, int y);
 bool lower_bias(FlatLower *l, int64_t n, int64_t inner);
 /* Rounds l->reg and makes it result `index` of the op. */
 bool lower_result(FlatLower *l, int index);
+/* The program of a step, with what it makes of `slot` left where it is handed over; NULL: it does not
+ * make that. */
+const ElemProgram *elem_kept(FlatPlan *p, const FlatStep *s, int slot);
+/* Leaves out what no result needs. */
+void elem_trim(ElemProgram *e);
 /* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: register 0, which is
  * overwritten. */
 void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n,
@@ -403,6 +422,9 @@ FlatStep *make_step(Make *m, const Step *s);
  * order of its elements. */
 bool make_elementwise(Make *m, FlatLower *l);
 bool make_kernel(Make *m, FlatLower *l, LowerFn *lower);
+/* A transpose of what an attention has made is how that lays out its result; false: there is no such. */
+bool attention_turned(Make *m, const FlatLower *l);
+void make_outs(Make *m, const Step *s, const Call *c, int maker);
 /* A tensor that the plan frees. */
 Tensor *flat_hold(FlatPlan *p);
 /* A literal's value is known from here on. */

@@ -17,20 +17,6 @@ static const FlatStep *made_for_one(const FlatPlan *p, int slot)
     return readers == 1 ? &p->step[f->maker] : NULL;
 }
 
-/* The program of a step, with what it makes of `slot` left where it is handed over. */
-static const ElemProgram *kept_in_place(FlatPlan *p, const FlatStep *s, int slot)
-{
-    ElemProgram *e = NEW(&p->arena, ElemProgram);
-    int n = 0;
-    *e = *s->elem;
-    for (int i = 0; i < s->elem->nout; i++)
-        if (s->elem->out[i].slot == slot) e->out[n++] = s->elem->out[i];
-    if (!n) return NULL;
-    e->out[0].slot = -1;
-    e->nout = n;
-    return e;
-}
-
 static void attention_shuts(const FlatLower *l, const Scores *z, FlatAttention *a)
 {
     FlatAttention g = *a;
@@ -91,8 +77,8 @@ bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
         .keys = g->k,
         .size = f->k,
         .width = g->n,
-        .scored = kept_in_place(p, product, x),
-        .weighed = kept_in_place(p, soft, weights)
+        .scored = elem_kept(p, product, x),
+        .weighed = elem_kept(p, soft, weights)
     };
     if (!a.scored || !a.weighed) return false;
     s->macs = product->macs;

@@ -260,9 +260,11 @@ static void attend_part(void *ctx, int64_t at, int lane)
                             p.ldo,
                             matrix_of(w, &g->value, p.head) };
     product_run(w, 1, &v);
-    for (int64_t i = 0; i < p.rows; i++)
-        elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width,
-                     g->width, p.out + i * p.ldo);
+    const ElemBlock done = { .first = g->to_at[p.head] + p.first * g->to_row,
+                             .apart = g->to_row,
+                             .rows = p.rows,
+                             .cols = g->width };
+    elem_run_block(w->s->elem, w->r, done, p.out, p.ldo);
 }
 
 static void attention_run(const FlatStep *s, FlatRun *r)
@@ -271,6 +273,65 @@ static void attention_run(const FlatStep *s, FlatRun *r)
     AttentionWork w = { s, r, g, (float *)(void *)r->room };
     if (!attention_few(g)) team_run(r->team, pack_head, &w, g->batch);
     team_run(r->team, attend_part, &w, g->batch * g->parts);
+}
+
+/* ---- a result that is transposed --------------------------------------------------------- */
+
+/* The attention that makes all of x, which only a transpose reads, element for element. */
+static FlatStep *turned_attention(const FlatPlan *p, int x)
+{
+    const FlatSlot *f = &p->slot[x];
+    FlatStep *s = f->maker < 0 ? NULL : &p->step[f->maker];
+    if (!p->how.fused || !s || s->run != attention_run || !s->open || f->root != x
+        || f->readers != 1 || s->elem->nout != 1)
+        return NULL;
+    for (int i = 0; i < s->elem->nin; i++)
+        if (s->elem->in[i].rank) return NULL;
+    return s;
+}
+
+/* Distances in the result of a transpose along the axes of what it is of. */
+static bool turned_strides(const FlatLower *l, int rank, int64_t *stride)
+{
+    int64_t perm[MAX_RANK], own[MAX_RANK];
+    if (!lower_known(l, P_perm) || call_ints(l->c, P_perm, perm, MAX_RANK) != rank)
+        return false;
+    shape_strides(&l->c->out[0]->shape, own);
+    for (int i = 0; i < rank; i++)
+        stride[perm[i] < 0 ? perm[i] + rank : perm[i]] = own[i];
+    return true;
+}
+
+bool attention_turned(Make *m, const FlatLower *l)
+{
+    FlatPlan *p = m->p;
+    int64_t stride[MAX_RANK];
+    const int x = l->s->op->kind == OP_transpose ? lower_slot(l, P_x) : -1;
+    FlatStep *s = x < 0 ? NULL : turned_attention(p, x);
+    if (!s) return false;
+    const Shape *from = &p->slot[x].type->shape;
+    const int rows = from->rank - 2;
+    FlatAttention *g = NEW(&p->arena, FlatAttention);
+    *g = *(const FlatAttention *)s->data;
+    if (g->batch != shape_elements(from, 0, rows) || g->rows != from->dim[rows]
+        || g->width != from->dim[rows + 1] || !turned_strides(l, from->rank, stride)
+        || stride[rows + 1] != 1)
+        return false;
+    g->to_row = stride[rows];
+    g->to_at = NEW_ARRAY(&p->arena, g->batch + 1, int64_t);
+    for (int64_t b = 0; b < g->batch; b++) {
+        int64_t rest = b;
+        for (int i = rows - 1; i >= 0; rest /= from->dim[i--])
+            g->to_at[b] += rest % from->dim[i] * stride[i];
+    }
+    s->data = g;
+    s->step = l->s;
+    s->at = m->now;
+    s->ops = arena_printf(&p->arena, "%s transpose", s->ops);
+    s->elem->out[0].slot = l->s->out[0];
+    p->slot[x].kind = ROOT_NONE;
+    make_outs(m, l->s, l->c, p->slot[x].maker);
+    return true;
 }
 
 /* ---- lowering ---------------------------------------------------------------------------- */
@@ -346,6 +407,9 @@ bool attention_finish(FlatLower *l, FlatStep *s, const FlatAttention *made)
     *g = *made;
     g->key_room = pack_panels(g->keys, k->nr) * k->nr * g->size;
     g->head_room = g->key_room + pack_panels(g->width, k->nr) * k->nr * g->keys;
+    g->to_row = g->width;
+    g->to_at = NEW_ARRAY(&l->p->arena, g->batch + 1, int64_t);
+    for (int64_t i = 0; i < g->batch; i++) g->to_at[i] = i * g->rows * g->width;
     s->data = g;
     s->run = attention_run;
     s->how = g->shut.end ? "attention, masked" : "attention";

@@ -31,6 +31,8 @@ typedef struct {
     float scale;
     int64_t part, parts;         /* rows of a part, parts of a head */
     int64_t key_room, head_room; /* floats of a head's panels */
+    /* of the result: by head its first element, and from row to row */
+    int64_t *to_at, to_row;
 } FlatAttention;
 
 static inline int64_t attention_least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -98,13 +98,6 @@ static FlatStep *add_way(Make *m, const Step *s, FlatWay way, int test, int turn
 
 /* ---- branches and loops ------------------------------------------------------------------ */
 
-static int slot_of(const Step *s, ParamId p)
-{
-    for (int i = 0; i < s->narg; i++)
-        if (s->arg[i].param == p && s->arg[i].n) return s->arg[i].slot[0];
-    return -1;
-}
-
 /* A slot that decides: one bool. */
 static bool one_truth(Make *m, int slot)
 {
@@ -129,7 +122,7 @@ static bool make_branch(Make *m, const Step *s, const Steps *b, bool first)
 static bool make_cond(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
-    const int pred = slot_of(s, P_pred);
+    const int pred = step_slot(s, P_pred);
     if (!m->p->how.fused || op_nblock(s->op) != 2 || !one_truth(m, pred)) return false;
     const int branch = m->nstep;
     add_way(m, s, GO_UNLESS, pred, -1);
@@ -227,7 +220,7 @@ static void look_at(BlockLook *k, const Step *s)
     for (int i = 0; uses && carries && i < s->op->nout; i++) k->seen[s->out[i]] = true;
     k->uses = k->uses || uses;
     k->writes = k->writes
-             || (s->op->kind == OP_write_state && slot_of(s, P_input) == k->state);
+             || (s->op->kind == OP_write_state && step_slot(s, P_input) == k->state);
     for (int b = 0; b < op_nblock(s->op); b++) {
         for (int i = 0; i < s->block[b]->nstep; i++) look_at(k, &s->block[b]->step[i]);
         for (int i = 0; i < s->block[b]->block->nresult; i++)
@@ -258,7 +251,7 @@ static bool is_read_in_time(Make *m, const Steps *b, int i, int state, int slot)
 static bool make_read_state(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
-    const int state = slot_of(s, P_input);
+    const int state = step_slot(s, P_input);
     FlatSlot *z = &m->p->slot[s->out[0]];
     const Type *t = state < 0 ? NULL : m->p->slot[state].type;
     if (!t || s->op->nout != 1) return false;
@@ -288,7 +281,7 @@ static void close_readers(Make *m, int root)
 static bool make_write_state(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
-    const int state = slot_of(s, P_input), data = slot_of(s, P_data);
+    const int state = step_slot(s, P_input), data = step_slot(s, P_data);
     if (state < 0 || data < 0 || s->op->nout) return false;
     make_close(m, s, -1);
     close_readers(m, m->p->slot[state].root);

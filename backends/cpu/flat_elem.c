@@ -25,21 +25,10 @@ static int elem_rounded(ElemProgram *e, int reg, DType t)
     return t == DT_FP16 ? add_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
 }
 
-/* Merges dimensions that are walked as one; drops those of size 1. */
 static void merge_dims(ElemIn *in)
 {
-    int n = 0;
-    for (int i = 0; i < in->rank; i++) {
-        if (in->dim[i] == 1) continue;
-        if (n && in->stride[n - 1] == in->stride[i] * in->dim[i]) {
-            in->dim[n - 1] *= in->dim[i];
-            in->stride[n - 1] = in->stride[i];
-        } else {
-            in->dim[n] = in->dim[i];
-            in->stride[n++] = in->stride[i];
-        }
-    }
-    in->rank = n;
+    int64_t *stride = in->stride;
+    in->rank = dims_merge(in->rank, in->dim, 1, &stride);
 }
 
 static bool is_scalar(const ElemIn *in)

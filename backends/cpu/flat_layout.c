@@ -89,24 +89,26 @@ static void relay_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, relay_part, &w, v->batch * v->blocks);
 }
 
-static void relay_step(Make *m, int from, int to, int turn, const char *how)
+/* s: the op that asks for it. */
+static void relay_step(Make *m, const Step *s, int from, int to, int turn,
+                       const char *how)
 {
     FlatPlan *p = m->p;
     const int plain = from < to ? from : to;
     const Type *t = p->slot[plain].type;
-    const Shape *s = &t->shape;
+    const int64_t *dim = t->shape.dim;
     Relay *v = NEW(&p->arena, Relay);
     *v = (Relay){ .from = from,
                   .to = to,
                   .apart = from > to,
                   .type = t->dtype,
-                  .batch = s->dim[0],
-                  .channels = s->dim[1],
-                  .inner = s->dim[2] * s->dim[3] };
+                  .batch = dim[0],
+                  .channels = dim[1],
+                  .inner = dim[2] * dim[3] };
     v->blocks = layout_blocks(v->channels, p->kernels->lanes);
     const int maker = p->slot[p->slot[from].root].maker;
     if (maker >= 0) p->step[maker].open = false;
-    FlatStep *f = make_step(m, p->slot[plain].by);
+    FlatStep *f = make_step(m, s);
     f->run = relay_run;
     f->data = v;
     f->how = how;
@@ -140,7 +142,7 @@ void layout_plain(Make *m, int slot, bool after)
     if (!s->absent) return;
     s->absent = false;
     make_out(m, slot, s->type, -1);
-    relay_step(m, p->plan->nslot + slot, slot, after ? 1 : -1, "layout, rows");
+    relay_step(m, s->by, p->plan->nslot + slot, slot, after ? 1 : -1, "layout, rows");
 }
 
 void layout_args(Make *m, const Step *s)
@@ -155,9 +157,8 @@ static int twin_of(Make *m, const Step *s, int slot)
     FlatPlan *p = m->p;
     const int twin = p->plan->nslot + slot;
     if (p->slot[twin].type) return twin;
-    p->slot[slot].by = s;
     make_out(m, twin, twin_type(p, p->slot[slot].type), -1);
-    relay_step(m, slot, twin, -1, "layout, blocks");
+    relay_step(m, s, slot, twin, -1, "layout, blocks");
     return twin;
 }
 
@@ -222,7 +223,6 @@ static bool made_twin(Make *m, const FlatLower *l)
     FlatSlot *s = &m->p->slot[l->s->out[0]];
     s->type = l->c->out[0];
     s->absent = true;
-    s->by = l->s;
     if (!m->p->how.fused) layout_plain(m, l->s->out[0], true);
     return true;
 }

@@ -147,12 +147,23 @@ static bool make_view(FlatLower *l)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-int lower_slot(const FlatLower *l, ParamId p)
+int step_slot(const Step *s, ParamId p)
 {
-    for (int i = 0; i < l->s->narg; i++)
-        if (l->s->arg[i].param == p && l->s->arg[i].n) return l->s->arg[i].slot[0];
+    for (int i = 0; i < s->narg; i++)
+        if (s->arg[i].param == p && s->arg[i].n) return s->arg[i].slot[0];
     return -1;
 }
+
+const Step *step_of(const FlatPlan *p, int slot, int kind)
+{
+    const FlatSlot *f = slot < 0 ? NULL : &p->slot[slot];
+    if (!f || !f->by || f->by->op->kind != kind || f->known || f->readers != 1
+        || layout_twin(p, slot))
+        return NULL;
+    return f->by;
+}
+
+int lower_slot(const FlatLower *l, ParamId p) { return step_slot(l->s, p); }
 
 const Tensor *lower_known(const FlatLower *l, ParamId p)
 {
@@ -237,7 +248,7 @@ void make_out(Make *m, int slot, const Type *t, int maker)
     f->maker = maker;
 }
 
-static void make_outs(Make *m, const Step *s, const Call *c, int maker)
+void make_outs(Make *m, const Step *s, const Call *c, int maker)
 {
     for (int i = 0; i < c->nout; i++) make_out(m, s->out[i], c->out[i], maker);
 }
@@ -356,13 +367,15 @@ static bool make_call(Make *m, const Step *s)
         || !outs_known(s, c))
         return false;
     FlatLower l = { .p = m->p, .s = s, .c = c };
+    for (int i = 0; i < s->op->nout; i++) m->p->slot[s->out[i]].by = s;
     if (layout_call(m, &l)) return true;
     layout_args(m, s);
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return weights_wait(m, s, c) || know_results(m, s, c);
-    if (make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)
-        || make_whole(m, &l))
+    if ((rows_by_suits(&l) && make_kernel(m, &l, lower_rows_by))
+        || make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)
+        || attention_turned(m, &l) || make_whole(m, &l))
         return true;
     const int coded = make_coded(m, s, &l);
     if (coded >= 0) return weights_decode(m, coded) && make_call(m, s);

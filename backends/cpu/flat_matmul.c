@@ -164,17 +164,19 @@ static void merge_batch(Gemm *g, const Shape *x, const Shape *y, bool turned)
     g->batch = 1;
 }
 
-/* A side that was only transposed is read from where it was before. */
+/* A side that was only transposed, or is a part, is read from where it was before. */
 static void gemm_turn(const FlatLower *l, int *slot, const Shape *s, bool turned,
                       const Shape *lead, Matrix *m, int64_t *at)
 {
     const FlatSlot *f = *slot < 0 ? NULL : &l->p->slot[*slot];
-    if (!f || !f->turned) return;
-    const int64_t r = f->turned[s->rank - 2], c = f->turned[s->rank - 1];
+    if (!f || !f->lies) return;
+    const int64_t r = f->lies[s->rank - 2], c = f->lies[s->rank - 1];
+    const int64_t batch = shape_elements(lead, 0, lead->rank);
     m->rows = turned ? c : r;
     m->cols = turned ? r : c;
-    batch_strides(s, f->turned, lead, at);
-    *slot = f->turned_of;
+    batch_strides(s, f->lies, lead, at);
+    for (int64_t b = 0; b < batch; b++) at[b] += f->lies_at;
+    *slot = f->lies_in;
 }
 
 bool lower_matmul(FlatLower *l, FlatStep *s)

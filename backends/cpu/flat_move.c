@@ -106,28 +106,35 @@ static void move_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-/* Dimensions of size 1 go, and neighbours that both sides walk as one are one. */
+static bool dims_walk_as_one(int before, int d, const int64_t *dim, int n,
+                             int64_t *const *stride)
+{
+    for (int i = 0; i < n; i++)
+        if (stride[i][before] != stride[i][d] * dim[d]) return false;
+    return true;
+}
+
+int dims_merge(int rank, int64_t *dim, int n, int64_t *const *stride)
+{
+    int left = 0;
+    for (int d = 0; d < rank; d++) {
+        const int64_t size = dim[d];
+        if (size == 1) continue;
+        const bool one = left && dims_walk_as_one(left - 1, d, dim, n, stride);
+        if (one) dim[left - 1] *= size;
+        else dim[left++] = size;
+        for (int i = 0; i < n; i++) stride[i][left - 1] = stride[i][d];
+    }
+    return left;
+}
+
 static void move_merge(Copy *c)
 {
-    int n = 0;
-    for (int i = 0; i < c->rank; i++) {
-        if (c->dim[i] == 1) continue;
-        if (n && c->from[n - 1] == c->from[i] * c->dim[i]
-            && c->to[n - 1] == c->to[i] * c->dim[i]) {
-            c->dim[n - 1] *= c->dim[i];
-            c->from[n - 1] = c->from[i];
-            c->to[n - 1] = c->to[i];
-            continue;
-        }
-        c->dim[n] = c->dim[i];
-        c->from[n] = c->from[i];
-        c->to[n++] = c->to[i];
-    }
-    if (!n) {
-        c->dim[0] = c->from[0] = c->to[0] = 1;
-        n = 1;
-    }
-    c->rank = n;
+    int64_t *stride[] = { c->from, c->to };
+    c->rank = dims_merge(c->rank, c->dim, COUNT(stride), stride);
+    if (c->rank) return;
+    c->dim[0] = c->from[0] = c->to[0] = 1;
+    c->rank = 1;
 }
 
 /* All of `shape` from a slot that has it, to one that has it too; strides are changed after. */
@@ -141,9 +148,9 @@ static Copy copy_of(const FlatLower *l, int src, int dst, const Shape *shape)
     return c;
 }
 
-static bool move_transposed(FlatLower *l, Copy *c)
+static bool move_transposed(FlatLower *l, Copy *c, int64_t *perm)
 {
-    int64_t perm[MAX_RANK], stride[MAX_RANK];
+    int64_t stride[MAX_RANK];
     const Shape *x = call_shape(l->c, P_x);
     if (!lower_known(l, P_perm) || call_ints(l->c, P_perm, perm, MAX_RANK) != x->rank)
         return false;
@@ -153,19 +160,26 @@ static bool move_transposed(FlatLower *l, Copy *c)
     return true;
 }
 
-/* What reads the result may read x instead, by the strides that it has there. */
-static void note_turned(FlatLower *l, const Copy *c, int rank)
+/* What reads the result may read x instead, by the strides that it has there, or what x is of.
+ * perm: the axes of x in the order of the result; NULL: the same. */
+static void note_lies(FlatLower *l, const Copy *c, const int64_t *perm)
 {
     const FlatSlot *x = &l->p->slot[c->src];
+    const int rank = x->type->shape.rank;
     FlatSlot *y = &l->p->slot[c->dst];
     if (!l->p->how.fused) return;
-    int64_t perm[MAX_RANK], *stride = NEW_ARRAY(&l->p->arena, rank + 1, int64_t);
-    call_ints(l->c, P_perm, perm, MAX_RANK);
-    for (int i = 0; i < rank; i++)
-        stride[i] = x->turned ? x->turned[perm[i] < 0 ? perm[i] + rank : perm[i]]
-                              : c->from[i];
-    y->turned = stride;
-    y->turned_of = x->turned ? x->turned_of : c->src;
+    int64_t own[MAX_RANK], rest = c->first;
+    int64_t *stride = NEW_ARRAY(&l->p->arena, rank + 1, int64_t);
+    shape_strides(&x->type->shape, own);
+    y->lies_in = x->lies ? x->lies_in : c->src;
+    y->lies_at = x->lies ? x->lies_at : 0;
+    for (int i = 0; i < rank; i++) {
+        const int64_t axis = !perm ? i : perm[i] < 0 ? perm[i] + rank : perm[i];
+        stride[i] = x->lies ? x->lies[axis] : own[axis];
+        y->lies_at += rest / own[i] * (x->lies ? x->lies[i] : own[i]);
+        rest %= own[i];
+    }
+    y->lies = stride;
 }
 
 static bool sliced_by_size(FlatLower *l, Copy *c)
@@ -234,6 +248,7 @@ static bool lower_concat(FlatLower *l, FlatStep *s)
     if (!values || call_bool(l->c, P_interleave)
         || !call_axis(l->c, P_axis, z->shape.rank, &axis))
         return false;
+    if (lower_rope(l, s, values, axis)) return true;
     Copy *copy = NEW_ARRAY(&l->p->arena, values->n + 1, Copy);
     int64_t at = 0;
     int n = 0;
@@ -265,6 +280,7 @@ static bool lower_split(FlatLower *l, FlatStep *s)
         shape_strides(x, c.from);
         c.first = at * c.from[axis];
         at += z->dim[axis];
+        note_lies(l, &c, NULL);
         copy[kept++] = c;
     }
     return move_finish(l, s, copy, kept);
@@ -280,9 +296,10 @@ bool lower_move(FlatLower *l, FlatStep *s)
     if (!shape_elements(&z->shape, 0, z->shape.rank)) return false;
     Copy *c = NEW(&l->p->arena, Copy);
     *c = copy_of(l, lower_slot(l, P_x), l->s->out[0], &z->shape);
-    const bool ok = kind == OP_transpose     ? move_transposed(l, c)
+    int64_t perm[MAX_RANK];
+    const bool ok = kind == OP_transpose     ? move_transposed(l, c, perm)
                   : kind == OP_slice_by_size ? sliced_by_size(l, c)
                                              : sliced_by_index(l, c);
-    if (ok && kind == OP_transpose) note_turned(l, c, z->shape.rank);
+    if (ok) note_lies(l, c, kind == OP_transpose ? perm : NULL);
     return ok && move_finish(l, s, c, 1);
 }

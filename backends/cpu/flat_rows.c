@@ -1,6 +1,6 @@
 /* flat_rows.c -- softmax, layer_norm and reductions: over the last dimensions as rows, over
  * others as columns, a block of them at a time. */
-#include "flat.h"
+#include "flat_pack.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,9 +16,12 @@ typedef struct {
     RowOp op;
     float by, eps;
     bool root;
+    /* BY: what becomes of a row's reduced number, and is done with it to the row */
+    const ElemProgram *number;
+    RowBy how;
 } Rows;
 
-enum { ROWS_SOFTMAX, ROWS_NORM, ROWS_REDUCE, COLUMNS = ELEM_BLOCK };
+enum { ROWS_SOFTMAX, ROWS_NORM, ROWS_REDUCE, ROWS_BY, COLUMNS = ELEM_BLOCK };
 
 typedef struct {
     const FlatStep *s;
@@ -44,28 +47,66 @@ static float row_root(const float *x, int64_t n)
     return (float)sqrt(sum);
 }
 
+/* Rows of a part, and room of its lane for one of them and for a number of each. */
+typedef struct {
+    int64_t first, end;
+    float *room, *made;
+} RowsPart;
+
+static const float *rows_row(const RowsWork *w, const RowsPart *p, int64_t i)
+{
+    const Rows *g = w->g;
+    return flat_row(w->r, g->x_slot, g->type, i * g->n, (size_t)g->n, p->room);
+}
+
+/* The reduced number of each row. */
+static void rows_numbers(const RowsWork *w, const RowsPart *p)
+{
+    const Rows *g = w->g;
+    for (int64_t i = p->first; i < p->end; i++) {
+        const float *x = rows_row(w, p, i);
+        const float sum = w->r->k->row[g->op](x, (size_t)g->n);
+        p->made[i - p->first] = g->root && rows_lost(sum) ? row_root(x, g->n)
+                                                          : rows_ended(g, sum);
+    }
+}
+
+/* Row i becomes what the kernel makes of it. */
+static void rows_made(const RowsWork *w, const RowsPart *p, int64_t i)
+{
+    const Rows *g = w->g;
+    const Kernels *k = w->r->k;
+    const size_t n = (size_t)g->n;
+    const float *x = rows_row(w, p, i);
+    if (g->kind == ROWS_BY) {
+        k->by(g->how, p->room, x, p->made[i - p->first], n);
+        return;
+    }
+    if (x != p->room) memcpy(p->room, x, n * sizeof *x);
+    if (g->kind == ROWS_SOFTMAX) k->softmax(p->room, n);
+    else k->standardise(p->room, n, g->eps);
+}
+
 static void rows_part(void *ctx, int64_t part, int lane)
 {
     const RowsWork *w = ctx;
     const Rows *g = w->g;
-    const Kernels *k = w->r->k;
-    float *room = flat_lane(w->r, lane), *made = room + g->n + ELEM_PAD;
-    const int64_t first = part * g->grain;
-    const int64_t end = first + g->grain < g->outer ? first + g->grain : g->outer;
-    for (int64_t i = first; i < end; i++) {
-        const float *x = flat_row(w->r, g->x_slot, g->type, i * g->n, (size_t)g->n, room);
-        if (g->kind == ROWS_REDUCE) {
-            const float sum = k->row[g->op](x, (size_t)g->n);
-            made[i - first] = g->root && rows_lost(sum) ? row_root(x, g->n)
-                                                        : rows_ended(g, sum);
-            continue;
-        }
-        if (x != room) memcpy(room, x, (size_t)g->n * sizeof *room);
-        if (g->kind == ROWS_SOFTMAX) k->softmax(room, (size_t)g->n);
-        else k->standardise(room, (size_t)g->n, g->eps);
-        elem_run_row(w->s->elem, w->r, i * g->n, g->n, room);
+    float *room = flat_lane(w->r, lane);
+    RowsPart p = { .first = part * g->grain, .room = room };
+    p.end = p.first + g->grain < g->outer ? p.first + g->grain : g->outer;
+    p.made = room + g->n + ELEM_PAD;
+    if (g->kind == ROWS_REDUCE || g->kind == ROWS_BY) rows_numbers(w, &p);
+    if (g->kind == ROWS_REDUCE) {
+        elem_run_row(w->s->elem, w->r, p.first, p.end - p.first, p.made);
+        return;
     }
-    if (g->kind == ROWS_REDUCE) elem_run_row(w->s->elem, w->r, first, end - first, made);
+    if (g->kind == ROWS_BY)
+        elem_run_row(g->number, w->r, p.first, p.end - p.first, p.made);
+    for (int64_t i = p.first; i < p.end; i++) {
+        const ElemBlock row = { i * g->n, g->n, 1, g->n };
+        rows_made(w, &p, i);
+        elem_run_block(w->s->elem, w->r, row, room, g->n);
+    }
 }
 
 /* ---- columns ----------------------------------------------------------------------------- */
@@ -191,11 +232,11 @@ static void rows_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
-static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
+static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, int x_slot, const char *how)
 {
     enum { GRAIN = 1 << 14 };
-    g->x_slot = lower_slot(l, P_x);
-    g->type = call_dtype(l->c, P_x);
+    g->x_slot = x_slot;
+    g->type = l->p->slot[x_slot].type->dtype;
     if (!dtype_fast(g->type) || l->p->slot[g->x_slot].known || !g->n || !g->outer
         || !g->inner)
         return false;
@@ -207,8 +248,10 @@ static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
     s->data = kept;
     s->run = rows_run;
     s->how = how;
-    s->read = NEW_ARRAY(&l->p->arena, 1, int);
+    s->read = NEW_ARRAY(&l->p->arena, 1 + ELEM_INS, int);
     s->read[s->nread++] = g->x_slot;
+    for (int i = 0; g->number && i < g->number->nin; i++)
+        if (g->number->in[i].slot >= 0) s->read[s->nread++] = g->number->in[i].slot;
     const int64_t row = g->n + 2 * ELEM_PAD + g->grain,
                   columns = 3 * (COLUMNS + ELEM_PAD);
     s->lane_room = (size_t)(g->inner == 1 ? row : columns) * sizeof(float);
@@ -246,7 +289,7 @@ bool lower_softmax(FlatLower *l, FlatStep *s)
     Rows g = { .kind = ROWS_SOFTMAX };
     if (!x->rank || !call_axis(l->c, P_axis, x->rank, &axis)) return false;
     in[axis] = true;
-    return split_at(x, in, &g) && rows_finish(l, s, &g, "softmax");
+    return split_at(x, in, &g) && rows_finish(l, s, &g, lower_slot(l, P_x), "softmax");
 }
 
 static bool then_table(FlatLower *l, ElemOp op, ParamId p, const Rows *g)
@@ -266,7 +309,7 @@ bool lower_layer_norm(FlatLower *l, FlatStep *s)
     Rows g = { .kind = ROWS_NORM, .eps = (float)call_float(l->c, P_epsilon) };
     return call_axes_or_all(l->c, P_axes, x->rank, in) && split_at(x, in, &g)
         && then_table(l, ELEM_mul, P_gamma, &g) && then_table(l, ELEM_add, P_beta, &g)
-        && rows_finish(l, s, &g, "layer_norm");
+        && rows_finish(l, s, &g, lower_slot(l, P_x), "layer_norm");
 }
 
 bool lower_reduce(FlatLower *l, FlatStep *s)
@@ -283,5 +326,103 @@ bool lower_reduce(FlatLower *l, FlatStep *s)
     if (!call_axes_or_all(l->c, P_axes, x->rank, in) || !split_at(x, in, &g))
         return false;
     if (kind == OP_reduce_mean) g.by = 1 / (float)g.n;
-    return rows_finish(l, s, &g, "reduce");
+    return rows_finish(l, s, &g, lower_slot(l, P_x), "reduce");
+}
+
+/* ---- rows and a number of each ----------------------------------------------------------- */
+
+/* What lower_rows_by needs to know: the row, its number, and the step that makes that. */
+typedef struct {
+    int x, y;
+    RowBy how;
+    const FlatStep *made;
+    RowOp op;
+} RowsBy;
+
+/* The slot whose squares a slot is, which nothing else reads; -1: it is something else. */
+static int rows_squared(const FlatPlan *p, int slot)
+{
+    const Step *mul = step_of(p, slot, OP_mul), *square = step_of(p, slot, OP_square),
+               *power = step_of(p, slot, OP_pow);
+    if (square) return step_slot(square, P_x);
+    if (mul) {
+        const int x = step_slot(mul, P_x);
+        return step_slot(mul, P_y) == x ? x : -1;
+    }
+    const int y = power ? step_slot(power, P_y) : -1;
+    const Tensor *two = y < 0 ? NULL : p->slot[y].known;
+    const bool squared = two && two->count == 1 && tensor_float(two, 0) == 2;
+    return squared ? step_slot(power, P_x) : -1;
+}
+
+/* Whether the number of row i of x is element i of y. */
+static bool rows_in_order(const Rows *g, const Shape *y, const Shape *x)
+{
+    int64_t stride[MAX_RANK], *to = stride;
+    Shape as = *x;
+    shape_strides_as(y, x, stride);
+    const int rank = dims_merge(as.rank, as.dim, 1, &to);
+    if (rank < 1 || as.dim[rank - 1] != g->n || stride[rank - 1]) return false;
+    return rank == 1 ? g->outer == 1
+                     : rank == 2 && as.dim[0] == g->outer && stride[0] == 1;
+}
+
+/* What ops that are left out read may have changed by now where it is a state. */
+static bool rows_stay(const FlatPlan *p, int slot)
+{
+    return slot < 0 || p->slot[p->slot[slot].root].kind != ROOT_STATE;
+}
+
+static bool rows_by_of(const FlatLower *l, int x, int y, RowsBy *b)
+{
+    const FlatPlan *p = l->p;
+    const FlatSlot *f = x < 0 || y < 0 ? NULL : &p->slot[y];
+    if (!f || f->known || f->root != y || f->maker < 0 || f->readers != 1
+        || p->slot[x].known || !rows_stay(p, x) || layout_twin(p, x) || layout_twin(p, y))
+        return false;
+    const FlatStep *s = &p->step[f->maker];
+    const Rows *g = s->data;
+    if (s->run != rows_run || g->kind != ROWS_REDUCE || g->inner != 1
+        || g->type != p->slot[x].type->dtype || f->type->dtype != g->type
+        || !shape_equal(&p->slot[x].type->shape, &l->c->out[0]->shape)
+        || !rows_in_order(g, &f->type->shape, &l->c->out[0]->shape))
+        return false;
+    for (int i = 0; i < s->elem->nin; i++)
+        if (!rows_stay(p, s->elem->in[i].slot)) return false;
+    *b = (RowsBy){ .x = x, .y = y, .made = s, .op = g->op };
+    if (g->x_slot == x) return true;
+    b->op = g->type == DT_FP16 ? ROW_HALVED : ROW_ROUNDED;
+    return g->op == ROW_SUM && rows_squared(p, g->x_slot) == x;
+}
+
+static bool rows_by(const FlatLower *l, RowsBy *b)
+{
+    const int kind = l->s->op->kind;
+    const RowBy how = kind == OP_mul ? BY_MUL : kind == OP_real_div ? BY_DIV : BY_SUB;
+    if (!l->p->how.fused || (kind != OP_mul && kind != OP_real_div && kind != OP_sub)
+        || !dtype_fast(l->c->out[0]->dtype))
+        return false;
+    const int x = lower_slot(l, P_x), y = lower_slot(l, P_y);
+    const bool ok = rows_by_of(l, x, y, b) || (how == BY_MUL && rows_by_of(l, y, x, b));
+    b->how = how;
+    return ok;
+}
+
+bool rows_by_suits(const FlatLower *l)
+{
+    RowsBy b;
+    return rows_by(l, &b);
+}
+
+bool lower_rows_by(FlatLower *l, FlatStep *s)
+{
+    RowsBy b;
+    if (!rows_by(l, &b)) return false;
+    Rows g = *(const Rows *)b.made->data;
+    g.kind = ROWS_BY;
+    g.op = b.op;
+    g.how = b.how;
+    g.number = elem_kept(l->p, b.made, b.y);
+    s->ops = arena_printf(&l->p->arena, "%s %s", b.made->ops, s->ops);
+    return g.number && rows_finish(l, s, &g, b.x, "norm");
 }

@@ -15,6 +15,7 @@
 #include "k_runs.h"
 #include "k_thin.h"
 #include "k_rows.h"
+#include "k_rope.h"
 #include "k_window.h"
 #include "k_wino.h"
 
@@ -42,12 +43,15 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .narrow = narrow,
     .decode = code_run,
     .spread = code_spread,
-    .row = { row_sum, row_squares, row_abs, row_max, row_min },
-    .fold = { fold_sum, fold_squares, fold_abs, fold_max, fold_min },
+    .row = { row_sum, row_squares, row_abs, row_max, row_min, row_rounded, row_halved },
+    .fold = { fold_sum, fold_squares, fold_abs, fold_max, fold_min, fold_rounded,
+              fold_halved },
     .softmax = row_softmax,
     .weigh = weigh,
     .standardise = row_standardise,
     .dot = row_dot,
+    .rope = rope,
+    .by = row_by,
     .window_sum = window_sum,
     .window_max = window_max,
     .depth = depth_plane,

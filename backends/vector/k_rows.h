@@ -14,6 +14,10 @@ INLINE V row_step(RowOp op, V acc, V x)
     switch (op) {
     case ROW_SQUARES:
         return v_fma(x, x, acc);
+    case ROW_ROUNDED:
+        return acc + x * x;
+    case ROW_HALVED:
+        return acc + v_round16(x * x);
     case ROW_ABS:
         return acc + v_abs(x);
     case ROW_MAX:
@@ -78,6 +82,8 @@ ROW(squares, ROW_SQUARES)
 ROW(abs, ROW_ABS)
 ROW(max, ROW_MAX)
 ROW(min, ROW_MIN)
+ROW(rounded, ROW_ROUNDED)
+ROW(halved, ROW_HALVED)
 #undef ROW
 
 static void row_scale(float *x, size_t n, float by)
@@ -85,6 +91,28 @@ static void row_scale(float *x, size_t n, float by)
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) * by);
     if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) * by, n - i);
+}
+
+INLINE V row_by_one(const RowBy how, V x, V y)
+{
+    return how == BY_MUL ? x * y : how == BY_DIV ? x / y : x - y;
+}
+
+INLINE void row_by_of(const RowBy how, float *z, const float *x, float by, size_t n)
+{
+    const V y = v_set(by);
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        v_store(z + i, row_by_one(how, v_load(x + i), y));
+    if (i < n)
+        v_store_part(z + i, row_by_one(how, v_load_part(x + i, n - i, 0), y), n - i);
+}
+
+static void row_by(RowBy how, float *z, const float *x, float y, size_t n)
+{
+    if (how == BY_MUL) row_by_of(BY_MUL, z, x, y, n);
+    else if (how == BY_DIV) row_by_of(BY_DIV, z, x, y, n);
+    else row_by_of(BY_SUB, z, x, y, n);
 }
 
 /* The largest element. Where some are NaN it may be that of the others: who takes exponentials of

@@ -212,7 +212,21 @@ typedef struct {
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-typedef enum { ROW_SUM, ROW_SQUARES, ROW_ABS, ROW_MAX, ROW_MIN, ROW_COUNT } RowOp;
+/* ROUNDED and HALVED: sums of squares that are rounded first, to fp32 or to fp16, as those are that
+ * an op has made. */
+typedef enum {
+    ROW_SUM,
+    ROW_SQUARES,
+    ROW_ABS,
+    ROW_MAX,
+    ROW_MIN,
+    ROW_ROUNDED,
+    ROW_HALVED,
+    ROW_COUNT
+} RowOp;
+
+/* What is done to all elements of a row with one number. */
+typedef enum { BY_MUL, BY_DIV, BY_SUB } RowBy;
 
 /* Scores of an attention: they are multiplied by a number, and others are added; `round`: what is
  * made of each, and its probability, is rounded to fp16, as are the scores. */
@@ -221,6 +235,20 @@ typedef struct {
     bool scaled, round;
     const float *add; /* NULL: nothing */
 } WeighRow;
+
+/* ---- pairs that are turned --------------------------------------------------------------- */
+
+/* Rows of n pairs a, b and of cosines and sines: to[0] becomes a cos - b sin, to[1] a sin + b cos.
+ * Row i of a side begins i * apart elements behind the first; no side is where a result is. */
+enum { ROPE_SIDES = 4 };
+typedef struct {
+    bool half; /* all are fp16, and products are rounded */
+    int64_t rows, n;
+    const void *x[ROPE_SIDES];
+    int64_t apart[ROPE_SIDES];
+    void *to[2];
+    int64_t to_apart;
+} RopeRows;
 
 typedef struct Kernels {
     const char *name;
@@ -255,6 +283,8 @@ typedef struct Kernels {
     /* (x - mean) / sqrt(variance + eps), in place */
     void (*standardise)(float *x, size_t n, float eps);
     float (*dot)(const float *x, const float *y, size_t n);
+    void (*rope)(const RopeRows *r);
+    void (*by)(RowBy how, float *z, const float *x, float y, size_t n);
     /* z[i] = the sum of w[t] * x[off[t] + i] over t < taps, or the largest x[off[t] + i]; reads
      * and writes up to the next multiple of ELEM_PAD */
     void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off,

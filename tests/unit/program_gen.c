@@ -297,6 +297,11 @@ static Value *attended(Gen *g, Value *x)
     Value *p = mil_softmax(&g->b, "p", .x = s, .axis = build_int(&g->b, -1));
     Value *y = mil_matmul(&g->b, "y", .x = p, .y = v);
     if (gen_draw(g, 4) == 0) g->at[g->n++] = p; /* which may be a result too */
+    if (gen_draw(g, 2)) {
+        static const int64_t back[] = { 1, 0, 2 };
+        if (gen_draw(g, 4) == 0) g->at[g->n++] = y;
+        y = mil_transpose(&g->b, "b", .x = y, .perm = gen_ints(g, 3, back));
+    }
     return gen_draw(g, 2) ? mil_relu(&g->b, "r", .x = y) : y;
 }
 
@@ -308,7 +313,8 @@ static OpMaker *const makers[] = { unary,      binary,    unary,          binary
                                    gen_pool,   rows,      moved,          gen_conv,
                                    channels,   binary,    gen_recurrent,  parts,
                                    gen_square, attention, gen_transposed, gen_depthwise,
-                                   attended,   gen_tower, gen_tower };
+                                   attended,   gen_tower, gen_tower,      gen_fused,
+                                   gen_fused };
 
 void gen_program(Gen *g, uint64_t seed, DType type)
 {

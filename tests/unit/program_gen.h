@@ -60,6 +60,38 @@ Value *gen_coded(Gen *g, int64_t cols, bool turned);
 
 Value *gen_recurrent(Gen *g, Value *x);
 
+/* ---- ops that become one step; program_gen_fused.c ------------------------------------------- */
+
+/* Pairs [1, heads, places, 2 half] that are turned. */
+typedef struct {
+    int64_t heads, places, half;
+    int axis;     /* of the concat */
+    bool turned;  /* heads are transposed */
+    bool split;   /* the halves are parts of a split, not slices */
+    bool swapped; /* b cos + a sin */
+    bool other;   /* a is multiplied by other sines */
+    bool read;    /* b sin is a value of the program too */
+} GenRope;
+Value *gen_rope(Gen *g, const GenRope *r);
+
+/* x by the root of the mean of its squares. */
+typedef struct {
+    int squares;  /* spelled as a product, as square or as a power */
+    bool sums;    /* in place of means */
+    bool divides; /* real_div by sqrt, not mul by rsqrt */
+    bool swapped; /* the root on the left */
+    bool gamma;
+    bool other;   /* of the squares of something else */
+    bool read;    /* the root is a value of the program too */
+    bool columns; /* along the first axis */
+} GenNorm;
+Value *gen_norm(Gen *g, Value *x, const GenNorm *n);
+
+/* A function of a linear of x, times another linear of x. */
+Value *gen_gate(Gen *g, Value *x, int64_t columns);
+/* Any of those. */
+Value *gen_fused(Gen *g, Value *x);
+
 /* ---- what is made of the results ------------------------------------------------------------ */
 
 double gen_largest(const Tensor *t); /* of the finite elements, without its sign */
