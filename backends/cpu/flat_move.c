@@ -33,10 +33,9 @@ typedef struct {
     }
 TURN(turn1, uint8_t)
 TURN(turn2, uint16_t)
-TURN(turn4, uint32_t)
 TURN(turn8, uint64_t)
 
-static void move_turn(const Copy *c, char *dst, const char *src)
+static void move_turn(const Copy *c, const Kernels *k, char *dst, const char *src)
 {
     const int r = c->rank;
     const int64_t rows = c->dim[r - 2], cols = c->dim[r - 1], to = c->to[r - 2],
@@ -48,8 +47,8 @@ static void move_turn(const Copy *c, char *dst, const char *src)
         turn2((uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols,
               to, from);
     else if (c->size == 4)
-        turn4((uint32_t *)(void *)dst, (const uint32_t *)(const void *)src, rows, cols,
-              to, from);
+        k->turn((float *)(void *)dst, to, (const float *)(const void *)src, from, cols,
+                (size_t)rows);
     else
         turn8((uint64_t *)(void *)dst, (const uint64_t *)(const void *)src, rows, cols,
               to, from);
@@ -83,7 +82,7 @@ static void copy_run(const Copy *c, const FlatRun *r)
     const char *src = flat_at(r, c->src) + c->first * size;
     char *dst = flat_at(r, c->dst) + c->at * size;
     for (;;) {
-        if (outer == c->rank - 2) move_turn(c, dst, src);
+        if (outer == c->rank - 2) move_turn(c, r->k, dst, src);
         else line_of(c, dst, src);
         int i = outer - 1;
         for (; i >= 0; i--) {

@@ -56,6 +56,22 @@ static void pack_along(const Kernels *k, Matrix a, int64_t n, int64_t depth, int
     }
 }
 
+/* Rows of fp16 side by side, widened a strip at a time and turned. */
+static void pack_halves(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
+                        float *to)
+{
+    enum { ROWS = 16 };
+    float room[ROWS * STRIP];
+    for (int64_t i = 0; i < n; i += ROWS)
+        for (int64_t j = 0; j < depth; j += STRIP) {
+            const int64_t rows = n - i < ROWS ? n - i : ROWS,
+                          m = depth - j < STRIP ? depth - j : STRIP;
+            for (int64_t x = 0; x < rows; x++)
+                k->widen(room + x * STRIP, matrix_at(a, i + x, j).data, (size_t)m);
+            k->turn(to + j * width + i, width, room, STRIP, rows, (size_t)m);
+        }
+}
+
 /* Where they are not, a strip at a time: each line of memory is read once. */
 static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
                         float *to)
@@ -64,6 +80,10 @@ static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, in
     if (n < width) memset(to, 0, (size_t)(depth * width) * sizeof *to);
     if (a.cols == 1 && a.dtype == DT_FP32) {
         k->turn(to, width, a.data, a.rows, n, (size_t)depth);
+        return;
+    }
+    if (a.cols == 1) {
+        pack_halves(k, a, n, depth, width, to);
         return;
     }
     for (int64_t j = 0; j < depth; j += STRIP) {
