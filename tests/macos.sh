@@ -46,7 +46,7 @@ for test in "$here"/unit/test_*; do
     case $test in *.log) continue ;; esac
     if $qemu "$test" >"$test.log" 2>&1; then good; else bad "$test under qemu:"; cat "$test.log"; fi
 done
-tests/golden.sh "$here/qemu" golden/run/ >"$here/golden.log"
+GOLDEN_SLOW=600 tests/golden.sh "$here/qemu" golden/run/ >"$here/golden.log"
 grep -v '^golden: ' "$here/golden.log"
 count "$(tail -n 1 "$here/golden.log")"
 finish
