@@ -25,10 +25,12 @@ enum { FUNC_NAME = 1, FUNC_INPUT = 2, FUNC_OUTPUT = 3, FUNC_LABEL = 4, FUNC_CHAN
 static const char one[] = PROGRAM(FUNCTION_OF("main")),
                   two[] = PROGRAM(FUNCTION_OF("first") FUNCTION_OF("second"));
 
+/* One at a time: the module refers to its source. */
 static Module *program_of(const char *text)
 {
+    static Source src;
     Diag d = { 0 };
-    const Source src = { .name = "x.mil", .text = text, .len = strlen(text) };
+    src = (Source){ .name = "x.mil", .text = text, .len = strlen(text) };
     Module *m = mil_read(&d, &src, NULL);
     if (!m) fail_msg("%s", d.text.s);
     diag_free(&d);
