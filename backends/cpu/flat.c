@@ -215,7 +215,9 @@ bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f
     mem_follow(owner, p->arena.chunk);
     p->base = NEW_ARRAY(&p->arena, p->nslot + 1, char *);
     for (int i = 0; i < p->nslot; i++)
-        p->slot[i] = (FlatSlot){ .root = i, .first = INT_MAX, .last = -1, .maker = -1 };
+        p->slot[i] = (FlatSlot){
+            .root = i, .first = INT_MAX, .last = -1, .maker = -1, .written = -1
+        };
     Make m = { .p = p, .f = f, .quiet = { .quiet = true } };
     const bool ok = make_all(&m, in, keep);
     diag_free(&m.quiet);

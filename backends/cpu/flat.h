@@ -126,6 +126,7 @@ typedef struct {
     /* of roots only: */
     RootKind kind;
     int index;           /* INPUT, STATE: the parameter; RESULT: the result */
+    int written;         /* STATE: the last op so far that writes it; -1: none */
     size_t bytes, place; /* ARENA: where */
     /* a step reads whole vectors past its end, so the arena leaves room there */
     bool past;
@@ -265,6 +266,9 @@ int step_slot(const Step *s, ParamId p);
 int lower_slot(const FlatLower *l, ParamId p);
 /* The op of a kind that makes a slot, which one argument alone reads; NULL: it is another, or not so. */
 const Step *step_of(const FlatPlan *p, int slot, int kind);
+/* Whether what a step reads was the same when op `at` ran: a fused step runs where the last of its ops
+ * stands, and a state may have been written since. */
+bool slot_stays(const FlatPlan *p, int slot, int at);
 /* The kernel has packed an argument, and reads it no more. */
 static inline void lower_packs(FlatLower *l, ParamId p) { l->packed[l->npacked++] = p; }
 /* The value of an argument; NULL: it is not known before the run. */

@@ -285,6 +285,7 @@ static bool make_write_state(Make *m, const Steps *b, int i)
     if (state < 0 || data < 0 || s->op->nout) return false;
     make_close(m, s, -1);
     close_readers(m, m->p->slot[state].root);
+    m->p->slot[m->p->slot[state].root].written = m->now;
     return block_bring(m, s, 1, &data, &state);
 }
 

@@ -163,6 +163,12 @@ const Step *step_of(const FlatPlan *p, int slot, int kind)
     return f->by;
 }
 
+bool slot_stays(const FlatPlan *p, int slot, int at)
+{
+    const FlatSlot *root = slot < 0 ? NULL : &p->slot[p->slot[slot].root];
+    return !root || root->kind != ROOT_STATE || root->written < at;
+}
+
 int lower_slot(const FlatLower *l, ParamId p) { return step_slot(l->s, p); }
 
 const Tensor *lower_known(const FlatLower *l, ParamId p)

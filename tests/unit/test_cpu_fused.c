@@ -135,6 +135,57 @@ static Value *product_of_parts(Gen *g, Value *x)
                       .transpose_y = build_bool(&g->b, true));
 }
 
+/* A state that has x, and one number later. */
+static Value *state_read(Gen *g, Value *x, Value **state)
+{
+    *state = block_param(g->f->body, "s", type_state(&g->m->arena, x->type), (Loc){ 0 });
+    mil_write_state(&g->b, "w", .input = *state, .data = x);
+    return mil_read_state(&g->b, "r", .input = *state);
+}
+
+static void state_written(Gen *g, Value *x, Value *state)
+{
+    mil_write_state(&g->b, "w", .input = state,
+                    .data = mil_mul(&g->b, "t", .x = x, .y = gen_real(g, 100)));
+}
+
+/* Its queries are a state, which is written while there are scores alone. */
+static Value *attention_of_state(Gen *g, Value *x)
+{
+    Value *state, *q = state_read(g, x, &state);
+    Value *s = mil_matmul(&g->b, "s", .x = q, .y = x,
+                          .transpose_y = build_bool(&g->b, true));
+    state_written(g, x, state);
+    s = mil_softmax(&g->b, "p", .x = s, .axis = build_int(&g->b, -1));
+    return mil_matmul(&g->b, "y", .x = s, .y = x);
+}
+
+/* The same of what is added to scores. */
+static Value *mask_of_state(Gen *g, Value *x)
+{
+    Value *state, *mask = state_read(g, x, &state);
+    Value *s = mil_matmul(&g->b, "s", .x = x, .y = x,
+                          .transpose_y = build_bool(&g->b, true));
+    s = mil_add(&g->b, "a", .x = s, .y = mask);
+    state_written(g, x, state);
+    s = mil_softmax(&g->b, "p", .x = s, .axis = build_int(&g->b, -1));
+    return mil_matmul(&g->b, "y", .x = s, .y = x);
+}
+
+/* A row of a state, whose squares are read before the row is. */
+static Value *norm_of_state(Gen *g, Value *x)
+{
+    static const int64_t last[] = { -1 };
+    Value *state, *q = state_read(g, x, &state);
+    Value *mean = mil_reduce_mean(&g->b, "m", .x = mil_square(&g->b, "q", .x = q),
+                                  .axes = gen_ints(g, 1, last),
+                                  .keep_dims = build_bool(&g->b, true));
+    Value *root = mil_sqrt(&g->b, "w", .x = mean);
+    Value *z = mil_real_div(&g->b, "z", .x = q, .y = root);
+    state_written(g, x, state);
+    return z;
+}
+
 /* ---- cases --------------------------------------------------------------------------------- */
 
 static const FusedCase cases[] = {
@@ -169,9 +220,14 @@ static const FusedCase cases[] = {
       "move",
       1,
       0 },
+    { "an attention of a state", attention_of_state, { 1, 2, 16, 8 }, "attention", 0, 0 },
+    { "a mask of a state", mask_of_state, { 1, 2, 16, 16 }, "attention", 0, 0 },
+    { "a norm of a state", norm_of_state, { 5, 33 }, "norm", 0, 0 },
     { "products of parts", product_of_parts, { 37, 48 }, "move", 0, 0 },
     { "products of few rows", product_of_parts, { 4, 48 }, "move", 0, 0 },
 };
+
+enum { INPUTS = 2 }; /* states are none */
 
 /* ---- running ------------------------------------------------------------------------------- */
 
@@ -225,8 +281,7 @@ static void expect_steps(Program *cpu, Gen *g, const FusedCase *c)
 
 static void fused_run(Program *p, Gen *g, const Binding *in, RunOptions o)
 {
-    if (!program_run(p, &g->diag, in, g->f->body->nparam, &o))
-        fail_msg("%s", g->diag.text.s);
+    if (!program_run(p, &g->diag, in, INPUTS, &o)) fail_msg("%s", g->diag.text.s);
 }
 
 /* By one kind of kernels: near to ref, and the same bytes in all ways. */
@@ -259,10 +314,10 @@ static void check_kernels(Gen *g, const FusedCase *c, const Binding *in,
 static void check_case(const FusedCase *c, DType type)
 {
     Gen g = { .m = module_new(), .seed = 7, .type = type };
-    Binding in[2] = { { .name = "one" }, { .name = "x" } };
+    Binding in[INPUTS] = { { .name = "one" }, { .name = "x" } };
     const Binding *want;
     fused_program(&g, c);
-    for (int i = 0; i < g.f->body->nparam; i++) {
+    for (int i = 0; i < INPUTS; i++) {
         Tensor *t = &in[i].value;
         assert_true(tensor_alloc(t, &g.diag, type, &g.f->body->param[i]->type->shape));
         for (size_t n = 0; n < t->count; n++)
@@ -281,7 +336,7 @@ static void check_case(const FusedCase *c, DType type)
     }
     unsetenv("ANEC_CPU");
     program_free(ref);
-    for (int i = 0; i < 2; i++) tensor_free(&in[i].value);
+    for (int i = 0; i < INPUTS; i++) tensor_free(&in[i].value);
     module_free(g.m);
     diag_free(&g.diag);
 }
