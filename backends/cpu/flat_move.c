@@ -1,4 +1,4 @@
-/* flat_move.c -- transposes, slices, concats and splits as copies with strides. */
+/* flat_move.c -- transposes, slices, concats, splits and zeros around a value as copies with strides. */
 #include "flat.h"
 
 #include <string.h>
@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     int n;
     Copy *copy;
+    size_t zeros; /* bytes of the first one's dst that are 0 before */
 } Moves;
 
 /* ---- running ----------------------------------------------------------------------------- */
@@ -100,6 +101,7 @@ static void copy_run(const Copy *c, const FlatRun *r)
 static void move_run(const FlatStep *s, FlatRun *r)
 {
     const Moves *m = s->data;
+    if (m->zeros) memset(flat_at(r, m->copy[0].dst), 0, m->zeros);
     for (int i = 0; i < m->n; i++) copy_run(&m->copy[i], r);
 }
 
@@ -223,7 +225,8 @@ static bool sliced_by_index(FlatLower *l, Copy *c)
 static bool move_finish(FlatLower *l, FlatStep *s, Copy *copy, int n)
 {
     Moves *m = NEW(&l->p->arena, Moves);
-    *m = (Moves){ n, copy };
+    *m = (Moves){ .n = n, .copy = copy };
+    if (l->s->op->kind == OP_pad) m->zeros = type_bytes(l->c->out[0]);
     s->read = NEW_ARRAY(&l->p->arena, n + 1, int);
     for (int i = 0; i < n; i++) {
         move_merge(&copy[i]);
@@ -285,6 +288,24 @@ static bool lower_split(FlatLower *l, FlatStep *s)
     return move_finish(l, s, copy, kept);
 }
 
+/* Zeros around x. */
+static bool lower_pad(FlatLower *l, FlatStep *s)
+{
+    int64_t pad[2 * MAX_RANK];
+    const Shape *x = call_shape(l->c, P_x);
+    const Tensor *rest = lower_known(l, P_constant_val);
+    if (!lower_known(l, P_pad) || call_chosen(l->c, P_mode) != EXTEND_CONSTANT
+        || (call_has(l->c, P_constant_val) && (!rest || tensor_float(rest, 0) != 0))
+        || !shape_elements(x, 0, x->rank))
+        return false;
+    const int first = x->rank - call_ints(l->c, P_pad, pad, 2 * MAX_RANK) / 2;
+    Copy *c = NEW(&l->p->arena, Copy);
+    *c = copy_of(l, lower_slot(l, P_x), l->s->out[0], x);
+    shape_strides(&l->c->out[0]->shape, c->to);
+    for (int i = first; i < x->rank; i++) c->at += pad[2 * (i - first)] * c->to[i];
+    return move_finish(l, s, c, 1);
+}
+
 bool lower_move(FlatLower *l, FlatStep *s)
 {
     const int kind = l->s->op->kind;
@@ -292,6 +313,7 @@ bool lower_move(FlatLower *l, FlatStep *s)
     if (dtypes[z->dtype].bits < 8 || z->dtype == DT_STRING) return false;
     if (kind == OP_concat) return lower_concat(l, s);
     if (kind == OP_split) return lower_split(l, s);
+    if (kind == OP_pad) return lower_pad(l, s);
     if (!shape_elements(&z->shape, 0, z->shape.rank)) return false;
     Copy *c = NEW(&l->p->arena, Copy);
     *c = copy_of(l, lower_slot(l, P_x), l->s->out[0], &z->shape);
