@@ -275,6 +275,7 @@ static void copy_results(const Going *g)
 static bool run_step(Going *g, const FlatStep *s)
 {
     if (s->refers) return flat_call(s, &g->r);
+    if (s->checks) return s->checks(s, &g->r);
     if (s->run) s->run(s, &g->r);
     else elem_run_all(s, &g->r);
     return true;

@@ -179,6 +179,7 @@ static bool make_all(Make *m, const Shape *in, const FlatKeeping *keep)
     const Steps *body = p->plan->body;
     m->twins = !has_blocks(body);
     weights_count(p, body);
+    again_count(p, body);
     if (!make_inputs(m, in)) return false;
     kept_find(p, keep, m->f);
     if (!make_block(m, body)) return false;

@@ -85,6 +85,8 @@ struct FlatStep {
     int turn;         /* among those of this number: the lower runs before */
     /* NULL: the elementwise program alone */
     void (*run)(const FlatStep *s, FlatRun *r);
+    /* in its place, of a kernel that can fail, which it reports */
+    bool (*checks)(const FlatStep *s, FlatRun *r);
     const void *data;  /* the kernel's own */
     ElemProgram *elem; /* NULL: there is none */
     Call *refers;      /* the op's reference kernel: its call; NULL: kernels */
@@ -140,8 +142,11 @@ typedef struct {
     Call *
         coded; /* compressed: the op that decodes it, which nothing needed so far; or NULL */
     int readers;    /* arguments and results that it is */
+    bool stored;    /* something needs it in memory (flat_again.c) */
     const Step *by; /* the op that makes it; NULL: none */
     bool absent;    /* only its twin has been made */
+    bool
+        zeros; /* a literal of zeros, which nothing has read so far but what knows them */
 } FlatSlot;
 
 /* A loop. Values from before it that are read in it are needed until its end. */
@@ -163,6 +168,7 @@ struct FlatPlan {
     const void *owner;
     FlatSlot *slot; /* those of plan, and as many twins */
     int nslot;
+    bool again; /* values may be computed again by who reads them */
     FlatStep *step;
     int nstep;
     FlatLoop *loop; /* those inside others before them */
@@ -289,7 +295,7 @@ LowerFn lower_rows_by;
 bool rows_softmax(const FlatStep *s, int *x_slot);
 /* The same for ops whose results do not come in the order of their elements; they write
  * their results themselves, and have no elementwise program. */
-LowerFn lower_recurrent, lower_move;
+LowerFn lower_recurrent, lower_move, lower_gather, lower_scatter;
 
 /* ---- the column FAST of the op table: how cpu computes an op ------------------------------
  *
@@ -315,6 +321,7 @@ typedef struct {
     LowerFn *whole;     /* writes its results itself */
     BlockedFn *blocked; /* makes it in blocks of channels, where its operands are so */
     ParamId coded;      /* an argument that it may read as it is compressed */
+    ParamId zeros;      /* one of which it need only know that it is a literal of zeros */
 } FastRow;
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
@@ -337,6 +344,10 @@ bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
 /* A register that is loaded from a table, broadcast along [outer, n, inner]: element i is
  * table[i / inner % n]. */
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
+/* A register that is loaded like this, and one that a step makes; -1: e is full, or an operand is
+ * -1. */
+int elem_input(ElemProgram *e, const ElemIn *in);
+int elem_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, float b);
 /* Sets l->reg to op(l->reg, register y), not rounded. False: y is -1, or e is full. */
 bool lower_then(FlatLower *l, ElemOp op, int y);
 /* Adds the argument for bias, [n] along [outer, n, inner]; false: it is not known. */
@@ -420,11 +431,22 @@ bool make_block(Make *m, const Steps *b);
 typedef bool MakeFn(Make *m, const Steps *b, int i);
 extern MakeFn *const make_others[OP_COUNT];
 
+/* Large values that are computed again where they are read (flat_again.c). Notes which of them the ops
+ * of b need in memory, before they are lowered. */
+void again_count(FlatPlan *p, const Steps *b);
+/* The register of e in which a slot's value is computed; -1: it is to be loaded. */
+int again_value(FlatPlan *p, ElemProgram *e, int slot);
+/* A program that makes it where register 0 is given; NULL: it is to be loaded. */
+ElemProgram *again_program(FlatPlan *p, int slot);
+
 /* Appends a step for the op s. */
 FlatStep *make_step(Make *m, const Step *s);
 /* An elementwise op, as a step or in one; and one by a kernel that makes its result in the
  * order of its elements. */
 bool make_elementwise(Make *m, FlatLower *l);
+/* A sum with what was added to zeros where indices name it: that is added to the other operand
+ * where it is (flat_gather.c). False: the op is no such sum, or others read that operand. */
+bool make_scattered(Make *m, FlatLower *l);
 bool make_kernel(Make *m, FlatLower *l, LowerFn *lower);
 /* A transpose of what an attention has made is how that lays out its result; false: there is no such. */
 bool attention_turned(Make *m, const FlatLower *l);

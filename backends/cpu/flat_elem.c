@@ -10,7 +10,7 @@ static bool dtype_elem(DType t) { return dtype_fast(t) || t == DT_BOOL; }
 
 static int new_reg(ElemProgram *e) { return e->nreg < ELEM_REGS ? e->nreg++ : -1; }
 
-static int add_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, float b)
+int elem_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, float b)
 {
     const int z = new_reg(e);
     if (z < 0 || e->nstep == ELEM_STEPS || x < 0 || y < 0 || w < 0) return -1;
@@ -22,7 +22,7 @@ static int add_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, flo
 /* Rounded as an element of t, where that is not what it is. */
 static int elem_rounded(ElemProgram *e, int reg, DType t)
 {
-    return t == DT_FP16 ? add_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
+    return t == DT_FP16 ? elem_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
 }
 
 static void merge_dims(ElemIn *in)
@@ -52,6 +52,17 @@ static bool same_in(const ElemIn *a, const ElemIn *b)
         && !memcmp(a->stride, b->stride, (size_t)a->rank * sizeof a->stride[0]);
 }
 
+int elem_input(ElemProgram *e, const ElemIn *in)
+{
+    for (int i = 0; i < e->nin; i++)
+        if (same_in(&e->in[i], in)) return e->in[i].reg;
+    const int reg = e->nin < ELEM_INS ? new_reg(e) : -1;
+    if (reg < 0) return -1;
+    e->in[e->nin] = *in;
+    e->in[e->nin++].reg = reg;
+    return reg;
+}
+
 /* The register of a slot of shape s, seen as `as`. */
 static int elem_load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
 {
@@ -70,12 +81,7 @@ static int elem_load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
         }
     }
     in.dense = in.rank == 1 && in.stride[0] == 1;
-    for (int i = 0; i < e->nin; i++)
-        if (same_in(&e->in[i], &in)) return e->in[i].reg;
-    in.reg = new_reg(e);
-    if (in.reg < 0) return -1;
-    e->in[e->nin++] = in;
-    return in.reg;
+    return elem_input(e, &in);
 }
 
 /* The same for twins: so many numbers side by side, the last filled up. */
@@ -116,7 +122,7 @@ int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64
 
 bool lower_then(FlatLower *l, ElemOp op, int y)
 {
-    l->reg = add_step(l->elem, op, l->reg, y, y, 0, 0);
+    l->reg = elem_step(l->elem, op, l->reg, y, y, 0, 0);
     return l->reg >= 0;
 }
 
@@ -217,11 +223,11 @@ int add_batch_norm(const FlatLower *l, ElemProgram *e, int x)
                               + call_float(l->c, P_epsilon));
     const int m = elem_table(l->p, e, mean, n, inner),
               r = elem_table(l->p, e, root, n, inner);
-    int z = add_step(e, ELEM_standard, x, m, r, 0, 0);
+    int z = elem_step(e, ELEM_standard, x, m, r, 0, 0);
     if (!call_has(l->c, P_gamma) && !call_has(l->c, P_beta)) return z;
     const int g = elem_table(l->p, e, gamma, n, inner),
               b = elem_table(l->p, e, beta, n, inner);
-    return add_step(e, ELEM_scale, z, g, b, 0, 0);
+    return elem_step(e, ELEM_scale, z, g, b, 0, 0);
 }
 
 int add_prelu(const FlatLower *l, ElemProgram *e, int x)
@@ -230,7 +236,7 @@ int add_prelu(const FlatLower *l, ElemProgram *e, int x)
     const float *alpha = channel_table(l, P_alpha, s->dim[1], 0);
     if (!alpha) return -1;
     const int y = elem_table(l->p, e, alpha, s->dim[1], shape_elements(s, 2, s->rank));
-    return add_step(e, ELEM_prelu, x, y, y, 0, 0);
+    return elem_step(e, ELEM_prelu, x, y, y, 0, 0);
 }
 
 static float elem_number(const FlatLower *l, ParamId p)
@@ -259,13 +265,14 @@ static bool elem_add_op(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, i
         if (l->p->slot[slot].type->dtype == DT_BOOL && !row->truths && !row->exact)
             return false;
         reg[i] = reg_of(ctx, slot);
+        if (reg[i] < 0) reg[i] = again_value(l->p, e, slot);
         if (reg[i] < 0) reg[i] = elem_load(l->p, e, slot, &out->shape);
         if (reg[i] < 0) return false;
     }
     const float a = elem_number(l, row->a),
                 b = row->b ? elem_number(l, row->b) : row->high;
     int z = row->add ? row->add(l, e, reg[0])
-                     : add_step(e, op, reg[0], reg[1], reg[2], a, b);
+                     : elem_step(e, op, reg[0], reg[1], reg[2], a, b);
     if (z >= 0 && !row->exact) z = elem_rounded(e, z, out->dtype);
     if (z < 0 || e->nout == ELEM_OUTS) return false;
     e->out[e->nout++] = (ElemOut){ .slot = l->s->out[0], .dtype = out->dtype, .reg = z };

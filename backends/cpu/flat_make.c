@@ -12,7 +12,7 @@ bool make_literal(Make *m, int slot)
     const SlotInfo *info = &m->p->plan->slot[slot];
     FlatSlot *s = &m->p->slot[slot];
     if (s->coded) return weights_decode(m, slot);
-    if (s->type || !info->lit) return true;
+    if ((s->type && !s->zeros) || !info->lit) return true;
     if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR)
         return false;
     Tensor *t = flat_hold(m->p);
@@ -20,7 +20,23 @@ bool make_literal(Make *m, int slot)
     tensor_follow(m->p->owner, t);
     s->known = t;
     s->kind = ROOT_CONST;
+    s->zeros = false;
     s->type = type_tensor(&m->p->arena, t->dtype, t->shape);
+    return true;
+}
+
+/* Whether a slot is a literal of zeros, which need not be in memory. */
+static bool make_zeros(const Make *m, int slot)
+{
+    const SlotInfo *info = &m->p->plan->slot[slot];
+    FlatSlot *s = &m->p->slot[slot];
+    double v;
+    if (s->zeros) return true;
+    if (s->type || !info->lit || !m->p->how.fused || !value_float(info->value, &v)
+        || v < 0 || v > 0)
+        return false;
+    s->type = info->value->type;
+    s->zeros = true;
     return true;
 }
 
@@ -28,11 +44,14 @@ static bool give_args(Make *m, const Step *s, Call *c)
 {
     for (int i = 0; i < s->narg; i++) {
         const StepArg *a = &s->arg[i];
-        const bool coded = fast_of(s->op)->coded == a->param;
+        const FastRow *fast = fast_of(s->op);
+        const bool coded = fast->coded == a->param, zeros = fast->zeros == a->param;
         CallArg *v = NEW_ARRAY(c->arena, a->n + 1, CallArg);
         for (int k = 0; k < a->n; k++) {
             const FlatSlot *f = &m->p->slot[a->slot[k]];
-            if (!(coded && f->coded) && !make_literal(m, a->slot[k])) return false;
+            if (!(coded && f->coded) && !(zeros && make_zeros(m, a->slot[k]))
+                && !make_literal(m, a->slot[k]))
+                return false;
             const SlotInfo *info = &m->p->plan->slot[a->slot[k]];
             if (!f->type) return false;
             v[k] = (CallArg){ .type = f->type,
@@ -354,13 +373,15 @@ static void make_reference(Make *m, FlatLower *l)
     flat_refer(l, f);
 }
 
-/* The slot of an argument that is compressed, which no kernel could read so; -1: none. */
-static int make_coded(const Make *m, const Step *s, const FlatLower *l)
+/* The slot of an argument that is compressed, or not there since it is zeros, which no kernel could
+ * read so; -1: none. */
+static int make_waiting(const Make *m, const Step *s, const FlatLower *l)
 {
-    const ParamId coded = fast_of(s->op)->coded;
-    const int slot = coded ? lower_slot(l, coded) : -1;
+    const FastRow *fast = fast_of(s->op);
+    const ParamId waits = fast->coded ? fast->coded : fast->zeros;
+    const int slot = waits ? lower_slot(l, waits) : -1;
     const FlatSlot *f = slot < 0 ? NULL : &m->p->slot[slot];
-    return f && f->coded && !f->known ? slot : -1;
+    return f && (f->coded || f->zeros) && !f->known ? slot : -1;
 }
 
 static bool make_call(Make *m, const Step *s)
@@ -379,12 +400,12 @@ static bool make_call(Make *m, const Step *s)
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return weights_wait(m, s, c) || know_results(m, s, c);
-    if ((rows_by_suits(&l) && make_kernel(m, &l, lower_rows_by))
+    if (make_scattered(m, &l) || (rows_by_suits(&l) && make_kernel(m, &l, lower_rows_by))
         || make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)
         || attention_turned(m, &l) || make_whole(m, &l))
         return true;
-    const int coded = make_coded(m, s, &l);
-    if (coded >= 0) return weights_decode(m, coded) && make_call(m, s);
+    const int waiting = make_waiting(m, s, &l);
+    if (waiting >= 0) return make_literal(m, waiting) && make_call(m, s);
     make_reference(m, &l);
     return true;
 }

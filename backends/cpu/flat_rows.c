@@ -6,11 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-/* x is [outer, n, inner]; what is reduced is n. */
+/* x is [outer, n, inner]; what is reduced is n. Of sums it may be [apart, outer, n], where apart is
+ * reduced as well. */
 typedef struct {
     int x_slot;
+    const ElemProgram *made; /* what makes x; NULL: it is there */
     DType type;
-    int64_t outer, n, inner;
+    int64_t outer, n, inner, apart;
     int64_t grain, parts; /* rows or blocks of columns of a part */
     int kind;
     RowOp op;
@@ -47,6 +49,15 @@ static float row_root(const float *x, int64_t n)
     return (float)sqrt(sum);
 }
 
+/* n elements of x, from `first` on; room: where they may be put. */
+static const float *row_of(const RowsWork *w, int64_t first, int64_t n, float *room)
+{
+    const Rows *g = w->g;
+    if (!g->made) return flat_row(w->r, g->x_slot, g->type, first, (size_t)n, room);
+    elem_run_row(g->made, w->r, first, n, room);
+    return room;
+}
+
 /* Rows of a part, and room of its lane for one of them and for a number of each. */
 typedef struct {
     int64_t first, end;
@@ -55,8 +66,18 @@ typedef struct {
 
 static const float *rows_row(const RowsWork *w, const RowsPart *p, int64_t i)
 {
+    return row_of(w, i * w->g->n, w->g->n, p->room);
+}
+
+/* Of row i, the one after the other of those that are apart. */
+static float rows_sum(const RowsWork *w, const RowsPart *p, int64_t i)
+{
     const Rows *g = w->g;
-    return flat_row(w->r, g->x_slot, g->type, i * g->n, (size_t)g->n, p->room);
+    const Kernels *k = w->r->k;
+    float sum = k->row[g->op](rows_row(w, p, i), (size_t)g->n);
+    for (int64_t a = 1; a < g->apart; a++)
+        sum += k->row[g->op](rows_row(w, p, a * g->outer + i), (size_t)g->n);
+    return sum;
 }
 
 /* The reduced number of each row. */
@@ -64,10 +85,10 @@ static void rows_numbers(const RowsWork *w, const RowsPart *p)
 {
     const Rows *g = w->g;
     for (int64_t i = p->first; i < p->end; i++) {
-        const float *x = rows_row(w, p, i);
-        const float sum = w->r->k->row[g->op](x, (size_t)g->n);
-        p->made[i - p->first] = g->root && rows_lost(sum) ? row_root(x, g->n)
-                                                          : rows_ended(g, sum);
+        const float sum = rows_sum(w, p, i);
+        p->made[i - p->first] = g->root && rows_lost(sum)
+                                  ? row_root(rows_row(w, p, i), g->n)
+                                  : rows_ended(g, sum);
     }
 }
 
@@ -121,8 +142,7 @@ typedef struct {
 /* A row as it lies, or as floats. */
 static const float *columns_row(const Columns *c, int64_t row)
 {
-    const Rows *g = c->w->g;
-    return flat_row(c->w->r, g->x_slot, g->type, c->first + row * g->inner, c->n, c->x);
+    return row_of(c->w, c->first + row * c->w->g->inner, (int64_t)c->n, c->x);
 }
 
 /* A row where it may be written to, and read in whole vectors. */
@@ -232,11 +252,19 @@ static void rows_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
+/* The step reads what a program of it does. */
+static void rows_read(FlatStep *s, const ElemProgram *e)
+{
+    for (int i = 0; e && i < e->nin; i++)
+        if (e->in[i].slot >= 0) s->read[s->nread++] = e->in[i].slot;
+}
+
 static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, int x_slot, const char *how)
 {
     enum { GRAIN = 1 << 14 };
     g->x_slot = x_slot;
     g->type = l->p->slot[x_slot].type->dtype;
+    if (g->kind == ROWS_REDUCE) g->made = again_program(l->p, x_slot);
     if (!dtype_fast(g->type) || l->p->slot[g->x_slot].known || !g->n || !g->outer
         || !g->inner)
         return false;
@@ -248,14 +276,30 @@ static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, int x_slot, const ch
     s->data = kept;
     s->run = rows_run;
     s->how = how;
-    s->read = NEW_ARRAY(&l->p->arena, 1 + ELEM_INS, int);
-    s->read[s->nread++] = g->x_slot;
-    for (int i = 0; g->number && i < g->number->nin; i++)
-        if (g->number->in[i].slot >= 0) s->read[s->nread++] = g->number->in[i].slot;
+    s->read = NEW_ARRAY(&l->p->arena, 1 + 2 * ELEM_INS, int);
+    if (!g->made) s->read[s->nread++] = g->x_slot;
+    rows_read(s, g->made);
+    rows_read(s, g->number);
     const int64_t row = g->n + 2 * ELEM_PAD + g->grain,
                   columns = 3 * (COLUMNS + ELEM_PAD);
     s->lane_room = (size_t)(g->inner == 1 ? row : columns) * sizeof(float);
     return true;
+}
+
+/* A set of first and one of last dimensions, of which a sum is formed. */
+static bool split_apart(const Shape *s, const bool *in, Rows *g)
+{
+    int from = 0, to = s->rank;
+    while (from < s->rank && in[from]) from++;
+    while (to > from && in[to - 1]) to--;
+    for (int i = from; i < to; i++)
+        if (in[i]) return false;
+    if (g->root || g->op == ROW_MAX || g->op == ROW_MIN) return false;
+    g->apart = shape_elements(s, 0, from);
+    g->outer = shape_elements(s, from, to);
+    g->n = shape_elements(s, to, s->rank);
+    g->inner = 1;
+    return g->apart > 0;
 }
 
 /* A set of neighbouring dimensions is one. */
@@ -323,9 +367,10 @@ bool lower_reduce(FlatLower *l, FlatStep *s)
          : kind == OP_reduce_l1_norm                                 ? ROW_ABS
          : kind == OP_reduce_l2_norm || kind == OP_reduce_sum_square ? ROW_SQUARES
                                                                      : ROW_SUM;
-    if (!call_axes_or_all(l->c, P_axes, x->rank, in) || !split_at(x, in, &g))
+    if (!call_axes_or_all(l->c, P_axes, x->rank, in)
+        || !(split_at(x, in, &g) || split_apart(x, in, &g)))
         return false;
-    if (kind == OP_reduce_mean) g.by = 1 / (float)g.n;
+    if (kind == OP_reduce_mean) g.by = 1 / (float)((g.apart ? g.apart : 1) * g.n);
     return rows_finish(l, s, &g, lower_slot(l, P_x), "reduce");
 }
 
@@ -382,8 +427,8 @@ static bool rows_by_of(const FlatLower *l, int x, int y, RowsBy *b)
         return false;
     const FlatStep *s = &p->step[f->maker];
     const Rows *g = s->data;
-    if (s->run != rows_run || g->kind != ROWS_REDUCE || g->inner != 1
-        || g->type != p->slot[x].type->dtype || f->type->dtype != g->type
+    if (s->run != rows_run || g->kind != ROWS_REDUCE || g->inner != 1 || g->made
+        || g->apart || g->type != p->slot[x].type->dtype || f->type->dtype != g->type
         || !shape_equal(&p->slot[x].type->shape, &l->c->out[0]->shape)
         || !rows_in_order(g, &f->type->shape, &l->c->out[0]->shape))
         return false;
