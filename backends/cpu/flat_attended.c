@@ -2,8 +2,7 @@
  * (flat_attention.h). */
 #include "flat_attention.h"
 
-/* The step that makes all of a slot, which one op alone reads; NULL: there is none. */
-static const FlatStep *made_for_one(const FlatPlan *p, int slot)
+const FlatStep *flat_made_for_one(const FlatPlan *p, int slot)
 {
     const FlatSlot *f = &p->slot[slot];
     const Steps *b = p->plan->body;
@@ -68,12 +67,13 @@ bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
     const int weights = g->a_slot;
     if (!p->how.fused || weights < 0 || g->b_slot < 0 || g->a.cols != 1 || g->n == 1)
         return false;
-    const FlatStep *soft = made_for_one(p, weights);
+    const FlatStep *soft = flat_made_for_one(p, weights);
     if (!soft || !rows_softmax(soft, &x)) return false;
-    const FlatStep *product = made_for_one(p, x);
+    const FlatStep *product = flat_made_for_one(p, x);
     const Gemm *f = product ? gemm_of(product) : NULL;
     if (!f || f->a_slot < 0 || f->b_slot < 0 || f->packed || f->batch != g->batch
-        || f->m != g->m || f->n != g->k || !slot_stays(p, f->a_slot, product->at)
+        || f->summed > 1 || f->m != g->m || f->n != g->k
+        || !slot_stays(p, f->a_slot, product->at)
         || !slot_stays(p, f->b_slot, product->at))
         return false;
     FlatAttention a = {

@@ -26,6 +26,14 @@ typedef struct {
     int64_t ldc;
 } GemmPart;
 
+static int64_t gemm_batches(const Gemm *g) { return g->batch * g->summed; }
+
+/* Floats of b of one batch in panels. */
+static int64_t right_each(const Gemm *g, const Kernels *k)
+{
+    return pack_panels(g->n, k->nr) * k->nr * g->k;
+}
+
 static int64_t gemm_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A row of sums: whole panels, and whole blocks of the elementwise program. */
@@ -134,7 +142,9 @@ static const void *right_of(const GemmWork *w, const GemmPart *p, int64_t j, int
     const Gemm *g = w->g;
     const int nr = w->r->k->nr;
     if (g->packed) return packed_at(w, p, j, l);
-    if (w->right) return w->right + ((p->col + j) / nr * g->k + l) * nr;
+    if (w->right)
+        return w->right + p->batch * right_each(g, w->r->k)
+             + ((p->col + j) / nr * g->k + l) * nr;
     if (g->codes) return coded_panel(w, p, j, l, depth);
     const Matrix b = part_columns(w, p, j, l);
     /* a panel of columns is a panel of rows of the turned matrix */
@@ -161,13 +171,14 @@ static void left_of(const GemmWork *w, const GemmPart *p, int64_t l, int64_t dep
                    p->left + i * depth);
 }
 
-/* The products of rows [l, l + depth) are added to the sums. */
-static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
+/* The products of rows [l, l + depth) are added to the sums, if there are some (more). */
+static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
+                      bool more)
 {
     const Kernels *k = w->r->k;
     left_of(w, p, l, depth);
     for (int64_t j = 0; j < p->cols; j += k->nr) {
-        GemmTile t = { .depth = depth, .add = l > 0, .ldc = p->ldc, .ldb = k->nr };
+        GemmTile t = { .depth = depth, .add = more, .ldc = p->ldc, .ldb = k->nr };
         t.b = right_of(w, p, j, l, depth);
         t.half = w->g->half;
         for (int64_t i = 0; i < p->rows; i += k->mr) {
@@ -197,10 +208,11 @@ static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l,
 
 /* The same as add_block. end: what becomes of the sums, on their way from the registers or, a panel at
  * a time, from scratch memory; NULL: they stay. */
-static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
+static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, bool more,
                            const SumsEnd *end)
 {
     const Kernels *k = w->r->k;
+    const int64_t depth = gemm_least(w->g->depth, w->g->k - l);
     const Matrix a = straight_rows(w, p, l, depth);
     const int64_t tiles = pack_panels(p->rows, k->mr),
                   each = pack_panels(p->rows, (int)tiles);
@@ -221,7 +233,7 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
             float *sums = p->c + i * p->ldc + j;
             t.rows = (int)gemm_least(each, p->rows - i);
             t.a = (const float *)a.data + i * a.rows;
-            t.from = l ? sums : NULL;
+            t.from = more ? sums : NULL;
             SumsEnd here;
             if (inside) here = sums_end_at(end, i * end->apart + j, j);
             t.end = inside ? &here : NULL;
@@ -234,16 +246,17 @@ static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, int6
     }
 }
 
-static void straight_part(const GemmWork *w, const GemmPart *p, const ElemBlock *b)
+static void straight_part(const GemmWork *w, GemmPart *p, const ElemBlock *b)
 {
     const Gemm *g = w->g;
     EndRoom room;
     SumsEnd e;
     const bool ends = elem_end_any(w->s->elem, w->r, *b, &room, &e) && !e.row;
-    for (int64_t l = 0; l < g->k; l += g->depth) {
-        const bool last = l + g->depth >= g->k;
-        straight_block(w, p, l, gemm_least(g->depth, g->k - l), ends && last ? &e : NULL);
-    }
+    for (int64_t i = 0; i < g->summed; i++, p->batch++)
+        for (int64_t l = 0; l < g->k; l += g->depth) {
+            const bool last = i + 1 == g->summed && l + g->depth >= g->k;
+            straight_block(w, p, l, i || l, ends && last ? &e : NULL);
+        }
     if (!ends) elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
 }
 
@@ -335,7 +348,7 @@ static void gemm_part(void *ctx, int64_t part, int lane)
 {
     const GemmWork *w = ctx;
     const Gemm *g = w->g;
-    const GemmPart p = part_of(w, part, lane);
+    GemmPart p = part_of(w, part, lane);
     const ElemBlock b = { .first = (p.batch * g->m + p.row) * g->n + p.col,
                           .apart = g->n,
                           .rows = p.rows,
@@ -347,8 +360,9 @@ static void gemm_part(void *ctx, int64_t part, int lane)
     if (gemm_few_coded(g)) coded_part(w, &p);
     else if (g->m <= GEMM_FEW) (g->whole ? whole_part : few_part)(w, &p);
     else
-        for (int64_t l = 0; l < g->k; l += DEPTH)
-            add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
+        for (int64_t i = 0; i < g->summed; i++, p.batch++)
+            for (int64_t l = 0; l < g->k; l += DEPTH)
+                add_block(w, &p, l, gemm_least(DEPTH, g->k - l), i || l);
     elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
@@ -370,27 +384,33 @@ static void pack_right_part(void *ctx, int64_t part, int lane)
 {
     const GemmWork *w = ctx;
     const Gemm *g = w->g;
-    const int nr = w->r->k->nr;
-    const Matrix b = matrix_at(w->b, 0, part * nr),
+    const Kernels *k = w->r->k;
+    const int64_t panels = pack_panels(g->n, k->nr), j = part % panels * k->nr;
+    const GemmPart all = { .batch = part / panels };
+    const Matrix b = part_columns(w, &all, j, 0),
                  turned = { b.data, b.dtype, b.cols, b.rows };
+    float *to = (float *)(uintptr_t)w->right + all.batch * right_each(g, k);
     (void)lane;
-    pack_panel(w->r->k, turned, gemm_least(nr, g->n - part * nr), g->k, nr,
-               (float *)(uintptr_t)w->right + part * nr * g->k);
+    pack_panel(k, turned, gemm_least(k->nr, g->n - j), g->k, k->nr, to + j * g->k);
 }
 
 /* Floats of a as it is packed beforehand, and of b: where several parts read it. */
 static int64_t left_whole(const Gemm *g, const Kernels *k)
 {
-    if (g->batch > 1 || g->nparts < 2 || g->m <= GEMM_FEW || (g->straight && !g->copied))
+    if (gemm_batches(g) > 1 || g->nparts < 2 || g->m <= GEMM_FEW
+        || (g->straight && !g->copied))
         return 0;
     return pack_panels(g->m, k->mr) * k->mr * (g->straight ? pack_apart(k, g->k) : g->k);
 }
 
 static int64_t right_whole(const Gemm *g, const Kernels *k)
 {
-    return g->packed || g->codes || g->batch > 1 || g->mparts < 2
-             ? 0
-             : pack_panels(g->n, k->nr) * k->nr * g->k;
+    enum {
+        MOST = 1 << 23
+    }; /* of several batches, which could be packed by parts as well */
+    const int64_t batches = gemm_batches(g), all = batches * right_each(g, k);
+    return g->packed || g->codes || g->mparts < 2 || (batches > 1 && all > MOST) ? 0
+                                                                                 : all;
 }
 
 static void gemm_run(const FlatStep *s, FlatRun *r)
@@ -407,8 +427,8 @@ static void gemm_run(const FlatStep *s, FlatRun *r)
     }
     if (right) {
         w.right = (const float *)(void *)r->room + left;
-        w.b.data = (const char *)w.b.data + g->b_at[0] * (w.b.dtype == DT_FP16 ? 2 : 4);
-        team_run(r->team, pack_right_part, &w, pack_panels(g->n, r->k->nr));
+        team_run(r->team, pack_right_part, &w,
+                 gemm_batches(g) * pack_panels(g->n, r->k->nr));
     }
     team_run(r->team, gemm_part, &w, g->batch * g->mparts * g->nparts);
 }
@@ -444,6 +464,7 @@ static void gemm_cut(Gemm *g, const Kernels *k)
 
 void gemm_step(FlatStep *s, Gemm *g, const Kernels *k)
 {
+    if (!g->summed) g->summed = 1;
     gemm_cut(g, k);
     s->data = g;
     s->run = gemm_run;

@@ -213,3 +213,30 @@ bool lower_matmul(FlatLower *l, FlatStep *s)
     if (g.packed) lower_packs(l, column ? P_x : P_y);
     return true;
 }
+
+/* ---- sums over batches ------------------------------------------------------------------- */
+
+/* As the gradient of a matrix that all batches are multiplied by: their products are added to the same
+ * sums. */
+bool lower_summed(FlatLower *l, FlatStep *s, int x_slot, int64_t batches)
+{
+    FlatPlan *p = l->p;
+    const FlatStep *product = p->how.fused ? flat_made_for_one(p, x_slot) : NULL;
+    const Gemm *f = product ? gemm_of(product) : NULL;
+    if (!f || f->batch != batches || f->summed > 1 || f->a_slot < 0 || f->b_slot < 0
+        || !slot_stays(p, f->a_slot, product->at)
+        || !slot_stays(p, f->b_slot, product->at) || f->m <= GEMM_FEW || f->n == 1
+        || product->elem->nstep || l->c->out[0]->dtype != DT_FP32)
+        return false;
+    Gemm *g = NEW(&p->arena, Gemm);
+    *g = *f;
+    g->batch = 1;
+    g->summed = batches;
+    gemm_step(s, g, p->kernels);
+    s->macs = product->macs;
+    s->how = "gemm";
+    s->ops = arena_printf(&p->arena, "%s %s", product->ops, s->ops);
+    s->read = product->read;
+    s->nread = product->nread;
+    return true;
+}

@@ -78,6 +78,8 @@ size_t few_room(const Kernels *k, int64_t rows, int64_t depth);
 /* A product of matrices as a step (flat_gemm.c). */
 typedef struct {
     int64_t batch, m, n, k;
+    int64_t
+        summed; /* batches that are added up, of which batch counts none; 1: there are none */
     int a_slot, b_slot;   /* of what a run makes; -1: known */
     Matrix a, b;          /* data of what is known; else of the slot */
     int64_t *a_at, *b_at; /* by batch: elements from there */
@@ -96,6 +98,10 @@ typedef struct {
 void gemm_step(FlatStep *s, Gemm *g, const Kernels *k);
 /* NULL: the step is none, or one whose sides are swapped. */
 const Gemm *gemm_of(const FlatStep *s);
+/* A sum over all batches of a product, which nothing else reads; false: it is none. */
+bool lower_summed(FlatLower *l, FlatStep *s, int x_slot, int64_t batches);
+/* The step that makes all of a slot, which one op alone reads; NULL: there is none. */
+const FlatStep *flat_made_for_one(const FlatPlan *p, int slot);
 /* The product g as the end of an attention, where its left side is the softmax of products
  * (flat_attended.c); false: it is not. */
 bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g);

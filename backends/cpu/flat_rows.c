@@ -370,6 +370,9 @@ bool lower_reduce(FlatLower *l, FlatStep *s)
     if (!call_axes_or_all(l->c, P_axes, x->rank, in)
         || !(split_at(x, in, &g) || split_apart(x, in, &g)))
         return false;
+    if (kind == OP_reduce_sum && !g.apart && g.outer == 1 && g.n > 1
+        && lower_summed(l, s, lower_slot(l, P_x), g.n))
+        return true;
     if (kind == OP_reduce_mean) g.by = 1 / (float)((g.apart ? g.apart : 1) * g.n);
     return rows_finish(l, s, &g, lower_slot(l, P_x), "reduce");
 }
