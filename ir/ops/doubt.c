@@ -41,8 +41,7 @@ static void doubt_einsum(Call *c)
 {
     const char *equation = call_str(c, P_equation);
     const Shape *x = &call_arg(c, P_values, 0)->type->shape;
-    if (call_has(c, P_values) == 2 && equation && einsum_is_defined(equation, x->rank))
-        return;
+    if (equation && einsum_is_defined(equation, x->rank)) return;
     diag_warn(
         c->diag, WARN_UNRELIABLE, c->loc,
         "einsum: Core ML defines the equations nchw,nwhu->nchu and "

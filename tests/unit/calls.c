@@ -188,11 +188,15 @@ static void check_case(const CallCase *k)
     int op = op_find(k->op);
     if (op == OP_NONE) fail_msg("no op is called %s", k->op);
     call_init(c, &ops[op], (Opset)k->opset, &a, &d, (Loc){ 0 });
+    const bool doubt = !strncmp(k->expect, "doubt: ", 7);
     if (read_args(&a, c, k->args)) run_case(c, &a, &out);
+    if (doubt && !d.text.s) call_doubt(c);
     const char *got = out.s ? out.s : "", *wrong = d.text.s ? d.text.s : "";
     bool error = !strncmp(k->expect, "error: ", 7);
     fputs(wrong, stdout); /* tests/messages.py reads which messages a test gives */
-    bool right = error ? *wrong && strstr(wrong, k->expect + 7) != NULL
+    const bool says = error || (doubt && strcmp(k->expect + 7, "none") != 0);
+    bool right = says  ? *wrong && strstr(wrong, k->expect + 7) != NULL
+               : doubt ? !*wrong
                        : !*wrong && !strcmp(got, k->expect);
     if (!right)
         fail_msg("%s(%s)\n  gives    %s%s\n  expected %s", k->op, k->args, got, wrong,

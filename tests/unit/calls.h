@@ -7,7 +7,8 @@
  * with `..` is a constant whose elements are not at hand, as those of a missing weight file.
  * A string may hold commas, so a tuple of strings cannot be written. `list[n] TYPE`, `state
  * TYPE` are types of their own, never with elements. The expected text has the results in
- * the same form, or `error: ` and a part of the message. */
+ * the same form, or `error: ` and a part of the message, or `doubt: ` and a part of the warning
+ * that Core ML may get such a call wrong; `doubt: none`. */
 #ifndef ANEC_TEST_CALLS_H
 #define ANEC_TEST_CALLS_H
 

@@ -107,6 +107,28 @@ static void metadata_comes_back(void **state)
         }
 }
 
+/* A text that did not come from a description is metadata too; an empty one is none. */
+static void texts_alone_are_metadata(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { NULL, "", "said" };
+    for (size_t i = 0; i < COUNT(texts) * ABOUT_TEXTS; i++) {
+        const char *text = texts[i % COUNT(texts)];
+        const uint32_t which = (uint32_t)(i / COUNT(texts));
+        Module *m = program_of(one);
+        Buf given = { 0 }, want = { 0 };
+        about_of(m)->text[which] = text;
+        put_sides(&given);
+        put_sides(&want);
+        if (text && *text) {
+            const size_t at = pb_begin(&want, META);
+            pb_put_string(&want, which + 1, text);
+            pb_end(&want, at);
+        }
+        expect_back(m, &given, &want);
+    }
+}
+
 /* An empty text says nothing, a pair has both of its sides, and other fields have no meaning. */
 static void what_metadata_does_not_say_is_left_out(void **state)
 {
@@ -295,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metadata_comes_back),
+        cmocka_unit_test(texts_alone_are_metadata),
         cmocka_unit_test(what_metadata_does_not_say_is_left_out),
         cmocka_unit_test(unknown_fields_come_back),
         cmocka_unit_test(predicted_names_are_results),

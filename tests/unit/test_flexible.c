@@ -116,6 +116,81 @@ static void put_input(Buf *b, const Func *f, const Flex *x, int p)
     else buf_puts(b, " -");
 }
 
+/* What a description says of input x is what the attribute did, and the attribute that is made
+ * of it says that again, with a default. NULL: a description cannot say it. */
+static const struct {
+    const char *attribute, *want;
+} described_forms[] = {
+    { NULL, NULL },
+    { PART(SHAPES("int32"), "DefaultShapes", "{{\"x\", [3, 4]}}"), NULL },
+    { PART("int32", "DefaultShapes", "1"), NULL },
+    { PART(PAIRS("int32, [2]"), "RangeDims", "{{\"x\", [[2, 4], [3, -1]]}}"),
+      "x: default 2,3 range 2..4 3..-1 first 2,3" },
+    { TWO(SHAPES("int32"), "DefaultShapes", "{{\"x\", [3, 4]}}", PAIRS("int64, [2]"),
+          "RangeDims", "{{\"x\", [[0, 2147483647], [3, 2147483648]]}}"),
+      "x: default 3,4 range 0..2147483647 3..-1 first 3,4" },
+    { PART(SEVERAL("int32"), "EnumeratedShapes",
+           "{{\"a\", {{\"x\", [3, 4]}}}, {\"b\", {{\"x\", [2, 5]}}}}"),
+      "x: default 3,4 3,4 | 2,5 first 3,4" },
+    { PART(SEVERAL("int32"), "EnumeratedShapes",
+           "{{\"a\", {{\"y\", [1]}}}, {\"b\", {{\"x\", [2, 5]}}}}"),
+      "x: default 2,5 2,5 first 2,5" },
+    { TWO(SHAPES("int32"), "DefaultShapes", "{{\"x\", [7, 8]}}", SEVERAL("int32"),
+          "EnumeratedShapes", "{{\"a\", {{\"x\", [3, 4]}}}}"),
+      "x: default 7,8 3,4 first 7,8" },
+};
+
+static Module *program_with(Arena *a, const char *said)
+{
+    Diag d = { 0 };
+    const char *text = arena_printf(
+        a,
+        "program(1.0)\n{\nfunc main<ios16>(tensor<fp32, [?, ?]> x, tensor<fp32, [2]> y)"
+        "%s%s%s {\n} -> (x);\n}\n",
+        said ? "[FlexibleShapeInformation = " : "", said ? said : "", said ? "]" : "");
+    Source *src = NEW(a, Source);
+    *src = (Source){ .name = "x.mil", .text = text, .len = strlen(text) };
+    Module *m = mil_read(&d, src, NULL);
+    if (!m) fail_msg("%s", d.text.s);
+    diag_free(&d);
+    return m;
+}
+
+static void descriptions_say_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(described_forms); i++) {
+        Arena a = { 0 };
+        Diag d = { .quiet = true };
+        Flex x;
+        Buf made = { 0 }, got = { 0 };
+        const char *want = described_forms[i].want;
+        Module *m = program_with(&a, described_forms[i].attribute);
+        Func *f = m->first;
+        const bool said = feature_make(&d, f, f->body->param[0], true, &made);
+        assert_int_equal(said, want != NULL);
+        assert_int_equal(d.errors, !said);
+        if (said) {
+            Feature one = { .name = "x", .type = made.s, .len = made.len };
+            AboutFunc about = { .name = "main" };
+            about.side[ABOUT_INPUT] = (struct Features){ .at = &one, .count = 1 };
+            assert_true(feature_fits(made.s, made.len, f->body->param[0]));
+            assert_false(feature_fits(made.s, made.len, f->body->param[1]));
+            attr_set(m, &f->attrs, FLEXIBLE, flexible_make(m, &about));
+            assert_true(flex_read(f, &d, &a, &x));
+            put_input(&got, f, &x, 0);
+            assert_string_equal(got.s, want);
+            one.len = 0; /* what says nothing makes no attribute */
+            assert_null(flexible_make(m, &about));
+        }
+        buf_free(&made);
+        buf_free(&got);
+        module_free(m);
+        diag_free(&d);
+        arena_free(&a);
+    }
+}
+
 static void each_form_is_read_or_refused(void **state)
 {
     (void)state;
@@ -125,15 +200,7 @@ static void each_form_is_read_or_refused(void **state)
         Flex x;
         Buf got = { 0 };
         const char *said = forms[i].attribute;
-        const char *text = arena_printf(
-            &a,
-            "program(1.0)\n{\nfunc main<ios16>(tensor<fp32, [?, ?]> x, tensor<fp32, [2]> y)"
-            "%s%s%s {\n} -> (x);\n}\n",
-            said ? "[FlexibleShapeInformation = " : "", said ? said : "",
-            said ? "]" : "");
-        const Source src = { .name = "x.mil", .text = text, .len = strlen(text) };
-        Module *m = mil_read(&d, &src, NULL);
-        if (!m) fail_msg("%s", d.text.s);
+        Module *m = program_with(&a, said);
         const Func *f = module_main(m);
         const bool read = flex_read(f, &d, &a, &x);
         if (read != (forms[i].want != NULL))
@@ -230,11 +297,103 @@ static void arrays_fit_their_values(void **state)
     arena_free(&a);
 }
 
+/* Labels are described as such, on the side of results alone, and not by what arrays are. */
+static void labels_are_no_arrays(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    Module *m = module_new();
+    Func *f = func_new(m, "main", OPSET_IOS16);
+    const Type *text = type_scalar(DT_STRING), *number = type_scalar(DT_INT64),
+               *real = type_scalar(DT_FP32);
+    const Type *labels[] = { text, number, type_dict(&a, text, real),
+                             type_dict(&a, number, real) };
+    const Told array = { .type = FP32 };
+    Buf plain = told_bytes(&array);
+    for (size_t i = 0; i < COUNT(labels); i++) {
+        Diag d = { .quiet = true };
+        Buf made = { 0 }, none = { 0 };
+        const Value v = { .name = "v", .type = labels[i] },
+                    w = { .name = "w", .type = real };
+        assert_true(feature_make(&d, f, &v, false, &made));
+        assert_int_equal(d.errors, 0);
+        assert_true(feature_fits(made.s, made.len, &v));
+        assert_false(feature_fits(plain.s, plain.len, &v));
+        assert_false(feature_fits(made.s, made.len, &w));
+        assert_false(feature_make(&d, f, &v, true, &none));
+        assert_int_equal(d.errors, 1);
+        buf_free(&made);
+        buf_free(&none);
+        diag_free(&d);
+    }
+    /* a scalar's shape is not written */
+    Diag d = { 0 };
+    Buf made = { 0 };
+    const Value scalar = { .name = "w", .type = real };
+    for (int input = 0; input < 2; input++) {
+        made.len = 0;
+        assert_true(feature_make(&d, f, &scalar, input, &made));
+        assert_int_equal(made.len, plain.len);
+        assert_memory_equal(made.s, plain.s, plain.len);
+    }
+    buf_free(&made);
+    buf_free(&plain);
+    module_free(m);
+    arena_free(&a);
+}
+
+/* As many dimensions and shapes as there may be, and one more of each. */
+static void features_end_at_their_bounds(void **state)
+{
+    (void)state;
+    enum { MOST_SHAPES = 4096 };
+    for (int more = 0; more < 2; more++) {
+        Buf dims = { 0 }, shapes = { 0 }, ranges = { 0 };
+        FeatureInfo o;
+        size_t at = pb_begin(&dims, ARRAY);
+        for (int i = 0; i < MAX_RANK + more; i++) pb_put_number(&dims, 1, 2);
+        pb_end(&dims, at);
+        assert_int_equal(feature_info(dims.s, dims.len, &o), !more);
+        at = pb_begin(&shapes, ARRAY);
+        size_t list = pb_begin(&shapes, 21);
+        pb_put_number(&shapes, 2, 7); /* no shape */
+        for (int i = 0; i < MOST_SHAPES + more; i++)
+            pb_end(&shapes, pb_begin(&shapes, 1));
+        pb_end(&shapes, list);
+        pb_end(&shapes, at);
+        assert_int_equal(feature_info(shapes.s, shapes.len, &o), !more);
+        assert_int_equal(o.nshapes, MOST_SHAPES + more);
+        at = pb_begin(&ranges, ARRAY);
+        list = pb_begin(&ranges, 31);
+        pb_put_number(&ranges, 2, 7); /* no range */
+        for (int i = 0; i < MAX_RANK + more; i++) {
+            const size_t one = pb_begin(&ranges, 1);
+            pb_put_number(&ranges, 1, (uint64_t)i);
+            pb_put_number(&ranges, 2, (uint64_t)i + 10);
+            pb_end(&ranges, one);
+        }
+        pb_end(&ranges, list);
+        pb_end(&ranges, at);
+        assert_true(feature_info(ranges.s, ranges.len, &o));
+        assert_int_equal(o.nrange, MAX_RANK);
+        for (int i = 0; i < MAX_RANK; i++) {
+            assert_int_equal(o.low[i], i);
+            assert_int_equal(o.high[i], i + 10);
+        }
+        buf_free(&dims);
+        buf_free(&shapes);
+        buf_free(&ranges);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_form_is_read_or_refused),
+        cmocka_unit_test(descriptions_say_the_same),
         cmocka_unit_test(arrays_fit_their_values),
+        cmocka_unit_test(labels_are_no_arrays),
+        cmocka_unit_test(features_end_at_their_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
