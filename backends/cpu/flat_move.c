@@ -33,8 +33,43 @@ typedef struct {
                         dst[x * to + y] = src[y * from + x]; \
     }
 TURN(turn1, uint8_t)
-TURN(turn2, uint16_t)
 TURN(turn8, uint64_t)
+
+/* Elements of 16 bits as the low halves of what has 32, and back. */
+static void halves_to_words(float *to, const uint16_t *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t word = from[i];
+        memcpy(&to[i], &word, sizeof word);
+    }
+}
+
+static void words_to_halves(uint16_t *to, const float *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t word;
+        memcpy(&word, &from[i], sizeof word);
+        to[i] = (uint16_t)word;
+    }
+}
+
+/* The same of 16 bits, which are turned as floats are: that moves them and computes nothing. */
+static void turn2(const Kernels *k, uint16_t *dst, const uint16_t *src, int64_t rows,
+                  int64_t cols, int64_t to, int64_t from)
+{
+    enum { SIDE = 16, STRIP = 64 };
+    float wide[SIDE * STRIP], turned[STRIP * SIDE];
+    for (int64_t j = 0; j < cols; j += SIDE)
+        for (int64_t i = 0; i < rows; i += STRIP) {
+            const int64_t n = cols - j < SIDE ? cols - j : SIDE,
+                          m = rows - i < STRIP ? rows - i : STRIP;
+            for (int64_t y = 0; y < n; y++)
+                halves_to_words(wide + y * STRIP, src + (j + y) * from + i, m);
+            k->turn(turned, SIDE, wide, STRIP, n, (size_t)m);
+            for (int64_t x = 0; x < m; x++)
+                words_to_halves(dst + (i + x) * to + j, turned + x * SIDE, n);
+        }
+}
 
 static void move_turn(const Copy *c, const Kernels *k, char *dst, const char *src)
 {
@@ -45,7 +80,7 @@ static void move_turn(const Copy *c, const Kernels *k, char *dst, const char *sr
         turn1((uint8_t *)(void *)dst, (const uint8_t *)(const void *)src, rows, cols, to,
               from);
     else if (c->size == 2)
-        turn2((uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols,
+        turn2(k, (uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols,
               to, from);
     else if (c->size == 4)
         k->turn((float *)(void *)dst, to, (const float *)(const void *)src, from, cols,

@@ -121,6 +121,13 @@ static Value *attention_that_is_read(Gen *g, Value *x)
     return mil_transpose(&g->b, "t", .x = y, .perm = gen_ints(g, 4, perm));
 }
 
+/* A matrix, larger than what is turned at a time. */
+static Value *turned_whole(Gen *g, Value *x)
+{
+    static const int64_t perm[] = { 1, 0 };
+    return mil_transpose(&g->b, "t", .x = x, .perm = gen_ints(g, 2, perm));
+}
+
 /* Products of parts of a value. */
 static Value *product_of_parts(Gen *g, Value *x)
 {
@@ -223,6 +230,7 @@ static const FusedCase cases[] = {
     { "an attention of a state", attention_of_state, { 1, 2, 16, 8 }, "attention", 0, 0 },
     { "a mask of a state", mask_of_state, { 1, 2, 16, 16 }, "attention", 0, 0 },
     { "a norm of a state", norm_of_state, { 5, 33 }, "norm", 0, 0 },
+    { "a transpose", turned_whole, { 131, 75 }, "move", 1, 0 },
     { "products of parts", product_of_parts, { 37, 48 }, "move", 0, 0 },
     { "products of few rows", product_of_parts, { 4, 48 }, "move", 0, 0 },
 };
