@@ -2,9 +2,14 @@
  * a line of results at a time. Each lane is a channel, which has its own weights and sum, or
  * the largest of its elements. */
 
-/* How many positions are computed side by side, and the elements that their windows reach over at
- * most where they share them. */
-enum { LINE_WIDE = 4, LINE_SPAN = (LINE_WIDE - 1) * 2 + 5 };
+/* How many positions are computed side by side, and, of the rest of a line, LINE_FEW: each has a
+ * sum of its own, and while one is added to, the next need not wait. LINE_SPAN: the elements that
+ * their windows reach over at most where they share them. */
+enum {
+    LINE_FEW = 4,
+    LINE_WIDE = VEC_LANES == 16 ? 8 : LINE_FEW, /* by how many registers there are */
+    LINE_SPAN = (LINE_WIDE - 1) * 2 + 5
+};
 
 /* Lines first .. end - 1 of the window lie inside of the plane. */
 typedef struct {
@@ -43,56 +48,56 @@ INLINE void line_edge(const DepthLine *d, const LineKind k, LineRows r, int64_t 
                       const SumsEnd *e)
 {
     V sum[1][2] = { { line_start(k) } };
-    const int64_t at = x * k.step - d->left;
+    const int64_t at = x * k.step - d->left, first = at < 0 ? -at : 0,
+                  end = d->wide - at < k.side ? d->wide - at : k.side;
     for (int i = r.first; i < r.end; i++)
-        for (int j = 0; j < k.side; j++) {
-            if (at + j < 0 || at + j >= d->wide) continue;
+        for (int64_t j = first; j < end; j++) {
             const V v = line_load(d, k, (r.line + i) * d->wide + at + j);
-            sum[0][0] = line_add(k, sum[0][0], v, line_by(d, k, i * k.side + j));
+            sum[0][0] = line_add(k, sum[0][0], v, line_by(d, k, i * k.side + (int)j));
         }
     end_rows(e, x * VEC_LANES, sum, 1, 0);
 }
 
-/* A line of the windows of LINE_WIDE positions, which share most of their elements: each is
- * widened once. */
+/* A line of the windows of n positions, which share most of their elements: each is
+ * loaded once. n is a constant wherever this is inlined. */
 INLINE void line_shared(const DepthLine *d, const LineKind k, int i, int64_t from,
-                        V (*sum)[2])
+                        V (*sum)[2], const int n)
 {
     V v[LINE_SPAN];
-    _Pragma("GCC unroll 16") for (int j = 0; j < (LINE_WIDE - 1) * k.step + k.side; j++)
+    _Pragma("GCC unroll 32") for (int j = 0; j < (n - 1) * k.step + k.side; j++)
         v[j] = line_load(d, k, from + j);
     _Pragma("GCC unroll 5") for (int j = 0; j < k.side; j++)
     {
         const V by = line_by(d, k, i * k.side + j);
-        _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++)
+        _Pragma("GCC unroll 8") for (int p = 0; p < n; p++)
             sum[p][0] = line_add(k, sum[p][0], v[p * k.step + j], by);
     }
 }
 
 INLINE void line_apart(const DepthLine *d, const LineKind k, int i, int64_t from,
-                       V (*sum)[2])
+                       V (*sum)[2], const int n)
 {
     _Pragma("GCC unroll 5") for (int j = 0; j < k.side; j++)
     {
         const V by = line_by(d, k, i * k.side + j);
-        _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++) sum[p][0] = line_add(
+        _Pragma("GCC unroll 8") for (int p = 0; p < n; p++) sum[p][0] = line_add(
             k, sum[p][0], line_load(d, k, from + j + p * k.step), by);
     }
 }
 
-/* Computes LINE_WIDE positions side by side, all columns of whose windows lie inside. */
+/* Computes n positions side by side, all columns of whose windows lie inside. */
 INLINE void line_inside(const DepthLine *d, const LineKind k, LineRows r, int64_t x,
-                        const SumsEnd *e, const bool shared)
+                        const SumsEnd *e, const bool shared, const int n)
 {
     V sum[LINE_WIDE][2];
     const int64_t at = x * k.step - d->left;
-    _Pragma("GCC unroll 4") for (int p = 0; p < LINE_WIDE; p++) sum[p][0] = line_start(k);
+    _Pragma("GCC unroll 8") for (int p = 0; p < n; p++) sum[p][0] = line_start(k);
     for (int i = r.first; i < r.end; i++) {
         const int64_t from = (r.line + i) * d->wide + at;
-        if (shared) line_shared(d, k, i, from, sum);
-        else line_apart(d, k, i, from, sum);
+        if (shared) line_shared(d, k, i, from, sum, n);
+        else line_apart(d, k, i, from, sum, n);
     }
-    end_rows(e, x * VEC_LANES, sum, LINE_WIDE, 0);
+    end_rows(e, x * VEC_LANES, sum, n, 0);
 }
 
 INLINE void line_of(const DepthLine *d, const LineKind k, LineRows r, const SumsEnd *e,
@@ -106,18 +111,21 @@ INLINE void line_of(const DepthLine *d, const LineKind k, LineRows r, const Sums
     if (first > end) first = end;
     int64_t x = 0;
     for (; x < first; x++) line_edge(d, k, r, x, e);
-    for (; x + LINE_WIDE <= end; x += LINE_WIDE) line_inside(d, k, r, x, e, shared);
+    for (; x + LINE_WIDE <= end; x += LINE_WIDE)
+        line_inside(d, k, r, x, e, shared, LINE_WIDE);
+    for (; x + LINE_FEW <= end; x += LINE_FEW)
+        line_inside(d, k, r, x, e, shared, LINE_FEW);
     for (; x < d->out_wide; x++) line_edge(d, k, r, x, e);
 }
 
-/* Elements that are widened are shared; the distance of windows is then a constant. */
+/* What several windows multiply is loaded once; the distance of windows is then a constant. */
 INLINE void line_stepped(const DepthLine *d, LineKind k, LineRows r, const SumsEnd *e)
 {
-    const bool shared = k.half && !k.largest && d->step <= 2;
+    const bool shared = !k.largest && d->step <= 2;
     k.step = d->step;
     if (!shared) line_of(d, k, r, e, false);
-    else if (k.step == 1) line_of(d, (LineKind){ k.side, 1, false, true }, r, e, true);
-    else line_of(d, (LineKind){ k.side, 2, false, true }, r, e, true);
+    else if (k.step == 1) line_of(d, (LineKind){ k.side, 1, false, k.half }, r, e, true);
+    else line_of(d, (LineKind){ k.side, 2, false, k.half }, r, e, true);
 }
 
 INLINE void line_sized(const DepthLine *d, const bool largest, const bool half,
