@@ -387,6 +387,9 @@ void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *
                     int64_t ldc);
 /* Sets e->end, when e is complete. */
 void elem_find_end(FlatPlan *p, ElemProgram *e);
+/* Whether that is so for each block of twins, and the numbers that are added, if any, are known,
+ * one for each channel. */
+bool elem_ends_blocks(const ElemProgram *e);
 void elem_run_all(const FlatStep *s, FlatRun *r);
 
 /* n floats from element `first` of a slot of type t on; converted into `room`, or, where the

@@ -6,55 +6,50 @@
 
 enum { LINES = 4 };
 
-typedef struct {
-    int x_slot;
-    DType type;
-    Window w;
-    int64_t batch, channels, blocks;
-    /* by block and place of the window, a vector of channels; NULL: a pool */
-    const float *weight;
-} Depth;
-
-typedef struct {
-    const FlatStep *s;
-    const FlatRun *r;
-    const Depth *c;
-} DepthWork;
-
-static void depth_lines(void *ctx, int64_t part, int lane)
+DepthLine depth_plane_of(const Depth *c, const FlatRun *r, int64_t plane)
 {
-    const DepthWork *w = ctx;
-    const Depth *c = w->c;
-    const int64_t side = w->r->k->lanes, high = c->w.out[1], wide = c->w.out[2];
-    const int64_t parts = (high + LINES - 1) / LINES, plane = part / parts;
-    const int64_t first = part % parts * LINES,
-                  end = first + LINES < high ? first + LINES : high;
-    float *room = flat_lane(w->r, lane);
-    const int64_t in = plane * window_in(&c->w) * side;
-    DepthLine d = { .x = flat_at(w->r, c->x_slot) + in * (c->type == DT_FP16 ? 2 : 4),
-                    .half = c->type == DT_FP16,
+    const int64_t side = r->k->lanes, in = plane * window_in(&c->w) * side;
+    DepthLine d = { .half = c->type == DT_FP16,
                     .high = c->w.in[1],
                     .wide = c->w.in[2],
-                    .out_wide = wide,
+                    .out_wide = c->w.out[2],
                     .top = c->w.before[1],
                     .left = c->w.before[2],
                     .side = (int)c->w.kernel[2],
                     .step = (int)c->w.stride[2],
                     .largest = !c->weight };
+    if (c->x_slot >= 0) d.x = flat_at(r, c->x_slot) + in * (d.half ? 2 : 4);
     if (c->weight) d.weight = c->weight + plane % c->blocks * window_taps(&c->w) * side;
-    for (int64_t y = first; y < end; y++) {
-        ElemBlock b = { (plane * high + y) * wide * side, side,
-                        wide < END_ROWS ? wide : END_ROWS, side };
-        EndRoom rows;
-        SumsEnd e;
-        if (elem_end(w->s->elem, w->r, b, &rows, &e) && !e.row) {
-            w->r->k->depth_line(&d, y, &e);
-            continue;
-        }
-        e = (SumsEnd){ .to = room, .apart = side };
-        w->r->k->depth_line(&d, y, &e);
-        layout_end(w->s, w->r, b.first, wide, room);
+    return d;
+}
+
+void depth_put_line(const DepthWork *w, const DepthLine *d, int64_t plane, int64_t y,
+                    float *room)
+{
+    const int64_t side = w->r->k->lanes, high = w->c->w.out[1], wide = w->c->w.out[2];
+    const ElemBlock b = { (plane * high + y) * wide * side, side,
+                          wide < END_ROWS ? wide : END_ROWS, side };
+    EndRoom rows;
+    SumsEnd e;
+    if (elem_end(w->s->elem, w->r, b, &rows, &e) && !e.row) {
+        w->r->k->depth_line(d, y, &e);
+        return;
     }
+    e = (SumsEnd){ .to = room, .apart = side };
+    w->r->k->depth_line(d, y, &e);
+    layout_end(w->s, w->r, b.first, wide, room);
+}
+
+static void depth_lines(void *ctx, int64_t part, int lane)
+{
+    const DepthWork *w = ctx;
+    const int64_t high = w->c->w.out[1];
+    const int64_t parts = (high + LINES - 1) / LINES, plane = part / parts;
+    const int64_t first = part % parts * LINES,
+                  end = first + LINES < high ? first + LINES : high;
+    const DepthLine d = depth_plane_of(w->c, w->r, plane);
+    for (int64_t y = first; y < end; y++)
+        depth_put_line(w, &d, plane, y, flat_lane(w->r, lane));
 }
 
 static void depth_run(const FlatStep *s, FlatRun *r)
@@ -64,6 +59,8 @@ static void depth_run(const FlatStep *s, FlatRun *r)
     const int64_t parts = (c->w.out[1] + LINES - 1) / LINES;
     team_run(r->team, depth_lines, &w, c->batch * c->blocks * parts);
 }
+
+const Depth *depth_of(const FlatStep *s) { return s->run == depth_run ? s->data : NULL; }
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
@@ -96,14 +93,19 @@ static const float *depth_weights(FlatLower *l, const Depth *c, const Tensor *gi
 
 static void depth_finish(FlatLower *l, FlatStep *s, const Depth *c)
 {
+    Chain *chain = chain_window(l, c);
+    s->lane_room = (size_t)(c->w.out[2] * l->p->kernels->lanes + ELEM_PAD)
+                 * sizeof(float);
+    if (chain) {
+        chain_finish(l, s, chain);
+        return;
+    }
     Depth *kept = NEW(&l->p->arena, Depth);
     *kept = *c;
     s->data = kept;
     s->run = depth_run;
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c->x_slot;
-    s->lane_room = (size_t)(c->w.out[2] * l->p->kernels->lanes + ELEM_PAD)
-                 * sizeof(float);
 }
 
 bool lower_depth(FlatLower *l, FlatStep *s)
@@ -119,9 +121,9 @@ bool lower_depth(FlatLower *l, FlatStep *s)
                 .blocks = layout_blocks(v.cout, l->p->kernels->lanes) };
     c.weight = depth_weights(l, &c, lower_known(l, P_weight));
     lower_packs(l, P_weight);
-    depth_finish(l, s, &c);
     s->how = "conv, depthwise blocks";
     s->macs = (double)(v.batch * v.cout * window_out(&c.w)) * (double)window_taps(&c.w);
+    depth_finish(l, s, &c);
     return true;
 }
 
@@ -148,7 +150,7 @@ bool lower_depth_pool(FlatLower *l, FlatStep *s)
                 .channels = x->dim[1],
                 .blocks = layout_blocks(x->dim[1], l->p->kernels->lanes) };
     if (!pool_window(l, &c.w)) return false;
-    depth_finish(l, s, &c);
     s->how = "pool, blocks";
+    depth_finish(l, s, &c);
     return true;
 }

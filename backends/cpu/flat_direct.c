@@ -10,38 +10,9 @@
 
 enum { DEPTH = 512, POSITIONS = 112, CACHED = 1 << 18 };
 
-typedef struct {
-    BlockLines x;
-    int64_t batch, cout;
-    int64_t runs, run, last; /* of what is summed */
-    const int64_t *off;      /* by run: elements */
-    int64_t chunk;           /* runs at a time */
-    const void *weight;      /* panels of nr channels of the result */
-    bool half;
-    int64_t depth, panels, group; /* group: panels of a part */
-    int64_t out_high,
-        out_wide;        /* of the result, all of it one line where nothing is between */
-    int64_t lines, cols; /* of a part */
-    int64_t downs, acrosses; /* parts of a result's plane */
-} Direct;
-
-typedef struct {
-    const FlatStep *s;
-    const FlatRun *r;
-    const Direct *c;
-    const float *x; /* of this image */
-    int64_t image;
-} DirectWork;
-
 static int64_t direct_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- a part ------------------------------------------------------------------------------ */
-
-typedef struct {
-    int64_t panel, y, lines, x, cols;
-    float *sums;   /* of two blocks, one after the other */
-    int64_t plane; /* elements of one */
-} DirectPart;
 
 /* The result's element for a panel's first channel, at line i of the part. */
 static int64_t direct_first(const DirectWork *w, const DirectPart *p, int64_t i)
@@ -53,16 +24,14 @@ static int64_t direct_first(const DirectWork *w, const DirectPart *p, int64_t i)
 }
 
 /* Some runs of all positions of a part. end: what becomes of the sums; NULL: they stay. */
-static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first,
-                         const SumsEnd *end)
+static void direct_chunk(const Kernels *k, const Direct *c, const DirectPart *p,
+                         int64_t first, const SumsEnd *end)
 {
-    const Direct *c = w->c;
-    const Kernels *k = w->r->k;
     const int64_t side = k->lanes, at = (p->panel * c->depth + first * c->run) * k->nr;
     const int64_t tiles = pack_panels(p->cols, k->mr),
                   each = pack_panels(p->cols, (int)tiles);
     RunTile t = { .half = c->half,
-                  .narrow = c->cout - p->panel * k->nr <= side,
+                  .narrow = direct_narrow(c, p->panel, k),
                   .runs = direct_least(c->chunk, c->runs - first),
                   .run = c->run,
                   .apart = c->x.w.stride[2] * c->x.side,
@@ -71,16 +40,14 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
                   .ldf = side,
                   .ldc = side,
                   .from_second = p->plane,
-                  .second = end ? c->out_high * c->out_wide * side : p->plane };
+                  .second = end ? p->second : p->plane };
     t.last = first + t.runs == c->runs ? c->last : c->run;
     for (int64_t i = 0; i < p->lines; i++)
         for (int64_t j = 0; j < p->cols; j += each) {
             float *sums = p->sums + (i * p->cols + j) * side;
             t.rows = (int)direct_least(each, p->cols - j);
-            t.a = w->x
-                + ((p->y + i) * c->x.w.stride[1] * c->x.broad
-                   + (p->x + j) * c->x.w.stride[2])
-                      * c->x.side;
+            t.a = p->at
+                + (i * c->x.w.stride[1] * c->x.broad + j * c->x.w.stride[2]) * c->x.side;
             t.from = first ? sums : NULL;
             SumsEnd here;
             if (end) here = sums_end_at(end, (i * c->out_wide + j) * side, 0);
@@ -90,7 +57,14 @@ static void direct_chunk(const DirectWork *w, const DirectPart *p, int64_t first
         }
 }
 
-static void direct_panel(const DirectWork *w, const DirectPart *p)
+void direct_sums(const Kernels *k, const Direct *c, const DirectPart *p,
+                 const SumsEnd *end)
+{
+    for (int64_t g = 0; g < c->runs; g += c->chunk)
+        direct_chunk(k, c, p, g, g + c->chunk >= c->runs ? end : NULL);
+}
+
+void direct_panel(const DirectWork *w, const DirectPart *p)
 {
     const Direct *c = w->c;
     const int64_t side = w->r->k->lanes;
@@ -100,9 +74,8 @@ static void direct_panel(const DirectWork *w, const DirectPart *p)
     EndRoom room;
     SumsEnd e;
     const bool plain = elem_end(w->s->elem, w->r, b, &room, &e) && !e.row;
-    for (int64_t g = 0; g < c->runs; g += c->chunk)
-        direct_chunk(w, p, g, plain && g + c->chunk >= c->runs ? &e : NULL);
-    const int64_t blocks = c->cout - p->panel * w->r->k->nr <= side ? 1 : 2;
+    direct_sums(w->r->k, c, p, plain ? &e : NULL);
+    const int64_t blocks = direct_narrow(c, p->panel, w->r->k) ? 1 : 2;
     for (int64_t j = 0; j < blocks && !plain; j++)
         for (int64_t i = 0; i < p->lines; i++)
             layout_end(w->s, w->r,
@@ -122,6 +95,9 @@ static void direct_part(void *ctx, int64_t part, int lane)
     p.lines = direct_least(c->lines, c->out_high - p.y);
     p.cols = direct_least(c->cols, c->out_wide - p.x);
     p.plane = p.lines * p.cols * w->r->k->lanes;
+    p.second = c->out_high * c->out_wide * w->r->k->lanes;
+    p.at = w->x
+         + (p.y * c->x.w.stride[1] * c->x.broad + p.x * c->x.w.stride[2]) * c->x.side;
     const int64_t end = direct_least((group + 1) * c->group, c->panels);
     for (p.panel = group * c->group; p.panel < end; p.panel++) direct_panel(w, &p);
 }
@@ -135,6 +111,11 @@ static void direct_run(const FlatStep *s, FlatRun *r)
         w.x = block_lines(&c->x, r, w.image);
         team_run(r->team, direct_part, &w, c->acrosses * c->downs * groups);
     }
+}
+
+const Direct *direct_of(const FlatStep *s)
+{
+    return s->run == direct_run ? s->data : NULL;
 }
 
 /* ---- lowering ---------------------------------------------------------------------------- */
@@ -226,6 +207,7 @@ bool lower_direct(FlatLower *l, FlatStep *s)
                  .out_high = w->out[1],
                  .out_wide = w->out[2] };
     block_lines_of(l, &v, &c.x);
+    Chain *chain = chain_narrow(l, &v, &c);
     if (window_taps(w) == 1 && !c.x.padded && w->stride[1] == 1 && w->stride[2] == 1) {
         c.out_wide *= c.out_high; /* lines follow each other */
         c.out_high = 1;
@@ -236,19 +218,24 @@ bool lower_direct(FlatLower *l, FlatStep *s)
     direct_weights(l, &c, lower_known(l, P_weight), from);
     lower_packs(l, P_weight);
     direct_cut(&c, k);
+    s->macs = (double)(v.batch * v.cout * window_out(w))
+            * (double)(v.cin * window_taps(w));
+    const size_t sums = (size_t)(2 * c.lines * c.cols * k->lanes + ELEM_PAD)
+                      * sizeof(float);
+    s->lane_room = sums;
+    if (chain) {
+        chain_end(l, s, chain, &c);
+        return true;
+    }
     Direct *kept = NEW(&l->p->arena, Direct);
     *kept = c;
     s->data = kept;
     s->run = direct_run;
     s->how = "conv, blocks";
-    s->macs = (double)(v.batch * v.cout * window_out(w))
-            * (double)(v.cin * window_taps(w));
     s->read = NEW_ARRAY(&l->p->arena, 1, int);
     s->read[s->nread++] = c.x.x_slot;
     s->room = block_lines_room(&c.x);
-    const size_t sums = (size_t)(2 * c.lines * c.cols * k->lanes + ELEM_PAD)
-                      * sizeof(float);
     const size_t line = block_lines_lane(&c.x);
-    s->lane_room = sums > line ? sums : line;
+    if (line > sums) s->lane_room = line;
     return true;
 }

@@ -195,6 +195,13 @@ void elem_find_end(FlatPlan *p, ElemProgram *e)
     e->end = s.end;
 }
 
+bool elem_ends_blocks(const ElemProgram *e)
+{
+    const ElemEnd *d = e->end;
+    return d && d->more < 0
+        && (!d->table || d->block || (d->inner == 1 && d->n == e->block));
+}
+
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* The block's share of the table: a number for each row or for each column; false: neither. */
@@ -243,7 +250,7 @@ bool elem_end_any(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *
     const ElemOut *o = &e->out[0];
     if (d->more >= 0) s->more = element_at(r, d->more, d->more_type, b.first);
     s->more_half = d->more_type == DT_FP16;
-    s->to = element_at(r, o->slot, o->dtype, b.first);
+    s->to = o->slot < 0 ? NULL : element_at(r, o->slot, o->dtype, b.first);
     s->to_half = o->dtype == DT_FP16;
     return true;
 }

@@ -238,6 +238,87 @@ void block_lines_lay(const BlockLines *b, const FlatRun *r, BlockPart p);
 /* Where the lines of an image are. */
 const float *block_lines(const BlockLines *b, const FlatRun *r, int64_t image);
 
+/* A convolution by tiles (flat_direct.c). */
+typedef struct {
+    BlockLines x;
+    int64_t batch, cout;
+    int64_t runs, run, last; /* of what is summed */
+    const int64_t *off;      /* by run: elements */
+    int64_t chunk;           /* runs at a time */
+    const void *weight;      /* panels of nr channels of the result */
+    bool half;
+    int64_t depth, panels, group; /* group: panels of a part */
+    int64_t out_high,
+        out_wide;        /* of the result, all of it one line where nothing is between */
+    int64_t lines, cols; /* of a part */
+    int64_t downs, acrosses; /* parts of a result's plane */
+} Direct;
+
+/* NULL: the step is none, or one of a chain. */
+const Direct *direct_of(const FlatStep *s);
+
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Direct *c;
+    const float *x; /* of this image */
+    int64_t image;
+} DirectWork;
+
+typedef struct {
+    int64_t panel, y, lines, x, cols;
+    const float *at; /* what the first position reads */
+    float *sums;     /* of two blocks, one after the other */
+    int64_t plane;   /* elements of one, */
+    int64_t second;  /* and from one to the other in the result */
+} DirectPart;
+
+/* A panel has two blocks, the last one maybe one. */
+static inline bool direct_narrow(const Direct *c, int64_t panel, const Kernels *k)
+{
+    return c->cout - panel * k->nr <= k->lanes;
+}
+/* The sums of a part of a panel; end: what becomes of them; NULL: they stay. */
+void direct_sums(const Kernels *k, const Direct *c, const DirectPart *p,
+                 const SumsEnd *end);
+/* And as results of the step. */
+void direct_panel(const DirectWork *w, const DirectPart *p);
+
+/* A window over each channel by itself, of a convolution or a pool (flat_depth.c). */
+typedef struct {
+    int x_slot;
+    DType type;
+    Window w;
+    int64_t batch, channels, blocks;
+    /* by block and place of the window, a vector of channels; NULL: a pool */
+    const float *weight;
+} Depth;
+
+/* NULL: the step is none, or one of a chain. */
+const Depth *depth_of(const FlatStep *s);
+/* What its lines of a plane have in common: of a block of an image. */
+DepthLine depth_plane_of(const Depth *c, const FlatRun *r, int64_t plane);
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Depth *c;
+} DepthWork;
+
+/* Line y of the plane as results of the step; room: of a line. */
+void depth_put_line(const DepthWork *w, const DepthLine *d, int64_t plane, int64_t y,
+                    float *room);
+
+/* Convolutions one after the other, a few lines at a time (flat_chain.c). */
+typedef struct Chain Chain;
+/* The window c takes over the step that makes its x; the convolution c takes over the step with
+ * a window that makes its x, and has its geometry set, so that runs and parts can be found. NULL:
+ * it is not to be. */
+Chain *chain_window(const FlatLower *l, const Depth *c);
+Chain *chain_narrow(const FlatLower *l, const Conv *v, Direct *c);
+/* The op becomes the chain's step; and of a chain that ends in the convolution c. */
+void chain_finish(const FlatLower *l, FlatStep *s, Chain *h);
+void chain_end(const FlatLower *l, FlatStep *s, Chain *h, const Direct *c);
+
 /* As LowerFns, of an op whose result is a twin (flat_direct.c, flat_wino.c, flat_depth.c),
  * and which of them suits. */
 LowerFn lower_direct, lower_depth, lower_depth_pool, lower_wino;
