@@ -114,9 +114,7 @@ static void spell_padding(Level *l, Builder *b, Op *op)
         const int64_t s = i < nstride ? stride[i] : 1,
                       span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
         const int64_t steps = (x->dim[2 + i] + s - 1) / s;
-        int64_t all = op->kind == OP_conv_transpose
-                        ? span - s
-                        : s * (steps - 1) + span - x->dim[2 + i];
+        int64_t all = s * (steps - 1) + span - x->dim[2 + i];
         if (all < 0) all = 0;
         pad[2 * i + 1] = all / 2;
         pad[2 * i] = all - all / 2;
@@ -227,13 +225,11 @@ static const char *opset_lacking(const Level *l, const Op *op)
     return NULL;
 }
 
-/* Whether the new opset has the op under other rules about shapes. */
-static bool other_rules(const Level *l, const Op *op)
+/* Whether it casts to a type that the new opset does not compute. */
+static bool casts_to_lost(const Level *l, const Op *op)
 {
     const char *dtype = op->kind == OP_cast ? op_const_string(op, P_dtype) : NULL;
-    if (dtype) return !opset_computes(l->to, dtype_find(dtype, strlen(dtype)));
-    return op->kind == OP_non_maximum_suppression
-        && (l->from >= OPSET_IOS17) != (l->to >= OPSET_IOS17);
+    return dtype && !opset_computes(l->to, dtype_find(dtype, strlen(dtype)));
 }
 
 static void say_lacking(Level *l, const Op *op, const char *param)
@@ -254,7 +250,7 @@ static void say_lacking(Level *l, const Op *op, const char *param)
 static bool say_otherwise(Level *l, Builder *b, Op *op)
 {
     const char *param = opset_lacking(l, op);
-    if (ops[op->kind].since <= l->to && !param && !other_rules(l, op)) return false;
+    if (ops[op->kind].since <= l->to && !param && !casts_to_lost(l, op)) return false;
     OpsetForm *form = opset_form(op);
     Value *out[MAX_RESULT] = { NULL };
     const int errors = diag_wrong(l->diag);

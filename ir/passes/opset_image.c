@@ -57,23 +57,29 @@ static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t
     return v;
 }
 
-/* The last two axes, which a line gets one more for. */
+/* The last two axes, which a line gets one more for. An axis that stays as long as it was is
+ * sampled at its own places, but by OFFSET_CORNERS, which no axis may meet that resize leaves
+ * alone. */
 static Value *opset_image_bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
 {
     const char *mode = op_const_string(op, P_sampling_mode);
-    Value *v = x;
+    const bool moves = mode && !strcmp(mode, "OFFSET_CORNERS");
+    const Shape *from = &x->type->shape;
+    int64_t resized, lines = 1;
+    if (!int_of(op, P_resized_dims, 0, &resized)) return NULL;
+    if (!resized) return mil_identity(b, "same", .x = x);
     for (int i = 0; i < s->rank - 2; i++)
-        if (s->dim[i] != x->type->shape.dim[i]) return NULL;
-    const int64_t w = s->dim[s->rank - 1], h = s->rank > 1 ? s->dim[s->rank - 2] : 1;
-    if (s->rank < 3)
-        v = opset_image_reshape(b, x,
-                                SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1,
-                                      x->type->shape.dim[s->rank - 1]));
+        if (s->dim[i] != from->dim[i] || (moves && s->rank - i <= resized)) return NULL;
+    const bool alone = s->rank == 1 || (moves && resized == 1);
+    for (int i = 0; i < s->rank - 1; i++) lines *= from->dim[i];
+    const int64_t w = s->dim[s->rank - 1], h = alone ? 1 : s->dim[s->rank - 2];
+    if (alone) x = make_as(b, x, SHAPE(lines, 1, from->dim[s->rank - 1]));
+    else if (s->rank == 2) x = make_as(b, x, SHAPE(1, from->dim[0], from->dim[1]));
     Value *high = build_int(b, h), *wide = build_int(b, w);
-    v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = high,
+    x = mil_resize_bilinear(b, "resize", .x = x, .target_size_height = high,
                             .target_size_width = wide,
                             .sampling_mode = build_string(b, mode ? mode : "DEFAULT"));
-    return s->rank < 3 ? opset_image_reshape(b, v, *s) : v;
+    return make_shape(b, x, s);
 }
 
 bool form_resize(Level *l, Builder *b, Op *op, Value **out)

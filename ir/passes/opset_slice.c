@@ -61,8 +61,7 @@ static bool opset_slice_placed(const Update *u, int i)
 static bool opset_slice_joins(const Update *u)
 {
     for (int i = 0; i < u->x.rank; i++)
-        if (!opset_slice_placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1)
-            || !u->axis[i].count)
+        if (!opset_slice_placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1))
             return false;
     return true;
 }
@@ -177,8 +176,7 @@ bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
         v = opset_slice_joins(&u) ? opset_slice_join(&u, x, update, 0)
                                   : opset_slice_gathered(&u, x, update);
     if (!nothing && !v) return false;
-    if (nothing || v == update || v == op_value(op, P_update))
-        v = mil_identity(b, "same", .x = nothing ? x : v);
+    if (nothing || v == update) v = mil_identity(b, "same", .x = nothing ? x : v);
     *out = v;
     return true;
 }

@@ -106,7 +106,7 @@ static void opset_variables(const Level *l, const Op *op, Variables *vars)
         if (t == DT_NONE) continue; /* inference will say so */
         const bool now = !value_is_const(v);
         if (want[var] == DT_NONE || (now && !computed[var])) {
-            if (!(is_int(want[var]) && is_int(t)) || want[var] == DT_NONE) want[var] = t;
+            if (!(is_int(want[var]) && is_int(t))) want[var] = t;
             else if (want[var] != t) want[var] = DT_INT32;
             computed[var] = now;
         } else if (is_int(want[var]) && is_int(t) && want[var] != t) {
