@@ -50,6 +50,12 @@ typedef struct {
 
 bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports errors */
 
+/* ---- crop_resize ------------------------------------------------------------------------- */
+
+/* Whether it is known, from boxes that are, that no point of a box lies outside of its image, where opsets
+ * differ: up to ios15 the edge goes on, from ios16 on there is pad_value. */
+bool crop_is_inside(Call *c);
+
 /* ---- points: resample and affine --------------------------------------------------------- */
 
 typedef struct {

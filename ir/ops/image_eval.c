@@ -171,9 +171,9 @@ static void box_spans(const Crop *k, const double *v, Span s[2])
     }
 }
 
-/* A box from a to b is an axis of |b - a| + 1 pixels that begins at a. One that runs backwards
- * is mirrored; under UNALIGN_CORNERS Core ML reads the whole axis instead. */
-static void span_taps(const Crop *k, int i, Span s)
+/* Where point n of axis i is: a box from a to b is an axis of |b - a| + 1 pixels that begins at a. One
+ * that runs backwards is mirrored; under UNALIGN_CORNERS Core ML reads the whole axis instead. */
+static double span_point(const Crop *k, int i, Span s, int64_t n)
 {
     double len = fabs(s.to - s.from) + 1, way = s.to < s.from ? -1 : 1;
     if (way < 0 && k->grid == GRID_UNALIGN) {
@@ -181,9 +181,19 @@ static void span_taps(const Crop *k, int i, Span s)
         len = (double)k->in[i];
         way = 1;
     }
+    return s.from + way * grid_point(k->grid, len, k->out[i], n);
+}
+
+static bool crop_is_outside(const Crop *k, int i, double at)
+{
+    return !(at >= 0 && at <= (double)(k->in[i] - 1));
+}
+
+static void span_taps(const Crop *k, int i, Span s)
+{
     for (int64_t n = 0; n < k->out[i]; n++) {
-        double at = s.from + way * grid_point(k->grid, len, k->out[i], n);
-        bool outside = !(at >= 0 && at <= (double)(k->in[i] - 1));
+        const double at = span_point(k, i, s, n);
+        const bool outside = crop_is_outside(k, i, at);
         k->tap[i][n] = outside && k->edge == EDGE_CONSTANT
                          ? (Tap){ -1, -1, 0 }
                          : tap_at(PICK_LINEAR, EDGE_BORDER, k->in[i],
@@ -243,22 +253,59 @@ static bool crop_boxes(Call *c, const Crop *k)
     return true;
 }
 
-bool eval_crop_resize(Call *c)
+static bool crop_of(Call *c, Crop *k)
 {
     const Shape *x = call_shape(c, P_x);
-    Crop k = { .scale = call_float(c, P_spatial_scale),
-               .pad = call_float(c, P_pad_value),
-               .normalized = call_bool(c, P_normalized_coordinates),
-               .edge = c->opset < OPSET_IOS16 ? EDGE_BORDER : EDGE_CONSTANT,
-               .in = { x->dim[2], x->dim[3] },
-               .out = { call_int(c, P_target_height), call_int(c, P_target_width) } };
-    int g = call_choice(c, P_sampling_mode);
-    int m = call_choice(c, P_box_coordinate_mode);
-    if (g < 0 || m < 0 || !c->res[0]->count) return g >= 0 && m >= 0;
-    k.grid = (Grid)g;
-    k.mode = (BoxMode)m;
+    const int g = call_choice(c, P_sampling_mode),
+              m = call_choice(c, P_box_coordinate_mode);
+    *k = (Crop){ .scale = call_float(c, P_spatial_scale),
+                 .pad = call_float(c, P_pad_value),
+                 .normalized = call_bool(c, P_normalized_coordinates),
+                 .edge = c->opset < OPSET_IOS16 ? EDGE_BORDER : EDGE_CONSTANT,
+                 .in = { x->dim[2], x->dim[3] },
+                 .out = { call_int(c, P_target_height), call_int(c, P_target_width) } };
+    if (g < 0 || m < 0) return false;
+    k->grid = (Grid)g;
+    k->mode = (BoxMode)m;
+    return true;
+}
+
+bool eval_crop_resize(Call *c)
+{
+    Crop k;
+    if (!crop_of(c, &k)) return false;
+    if (!c->res[0]->count) return true;
     for (int i = 0; i < 2; i++) k.tap[i] = call_scratch(c, (size_t)k.out[i], sizeof(Tap));
     k.src = call_scratch(c, (size_t)(k.in[0] * k.in[1]), sizeof(double));
     k.dst = call_scratch(c, (size_t)(k.out[0] * k.out[1]), sizeof(double));
     return call_has(c, P_roi) ? crop_roi(c, &k) : crop_boxes(c, &k);
+}
+
+/* The points of an axis are one behind the other, so the first and the last tell of all. */
+static bool crop_box_is_inside(const Crop *k, const double *box)
+{
+    Span s[2];
+    box_spans(k, box, s);
+    for (int i = 0; i < 2; i++)
+        if (k->out[i] > 0
+            && (crop_is_outside(k, i, span_point(k, i, s[i], 0))
+                || crop_is_outside(k, i, span_point(k, i, s[i], k->out[i] - 1))))
+            return false;
+    return true;
+}
+
+bool crop_is_inside(Call *c)
+{
+    const ParamId boxes = call_has(c, P_roi) ? P_roi : P_boxes;
+    const Shape *x = call_shape(c, P_x);
+    Crop k;
+    if (!call_known(c, boxes) || x->dim[2] == DIM_ANY || x->dim[3] == DIM_ANY
+        || !crop_of(c, &k))
+        return false;
+    const Tensor *t = call_val(c, boxes);
+    const size_t width = boxes == P_roi ? (size_t)t->shape.dim[2] : 4;
+    const double *v = call_doubles(c, boxes);
+    for (size_t i = 0; i < t->count; i += width)
+        if (!crop_box_is_inside(&k, v + i + width - 4)) return false;
+    return true;
 }

@@ -298,6 +298,7 @@ static void take_over(Level *l, Op *op)
 {
     Builder b = builder_at(op->parent, op, l->diag, op_loc(op));
     if (opset_weight(l, op)) return;
+    opset_say_edge(l, op);
     drop_arguments(l, op);
     opset_fit_types(l, &b, op);
     if (say_otherwise(l, &b, op)) return;

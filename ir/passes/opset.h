@@ -65,6 +65,8 @@ bool opset_weight(Level *l, Op *op);
  * are scaled before it; inputs and results of int8 become int32, with casts. */
 void opset_scale_tables(Level *l);
 void opset_arrays(Level *l);
+/* Warns of a crop_resize whose numbers change from one opset to another (opset_image.c). */
+void opset_say_edge(Level *l, const Op *op);
 /* Warn that an input or result has another type now. */
 void opset_say_input(const Level *l, const Value *v, DType is);
 void opset_say_result(const Level *l, const Value *v, DType was, DType is);

@@ -1,5 +1,6 @@
 /* opset_image.c -- conversion of resize, crop_resize and non_maximum_suppression between
  * opsets. */
+#include "../ops/image.h"
 #include "opset.h"
 
 #include <float.h>
@@ -185,6 +186,27 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
     }
     if (roi) return from_roi(b, op, roi, out);
     return boxes && to_roi(b, op, boxes, out);
+}
+
+static const char *crop_outside(Opset o)
+{
+    return o < OPSET_IOS16 ? "the image's edge goes on" : "there is pad_value";
+}
+
+void opset_say_edge(Level *l, const Op *op)
+{
+    if (op->kind != OP_crop_resize || (l->from < OPSET_IOS16) == (l->to < OPSET_IOS16))
+        return;
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    if (!call_of_op(c, op, &scratch, l->diag) || !crop_is_inside(c))
+        diag_warn(
+            l->diag, WARN_OPSET_EDGE, op_loc(op),
+            "where a box reaches outside of its image %s in %s, and in %s %s: boxes "
+            "that stay inside give the same",
+            crop_outside(l->from), opset_text(l->from), opset_text(l->to),
+            crop_outside(l->to));
+    arena_free(&scratch);
 }
 
 /* ---- non_maximum_suppression ------------------------------------------------------------- */

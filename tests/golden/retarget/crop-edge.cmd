@@ -1,0 +1,1 @@
+# sh crop-edge.sh %t
