@@ -27,7 +27,8 @@ const FastRow *fast_of(const Op *op)
 Tensor *flat_hold(FlatPlan *p)
 {
     ARENA_ROOM(&p->arena, p->held, p->nheld, p->held_cap);
-    return p->held[p->nheld++] = NEW(&p->arena, Tensor);
+    Tensor *t = NEW(&p->arena, Tensor); /* where that fails, flat_free finds none */
+    return p->held[p->nheld++] = t;
 }
 
 void *flat_big(FlatPlan *p, size_t bytes, PackForm form, bool *there)
