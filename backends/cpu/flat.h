@@ -272,9 +272,9 @@ int step_slot(const Step *s, ParamId p);
 int lower_slot(const FlatLower *l, ParamId p);
 /* The op of a kind that makes a slot, which one argument alone reads; NULL: it is another, or not so. */
 const Step *step_of(const FlatPlan *p, int slot, int kind);
-/* Whether what a step reads was the same when op `at` ran: a fused step runs where the last of its ops
- * stands, and a state may have been written since. */
-bool slot_stays(const FlatPlan *p, int slot, int at);
+/* Whether all that a step reads is still what it was where that step stands: what takes it over runs
+ * where a later op stands, and a state may have been written since. */
+bool step_stays(const FlatPlan *p, const FlatStep *s);
 /* The kernel has packed an argument, and reads it no more. */
 static inline void lower_packs(FlatLower *l, ParamId p) { l->packed[l->npacked++] = p; }
 /* The value of an argument; NULL: it is not known before the run. */

@@ -52,14 +52,6 @@ static void attention_scores(const FlatLower *l, FlatAttention *a)
     a->weighs = true;
 }
 
-/* Whether what a program reads is as it was at an op. */
-static bool attended_stays(const FlatPlan *p, const ElemProgram *e, int at)
-{
-    for (int i = 0; i < e->nin; i++)
-        if (!slot_stays(p, e->in[i].slot, at)) return false;
-    return true;
-}
-
 bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
 {
     FlatPlan *p = l->p;
@@ -72,9 +64,8 @@ bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
     const FlatStep *product = flat_made_for_one(p, x);
     const Gemm *f = product ? gemm_of(product) : NULL;
     if (!f || f->a_slot < 0 || f->b_slot < 0 || f->packed || f->batch != g->batch
-        || f->summed > 1 || f->m != g->m || f->n != g->k
-        || !slot_stays(p, f->a_slot, product->at)
-        || !slot_stays(p, f->b_slot, product->at))
+        || f->summed > 1 || f->m != g->m || f->n != g->k || !step_stays(p, product)
+        || !step_stays(p, soft))
         return false;
     FlatAttention a = {
         .query = { f->a_slot, f->a, f->a_at },
@@ -89,9 +80,7 @@ bool lower_attended(FlatLower *l, FlatStep *s, const Gemm *g)
         .scored = elem_kept(p, product, x),
         .weighed = elem_kept(p, soft, weights)
     };
-    if (!a.scored || !a.weighed || !attended_stays(p, a.scored, product->at)
-        || !attended_stays(p, a.weighed, product->at))
-        return false;
+    if (!a.scored || !a.weighed) return false;
     s->macs = product->macs;
     s->ops = arena_printf(&p->arena, "%s %s %s", product->ops, soft->ops, s->ops);
     attention_cut(&a, ATTENTION_PANELS * p->kernels->mr);

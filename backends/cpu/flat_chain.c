@@ -190,6 +190,7 @@ static const FlatStep *chain_maker(const FlatPlan *p, int slot)
     if (!p->how.fused || slot < p->plan->nslot || f->root != slot || f->maker < 0)
         return NULL;
     const FlatStep *s = &p->step[f->maker];
+    if (!step_stays(p, s)) return NULL;
     for (int i = 0; i < s->elem->nout; i++) {
         const int plain = s->elem->out[i].slot - p->plan->nslot;
         if (plain < 0 || p->slot[plain].readers != 1) return NULL;

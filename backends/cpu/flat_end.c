@@ -120,12 +120,15 @@ static bool end_act(EndSought *s, EndAct act)
 /* The function that a step is, of one that has its own kernels. */
 static EndAct act_of(uint8_t op)
 {
-    return op == ELEM_silu      ? END_BY_SILU
-         : op == ELEM_gelu      ? END_BY_GELU
-         : op == ELEM_gelu_tanh ? END_BY_GELU_TANH
-         : op == ELEM_sigmoid   ? END_BY_SIGMOID
-         : op == ELEM_tanh      ? END_BY_TANH
-                                : END_BY_NONE;
+    switch (op) {
+#define ACT(name) \
+    case ELEM_##name: \
+        return END_BY_##name;
+        END_ACTS(ACT)
+#undef ACT
+    default:
+        return END_BY_NONE;
+    }
 }
 
 static bool end_bounds(EndSought *s, float low, float high)

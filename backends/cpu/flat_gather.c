@@ -179,7 +179,7 @@ static const FlatStep *scatter_made(const FlatPlan *p, int slot)
     if (slot < 0 || f->known || f->root != slot || f->readers != 1 || f->maker < 0)
         return NULL;
     const FlatStep *s = &p->step[f->maker];
-    if (s->checks != scatter_run) return NULL;
+    if (s->checks != scatter_run || !step_stays(p, s)) return NULL;
     const GatherStep *g = s->data;
     return g->from < 0 && g->many == slot ? s : NULL;
 }

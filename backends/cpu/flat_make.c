@@ -182,10 +182,19 @@ const Step *step_of(const FlatPlan *p, int slot, int kind)
     return f->by;
 }
 
-bool slot_stays(const FlatPlan *p, int slot, int at)
+static bool slot_stays(const FlatPlan *p, int slot, int at)
 {
     const FlatSlot *root = slot < 0 ? NULL : &p->slot[p->slot[slot].root];
     return !root || root->kind != ROOT_STATE || root->written < at;
+}
+
+bool step_stays(const FlatPlan *p, const FlatStep *s)
+{
+    for (int i = 0; i < s->nread; i++)
+        if (!slot_stays(p, s->read[i], s->at)) return false;
+    for (int i = 0; s->elem && i < s->elem->nin; i++)
+        if (!slot_stays(p, s->elem->in[i].slot, s->at)) return false;
+    return true;
 }
 
 int lower_slot(const FlatLower *l, ParamId p) { return step_slot(l->s, p); }

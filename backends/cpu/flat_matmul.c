@@ -224,8 +224,7 @@ bool lower_summed(FlatLower *l, FlatStep *s, int x_slot, int64_t batches)
     const FlatStep *product = p->how.fused ? flat_made_for_one(p, x_slot) : NULL;
     const Gemm *f = product ? gemm_of(product) : NULL;
     if (!f || f->batch != batches || f->summed > 1 || f->a_slot < 0 || f->b_slot < 0
-        || !slot_stays(p, f->a_slot, product->at)
-        || !slot_stays(p, f->b_slot, product->at) || f->m <= GEMM_FEW || f->n == 1
+        || !step_stays(p, product) || f->m <= GEMM_FEW || f->n == 1
         || product->elem->nstep || l->c->out[0]->dtype != DT_FP32)
         return false;
     Gemm *g = NEW(&p->arena, Gemm);

@@ -9,16 +9,20 @@ INLINE V gelu_tanh(V x)
     return v_by_sigmoid(x, u);
 }
 
-/* There is a loop for each number of operands: an operand that the function lacks is not read. */
+/* There is a loop for each number of operands: an operand that the function lacks is not read.
+ * A function of one is there for a vector as well. */
 #define ELEM_LOOP_1(name, value) \
+    INLINE V elem_of_##name(V x, float a, float b) \
+    { \
+        (void)a, (void)b; \
+        return value; \
+    } \
     static void elem_##name(float *zp, const float *xp, const float *yp, \
                             const float *wp, float a, float b, size_t n) \
     { \
-        (void)yp, (void)wp, (void)a, (void)b; \
-        for (size_t i = 0; i < n; i += VEC_LANES) { \
-            const V x = v_load(xp + i); \
-            v_store(zp + i, value); \
-        } \
+        (void)yp, (void)wp; \
+        for (size_t i = 0; i < n; i += VEC_LANES) \
+            v_store(zp + i, elem_of_##name(v_load(xp + i), a, b)); \
     }
 #define ELEM_LOOP_2(name, value) \
     static void elem_##name(float *zp, const float *xp, const float *yp, \

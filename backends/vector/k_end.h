@@ -35,16 +35,11 @@ INLINE const void *end_at(const void *p, bool half, int64_t i)
 INLINE V end_acted(const EndAct act, V v)
 {
     switch (act) {
-    case END_BY_SILU:
-        return v_by_sigmoid(v, v);
-    case END_BY_GELU:
-        return v_gelu(v);
-    case END_BY_GELU_TANH:
-        return gelu_tanh(v);
-    case END_BY_SIGMOID:
-        return v_sigmoid(v);
-    case END_BY_TANH:
-        return v_tanh(v);
+#define ACT(name) \
+    case END_BY_##name: \
+        return elem_of_##name(v, 0, 0);
+        END_ACTS(ACT)
+#undef ACT
     default:
         return v;
     }
@@ -95,17 +90,14 @@ static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows
                      int64_t cols)
 {
     switch (e->act) {
-#define END_CASE(act) \
-    case act: \
-        sums_end_of(e, act, c, ldc, rows, cols); \
-        break;
-        END_CASE(END_BY_NONE)
-        END_CASE(END_BY_SILU)
-        END_CASE(END_BY_GELU)
-        END_CASE(END_BY_GELU_TANH)
-        END_CASE(END_BY_SIGMOID)
-        END_CASE(END_BY_TANH)
-#undef END_CASE
+#define ACT(name) \
+    case END_BY_##name: \
+        sums_end_of(e, END_BY_##name, c, ldc, rows, cols); \
+        return;
+        END_ACTS(ACT)
+#undef ACT
+    case END_BY_NONE:
+        sums_end_of(e, END_BY_NONE, c, ldc, rows, cols);
     }
 }
 

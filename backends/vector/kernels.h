@@ -50,14 +50,13 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
-/* A function of each element on the way. */
+/* Functions of elem.def, which have no numbers of their own, that an end takes of each element. */
+#define END_ACTS(ACT) ACT(silu) ACT(gelu) ACT(gelu_tanh) ACT(sigmoid) ACT(tanh)
 typedef enum {
     END_BY_NONE,
-    END_BY_SILU,
-    END_BY_GELU,
-    END_BY_GELU_TANH,
-    END_BY_SIGMOID,
-    END_BY_TANH
+#define ACT(name) END_BY_##name,
+    END_ACTS(ACT)
+#undef ACT
 } EndAct;
 
 /* The end of a product, which turns sums c[i][j] into results: rounds to fp16; multiplies by a number

@@ -8,12 +8,13 @@
 #include "../../backends/ref/ref.h"
 #include "../../backends/vector/kernels.h"
 
-/* What is a result of the function beside the last. */
-typedef enum { NOTHING, FIRST, MIDDLE } Seen;
+/* What is a result of the function beside the last; STATE: none is, but x is a state, which is written
+ * behind the op that reads it. */
+typedef enum { NOTHING, FIRST, MIDDLE, STATE } Seen;
 
 typedef struct {
     int batch, cin, high, wide;
-    int side, step;     /* of the first convolution, */
+    int side, step;     /* of the first convolution (0: there is none), */
     int channels;       /* and of its result */
     int window, stride; /* of each channel by itself */
     int before, after;
@@ -58,6 +59,13 @@ static Value *chain_window(Gen *g, Value *x, const ChainCase *c)
                         .pad_type = build_string(&g->b, "custom"));
 }
 
+static void chain_changes(Gen *g, Value *x, Value *state)
+{
+    if (state)
+        mil_write_state(&g->b, "w", .input = state,
+                        .data = mil_mul(&g->b, "t", .x = x, .y = gen_real(g, 2)));
+}
+
 static void chain_program(Gen *g, const ChainCase *c)
 {
     const Shape s = SHAPE(c->batch, c->cin, c->high, c->wide);
@@ -65,11 +73,23 @@ static void chain_program(Gen *g, const ChainCase *c)
     g->b = builder_at(g->f->body, NULL, &g->diag, (Loc){ 0 });
     Value *x = block_param(g->f->body, "x", type_tensor(&g->m->arena, g->type, s),
                            (Loc){ 0 });
-    x = chain_conv(g, x, SHAPE(c->channels, c->cin, c->side, c->side), c->step,
-                   c->side / 2, c->side / 2, 1);
-    x = mil_relu6(&g->b, "r", .x = x);
+    Value *given = x,
+          *state = c->seen == STATE ? block_param(
+                       g->f->body, "s", type_state(&g->m->arena, x->type), (Loc){ 0 })
+                                    : NULL;
+    if (state) {
+        mil_write_state(&g->b, "w", .input = state, .data = x);
+        x = mil_read_state(&g->b, "r", .input = state);
+    }
+    if (c->side) {
+        x = chain_conv(g, x, SHAPE(c->channels, c->cin, c->side, c->side), c->step,
+                       c->side / 2, c->side / 2, 1);
+        x = mil_relu6(&g->b, "r", .x = x);
+        chain_changes(g, given, state);
+    }
     if (c->seen == FIRST) block_result(g->f->body, x);
     x = mil_relu6(&g->b, "s", .x = chain_window(g, x, c));
+    if (!c->side) chain_changes(g, given, state);
     if (c->seen == MIDDLE) block_result(g->f->body, x);
     if (c->cout) {
         x = chain_conv(g, x, SHAPE(c->cout, c->channels, 1, 1), 1, 0, 0, 1);
@@ -153,6 +173,12 @@ static const ChainCase cases[] = {
     { 1, 5, 30, 120, 1, 1, 40, 3, 1, 1, 1, 9, false, FIRST, "conv relu6 conv" },
     { 1, 5, 30, 120, 1, 1, 40, 3, 1, 1, 1, 9, false, MIDDLE, WIDENED },
     { 1, 5, 30, 30, 1, 1, 40, 3, 1, 1, 1, 9, false, NOTHING, NULL },
+    /* the window is the first that reads */
+    { 1, 40, 61, 203, 0, 0, 40, 3, 1, 1, 1, 9, false, NOTHING, NULL },
+    { 1, 40, 61, 203, 0, 0, 40, 3, 1, 1, 1, 9, false, STATE, NULL },
+    /* a state that is another when the last convolution is there */
+    { 1, 5, 61, 203, 1, 1, 40, 3, 1, 1, 1, 9, false, STATE, "conv relu6 conv" },
+    { 1, 3, 96, 180, 3, 2, 32, 3, 1, 1, 1, 16, false, STATE, "conv relu6 conv" },
 };
 
 static void chains(void **state)

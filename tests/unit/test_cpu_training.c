@@ -122,6 +122,16 @@ static const Case cases[] = {
       "    loss = cross_entropy(linear(x, w), t)\n"
       "    dx, dw = grad(loss, [x, w])\n}\n",
       "scatter_along_axis add\n", NULL },
+    { "rows of a state are added to others, after the state is another",
+      "import \"std\"\n"
+      "model main(x: fp32[257, 8], w: fp32[5000, 8], t: int32[257]) -> y {\n"
+      "    state s: fp32[257, 8]\n"
+      "    weight none: fp32[5000, 8] = zeros\n"
+      "    write(s, x)\n"
+      "    g = mil.scatter(data = none, indices = t, updates = read(s), axis = 0, mode = \"add\")\n"
+      "    write(s, x * 2.0)\n"
+      "    y = mil.reverse(x = w, axes = [0]) + g\n}\n",
+      "scatter", "scatter add\n" },
     { "a value that is computed again, and needed in memory as well",
       "import \"std\"\n"
       "model main(x: fp32[1100, 1024], w: fp32[1100, 1]) -> a, b, c {\n"
