@@ -126,11 +126,11 @@ static Value *opset_slice_gathered(const Update *u, Value *x, Value *update)
 {
     Value *in = NULL;
     const bool flags = x->type->dtype == DT_BOOL;
+    if (whole_from(u, 0)) return update; /* axes of one, wherever the slice begins */
     if (flags)
         update = make_cast(u->b, update, DT_INT32), x = make_cast(u->b, x, DT_INT32);
     for (int i = 0; i < u->x.rank; i++)
         if (!opset_slice_whole(u, i)) update = opset_slice_spread(u, update, i, &in);
-    if (!in) return NULL;
     Value *v = make_select(u->b, in, update, x);
     return flags ? make_cast(u->b, v, DT_BOOL) : v;
 }
@@ -175,7 +175,6 @@ bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
     if (!nothing)
         v = opset_slice_joins(&u) ? opset_slice_join(&u, x, update, 0)
                                   : opset_slice_gathered(&u, x, update);
-    if (!nothing && !v) return false;
     if (nothing || v == update) v = mil_identity(b, "same", .x = nothing ? x : v);
     *out = v;
     return true;
