@@ -154,13 +154,19 @@ static int compare(const Case *k, Side *was, Side *is, Arena *a)
     return 0;
 }
 
+static void take_limits(RuleSet *rs, const Limits *l)
+{
+    for (int i = 0; i < LIMITS && l->at[i].most; i++)
+        rs->limit[l->at[i].limit] = l->at[i].most;
+}
+
 static int legalise(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
 {
     RuleSet rs;
     ruleset_init(&rs, target_find(k->chip), NULL);
     rs.doubts = rs.profiled[k->rule] = true;
-    for (int i = 0; i < LIMITS && k->with.at[i].most; i++)
-        rs.limit[k->with.at[i].limit] = k->with.at[i].most;
+    if (rules[k->rule].fixes == FIXES_PROFILE) rs.stand[k->rule] = STAND_MEASURED;
+    take_limits(&rs, &k->with);
     check_side(was, d, &rs);
     if (!was->broken[k->rule]) return wrong(k, was, "not broken");
     const PassOptions o = { .target = target_find(k->chip), .rules = &rs, .io = IO_FP16 };
@@ -202,10 +208,119 @@ static void each_case_agrees(void **state)
     rewritten_end(&programs);
 }
 
+/* ---- the edge ---------------------------------------------------------------------------- */
+
+/* What an engine is given and gives back once func_fold_edges has been there, and how many of
+ * these it changed. */
+static const struct {
+    const char *chip;
+    Limits with;
+    const char *text, *edge;
+} edges[] = {
+#define RELU(in, out) H(in) " a | " OP(H(out), "r", "relu(x = a)") " | r"
+    { "m1", WITH(AT(width, 8)), RELU("[2, 16]", "[2, 16]"),
+      "2: a [2, 2, 8] -> r [2, 2, 8]" },
+    { "m1", WITH(AT(width, 8)), RELU("[16, 8]", "[16, 8]"), "0: a [16, 8] -> r [16, 8]" },
+    { "m1", WITH(AT(width, 8), AT(height, 8)), RELU("[16, 16]", "[16, 16]"),
+      "2: a [2, 8, 2, 8] -> r [2, 8, 2, 8]" },
+    /* equal parts, and room for one axis more */
+    { "m1", WITH(AT(width, 8)), RELU("[2, 17]", "[2, 17]"), "0: a [2, 17] -> r [2, 17]" },
+    { "m1", WITH(AT(width, 8)), RELU("[3, 1, 2, 16]", "[3, 1, 2, 16]"),
+      "2: a [3, 1, 2, 2, 8] -> r [3, 1, 2, 2, 8]" },
+    { "m1", WITH(AT(width, 8)), RELU("[3, 1, 1, 2, 16]", "[3, 1, 1, 2, 16]"),
+      "0: a [3, 1, 1, 2, 16] -> r [3, 1, 1, 2, 16]" },
+    { "m1", WITH(AT(width, 8), AT(rank, 32)),
+      RELU("[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16]",
+           "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16]"),
+      "2: a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 8] -> "
+      "r [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 8]" },
+    { "m1", WITH(AT(width, 8), AT(rank, 32)),
+      RELU("[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16]",
+           "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16]"),
+      "0: a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16] -> "
+      "r [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 16]" },
+    /* each by itself */
+    { "m1", WITH(AT(width, 8)),
+      H("[4]") " b, " H("[12]") " a | " OP(H("[12]"), "r", "relu(x = a)")
+          OP(H("[4]"), "s", "relu(x = b)") " | s, r",
+      "2: b [4], a [2, 6] -> s [4], r [2, 6]" },
+    /* one result in two places, others between them; what is given back as it came; a constant */
+    { "m1", WITH(AT(width, 8)),
+      H("[12]") " a | " OP(H("[12]"), "r", "relu(x = a)")
+          OP(H("[4]"), "s",
+             "slice_by_size(begin = " I("1", "2") ", size = " I(
+                 "1", "4") ", x = a)") " | r, s, r",
+      "2: a [2, 6] -> r [2, 6], s [4], r [2, 6]" },
+    { "m1", WITH(AT(width, 8)),
+      H("[12]") " a | " OP(H("[12]"), "r", "relu(x = a)") " | a, r",
+      "1: a [12] -> a [12], r [2, 6]" },
+    { "m1", WITH(AT(width, 8)),
+      H("[12]") " a | " CONST(H("[9]"), "k", H("[9]") "([1, 2, 3, 4, 5, 6, 7, 8, 9])")
+          OP(H("[12]"), "r", "relu(x = a)") " | k, r",
+      "2: a [2, 6] -> k [9], r [2, 6]" },
+    /* where axes are not too long, and for who has no such rule */
+    { "host", WITH(AT(width, 8)), RELU("[2, 16]", "[2, 16]"),
+      "0: a [2, 16] -> r [2, 16]" },
+};
+
+static void put_edge(Buf *b, const Value *const *v, int n)
+{
+    Arena a = { 0 };
+    for (int i = 0; i < n; i++)
+        buf_printf(b, "%s%s %s", i ? ", " : "", v[i]->name,
+                   shape_text(&a, &v[i]->type->shape));
+    arena_free(&a);
+}
+
+static void same_elements(const RefRun *was, const RefRun *is, const char *text)
+{
+    for (int i = 0; i < was->n; i++) {
+        Tensor flat = is->value[i];
+        flat.shape = was->value[i].shape;
+        if (difference(&was->value[i], &flat) > 0) fail_msg("result %d: %s", i, text);
+    }
+}
+
+static void edges_are_folded(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(edges); k++) {
+        Arena a = { 0 };
+        Diag d = { .quiet = true };
+        Side was, is;
+        RuleSet rs;
+        Buf said = { 0 };
+        uint64_t seed = 7, again = 7;
+        const char *text = micro_text(&a, "ios18", edges[k].text);
+        ruleset_init(&rs, target_find(edges[k].chip), NULL);
+        take_limits(&rs, &edges[k].with);
+        read_side(&was, &d, text);
+        read_side(&is, &d, text);
+        Func *f = module_main(is.m);
+        buf_printf(&said, "%d: ", func_fold_edges(f, &rs, &d));
+        put_edge(&said, (const Value *const *)f->body->param, f->body->nparam);
+        buf_puts(&said, " -> ");
+        put_edge(&said, (const Value *const *)f->body->result, f->body->nresult);
+        assert_string_equal(said.s, edges[k].edge);
+        assert_true(module_verify(is.m, &d, NULL));
+        ref_run(&was.results, was.m, draw, &seed, text);
+        ref_run(&is.results, is.m, draw, &again, text);
+        same_elements(&was.results, &is.results, text);
+        ref_free(&was.results);
+        ref_free(&is.results);
+        module_free(was.m);
+        module_free(is.m);
+        buf_free(&said);
+        diag_free(&d);
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_case_agrees),
+        cmocka_unit_test(edges_are_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
