@@ -66,8 +66,9 @@ static bool lift_operand(Builder *b, Value *v, LiftOperand *o)
     if (!value_at_hand(v) || !value_tensor(v, b->diag, &t)) return false;
     const double most = lift_largest(&t);
     tensor_free(&t);
-    if (most > 0 && isfinite(most)) o->power = floor(log2(most));
-    return most > 0 && isfinite(most);
+    if (most == 0 || !isfinite(most)) return false;
+    o->power = floor(log2(most));
+    return true;
 }
 
 /* The operand becomes what it is to be, by 2^(bits - e); gives e. */

@@ -210,6 +210,7 @@ static void hostile_headers_are_errors(void **state)
         { "{'descr': '<U12'}", "element type '<U12' cannot be read" },
         { "{'descr': [('a', '<f4')]}", "an array of records cannot be read" },
         { "{'descr': '<f4}", "a string does not end" },
+        { "{'descr': '<f\n4'}", "a string does not end" },
         { "{'descr': '\\x3c'}", "a string does not end" },
         { "{'color': 1}", "an unknown key 'color'" },
         { "{'fortran_order': Maybe}", "neither True nor False" },

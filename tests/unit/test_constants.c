@@ -195,6 +195,47 @@ static void test_constants_at_hand(void **state)
     module_free(m);
 }
 
+/* --random: floats of [-1/16, 1/16), which come near both, ints of 0 and 1, other ones at other
+ * offsets, the same in pieces. */
+static void test_absent_ones_by_chance(void **state)
+{
+    enum { SOME = 400 };
+    static const DType types[] = { DT_FP32, DT_FP16, DT_INT32, DT_BOOL };
+    static int32_t whole[SOME], other[SOME], part[SOME];
+    (void)state;
+    Diag d = { 0 };
+    Module *m = module_new();
+    m->missing = 2;
+    WeightFile file = { .owner = m, .path = "w.bin", .absent = true };
+    for (size_t k = 0; k < COUNT(types); k++) {
+        const Shape s = SHAPE(SOME);
+        const Type *t = type_tensor(&m->arena, types[k], s);
+        Const c = {
+            .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = &file
+        };
+        const Tensor x = tensor_view(types[k], &s, whole);
+        const size_t size = x.bytes / SOME;
+        double low = 1, high = -1;
+        assert_true(const_read(&c, &d, 0, SOME, whole));
+        assert_true(const_read(&c, &d, 300, 7, part));
+        assert_memory_equal(part, (char *)whole + 300 * size, 7 * size);
+        for (size_t i = 0; i < SOME; i++) {
+            low = fmin(low, tensor_float(&x, i));
+            high = fmax(high, tensor_float(&x, i));
+        }
+        if (dtype_is_float(types[k])) {
+            assert_true(low >= -1 / 16.0 && low < -1 / 16.5);
+            assert_true(high <= 1 / 16.0 && high > 1 / 16.5);
+        } else {
+            assert_true(low == 0 && high == 1);
+        }
+        c.offset = 128;
+        assert_true(const_read(&c, &d, 0, SOME, other));
+        assert_memory_not_equal(whole, other, x.bytes);
+    }
+    module_free(m);
+}
+
 /* Each element of each packed type is its own, whatever its neighbours hold. */
 static void test_packed_elements(void **state)
 {
@@ -332,11 +373,11 @@ static void test_coded_in_pieces(void **state)
         for (size_t t = 0; t < COUNT(types); t++) {
             const ByteFloat *f = byte_float_of_file(coded_names[k]);
             assert_non_null(f);
-            const Const c = { .type = type_tensor(&m->arena, types[t], SHAPE(ELEMENTS)),
-                              .kind = CONST_FILE,
-                              .src = f->as,
-                              .coded = f,
-                              .src_data = bytes };
+            Const c = { .type = type_tensor(&m->arena, types[t], SHAPE(ELEMENTS)),
+                        .kind = CONST_FILE,
+                        .src = f->as,
+                        .coded = f,
+                        .src_data = bytes };
             const size_t size = (size_t)dtypes[types[t]].bits / 8;
             assert_true(const_read(&c, &d, 0, ELEMENTS, whole));
             float block[MAX_BLOCK]; /* the last one, whole by itself */
@@ -364,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_constants_in_pieces),
         cmocka_unit_test(test_coded_in_pieces),
         cmocka_unit_test(test_constants_at_hand),
+        cmocka_unit_test(test_absent_ones_by_chance),
         cmocka_unit_test(test_texts_of_types),
         cmocka_unit_test(test_packed_elements),
         cmocka_unit_test(test_equal_constants),

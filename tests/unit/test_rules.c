@@ -219,6 +219,10 @@ static void releases_are_numbers(void **state)
     assert_true(release_number("26.6.2", 6) > release_number("26.6", 4));
     assert_true(release_number("26.10", 5) > release_number("26.6", 4));
     assert_int_equal(release_number("27", 2), release_number("27.0", 4));
+    assert_true(release_number("26.1", 4) > release_number("26.0.99", 7));
+    assert_true(release_number("27", 2) > release_number("26.99.99", 8));
+    assert_true(release_number("26.21", 5) > release_number("26.19", 5));
+    assert_int_equal(release_number("26.100", 6), -1);
     assert_int_equal(release_number("macos26.3", 9), release_number("26.3", 4));
     assert_int_equal(release_number("macOS15", 7), release_number("15", 2));
     assert_int_equal(release_number("macos", 5), -1);
