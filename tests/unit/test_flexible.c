@@ -218,6 +218,51 @@ static void each_form_is_read_or_refused(void **state)
     }
 }
 
+/* What is said of many inputs is all there: each has numbers of its own. */
+static void many_inputs_have_room(void **state)
+{
+    enum { MANY = 300, CONFIGS = 3 };
+    (void)state;
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Buf text = { 0 };
+    const char *name[MANY];
+    FlexInput input[MANY] = { { 0 } };
+    Flex made = { .input = input, .nconfig = CONFIGS }, got;
+    for (int i = 0; i < MANY; i++) {
+        name[i] = arena_printf(&a, "x%d", i);
+        input[i].has_default = input[i].has_range = true;
+        input[i].def = SHAPE(1 + i);
+        input[i].rank = 1;
+        input[i].lo[0] = 1 + i;
+        input[i].hi[0] = 1000 + i;
+        for (int k = 0; k < CONFIGS; k++)
+            *flex_shape_new(&a, &made, i, k) = SHAPE(1 + i + k);
+        buf_printf(&text, "%stensor<fp32, [?]> x%d", i ? ", " : "", i);
+    }
+    const char *whole = arena_printf(
+        &a, "program(1.0)\n{\nfunc main<ios16>(%s) {\n} -> (x0);\n}\n", text.s);
+    const Source src = { .name = "x.mil", .text = whole, .len = strlen(whole) };
+    Module *m = mil_read(&d, &src, NULL);
+    Func *f = module_main(m);
+    attr_set(m, &f->attrs, FLEXIBLE, flex_const(m, name, MANY, &made));
+    assert_true(flex_read(f, &d, &a, &got));
+    assert_int_equal(got.nconfig, CONFIGS);
+    for (int i = 0; i < MANY; i++) {
+        const FlexInput *in = &got.input[i];
+        int64_t sizes = 0;
+        assert_true(in->has_default && in->def.rank == 1 && in->def.dim[0] == 1 + i);
+        assert_true(in->has_range && in->rank == 1 && in->lo[0] == 1 + i
+                    && in->hi[0] == 1000 + i);
+        for (int k = 0; k < CONFIGS; k++) sizes += flex_shape(&got, i, k)->dim[0];
+        assert_int_equal(sizes, CONFIGS * (1 + i) + 3);
+    }
+    module_free(m);
+    buf_free(&text);
+    diag_free(&d);
+    arena_free(&a);
+}
+
 /* ---- features of arrays ------------------------------------------------------------------ */
 
 enum { ARRAY = 5, STATE = 8, FP16 = 65552, FP32 = 65568, INT32 = 131104 };
@@ -390,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_form_is_read_or_refused),
+        cmocka_unit_test(many_inputs_have_room),
         cmocka_unit_test(descriptions_say_the_same),
         cmocka_unit_test(arrays_fit_their_values),
         cmocka_unit_test(labels_are_no_arrays),

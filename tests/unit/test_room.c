@@ -4,6 +4,8 @@
 #include "../../ir/mil/mil.h"
 #include "unit.h"
 
+#include <sys/resource.h>
+
 static bool compiles(Diag *d, const char *body, const char *results)
 {
     Arena a = { 0 };
@@ -98,9 +100,31 @@ static void test_a_tensor(void **state)
     diag_free(&d);
 }
 
+/* A process that may have less than the machine has is told so; one that may have more gets no
+ * more. */
+static void the_limit_of_a_process_counts(void **state)
+{
+    (void)state;
+    struct rlimit old;
+    const size_t most = mem_most();
+    assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+    const struct rlimit less = { most / 2, old.rlim_max },
+                        more = { most + 1, old.rlim_max };
+    if (old.rlim_max < most + 1) return; /* it cannot be set */
+    assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+    const size_t with_less = mem_most();
+    assert_int_equal(setrlimit(RLIMIT_AS, &more), 0);
+    const size_t with_more = mem_most();
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+    assert_true(with_less == most / 2);
+    assert_true(with_more == most);
+    assert_true(mem_most() == most);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_limit_of_a_process_counts),
         cmocka_unit_test(test_one_value),
         cmocka_unit_test(test_values_at_once),
         cmocka_unit_test(test_a_tensor),
