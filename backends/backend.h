@@ -77,6 +77,26 @@ static inline void phase_end(const PhaseHook *h, const char *phase)
     if (h->mark) h->mark(h->ctx, phase, false);
 }
 
+/* A step of the backend cpu: ops that are computed together. The texts live as long as the list, or
+ * in a run until the program's next one. */
+typedef struct {
+    const char *how;  /* "gemm, packed weights"; "reference": the op's reference kernel */
+    const char *name; /* the first result of the last op in it, or "" */
+    const char *ops;  /* the ops in it: "linear relu" */
+    double bytes,
+        flop; /* bytes that it reads and writes; two operations for a multiply-add */
+    double weights, least; /* bytes of weights; seconds that a core takes at least */
+    uint64_t times;        /* that it ran in the last run whose steps were timed, */
+    double took; /* and the least seconds that it took in any; 0: it never ran so */
+} PlanStep;
+
+/* One that ran, or a loop or branch as a whole: `how` and `ops` are the operation then. */
+typedef struct {
+    const PlanStep *step;
+    int number;          /* in the plan; -1: it is a whole */
+    double begun, ended; /* seconds of CLOCK_MONOTONIC */
+} TimedStep;
+
 typedef struct {
     uint64_t random_seed; /* the seed of random ops whose own is -1 */
     uint64_t max_steps;   /* of one while_loop; 0: no bound */
@@ -90,6 +110,10 @@ typedef struct {
      * owner; result is its first, NULL where it has none or failed. Both or none are NULL. */
     void (*begin)(void *ctx, const Op *op);
     void (*end)(void *ctx, const Op *op, const Tensor *result);
+    /* called after each step of cpu's plan, and after a loop or branch whose steps were told before;
+     * a run of which this is told calls neither begin nor end. Where `each` is set, or there is no
+     * plan, ops run one by one, and this is not called. May be NULL. */
+    void (*step)(void *ctx, const TimedStep *t);
     void *ctx;
     /* phases of this run; where it is set results are copied out before the run ends */
     PhaseHook phase;
@@ -106,16 +130,6 @@ typedef struct {
     int ncan, depth;    /* depth: the number of blocks around it */
     double cost;        /* its part of the whole run, 0 to 1; NaN: not told */
 } Placing;
-
-/* A step of the backend cpu: ops that are computed together. */
-typedef struct {
-    const char *how;  /* "gemm, packed weights"; "reference": the op's reference kernel */
-    const char *name; /* the first result of the last op in it, or "" */
-    const char *ops;  /* the ops in it: "linear relu" */
-    double bytes,
-        flop; /* bytes that it reads and writes; two operations for a multiply-add */
-    double weights, least; /* bytes of weights; seconds that a core takes at least */
-} PlanStep;
 
 /* Either places of ops, or steps. */
 typedef struct {

@@ -279,7 +279,8 @@ anec_status anec_check(const anec_config *config, const char *path, anec_found f
 
 /* Describes how the kernel's function is run. On coreml, from macOS 14.4 on: the device on
  * which Core ML plans to run each operation. On cpu: the steps, for the shapes of the last
- * run where the program does not tell them. format: "text" or "json" (docs/runtime.md). *out
+ * run where the program does not tell them, and the least time that each took in runs whose
+ * steps were timed (anec_run_options.step). format: "text" or "json" (docs/runtime.md). *out
  * is freed by anec_text_free. */
 anec_status anec_plan(anec_kernel *kernel, const char *format, char **out,
                       anec_error *error);
@@ -428,6 +429,18 @@ const char *anec_op_type(const anec_op *op);
 /* The value of the i-th result; NULL: there are no more. */
 const anec_value *anec_result_value(const anec_kernel *kernel, int i);
 
+/* A step of the backend cpu that ran, as anec_plan lists it, or a loop or branch as a whole, which is
+ * told after the steps in it: `how` and `operations` are its operation then. The texts are valid
+ * until the kernel's next run. */
+typedef struct {
+    int number; /* in the list, from 0; -1: a loop or branch */
+    const char *how, *result, *operations;
+    double bytes, weights,
+        flop;            /* bytes of values and of weights; two for a multiply-add */
+    double least;        /* seconds that a core takes at least */
+    double begun, ended; /* seconds of CLOCK_MONOTONIC */
+} anec_timed_step;
+
 typedef struct {
     size_t size;        /* set by the caller: sizeof (anec_run_options) */
     uint64_t seed;      /* of random ops that have no seed in the program */
@@ -453,6 +466,11 @@ typedef struct {
      * convolution by Winograd's method. Results in fp32 then differ from the definition by at
      * most 5e-6 of the largest number, otherwise by 1e-4. */
     int exact;
+    /* Called after each step of the backend cpu, which joins operations, and begin and end are
+     * not called then. Where there are no such steps (another backend, or `value` is set)
+     * operations run one by one, and begin and end are called. It must not call functions of
+     * this kernel. anec_plan tells the least times afterwards. */
+    void (*step)(void *ctx, const anec_timed_step *step);
 } anec_run_options; /* with all members 0 but `size` a run is as by anec_run */
 anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error);

@@ -72,9 +72,8 @@ static void put_text(Buf *out, Arena *a, const char *func, const Placings *p)
     }
 }
 
-static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
+static void put_steps_head(Buf *out, const char *func, const Placings *p)
 {
-    int how = (int)strlen("step"), name = (int)strlen("result");
     buf_printf(out, "func %s, %d step%s", func, p->nstep, p->nstep == 1 ? "" : "s");
     if (p->why) buf_printf(out, ": %s", p->why);
     else
@@ -82,21 +81,49 @@ static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
                    p->kernels, p->arena, p->packed, p->cache ? ", cache=" : "",
                    p->cache ? p->cache : "");
     buf_putc(out, '\n');
+}
+
+/* Seconds that all steps took together in a run, each as fast as it was in any; 0: no run was
+ * timed. */
+static double steps_took(const Placings *p)
+{
+    double sum = 0;
+    for (int i = 0; i < p->nstep; i++) sum += p->step[i].took * (double)p->step[i].times;
+    return sum;
+}
+
+/* What a step took, its part of the whole, and how often it ran; blank where it did not. */
+static void put_took(Buf *out, const PlanStep *s, double all)
+{
+    if (!s->times) buf_printf(out, "  %9s  %6s  %6s", "", "", "");
+    else
+        buf_printf(out, "  %9.1f  %4.1f %%  %6llu", 1e6 * s->took,
+                   100 * s->took * (double)s->times / all, (unsigned long long)s->times);
+}
+
+static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
+{
+    int how = (int)strlen("step"), name = (int)strlen("result");
+    const double all = steps_took(p);
+    put_steps_head(out, func, p);
     for (int i = 0; i < p->nstep; i++) {
         const int one = (int)strlen(p->step[i].how), other = (int)strlen(p->step[i].name);
         if (one > how) how = one;
         if (other > name) name = other;
     }
     if (p->nstep)
-        buf_printf(out, "  %-*s  %-*s  %12s  %12s  %9s  %9s  %s\n", how, "step", name,
-                   "result", "bytes", "of weights", "MFLOP", "us, least", "operations");
+        buf_printf(out, "  %-*s  %-*s  %12s  %12s  %9s  %9s%s  %s\n", how, "step", name,
+                   "result", "bytes", "of weights", "MFLOP", "us, least",
+                   all > 0 ? "    us, ran    part   times" : "", "operations");
     for (int i = 0; i < p->nstep; i++) {
         const PlanStep *s = &p->step[i];
         const char *flop = s->flop > 0 ? arena_printf(a, "%.3f", s->flop / 1e6) : "";
         buf_printf(out, "  %-*s  ", how, s->how);
         buf_message(out, "%-*s", name, s->name);
-        buf_printf(out, "  %12.0f  %12.0f  %9s  %9.1f  %s\n", s->bytes, s->weights, flop,
-                   1e6 * s->least, s->ops);
+        buf_printf(out, "  %12.0f  %12.0f  %9s  %9.1f", s->bytes, s->weights, flop,
+                   1e6 * s->least);
+        if (all > 0) put_took(out, s, all);
+        buf_printf(out, "  %s\n", s->ops);
     }
 }
 
@@ -141,6 +168,9 @@ static void json_steps(cJSON *root, const Placings *p)
         json_item(o, "weights", json_real(s->weights));
         json_item(o, "flop", json_real(s->flop));
         json_item(o, "least", json_real(s->least));
+        if (!s->times) continue;
+        json_item(o, "took", json_real(s->took));
+        json_item(o, "times", json_int((int64_t)s->times));
     }
 }
 

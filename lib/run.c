@@ -82,6 +82,25 @@ static void see_end(void *ctx, const Op *op, const Tensor *result)
     guard_resume(g);
 }
 
+static void see_step(void *ctx, const TimedStep *t)
+{
+    const anec_run_options *o = ctx;
+    const PlanStep *s = t->step;
+    const anec_timed_step told = { .number = t->number,
+                                   .how = s->how,
+                                   .result = s->name,
+                                   .operations = s->ops,
+                                   .bytes = s->bytes,
+                                   .weights = s->weights,
+                                   .flop = s->flop,
+                                   .least = s->least,
+                                   .begun = t->begun,
+                                   .ended = t->ended };
+    Guard *g = guard_pause();
+    o->step(o->ctx, &told);
+    guard_resume(g);
+}
+
 static void see_phase(void *ctx, const char *phase, bool begins)
 {
     const anec_run_options *o = ctx;
@@ -163,6 +182,7 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
         opt.begin = see_begin;
         opt.end = see_end;
     }
+    if (o.step) opt.step = see_step;
     if (o.phase) opt.phase = (PhaseHook){ see_phase, &o };
     ENTER(&c, kernel, true, error);
     join(kernel);

@@ -87,6 +87,12 @@ static void trace_op_ends(void *ctx, const anec_op *s, const anec_tensor *result
     trace_end(&j->trace, s, result);
 }
 
+static void trace_step_ran(void *ctx, const anec_timed_step *s)
+{
+    RunJob *j = ctx;
+    trace_step(&j->trace, s);
+}
+
 /* ---- preparing --------------------------------------------------------------------------- */
 
 static bool has_function(RunJob *j)
@@ -198,10 +204,14 @@ static bool check_usage(RunJob *j)
         return usage_error(&tool, "--json goes with --describe or --plan");
     if (anerun_opt(j, RUN_plan)->count && !anerun_opt(j, RUN_backend)->count)
         return usage_error(&tool, "--plan goes with --backend coreml or cpu");
+    const OptValue *backend = anerun_opt(j, RUN_backend), *plan = anerun_opt(j, RUN_plan);
+    if (plan->count && bench->count && strcmp(backend->text, "cpu") != 0)
+        return usage_error(&tool, "--plan with --bench goes with --backend cpu");
     if (anerun_opt(j, RUN_trace)->count
-        && (bench->count || anerun_opt(j, RUN_describe)->count))
-        return usage_error(&tool,
-                           "--trace goes neither with --bench nor with --describe");
+        && (anerun_opt(j, RUN_describe)->count || (plan->count && !bench->count)))
+        return usage_error(
+            &tool, "--trace goes with what runs: not with --describe, with --plan if "
+                   "--bench is there");
     if (!anerun_opt(j, RUN_compare)->count
         && (anerun_opt(j, RUN_rtol)->count || anerun_opt(j, RUN_atol)->count))
         return usage_error(&tool, "--rtol and --atol go with --compare");
@@ -238,6 +248,8 @@ static void set_run_options(RunJob *j)
         j->run.end = trace_op_ends;
         j->run.phase = take_inner;
     }
+    if (anerun_opt(j, RUN_trace)->count || anerun_opt(j, RUN_plan)->count)
+        j->run.step = trace_step_ran;
     if (anerun_opt(j, RUN_dump)->count) {
         j->dump = anerun_opt(j, RUN_dump)->text;
         j->run.value = results_take;
@@ -269,14 +281,23 @@ static int anerun_describe(RunJob *j)
     return diag_exit(j->diag);
 }
 
+/* --plan with --bench: the runs whose steps are timed. */
+static bool plan_runs(RunJob *j)
+{
+    set_run_options(j);
+    return make_dir(j, anerun_opt(j, RUN_output)) && run_all(j);
+}
+
 /* --plan */
 static int anerun_plan(RunJob *j)
 {
     char *text;
     anec_error e;
-    if (anerun_start(j, j->device, &j->kernel)) {
+    if (anerun_start(j, j->device, &j->kernel)
+        && (!anerun_opt(j, RUN_bench)->count || plan_runs(j))) {
         const anec_status s = anec_plan(j->kernel, anerun_form(j), &text, &e);
         anerun_say(j, s, text, &e);
+        trace_close(&j->trace);
     }
     return diag_exit(j->diag);
 }

@@ -57,9 +57,10 @@ void report_rate(Buf *out, const anec_macs_info *macs, double seconds);
 /* ---- --trace: a file of Chrome's trace events, for chrome://tracing and Perfetto (trace.c)
  * -- */
 
-/* Each op and each phase is one complete event ("ph": "X"). Phases of the tool follow each
+/* Each op or step and each phase is one complete event ("ph": "X"). Phases of the tool follow each
  * other without a gap, so beginning one ends the one before; those of a backend are nested
- * in them. Calls on a trace that is not open do nothing. */
+ * in them. Steps are written when the phase ends, so that writing takes no time between them.
+ * Calls on a trace that is not open do nothing. */
 typedef struct {
     OutFile out;
     bool open, any;    /* any: an event has been written */
@@ -68,14 +69,20 @@ typedef struct {
     double phase_at;
     double *begun; /* by nesting depth */
     int depth, cap;
+    anec_timed_step *step; /* that ran in this phase */
+    int nstep, step_cap;
+    uint64_t run; /* as of trace_run */
 } Trace;
 
 bool trace_open(Trace *t, Diag *d, const char *path);
 void trace_phase(Trace *t, const char *name);
+/* A phase that is, with all that follows, of one of several runs: 1 + its number; 0: of none. */
+void trace_run(Trace *t, const char *name, uint64_t run);
 /* A phase of a backend; an anec_phase whose ctx is the Trace. */
 void trace_inner(void *trace, const char *name, int begins);
 void trace_begin(Trace *t);
 void trace_end(Trace *t, const anec_op *s, const anec_tensor *result);
+void trace_step(Trace *t, const anec_timed_step *s);
 bool trace_close(Trace *t); /* makes the file appear, which it does not before */
 void trace_abort(Trace *t);
 

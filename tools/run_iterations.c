@@ -114,6 +114,7 @@ static bool run_other(RunJob *j, const anec_input *in, int nin, uint64_t k)
     o.ctx = &j->watch;
     o.begin = NULL;
     o.end = NULL;
+    o.step = NULL;
     o.phase = NULL;
     return set_states(j, j->other, k) && wire_feeds(j, j->other, k)
         && run_kernel(j, j->other, in, nin, &o) && results_compare(j);
@@ -171,14 +172,17 @@ static bool run_bench(RunJob *j, const anec_input *in, int nin)
     bool ok = true;
     for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
         anec_error e;
+        trace_run(&j->trace, "reset", i);
         ok = anerun_good(j, anec_reset(j->kernel, &e), &e) && set_states(j, j->kernel, 0);
+        trace_phase(&j->trace, i ? "run" : "warm up");
         double start = anerun_now();
         ok = ok && run_kernel(j, j->kernel, in, nin, &j->run);
         if (ok && i) seconds[i - 1] = anerun_now() - start;
         progress_count(j->progress, "run", i, n);
     }
     progress_clear(j->progress);
-    if (ok) put_times(j, seconds, n, in, nin);
+    trace_run(&j->trace, "write", 0);
+    if (ok && !anerun_opt(j, RUN_json)->count) put_times(j, seconds, n, in, nin);
     if (ok && anerun_opt(j, RUN_output)->count) ok = results_put(j);
     mem_free(seconds);
     return ok;
@@ -196,7 +200,7 @@ bool run_all(RunJob *j)
     for (uint64_t k = 0; ok && k < j->iterations; k++) {
         int n = 0;
         progress_count(j->progress, "iteration", k, j->iterations);
-        trace_phase(&j->trace, "bind");
+        trace_run(&j->trace, "bind", j->iterations > 1 ? k + 1 : 0);
         ok = bind_inputs(j, k, in, &n, made);
         int all = add_unknown(j, in, n);
         if (ok)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -92,13 +93,64 @@ static void put_event(Trace *t, const char *name, const char *kind, int thread,
     buf_free(&line);
 }
 
+static cJSON *new_args(const Trace *t)
+{
+    cJSON *args = json_root(cJSON_CreateObject());
+    if (t->run) json_item(args, "run", cJSON_CreateNumber((double)t->run - 1));
+    return args;
+}
+
+static void put_step(Trace *t, const anec_timed_step *s)
+{
+    cJSON *args = new_args(t);
+    const double took = s->ended - s->begun;
+    if (s->number >= 0) {
+        json_item(args, "step", cJSON_CreateNumber(s->number));
+        json_item(args, "operations", cJSON_CreateString(s->operations));
+        json_item(args, "bytes", cJSON_CreateNumber(s->bytes));
+        json_item(args, "of weights", cJSON_CreateNumber(s->weights));
+        json_item(args, "us, least", cJSON_CreateNumber(round(1e9 * s->least) / 1e3));
+    }
+    if (s->flop > 0) {
+        json_item(args, "MFLOP", cJSON_CreateNumber(1e-6 * s->flop));
+        if (took > 0)
+            json_item(args, "GFLOP/s",
+                      cJSON_CreateNumber(round(1e-6 * s->flop / took) / 1e3));
+    }
+    put_event(t, *s->result ? s->result : s->operations, s->how, 1, s->begun, s->ended,
+              args);
+}
+
+static void put_steps(Trace *t)
+{
+    for (int i = 0; i < t->nstep; i++) put_step(t, &t->step[i]);
+    t->nstep = 0;
+}
+
+void trace_step(Trace *t, const anec_timed_step *s)
+{
+    enum { STEPS = 1 << 16 }; /* of a long loop: no more are kept */
+    if (!t->open) return;
+    if (t->nstep == STEPS) put_steps(t);
+    MEM_ROOM(t->step, t->nstep, t->step_cap);
+    t->step[t->nstep++] = *s;
+}
+
 void trace_phase(Trace *t, const char *name)
 {
     if (!t->open) return;
     double at = trace_now();
-    if (t->phase) put_event(t, t->phase, "phase", 0, t->phase_at, at, NULL);
+    put_steps(t);
+    if (t->phase)
+        put_event(t, t->phase, "phase", 0, t->phase_at, at, t->run ? new_args(t) : NULL);
     t->phase = name;
     t->phase_at = at;
+}
+
+void trace_run(Trace *t, const char *name, uint64_t run)
+{
+    trace_phase(t, name);
+    t->run = run;
 }
 
 void trace_begin(Trace *t)
@@ -118,7 +170,7 @@ void trace_inner(void *trace, const char *name, int begins)
 void trace_end(Trace *t, const anec_op *s, const anec_tensor *result)
 {
     double at = trace_now();
-    cJSON *args = json_root(cJSON_CreateObject());
+    cJSON *args = new_args(t);
     json_item(args, "op", cJSON_CreateString(anec_op_type(s)));
     if (result && strcmp(result->dtype, "list") != 0) {
         json_item(args, "dtype", cJSON_CreateString(result->dtype));
@@ -129,13 +181,19 @@ void trace_end(Trace *t, const anec_op *s, const anec_tensor *result)
     put_event(t, anec_op_name(s), anec_op_type(s), 1, t->begun[--t->depth], at, args);
 }
 
+static void trace_done(Trace *t)
+{
+    mem_free(t->begun);
+    mem_free(t->step);
+    t->open = false;
+}
+
 bool trace_close(Trace *t)
 {
     if (!t->open) return true;
     trace_phase(t, NULL);
     bool ok = out_write(&t->out, "\n]}\n", 4) && out_commit(&t->out);
-    t->open = false;
-    mem_free(t->begun);
+    trace_done(t);
     return ok;
 }
 
@@ -143,6 +201,5 @@ void trace_abort(Trace *t)
 {
     if (!t->open) return;
     out_abort(&t->out);
-    mem_free(t->begun);
-    t->open = false;
+    trace_done(t);
 }

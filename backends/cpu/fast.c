@@ -272,37 +272,6 @@ static void copy_results(const Going *g)
     }
 }
 
-static bool run_step(Going *g, const FlatStep *s)
-{
-    if (s->refers) return flat_call(s, &g->r);
-    if (s->checks) return s->checks(s, &g->r);
-    if (s->run) s->run(s, &g->r);
-    else elem_run_all(s, &g->r);
-    return true;
-}
-
-/* *next: the step that comes after this one. */
-static bool take_way(const Going *g, const FlatStep *s, int *next)
-{
-    uint64_t *turns = s->turns < 0 ? NULL : &g->p->turns[s->turns];
-    if (s->way == GO_TO) *next = s->to;
-    if (s->way == GO_FIRST) *turns = 0;
-    if (s->way != GO_UNLESS) return true;
-    if (!*flat_at(&g->r, s->test)) *next = s->to;
-    else if (turns)
-        return plan_turns(s->step->op, (*turns)++, g->opt->max_steps, g->r.diag);
-    return true;
-}
-
-static bool run_fast(Going *g)
-{
-    for (int i = 0; i < g->p->nstep;) {
-        const FlatStep *s = &g->p->step[i++];
-        if (s->way ? !take_way(g, s, &i) : !run_step(g, s)) return false;
-    }
-    return true;
-}
-
 static bool fast_show(const Going *g, const Step *s, Tensor *first)
 {
     for (int i = 0; i < s->op->nout; i++) {
@@ -326,7 +295,7 @@ static bool run_shown(Going *g)
         Tensor first = { 0 };
         if (o->begin) o->begin(o->ctx, s->op);
         while (ok && k < g->p->nstep && g->p->step[k].at == i)
-            ok = run_step(g, &g->p->step[k++]);
+            ok = flat_run_step(&g->r, &g->p->step[k++]);
         ok = ok && fast_show(g, s, &first);
         if (o->end) o->end(o->ctx, s->op, ok && s->op->nout ? &first : NULL);
     }
@@ -356,7 +325,7 @@ static bool run_flat(Fast *f, FlatPlan *p, Diag *d, const Binding *in, int nin,
     give_memory(&g);
     if (!give_results(&g)) return false;
     place_slots(&g);
-    if (!(p->how.fused ? run_fast(&g) : run_shown(&g)) || !kept_stayed(p, d))
+    if (!(p->how.fused ? flat_run(&g.r, opt) : run_shown(&g)) || !kept_stayed(p, d))
         return false;
     copy_results(&g);
     f->nresult = f->base.func->body->nresult;
@@ -382,7 +351,7 @@ static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin,
     }
     for (int i = 0; i < prog->func->body->nparam; i++)
         wanted += !param_is_state(prog->func->body->param[i]);
-    const bool shown = opt->each || opt->begin || opt->end;
+    const bool shown = opt->each || (!opt->step && (opt->begin || opt->end));
     const FlatHow how = { .fused = !shown, .exact = opt->exact };
     FlatPlan *p = given == wanted ? find_plan(f, how) : NULL;
     bool ok;
@@ -443,7 +412,7 @@ static const char *why_none(const Func *f)
 static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
 {
     Fast *f = (Fast *)prog;
-    const FlatPlan *p = NULL;
+    FlatPlan *p = NULL;
     uint64_t used = 0;
     (void)d;
     for (int i = 0; i < PLANS; i++) {

@@ -156,8 +156,11 @@ static int step_at(const FlatPlan *p, int at)
 static void order_steps(FlatPlan *p)
 {
     if (p->nstep) qsort(p->step, (size_t)p->nstep, sizeof *p->step, by_place);
-    for (int i = 0; i < p->nstep; i++)
-        if (p->step[i].way) p->step[i].to = step_at(p, p->step[i].to);
+    for (int i = 0; i < p->nstep; i++) {
+        FlatStep *s = &p->step[i];
+        if (s->way) s->to = step_at(p, s->to);
+        if (s->past) s->past = step_at(p, s->past);
+    }
     for (int i = 0; i < p->nloop; i++) {
         p->loop[i].first = step_at(p, p->loop[i].first);
         p->loop[i].end = step_at(p, p->loop[i].end) - 1;

@@ -94,10 +94,11 @@ struct FlatStep {
     FlatWay way;       /* GO_ON: what is above; else where the run goes on */
     int test, turns;   /* slot whose truth it asks; number of the loop, -1: none */
     int to;            /* op, and after ordering step, that it goes to */
-    bool open;         /* while the plan is made: what follows may join elem */
-    const char *how;   /* the algorithm, for --plan, */
-    const char *ops;   /* and the ops in it */
-    int nread, *read;  /* roots that it reads and writes */
+    int past; /* the same where a loop or branch begins here: the one behind it; 0: none does */
+    bool open;        /* while the plan is made: what follows may join elem */
+    const char *how;  /* the algorithm, for --plan, */
+    const char *ops;  /* and the ops in it */
+    int nread, *read; /* roots that it reads and writes */
     int nwrite, *write;
     size_t lane_room,
         room; /* bytes of scratch memory: for each lane, and shared by all */
@@ -176,7 +177,9 @@ struct FlatPlan {
     uint64_t *turns; /* by loop, of the run under way */
     size_t arena_bytes, lane_room, room;
     double macs;
-    size_t packed; /* bytes of weights that are packed for kernels */
+    size_t packed;  /* bytes of weights that are packed for kernels */
+    PlanStep *told; /* by step; NULL: nobody has asked so far (flat_tell.c) */
+    CoreSpeed speed;
     FlatHow how;
     Tensor **held; /* tensors that the plan frees */
     int nheld, held_cap;
@@ -406,8 +409,14 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
               const Kernels *k, const Shape *in, FlatHow how, const FlatKeeping *keep);
 void flat_free(FlatPlan *p);
-/* Its steps, with the time that each takes at least on this machine; in the arena. */
-void flat_tell(const FlatPlan *p, Arena *a, Placings *out);
+/* Its steps, with the time that each takes at least on this machine, which is measured once; and a copy
+ * of all that is told of them, in the arena. */
+PlanStep *flat_told(FlatPlan *p);
+void flat_tell(FlatPlan *p, Arena *a, Placings *out);
+/* Runs the steps, all of whose slots have their addresses; and one of them, which computes. False:
+ * it failed, and has been reported, or was ended. */
+bool flat_run(FlatRun *r, const RunOptions *opt);
+bool flat_run_step(FlatRun *r, const FlatStep *s);
 /* Lays out the arena: gives each root a place, by the steps that read and write it. */
 void flat_place(FlatPlan *p);
 /* Lowers an op to a step that runs its reference kernel; and runs such a step. */

@@ -133,7 +133,7 @@ static bool make_cond(Make *m, const Steps *b, int i)
     add_way(m, s, GO_TO, -1, -1);
     m->p->step[branch].to = ++m->now;
     if (!make_branch(m, s, s->block[1], false)) return false;
-    m->p->step[past].to = ++m->now;
+    m->p->step[branch].past = m->p->step[past].to = ++m->now;
     return true;
 }
 
@@ -195,7 +195,7 @@ static bool make_while(Make *m, const Steps *b, int i)
     FlatStep *back = add_way(m, s, GO_TO, -1, -1);
     back->to = again;
     const int end = ++m->now, loop = new_loop(m->p, (FlatLoop){ again, end });
-    m->p->step[test].to = end;
+    m->p->step[enter].past = m->p->step[test].to = end;
     m->p->step[test].turns = m->p->step[enter].turns = loop;
     return true;
 }

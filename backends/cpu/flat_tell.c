@@ -1,6 +1,8 @@
 /* flat_tell.c -- the steps of a plan for who wants to see them (--plan). */
 #include "flat.h"
 
+#include <string.h>
+
 static double tell_bytes(const FlatPlan *p, int slot)
 {
     return slot >= 0 && p->slot[slot].type ? (double)type_bytes(p->slot[slot].type) : 0;
@@ -27,20 +29,31 @@ static CoreSpeed tell_measure(const FlatPlan *p)
     return m;
 }
 
-void flat_tell(const FlatPlan *p, Arena *a, Placings *out)
+PlanStep *flat_told(FlatPlan *p)
 {
-    PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
-    const CoreSpeed m = tell_measure(p);
+    if (p->told) return p->told;
+    PlanStep *to = NEW_ARRAY(&p->arena, p->nstep + 1, PlanStep);
+    p->speed = tell_measure(p);
     for (int i = 0; i < p->nstep; i++) {
         const FlatStep *s = &p->step[i];
         to[i] = (PlanStep){ .how = s->how,
-                            .name = arena_strdup(
-                                a, s->step->op->nout ? s->step->op->out[0]->name : ""),
-                            .ops = arena_strdup(a, s->ops),
+                            .name = s->step->op->nout ? s->step->op->out[0]->name : "",
+                            .ops = s->ops,
                             .bytes = tell_step_bytes(p, s),
                             .flop = 2 * s->macs,
                             .weights = (double)s->weights };
-        to[i].least = machine_least(&m, to[i].flop, to[i].bytes + to[i].weights);
+        to[i].least = machine_least(&p->speed, to[i].flop, to[i].bytes + to[i].weights);
+    }
+    return p->told = to;
+}
+
+void flat_tell(FlatPlan *p, Arena *a, Placings *out)
+{
+    PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
+    memcpy(to, flat_told(p), (size_t)p->nstep * sizeof *to);
+    for (int i = 0; i < p->nstep; i++) {
+        to[i].name = arena_strdup(a, to[i].name);
+        to[i].ops = arena_strdup(a, to[i].ops);
     }
     *out = (Placings){ .step = to,
                        .nstep = p->nstep,
@@ -48,6 +61,6 @@ void flat_tell(const FlatPlan *p, Arena *a, Placings *out)
                        .arena = p->arena_bytes,
                        .packed = p->packed,
                        .cache = kept_word(p),
-                       .flops = m.flops,
-                       .bytes = m.far_bytes };
+                       .flops = p->speed.flops,
+                       .bytes = p->speed.far_bytes };
 }
