@@ -342,12 +342,68 @@ static void test_place_states(void **state)
     place_close(&b);
 }
 
+/* ---- where a cut may be ------------------------------------------------------------------- */
+
+/* Of a program that computes a value of a type, which alone goes over the place behind it: the
+ * bytes of what goes over each place, `-` where none may be cut. */
+static const struct {
+    const char *chip, *ops, *want;
+} crossings[] = {
+#define CROSSING(type, make) \
+    "tensor<" type ", [2, 3]> v = " make "[name = string(\"v\")]; " \
+    "tensor<fp16, [2, 3]> r = cast(dtype = string(\"fp16\"), x = v)[name = string(\"r\")]; "
+#define TO(type) "cast(dtype = string(\"" type "\"), x = x)"
+    { "m1", CROSSING("fp16", "relu(x = x)"), "0 12 12" },
+    { "m5", CROSSING("fp16", "relu(x = x)"), "0 12 12" },
+    { "m1", CROSSING("fp32", TO("fp32")), "0 - 12" },
+    { "m5", CROSSING("fp32", TO("fp32")), "0 24 12" },
+    { "host", CROSSING("fp32", TO("fp32")), "0 24 12" },
+    { "m1", CROSSING("int32", TO("int32")), "0 - 12" },
+    { "host", CROSSING("int32", TO("int32")), "0 - 12" },
+    { "host", CROSSING("bool", TO("bool")), "0 - 12" },
+    { "host", CROSSING("int8", TO("int8")), "0 - 12" },
+};
+
+static void only_what_an_engine_takes_goes_over(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(crossings); i++) {
+        Arena a = { 0 };
+        Diag d = { .quiet = true };
+        Buf got = { 0 };
+        RuleSet rs;
+        CutPlaces at;
+        const char *text = arena_printf(&a,
+                                        "program(1.3)\n{\nfunc main<ios18>(tensor<fp16, "
+                                        "[2, 3]> x) {\n%s\n} -> (r);\n}\n",
+                                        crossings[i].ops);
+        const Source src = { .name = "x.mil", .text = text, .len = strlen(text) };
+        Module *m = mil_read(&d, &src, ".");
+        if (!m) fail_msg("%s", d.text.s);
+        ruleset_init(&rs, place_target(crossings[i].chip), NULL);
+        assert_true(func_cut_places(module_main(m), &rs, &a, &at));
+        for (int k = 0; k <= at.n; k++)
+            if (at.open[k]) buf_printf(&got, "%s%.0f", k ? " " : "", at.bytes[k]);
+            else buf_puts(&got, " -");
+        if (strcmp(got.s, crossings[i].want))
+            fail_msg("%s: %s has %s", crossings[i].chip, crossings[i].ops, got.s);
+        module_free(m);
+        buf_free(&got);
+        diag_free(&d);
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_place_bounds), cmocka_unit_test(test_place_sums),
-        cmocka_unit_test(test_place_whole),  cmocka_unit_test(test_place_uncut),
-        cmocka_unit_test(test_place_states), cmocka_unit_test(test_place_hint),
+        cmocka_unit_test(only_what_an_engine_takes_goes_over),
+        cmocka_unit_test(test_place_bounds),
+        cmocka_unit_test(test_place_sums),
+        cmocka_unit_test(test_place_whole),
+        cmocka_unit_test(test_place_uncut),
+        cmocka_unit_test(test_place_states),
+        cmocka_unit_test(test_place_hint),
         cmocka_unit_test(test_place_slower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
