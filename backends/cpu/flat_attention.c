@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEPTH = 512, PACKED = 256 };
+enum { DEPTH = 512 };
 
 typedef struct {
     const FlatStep *s;
@@ -96,43 +96,34 @@ static void product_few(const Kernels *k, const AttentionProduct *p)
     few_run(k, &few);
 }
 
-static void product_packed(const Kernels *k, const AttentionProduct *p)
+/* Rows of the left side as tiles read them, of d elements: as they lie, as copies, or in panels. */
+static Matrix product_left(const Kernels *k, const AttentionProduct *p, Matrix a,
+                           int64_t d, bool panels)
 {
-    for (int64_t l = 0; l < p->depth; l += PACKED) {
-        const int64_t d = attention_least(PACKED, p->depth - l);
+    if (panels) {
         for (int64_t i = 0; i < p->rows; i += k->mr)
-            pack_panel(k, matrix_at(p->a, i, l), attention_least(k->mr, p->rows - i), d,
+            pack_panel(k, matrix_at(a, i, 0), attention_least(k->mr, p->rows - i), d,
                        k->mr, p->left + i * d);
-        for (int64_t j = 0; j < p->cols; j += k->nr)
-            for (int64_t i = 0; i < p->rows; i += k->mr) {
-                const GemmTile t = { .depth = d,
-                                     .rows = (int)attention_least(k->mr, p->rows - i),
-                                     .add = l > 0,
-                                     .a = p->left + i * d,
-                                     .b = p->b + j * p->all + l * k->nr,
-                                     .ldb = k->nr,
-                                     .c = p->c + i * p->ldc + j,
-                                     .ldc = p->ldc };
-                k->tile(&t);
-            }
+        return (Matrix){ p->left, DT_FP32, d, 1 };
     }
+    if (a.dtype != DT_FP16 && !pack_crowds(k, a.rows)) return a;
+    const int64_t apart = pack_apart(k, d);
+    pack_rows(k, a, p->rows, d, apart, p->left);
+    return (Matrix){ p->left, DT_FP32, apart, 1 };
 }
 
-static void product_straight(const Kernels *k, const AttentionProduct *p)
+/* panels: elements of the left rows do not lie side by side. */
+static void product_many(const Kernels *k, const AttentionProduct *p, bool panels)
 {
-    const bool copied = p->a.dtype == DT_FP16 || pack_crowds(k, p->a.rows);
-    const int64_t high = pack_panels(p->rows, (int)pack_panels(p->rows, k->mr));
+    const int64_t tiles = pack_panels(p->rows, k->mr),
+                  high = panels ? k->mr : pack_panels(p->rows, (int)tiles);
     for (int64_t l = 0; l < p->depth; l += DEPTH) {
         const int64_t d = attention_least(DEPTH, p->depth - l);
-        Matrix a = matrix_at(p->a, 0, l);
-        if (copied) {
-            const int64_t apart = pack_apart(k, d);
-            pack_rows(k, a, p->rows, d, apart, p->left);
-            a = (Matrix){ p->left, DT_FP32, apart, 1 };
-        }
+        const Matrix a = product_left(k, p, matrix_at(p->a, 0, l), d, panels);
         RunTile t = { .runs = 1,
                       .last = d,
-                      .apart = a.rows,
+                      .panel = panels,
+                      .apart = panels ? 1 : a.rows,
                       .second = k->lanes,
                       .from_second = k->lanes };
         t.ldf = t.ldc = p->ldc;
@@ -151,10 +142,8 @@ static void product_straight(const Kernels *k, const AttentionProduct *p)
 
 static void product_run(const AttentionWork *w, int64_t cols, const AttentionProduct *p)
 {
-    const int64_t rows = w->g->rows;
-    (attention_few(w->g)            ? product_few
-     : pack_is_straight(rows, cols) ? product_straight
-                                    : product_packed)(w->r->k, p);
+    if (attention_few(w->g)) product_few(w->r->k, p);
+    else product_many(w->r->k, p, !pack_is_straight(w->g->rows, cols));
 }
 
 /* What is added to the scores of a row, of a slot from element `at` on. */

@@ -7,7 +7,7 @@
  * needed. A left matrix whose rows are floats side by side is read as it lies. */
 #include "flat_pack.h"
 
-enum { DEPTH = 256, DEEPEST = 512, COLUMNS = 256, CODED = 2048, PANELS = 8 };
+enum { DEEPEST = 512, COLUMNS = 256, CODED = 2048, PANELS = 8 };
 
 /* ---- a part ------------------------------------------------------------------------------ */
 
@@ -161,92 +161,100 @@ static Matrix part_rows(const GemmWork *w, const GemmPart *p, int64_t l)
     return a;
 }
 
-static void left_of(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
-{
-    const int mr = w->r->k->mr;
-    const Matrix a = part_rows(w, p, l);
-    if (w->left) return;
-    for (int64_t i = 0; i < p->rows; i += mr)
-        pack_panel(w->r->k, matrix_at(a, i, 0), gemm_least(mr, p->rows - i), depth, mr,
-                   p->left + i * depth);
-}
+/* ---- a part of more rows than a few ------------------------------------------------------ */
 
-/* The products of rows [l, l + depth) are added to the sums, if there are some (more). */
-static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth,
-                      bool more)
-{
-    const Kernels *k = w->r->k;
-    left_of(w, p, l, depth);
-    for (int64_t j = 0; j < p->cols; j += k->nr) {
-        GemmTile t = { .depth = depth, .add = more, .ldc = p->ldc, .ldb = k->nr };
-        t.b = right_of(w, p, j, l, depth);
-        t.half = w->g->half;
-        for (int64_t i = 0; i < p->rows; i += k->mr) {
-            t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr
-                          : p->left + i * depth;
-            t.rows = (int)gemm_least(k->mr, p->rows - i);
-            t.c = p->c + i * p->ldc + j;
-            k->tile(&t);
-        }
-    }
-}
+/* The left rows of a part as tiles read them: row i begins i * row elements behind data. In panels
+ * (RunTile) that is true of their first rows. */
+typedef struct {
+    const float *data;
+    int64_t row;
+    bool panels;
+} GemmLeft;
 
-/* ---- a part whose left rows are read as they lie ----------------------------------------- */
-
-static Matrix straight_rows(const GemmWork *w, const GemmPart *p, int64_t l,
-                            int64_t depth)
+/* Rows of [l, l + depth) as they lie, or as copies. */
+static GemmLeft left_rows(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
 {
     const Gemm *g = w->g;
     const Kernels *k = w->r->k;
     const Matrix a = part_rows(w, p, l);
-    if (!g->copied) return a;
+    if (!g->copied) return (GemmLeft){ a.data, a.rows, false };
     const int64_t all = pack_apart(k, g->k), some = pack_apart(k, g->depth);
-    if (w->left) return (Matrix){ w->left + p->row * all + l, DT_FP32, all, 1 };
+    if (w->left) return (GemmLeft){ w->left + p->row * all + l, all, false };
     pack_rows(k, a, p->rows, depth, some, p->left);
-    return (Matrix){ p->left, DT_FP32, some, 1 };
+    return (GemmLeft){ p->left, some, false };
 }
 
-/* The same as add_block. end: what becomes of the sums, on their way from the registers or, a panel at
- * a time, from scratch memory; NULL: they stay. */
-static void straight_block(const GemmWork *w, const GemmPart *p, int64_t l, bool more,
-                           const SumsEnd *end)
+static GemmLeft left_panels(const GemmWork *w, const GemmPart *p, int64_t l,
+                            int64_t depth)
 {
     const Kernels *k = w->r->k;
+    if (w->left)
+        return (GemmLeft){ w->left + p->row * w->g->k + l * k->mr, w->g->k, true };
+    const Matrix a = part_rows(w, p, l);
+    for (int64_t i = 0; i < p->rows; i += k->mr)
+        pack_panel(k, matrix_at(a, i, 0), gemm_least(k->mr, p->rows - i), depth, k->mr,
+                   p->left + i * depth);
+    return (GemmLeft){ p->left, depth, true };
+}
+
+/* What tiles read after the panel of columns from j on, of the block from l on: where it is in memory
+ * already, and the part has one more. */
+static const char *panel_ahead(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l)
+{
+    const Gemm *g = w->g;
+    const int64_t next = j + w->r->k->nr;
+    if (!g->packed && !w->right) return NULL;
+    if (next < p->cols) return right_of(w, p, next, l, 0);
+    return l + g->depth < g->k ? right_of(w, p, 0, l + g->depth, 0) : NULL;
+}
+
+/* The products of a block of the depth from l on are added to the sums, if there are some (more). end:
+ * what becomes of the sums, on their way from the registers or, a panel at a time, from scratch
+ * memory; NULL: they stay. */
+static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, bool more,
+                      const SumsEnd *end)
+{
+    enum { LINE = 64 };
+    const Kernels *k = w->r->k;
     const int64_t depth = gemm_least(w->g->depth, w->g->k - l);
-    const Matrix a = straight_rows(w, p, l, depth);
+    const GemmLeft a = (w->g->straight ? left_rows : left_panels)(w, p, l, depth);
     const int64_t tiles = pack_panels(p->rows, k->mr),
-                  each = pack_panels(p->rows, (int)tiles);
+                  each = a.panels ? k->mr : pack_panels(p->rows, (int)tiles);
     RunTile t = { .runs = 1,
                   .last = depth,
-                  .apart = a.rows,
+                  .panel = a.panels,
+                  .apart = a.panels ? 1 : a.row,
                   .ldf = p->ldc,
                   .ldc = p->ldc,
                   .second = k->lanes,
                   .from_second = k->lanes };
+    SumsEnd here = end ? *end : (SumsEnd){ 0 };
+    t.ahead_by = gemm_least(LINE, k->nr * (w->g->half ? 2 : 4) / tiles);
     for (int64_t j = 0; j < p->cols; j += k->nr) {
         const int64_t cols = gemm_least(k->nr, p->cols - j);
         const bool inside = end && sums_end_plain(end) && cols == k->nr;
         t.b = right_of(w, p, j, l, depth);
         t.half = w->g->half;
         t.narrow = !t.half && p->cols - j <= k->lanes;
-        for (int64_t i = 0; i < p->rows; i += each) {
+        const char *ahead = panel_ahead(w, p, j, l);
+        for (int64_t i = 0, tile = 0; i < p->rows; i += each, tile++) {
             float *sums = p->c + i * p->ldc + j;
             t.rows = (int)gemm_least(each, p->rows - i);
-            t.a = (const float *)a.data + i * a.rows;
+            t.a = a.data + i * a.row;
             t.from = more ? sums : NULL;
-            SumsEnd here;
-            if (inside) here = sums_end_at(end, i * end->apart + j, j);
+            if (inside) sums_end_move(&here, end, i * end->apart + j, j);
             t.end = inside ? &here : NULL;
             t.c = sums;
+            t.ahead = ahead ? ahead + tile * depth * t.ahead_by : NULL;
             k->runs(&t);
         }
         if (!end || inside) continue;
-        const SumsEnd panel = sums_end_at(end, j, j);
-        k->end(&panel, p->c + j, p->ldc, p->rows, cols);
+        sums_end_move(&here, end, j, j);
+        k->end(&here, p->c + j, p->ldc, p->rows, cols);
     }
 }
 
-static void straight_part(const GemmWork *w, GemmPart *p, const ElemBlock *b)
+static void many_part(const GemmWork *w, GemmPart *p, const ElemBlock *b)
 {
     const Gemm *g = w->g;
     EndRoom room;
@@ -255,7 +263,7 @@ static void straight_part(const GemmWork *w, GemmPart *p, const ElemBlock *b)
     for (int64_t i = 0; i < g->summed; i++, p->batch++)
         for (int64_t l = 0; l < g->k; l += g->depth) {
             const bool last = i + 1 == g->summed && l + g->depth >= g->k;
-            straight_block(w, p, l, i || l, ends && last ? &e : NULL);
+            add_block(w, p, l, i || l, ends && last ? &e : NULL);
         }
     if (!ends) elem_run_block(w->s->elem, w->r, *b, p->c, p->ldc);
 }
@@ -353,16 +361,12 @@ static void gemm_part(void *ctx, int64_t part, int lane)
                           .apart = g->n,
                           .rows = p.rows,
                           .cols = p.cols };
-    if (g->straight) {
-        straight_part(w, &p, &b);
+    if (g->m > GEMM_FEW) {
+        many_part(w, &p, &b);
         return;
     }
     if (gemm_few_coded(g)) coded_part(w, &p);
-    else if (g->m <= GEMM_FEW) (g->whole ? whole_part : few_part)(w, &p);
-    else
-        for (int64_t i = 0; i < g->summed; i++, p.batch++)
-            for (int64_t l = 0; l < g->k; l += DEPTH)
-                add_block(w, &p, l, gemm_least(DEPTH, g->k - l), i || l);
+    else (g->whole ? whole_part : few_part)(w, &p);
     elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
@@ -454,12 +458,9 @@ static void gemm_cut(Gemm *g, const Kernels *k)
     g->nparts = (g->n + g->columns - 1) / g->columns;
     g->straight = pack_is_straight(g->m, g->a.cols);
     g->copied = g->a.dtype == DT_FP16 || pack_crowds(k, g->a.rows);
-    g->depth = DEPTH;
-    if (!g->straight) return;
-    const int64_t parts = pack_panels(g->m, (int)g->rows),
-                  blocks = pack_panels(g->k, DEEPEST);
-    g->rows = (g->m + parts - 1) / parts;
+    const int64_t blocks = pack_panels(g->k, DEEPEST);
     g->depth = (g->k + blocks - 1) / blocks;
+    if (g->straight) g->rows = pack_panels(g->m, (int)g->mparts); /* panels are whole */
 }
 
 void gemm_step(FlatStep *s, Gemm *g, const Kernels *k)

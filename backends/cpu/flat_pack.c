@@ -23,12 +23,19 @@ static const float *row_of(const Kernels *k, Matrix a, int64_t i, int64_t j, siz
     return room;
 }
 
-/* Lines of so many floats, a number that is known where this is inlined. */
+/* Lines of so many floats, a number that is known where this is inlined. They lie in pages of their own,
+ * as a rule, where the processor sees no order in them. */
 static inline void pack_lines(Matrix a, const int width, int64_t depth, float *to)
 {
+    enum { AHEAD = 12 };
     const float *x = a.data;
-    for (int64_t j = 0; j < depth; j++, to += width, x += a.cols)
+    for (int64_t j = 0; j < depth; j++, to += width, x += a.cols) {
+        if (j + AHEAD < depth) {
+            __builtin_prefetch(x + AHEAD * a.cols);
+            __builtin_prefetch(x + AHEAD * a.cols + width - 1);
+        }
         memcpy(to, x, (size_t)width * sizeof *to);
+    }
 }
 
 /* Whether the panel is as wide as one of those that kernels have, and all of it is there. */

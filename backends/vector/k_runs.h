@@ -1,5 +1,5 @@
-/* k_runs.h -- tiles of products whose left rows are read where they lie, without being packed
- * first (RunTile), and the transposition of matrices. */
+/* k_runs.h -- tiles of products whose left rows are read where they lie, or in panels (RunTile),
+ * and the transposition of matrices. */
 
 /* Three rows are reached from one address by two distances, so that the addresses of all rows
  * fit into registers. */
@@ -37,12 +37,17 @@ INLINE void runs_ahead(const char *b, const int wide, const bool half)
 INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (*sum)[2],
                      const int rows, const int wide, const bool half)
 {
+    const char *ahead = t->ahead ? (const char *)t->ahead + l * t->ahead_by : t->b;
+    const int64_t ahead_by = t->ahead ? t->ahead_by : 0;
     RunsLeft left = { .one = t->apart, .two = 2 * t->apart };
     _Pragma("GCC unroll 16") for (int k = 0; k < RUNS_BASES; k++)
         left.base[k] = a + k * RUNS_EACH * t->apart;
+    const int64_t next = t->panel ? VEC_ROWS : 1;
     const char *b = (const char *)t->b + l * NR * (half ? 2 : 4);
     for (; n > 0; n--, b += NR * (half ? 2 : 4)) {
         runs_ahead(b, wide, half);
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += ahead_by;
         const V b0 = runs_right(b, half, 0);
         const V b1 = wide == 2 ? runs_right(b, half, 1) : b0;
         _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
@@ -51,7 +56,8 @@ INLINE void runs_add(const RunTile *t, const float *a, int64_t l, int64_t n, V (
             sum[i][0] = v_fma(v, b0, sum[i][0]);
             if (wide == 2) sum[i][1] = v_fma(v, b1, sum[i][1]);
         }
-        _Pragma("GCC unroll 16") for (int k = 0; k < RUNS_BASES; k++) left.base[k]++;
+        _Pragma("GCC unroll 16") for (int k = 0; k < RUNS_BASES; k++)
+            left.base[k] += next;
     }
 }
 
@@ -75,10 +81,31 @@ INLINE const RunTile *runs_again(const RunTile *t)
     return t;
 }
 
+/* Asks for where results go, and for what is joined with them: they are wanted once the sums are
+ * formed, and a store that misses all caches has those behind it wait. */
+INLINE void runs_fetch(const RunTile *t, const int rows, const int j)
+{
+    const SumsEnd *e = t->end;
+    const int64_t at = j * t->second;
+    END_EACH __builtin_prefetch(end_at(e->to, e->to_half, i * e->apart + at), 1);
+    if (e->more)
+        END_EACH __builtin_prefetch(end_at(e->more, e->more_half, i * e->apart + at));
+}
+
+/* Whether sums take long enough for that. */
+INLINE bool runs_fetches(const RunTile *t)
+{
+    enum { LONG = 128 };
+    return t->end && t->runs == 1 && t->last >= LONG;
+}
+
 /* `rows`, `wide` (vectors of columns) and `half` are constants wherever this is inlined. */
 INLINE void runs_rows(const RunTile *t, const int rows, const int wide, const bool half)
 {
     V sum[VEC_ROWS][2];
+    const bool fetches = runs_fetches(t);
+    if (fetches) runs_fetch(t, rows, 0);
+    if (fetches && wide == 2) runs_fetch(t, rows, 1);
     runs_start(t, sum, rows, 0);
     if (wide == 2) runs_start(t, sum, rows, 1);
     for (int64_t g = 0; g < t->runs; g++) {

@@ -82,19 +82,25 @@ typedef struct {
 /* Whether all kernels can do it. */
 static inline bool sums_end_plain(const SumsEnd *e) { return !e->act && !e->scale; }
 
-/* The same end for a part of the result that begins `at` elements and `col` columns further
- * on. */
+/* z, a copy of e, is brought to a part of the result that begins `at` elements and `col` columns further
+ * on than e's. What has not changed is not copied again, which would wait for all stores of sums
+ * before it. */
+static inline void sums_end_move(SumsEnd *z, const SumsEnd *e, int64_t at, int64_t col)
+{
+    z->to = (char *)e->to + at * (e->to_half ? 2 : 4);
+    if (e->more) z->more = (const char *)e->more + at * (e->more_half ? 2 : 4);
+    if (e->scale) z->scale = e->scale + col;
+    if (e->col) z->col = e->col + col;
+}
+
 static inline SumsEnd sums_end_at(const SumsEnd *e, int64_t at, int64_t col)
 {
     SumsEnd z = *e;
-    z.to = (char *)e->to + at * (e->to_half ? 2 : 4);
-    if (e->more) z.more = (const char *)e->more + at * (e->more_half ? 2 : 4);
-    if (e->scale) z.scale = e->scale + col;
-    if (e->col) z.col = e->col + col;
+    sums_end_move(&z, e, at, col);
     return z;
 }
 
-/* A tile of a product whose left side is not packed: c[i][j] becomes from[i][j] + the sum over l
+/* A tile of a product whose left side need not be packed: c[i][j] becomes from[i][j] + the sum over l
  * of a(i, l) * b[l][j], for i < rows and j < nr, where b is a panel of nr columns. A row of the
  * left side consists of runs: run g begins off[g] behind a and has `run` elements, the last one
  * `last`; each row lies `apart` elements behind the row before it. */
@@ -102,6 +108,7 @@ typedef struct {
     int rows;
     bool half;   /* b is fp16 */
     bool narrow; /* j < nr / 2 */
+    bool panel;  /* elements of a row lie mr apart, as in a GemmTile; else side by side */
     int64_t runs, run, last;
     const float *a;
     int64_t apart;
@@ -112,6 +119,10 @@ typedef struct {
     float *c;
     int64_t ldc, second;
     const SumsEnd *end; /* in place of c, rows its own distance apart; NULL: none */
+    /* what is read after this tile: each product of a sum asks for what is `ahead_by` bytes further
+     * on; NULL: nothing */
+    const void *ahead;
+    int64_t ahead_by;
 } RunTile;
 
 /* A product with few rows on the left, which are read where they lie, as is the right side: c[i][j]

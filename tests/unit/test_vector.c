@@ -252,11 +252,12 @@ enum { TILE_DEPTH = 37, TILE_RUN = 10, TILE_ROOM = 4096 };
 
 static float tile_number(int i) { return (float)(i * 29 % 23 - 11); }
 
-/* A tile of so many rows from rows that lie in runs, of whole numbers: what it gives is
- * exact. */
-static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
+/* A tile of so many rows from rows that lie in runs, or in panels of these, of whole numbers: what it
+ * gives is exact. */
+static void check_runs(const Kernels *k, int rows, bool narrow, bool half, bool panel)
 {
-    enum { RUNS = (TILE_DEPTH + TILE_RUN - 1) / TILE_RUN, APART = TILE_RUN + 3 };
+    enum { RUNS = (TILE_DEPTH + TILE_RUN - 1) / TILE_RUN };
+    const int64_t apart = panel ? 1 : TILE_RUN + 3, next = panel ? k->mr : 1;
     static float a[TILE_ROOM], b[TILE_ROOM + 9], from[TILE_ROOM], c[TILE_ROOM];
     static uint16_t small[TILE_ROOM];
     int64_t off[RUNS];
@@ -279,25 +280,29 @@ static void check_runs(const Kernels *k, int rows, bool narrow, bool half)
     const RunTile t = { .rows = rows,
                         .half = half,
                         .narrow = narrow,
+                        .panel = panel,
                         .runs = RUNS,
                         .run = TILE_RUN,
                         .last = TILE_DEPTH - (RUNS - 1) * TILE_RUN,
                         .a = a,
-                        .apart = APART,
+                        .apart = apart,
                         .off = off,
                         .b = half ? (const void *)small : b,
                         .from = from,
                         .ldf = k->nr,
                         .from_second = k->lanes,
                         .second = TILE_ROOM / 2,
-                        .end = &end };
+                        .end = &end,
+                        .ahead = panel ? from : NULL,
+                        .ahead_by = 18 };
     const float *more = b + 9;
     k->runs(&t);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < n; j++) {
             float sum = from[i * k->nr + j];
             for (int l = 0; l < TILE_DEPTH; l++)
-                sum += a[off[l / TILE_RUN] + i * APART + l % TILE_RUN] * b[l * k->nr + j];
+                sum += a[off[l / TILE_RUN] + i * apart + l % TILE_RUN * next]
+                     * b[l * k->nr + j];
             const int at = i * k->lanes + j % k->lanes + j / k->lanes * (TILE_ROOM / 2);
             sum = fminf(fmaxf(sum + from[5 + j] + more[at], -300), 400);
             if (c[at] < sum || c[at] > sum)
@@ -314,12 +319,9 @@ static void test_runs(void **state)
     const Kernels *k;
     (void)state;
     for (int i = 0; (k = kernels_at(i)); i++)
-        for (int rows = 1; rows <= k->mr; rows++) {
-            check_runs(k, rows, false, false);
-            check_runs(k, rows, true, false);
-            check_runs(k, rows, false, true);
-            check_runs(k, rows, true, true);
-        }
+        for (int rows = 1; rows <= k->mr; rows++)
+            for (int how = 0; how < 8; how++)
+                check_runs(k, rows, how & 1, how & 2, how & 4);
 }
 
 /* A product of a few rows and some panels, which lie one behind the other or, `across`, side by
