@@ -132,20 +132,20 @@ INLINE float row_top(const float *x, size_t n)
     return v_most(v_larger(most, other));
 }
 
-/* exp(x - top) in place of x, and the sum of all. */
-INLINE float row_exp(float *x, size_t n, float most)
+/* exp(x by - top) in place of x, and the sum of all; `scaled`, a constant, is false where by is 1. */
+INLINE float row_exp(float *x, size_t n, float most, const bool scaled, float by)
 {
-    const V top = v_set(most);
+    const V top = v_set(most), factor = v_set(by);
     V sum = v_set(0);
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) {
-        const V e = v_exp_below(v_load(x + i) - top);
+        const V v = v_load(x + i), e = v_exp_below((scaled ? v * factor : v) - top);
         v_store(x + i, e);
         sum += e;
     }
     if (i < n) {
-        const V e = v_exp_below(v_load_part(x + i, n - i, -__builtin_inff()) - top);
-        v_store_part(x + i, e, n - i);
+        const V v = v_load_part(x + i, n - i, -__builtin_inff());
+        v_store_part(x + i, v_exp_below((scaled ? v * factor : v) - top), n - i);
         sum += v_load_part(x + i, n - i, 0);
     }
     return v_sum(sum);
@@ -154,7 +154,7 @@ INLINE float row_exp(float *x, size_t n, float most)
 /* The largest element is subtracted first, so that exp cannot overflow. */
 static void row_softmax(float *x, size_t n)
 {
-    const float sum = row_exp(x, n, row_top(x, n));
+    const float sum = row_exp(x, n, row_top(x, n), false, 1);
     row_scale(x, n, 1 / sum);
 }
 
@@ -195,12 +195,21 @@ INLINE float weigh_all(const WeighRow *w, float *x, size_t n, const bool round,
     return v_most(v_larger(most, other));
 }
 
+/* The exponentials in place of scores, and their sum. The largest of products with one number, which is
+ * above 0, is that of the largest, so that these need not be stored first. */
+INLINE float weigh_exp(const WeighRow *w, float *x, size_t n, const bool round,
+                       const bool scaled)
+{
+    if (round || w->add || (scaled && !(w->by > 0)))
+        return row_exp(x, n, weigh_all(w, x, n, round, scaled), false, 1);
+    const float top = row_top(x, n);
+    return row_exp(x, n, scaled ? top * w->by : top, scaled, w->by);
+}
+
 INLINE void weigh_row(const WeighRow *w, float *x, size_t n, const bool round,
                       const bool scaled)
 {
-    const bool as_they_are = !round && !scaled && !w->add;
-    const float most = as_they_are ? row_top(x, n) : weigh_all(w, x, n, round, scaled);
-    const V by = v_set(1 / row_exp(x, n, most));
+    const V by = v_set(1 / weigh_exp(w, x, n, round, scaled));
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES) {
         const V p = v_load(x + i) * by;

@@ -324,6 +324,40 @@ static void test_runs(void **state)
                 check_runs(k, rows, how & 1, how & 2, how & 4);
 }
 
+/* ---- scores ------------------------------------------------------------------------------ */
+
+/* The probabilities of n scores times a number, which are off by 4 units and, for their sum, by n / 16
+ * units of 2^-24. */
+static void check_weigh(const Kernels *k, float by, size_t n)
+{
+    enum { MOST = 100 };
+    float x[MOST + ELEM_PAD];
+    const WeighRow row = { .by = by, .scaled = by < 1 || by > 1 };
+    double sum = 0, top = -INFINITY;
+    for (size_t i = 0; i < n; i++) x[i] = tile_number((int)i);
+    for (size_t i = 0; i < n; i++) top = fmax(top, (double)(x[i] * by));
+    for (size_t i = 0; i < n; i++) sum += exp((double)(x[i] * by) - top);
+    k->weigh(&row, x, n);
+    for (size_t i = 0; i < n; i++) {
+        const double want = exp((double)(tile_number((int)i) * by) - top) / sum;
+        if (!(fabs((double)x[i] - want) <= (4 + (double)n / 16) * 0x1p-23 * want))
+            fail_msg("%s, by %g: %zu of %zu is %g, not %g", k->name, (double)by, i, n,
+                     (double)x[i], want);
+    }
+}
+
+static void test_weigh(void **state)
+{
+    static const float by[] = { 1, 0.125f, 0.1f, -0.5f, 0 };
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (size_t b = 0; b < COUNT(by); b++)
+            for (size_t n = 1; n <= 100; n += n < 40 ? 1 : 13) check_weigh(k, by[b], n);
+}
+
+/* ---- few rows ---------------------------------------------------------------------------- */
+
 /* A product of a few rows and some panels, which lie one behind the other or, `across`, side by
  * side, of whole numbers. */
 static void check_thin(const Kernels *k, ThinProduct t, bool across)
@@ -473,8 +507,8 @@ int main(void)
         cmocka_unit_test(test_within_units), cmocka_unit_test(test_within_units_of_sleef),
         cmocka_unit_test(test_infinities),   cmocka_unit_test(test_rows_of_any_size),
         cmocka_unit_test(test_halves),       cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_thin),         cmocka_unit_test(test_dots),
-        cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_weigh),        cmocka_unit_test(test_thin),
+        cmocka_unit_test(test_dots),         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
