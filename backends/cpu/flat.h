@@ -142,10 +142,11 @@ typedef struct {
     int64_t lies_at;
     Call *
         coded; /* compressed: the op that decodes it, which nothing needed so far; or NULL */
-    int readers;    /* arguments and results that it is */
-    bool stored;    /* something needs it in memory (flat_again.c) */
-    const Step *by; /* the op that makes it; NULL: none */
-    bool absent;    /* only its twin has been made */
+    int readers;      /* arguments and results that it is, */
+    int zero_readers; /* and how many of these need only know that it is zeros */
+    bool stored;      /* something needs it in memory (flat_again.c) */
+    const Step *by;   /* the op that makes it; NULL: none */
+    bool absent;      /* only its twin has been made */
     bool
         zeros; /* a literal of zeros, which nothing has read so far but what knows them */
 } FlatSlot;
@@ -324,7 +325,8 @@ typedef struct {
     LowerFn *whole;     /* writes its results itself */
     BlockedFn *blocked; /* makes it in blocks of channels, where its operands are so */
     ParamId coded;      /* an argument that it may read as it is compressed */
-    ParamId zeros;      /* one of which it need only know that it is a literal of zeros */
+    ParamId zeros;      /* one of which it need only know that it is zeros */
+    ParamId typed;      /* one of which the type alone counts */
 } FastRow;
 const FastRow *fast_of(const Op *op);
 bool power_of(const FlatLower *l, ElemOp *op);
@@ -471,6 +473,8 @@ bool make_literal(Make *m, int slot);
 void weights_count(FlatPlan *p, const Steps *b); /* who reads what */
 /* The result of c is decoded when something reads it; false: it is no such op. */
 bool weights_wait(Make *m, const Step *s, Call *c);
+/* The result of c is zeros, of which their readers need only know that; false: it is not. */
+bool weights_zeros(Make *m, const Step *s, Call *c);
 bool weights_decode(Make *m, int slot); /* now; false: it fails */
 /* What the file of an argument has in memory is given back, since it has been read; and, where
  * nothing else needs it, what is there of the argument otherwise. */

@@ -68,6 +68,7 @@ static bool all_known(const Make *m, const Step *s)
     for (int i = 0; i < s->narg; i++)
         for (int k = 0; k < s->arg[i].n; k++) {
             const FlatSlot *f = &m->p->slot[s->arg[i].slot[k]];
+            if (!f->known && fast_of(s->op)->typed == s->arg[i].param) continue;
             if (!f->known) return false;
             if (f->coded && fast_of(s->op)->coded == s->arg[i].param) return false;
         }
@@ -97,10 +98,25 @@ static bool worth_knowing(const Step *s, const Call *c)
     return bytes <= KNOWN_MOST;
 }
 
+/* An argument of which the type alone counts: a tensor without elements' memory. */
+static void know_typed(Make *m, const Step *s, Call *c)
+{
+    const ParamId p = fast_of(s->op)->typed;
+    const int slot = p ? step_slot(s, p) : -1;
+    if (slot < 0 || m->p->slot[slot].known) return;
+    const Type *t = m->p->slot[slot].type;
+    CallArg *v = NEW(c->arena, CallArg);
+    Tensor *x = NEW(c->arena, Tensor);
+    *x = tensor_view(t->dtype, &t->shape, NULL);
+    *v = (CallArg){ .type = t, .val = x };
+    call_give(c, p, 1, v);
+}
+
 /* Results of what is known, computed now by their reference kernel. */
 static bool know_results(Make *m, const Step *s, Call *c)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
+    know_typed(m, s, c);
     Call again = *c;
     again.nout = 0;
     if (!call_run(&again, res, MAX_RESULT)) return false;
@@ -407,7 +423,9 @@ static bool make_call(Make *m, const Step *s)
     if (layout_call(m, &l)) return true;
     layout_args(m, s);
     if (make_view(&l)) return true;
-    if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
+    const bool known = all_known(m, s) && !(info->flags & F_IMPURE);
+    if (known && weights_zeros(m, s, c)) return true;
+    if (known && worth_knowing(s, c))
         return weights_wait(m, s, c) || know_results(m, s, c);
     if (make_scattered(m, &l) || (rows_by_suits(&l) && make_kernel(m, &l, lower_rows_by))
         || make_elementwise(m, &l) || make_kernel(m, &l, fast_of(s->op)->rows)

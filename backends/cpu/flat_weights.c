@@ -1,23 +1,31 @@
 /* flat_weights.c -- constants while a plan is made: what is compressed is decoded when an op first
- * reads it, and what kernels have packed is let go once no other op needs it. */
+ * reads it, zeros that an op makes need not be there, and what kernels have packed is let go once no
+ * other op needs it. */
 #include "flat_pack.h"
+
+#include <math.h>
 
 /* ---- who reads what ---------------------------------------------------------------------- */
 
-static void count_list(FlatPlan *p, const int *slot, int n)
+static void count_list(FlatPlan *p, const int *slot, int n, bool zeros)
 {
-    for (int i = 0; i < n; i++)
-        if (slot[i] >= 0) p->slot[slot[i]].readers++;
+    for (int i = 0; i < n; i++) {
+        if (slot[i] < 0) continue;
+        p->slot[slot[i]].readers++;
+        p->slot[slot[i]].zero_readers += zeros;
+    }
 }
 
 void weights_count(FlatPlan *p, const Steps *b)
 {
     for (int i = 0; i < b->nstep; i++) {
         const Step *s = &b->step[i];
-        for (int k = 0; k < s->narg; k++) count_list(p, s->arg[k].slot, s->arg[k].n);
+        for (int k = 0; k < s->narg; k++)
+            count_list(p, s->arg[k].slot, s->arg[k].n,
+                       fast_of(s->op)->zeros == s->arg[k].param);
         for (int k = 0; k < op_nblock(s->op); k++) weights_count(p, s->block[k]);
     }
-    count_list(p, b->result, b->block->nresult);
+    count_list(p, b->result, b->block->nresult, false);
 }
 
 /* ---- decoding ---------------------------------------------------------------------------- */
@@ -36,6 +44,25 @@ bool weights_wait(Make *m, const Step *s, Call *c)
     f->kind = ROOT_CONST;
     f->type = c->out[0];
     return m->p->how.fused || weights_decode(m, s->out[0]); /* which is shown */
+}
+
+bool weights_zeros(Make *m, const Step *s, Call *c)
+{
+    FlatSlot *f = &m->p->slot[s->out[0]];
+    const int value = step_slot(s, P_value);
+    const Tensor *v = value < 0 ? NULL : m->p->slot[value].known;
+    if (c->info->eval != eval_fills || !m->p->how.fused || f->readers != f->zero_readers
+        || dtypes[c->out[0]->dtype].bits < 8)
+        return false;
+    if (value >= 0
+        && (!v || v->count != 1 || tensor_float(v, 0) != 0
+            || signbit(tensor_float(v, 0))))
+        return false;
+    f->coded = c;
+    f->zeros = true;
+    f->kind = ROOT_CONST;
+    f->type = c->out[0];
+    return true;
 }
 
 bool weights_decode(Make *m, int slot)

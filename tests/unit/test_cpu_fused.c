@@ -193,6 +193,49 @@ static Value *norm_of_state(Gen *g, Value *x)
     return z;
 }
 
+/* Rows are added into zeros that fill makes, in fp32; `read`: which are read otherwise as well. */
+static Value *rows_into_zeros(Gen *g, Value *x, double value, bool read)
+{
+    static const int64_t dim[] = { 1000, 300 };
+    const int64_t n = x->type->shape.dim[0];
+    int64_t at[8];
+    for (int64_t i = 0; i < n; i++) at[i] = 7 * i % 5;
+    Value *fill = mil_fill(&g->b, "f", .shape = gen_ints(g, 2, dim),
+                           .value = build_float(&g->b, DT_FP32, value));
+    if (read) g->at[g->n++] = fill;
+    Value *rows = mil_cast(&g->b, "c", .x = x, .dtype = build_string(&g->b, "fp32"));
+    return mil_scatter(&g->b, "s", .data = fill, .indices = gen_ints(g, (int)n, at),
+                       .updates = rows, .axis = build_int(&g->b, 0),
+                       .mode = build_string(&g->b, "add"));
+}
+
+static Value *scatter_into_zeros(Gen *g, Value *x)
+{
+    return rows_into_zeros(g, x, 0, false);
+}
+
+static Value *scatter_into_ones(Gen *g, Value *x)
+{
+    return rows_into_zeros(g, x, 1, false);
+}
+
+static Value *scatter_into_read(Gen *g, Value *x)
+{
+    return rows_into_zeros(g, x, 0, true);
+}
+
+/* A shape that is told by a value which only a run makes. */
+static Value *shape_of_value(Gen *g, Value *x)
+{
+    Value *y = mil_mul(&g->b, "m", .x = x, .y = gen_real(g, 2));
+    Value *flat = mil_reshape(&g->b, "f", .x = y,
+                              .shape = gen_ints(g, 1, (const int64_t[]){ -1 }));
+    Value *like = mil_fill_like(&g->b, "l", .ref_tensor = y, .value = gen_real(g, 3));
+    Value *back = mil_reshape(&g->b, "b", .x = flat,
+                              .shape = mil_shape(&g->b, "s", .x = y));
+    return mil_add(&g->b, "a", .x = back, .y = like);
+}
+
 /* ---- cases --------------------------------------------------------------------------------- */
 
 static const FusedCase cases[] = {
@@ -232,6 +275,10 @@ static const FusedCase cases[] = {
     { "a norm of a state", norm_of_state, { 5, 33 }, "norm", 0, 0 },
     { "a transpose", turned_whole, { 131, 75 }, "move", 1, 0 },
     { "products of parts", product_of_parts, { 37, 48 }, "move", 0, 0 },
+    { "rows into zeros", scatter_into_zeros, { 5, 300 }, "reference", 0, 0 },
+    { "rows into ones", scatter_into_ones, { 5, 300 }, "reference", 1, 0 },
+    { "rows into zeros that are read", scatter_into_read, { 5, 300 }, "reference", 1, 0 },
+    { "a shape of a value", shape_of_value, { 5, 33 }, "elementwise", 1, 0 },
     { "products of few rows", product_of_parts, { 4, 48 }, "move", 0, 0 },
 };
 
