@@ -154,20 +154,24 @@ static void test_magnitudes(void **state)
             lift_sweep(chips[c], cases[i].text, cases[i].name);
 }
 
-/* Where the chip keeps small products, nobody asks, or the operand is zeros. */
+/* Where the chip keeps small products, nobody asks, or the operand is zeros or has no largest
+ * number. */
 static void test_lift_stays(void **state)
 {
     (void)state;
-    static const char zeros[] = PROGRAM(
-        "[4, 3]", "", "[4, 2]",
-        "tensor<fp16, [2, 3]> w = const()[val = tensor<fp16, [2, 3]>([[0, 0, 0], [0, 0, 0]])];\n"
-        "tensor<fp16, [4, 2]> r = linear(x = x, weight = w);\n");
+#define WEIGHT_OF(rows) \
+    PROGRAM("[4, 3]", "", "[4, 2]", \
+            "tensor<fp16, [2, 3]> w = const()[val = tensor<fp16, [2, 3]>(" rows ")];\n" \
+            "tensor<fp16, [4, 2]> r = linear(x = x, weight = w);\n")
+    static const char zeros[] = WEIGHT_OF("[[0, 0, 0], [0, 0, 0]]"),
+                      endless[] = WEIGHT_OF("[[1, 0, -inf], [0, 2, 0]]");
     static const struct {
         const char *chip, *text;
         bool asked;
     } stays[] = { { "sim:m5", NULL, true },
                   { "sim:m1", NULL, false },
-                  { "sim:m1", zeros, true } };
+                  { "sim:m1", zeros, true },
+                  { "sim:m1", endless, true } };
     for (size_t i = 0; i < COUNT(stays); i++) {
         const char *text = stays[i].text ? stays[i].text : cases[0].text;
         Bench a, b;
