@@ -40,12 +40,15 @@ void depth_put_line(const DepthWork *w, const DepthLine *d, int64_t plane, int64
     layout_end(w->s, w->r, b.first, wide, room);
 }
 
+/* Parts of the same lines follow each other: a thread has lines of all channels, as it has of the
+ * convolutions before and behind. */
 static void depth_lines(void *ctx, int64_t part, int lane)
 {
     const DepthWork *w = ctx;
     const int64_t high = w->c->w.out[1];
-    const int64_t parts = (high + LINES - 1) / LINES, plane = part / parts;
-    const int64_t first = part % parts * LINES,
+    const int64_t blocks = w->c->blocks, parts = (high + LINES - 1) / LINES;
+    const int64_t image = part / blocks / parts, plane = image * blocks + part % blocks;
+    const int64_t first = part / blocks % parts * LINES,
                   end = first + LINES < high ? first + LINES : high;
     const DepthLine d = depth_plane_of(w->c, w->r, plane);
     for (int64_t y = first; y < end; y++)

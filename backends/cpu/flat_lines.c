@@ -78,11 +78,11 @@ static void lines_line(const LinesWork *w, int64_t block, int64_t line, float *r
 static void lines_part(void *ctx, int64_t part, int lane)
 {
     const LinesWork *w = ctx;
-    const int64_t parts = (w->p.count + LINES - 1) / LINES, first = part % parts * LINES;
+    const int64_t first = part / w->b->blocks * LINES;
     const int64_t end = lines_least(first + LINES, w->p.count);
     float *room = w->p.room ? w->p.room : flat_lane(w->r, lane);
     for (int64_t line = first; line < end; line++)
-        lines_line(w, part / parts, line, room);
+        lines_line(w, part % w->b->blocks, line, room);
 }
 
 void block_lines_lay(const BlockLines *b, const FlatRun *r, BlockPart p)

@@ -3,22 +3,21 @@
  *
  * A group is some tiles of some lines, of 4 x 4 results each: all blocks of x become 36
  * matrices [tile, channel], each is multiplied by its matrix of the weights, and what comes
- * of that for two blocks of the result is made into its lines. Where there are many groups
- * each is a thread's own, from laying out x on; else threads share the parts of one. */
+ * of that for two blocks of the result is made into its lines. Where there is a group for each
+ * thread it is the thread's own, from laying out x on; else threads share the parts of one. */
 #include "flat_pack.h"
 
 #include <math.h>
 #include <string.h>
 
 /* BYTE: products in the time that a byte of weights takes to be read, by a core whose
- * caches do not hold them. ROOM: bytes of a group's x and matrices, which are to stay in a
- * cache. MANY groups. TILES: side by side in a group, at most. WIDEST: columns of a panel. */
+ * caches do not hold them. ROOM: bytes of a group's x and matrices, or of all weights, which are to
+ * stay in a cache. TILES: side by side in a group, at most. WIDEST: columns of a panel. */
 enum {
     BYTE = 5,
     NUMBERS = 36,
     SIDE = 4,
     ROOM = 3 << 18,
-    MANY = 8,
     TILES = 28,
     WHOLE = 512,
     WIDEST = 32
@@ -33,7 +32,6 @@ typedef struct {
     int64_t high_tiles, wide_tiles;
     int64_t lines, tiles;     /* of a group: lines of tiles, and tiles of each */
     int64_t groups, acrosses; /* all, and those side by side */
-    bool own;                 /* a group is a thread's own */
     int64_t panels;
     int64_t x_room, v_room; /* floats of a group */
 } Wino;
@@ -244,14 +242,18 @@ static void wino_own(void *ctx, int64_t group, int lane)
     wino_group(&w, group);
 }
 
+/* Whether a group may be a thread's own. */
+static bool wino_owned(const Wino *c) { return c->groups > 1; }
+
 static void wino_run(const FlatStep *s, FlatRun *r)
 {
     const Wino *c = s->data;
     WinoWork w = { .s = s, .r = r, .c = c, .x = (float *)(void *)r->room };
     w.v = w.x + c->x_room;
+    const bool own = wino_owned(c) && c->groups >= team_lanes(r->team);
     for (w.image = 0; w.image < c->batch; w.image++) {
-        if (c->own) team_run(r->team, wino_own, &w, c->groups);
-        for (int64_t g = 0; g < c->groups && !c->own; g++) wino_group(&w, g);
+        if (own) team_run(r->team, wino_own, &w, c->groups);
+        for (int64_t g = 0; g < c->groups && !own; g++) wino_group(&w, g);
     }
 }
 
@@ -318,10 +320,11 @@ static Wino wino_of(const FlatLower *l, const Conv *v)
     const int64_t line = c.depth * (c.tiles * SIDE + 2);
     const int64_t each = (numbers + (c.x.staged ? SIDE * line : 0))
                        * (int64_t)sizeof(float);
-    const int64_t most = ROOM / each ? wino_least(ROOM / each, c.high_tiles) : 1;
+    const int64_t weights = NUMBERS * c.depth * c.panels * k->nr * (int64_t)sizeof(float);
+    const int64_t fit = weights > ROOM ? ROOM / each : 1;
+    const int64_t most = fit ? wino_least(fit, c.high_tiles) : 1;
     c.lines = pack_panels(c.high_tiles, (int)pack_panels(c.high_tiles, (int)most));
     c.groups = c.acrosses * pack_panels(c.high_tiles, (int)c.lines);
-    c.own = c.groups >= MANY;
     c.x_room = c.x.staged ? (SIDE * c.lines + 2) * line : 0;
     c.v_room = c.lines * numbers;
     return c;
@@ -367,7 +370,7 @@ bool lower_wino(FlatLower *l, FlatStep *s)
     const size_t bytes = (size_t)(work + ELEM_PAD) * sizeof(float);
     const size_t group = (size_t)(c->x_room + c->v_room) * sizeof(float);
     s->lane_room = bytes > block_lines_lane(&c->x) ? bytes : block_lines_lane(&c->x);
-    if (c->own) s->lane_room += group;
-    else s->room = group;
+    if (wino_owned(c)) s->lane_room += group;
+    s->room = group;
     return true;
 }

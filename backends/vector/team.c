@@ -1,10 +1,12 @@
 /* team.c -- threads that share the parts of a step.
  *
- * One atomic number has the number of the step and how many parts of it are left. A thread
- * takes a part by lowering it, so that a late thread cannot take a part of a later step by
- * mistake. The caller waits for parts, never for threads, so a thread that sleeps or has
- * lost its core delays nobody. A thread spins for a moment, since the next step mostly
- * follows at once, and then sleeps. */
+ * Each lane begins with as many parts as the others, which follow each other, and takes them from the
+ * first on; what has none left takes the last of another's. So a thread meets in one step what it wrote
+ * in the one before, and what another core's cache holds is read seldom. One atomic number has what is
+ * left of a lane's parts and the number of the step, so that a late thread cannot take a part of a later
+ * step by mistake. The caller waits for parts, never for threads, so a thread that sleeps or has lost its
+ * core delays nobody. A thread spins for a moment, since the next step mostly follows at once, and then
+ * sleeps. */
 #include "kernels.h"
 
 #include <pthread.h>
@@ -19,6 +21,14 @@
 
 enum { AWAKE_NS = 30000 };
 
+/* The tickets that are left of a lane's: the number of the step, the first of them, and the one behind
+ * the last. What is apart by APART bytes lies in no line of a cache, and no pair of lines, with another. */
+enum { APART = 128 };
+typedef struct {
+    _Atomic uint64_t left;
+    char apart[APART - sizeof(uint64_t)];
+} Share;
+
 typedef struct {
     Team *team;
     int lane;
@@ -31,18 +41,28 @@ struct Team {
     Member member[TEAM_MOST];
     TeamWork *work; /* of this step: read by who has taken a part of it */
     void *ctx;
-    int64_t count;
-    _Atomic uint64_t
-        left; /* the number of the step, and LEFT_BITS of how many parts are left */
-    _Atomic int64_t done; /* parts */
+    int64_t count, each; /* parts, and those of a ticket */
+    char apart[APART];
+    Share share[TEAM_MOST];
+    _Atomic uint64_t step; /* its number */
+    _Atomic int64_t done;  /* parts */
     _Atomic int asleep;
     _Atomic bool end;
     pthread_mutex_t lock;
     pthread_cond_t wake, ready;
 };
 
-enum { LEFT_BITS = 40 };
-static const uint64_t LEFT = ((uint64_t)1 << LEFT_BITS) - 1;
+/* A share's number: the number of the step, and twice TICKET_BITS. */
+enum { TICKET_BITS = 20 };
+static const uint64_t TICKETS = ((uint64_t)1 << TICKET_BITS) - 1;
+
+static uint64_t share_of(uint64_t step, uint64_t first, uint64_t end)
+{
+    return step << 2 * TICKET_BITS | first << TICKET_BITS | end;
+}
+
+static uint64_t share_first(uint64_t s) { return s >> TICKET_BITS & TICKETS; }
+static uint64_t share_end(uint64_t s) { return s & TICKETS; }
 
 static int64_t now_ns(void)
 {
@@ -60,53 +80,70 @@ static void team_breathe(void)
 #endif
 }
 
-static bool take_part(Team *t, int64_t *part)
+/* Takes the first ticket of a share, or the last one. */
+static bool take_ticket(Share *s, bool first, int64_t *ticket)
 {
-    uint64_t seen = atomic_load(&t->left);
+    uint64_t seen = atomic_load(&s->left), then;
     do {
-        if (!(seen & LEFT)) return false;
-    } while (!atomic_compare_exchange_weak(&t->left, &seen, seen - 1));
-    *part = t->count - (int64_t)(seen & LEFT);
+        if (share_first(seen) == share_end(seen)) return false;
+        then = first ? seen + ((uint64_t)1 << TICKET_BITS) : seen - 1;
+    } while (!atomic_compare_exchange_weak(&s->left, &seen, then));
+    *ticket = (int64_t)(first ? share_first(seen) : share_end(then));
     return true;
 }
 
+static bool take_any(Team *t, int lane, int64_t *ticket)
+{
+    if (take_ticket(&t->share[lane], true, ticket)) return true;
+    for (int i = 1; i < t->lanes; i++)
+        if (take_ticket(&t->share[(lane + i) % t->lanes], false, ticket)) return true;
+    return false;
+}
+
+/* What a lane has done is said once, when there is nothing left: a number that all threads write at every
+ * part would go from core to core. */
 static void take_parts(Team *t, int lane)
 {
-    int64_t part;
-    while (take_part(t, &part)) {
-        const int64_t count = t->count;
-        t->work(t->ctx, part, lane);
-        if (atomic_fetch_add(&t->done, 1) + 1 != count || !lane) continue;
-        pthread_mutex_lock(&t->lock);
-        pthread_cond_signal(&t->ready);
-        pthread_mutex_unlock(&t->lock);
+    int64_t ticket, count = 0, made = 0;
+    while (take_any(t, lane, &ticket)) {
+        const int64_t first = ticket * t->each;
+        count = t->count;
+        const int64_t end = count - first < t->each ? count : first + t->each;
+        for (int64_t part = first; part < end; part++) t->work(t->ctx, part, lane);
+        made += end - first;
     }
+    if (!made || atomic_fetch_add(&t->done, made) + made != count || !lane) return;
+    pthread_mutex_lock(&t->lock);
+    pthread_cond_signal(&t->ready);
+    pthread_mutex_unlock(&t->lock);
 }
 
-static bool nothing_left(Team *t)
+static bool same_step(Team *t, uint64_t step)
 {
-    return !(atomic_load(&t->left) & LEFT) && !atomic_load(&t->end);
+    return atomic_load(&t->step) == step && !atomic_load(&t->end);
 }
 
-static void await_parts(Team *t)
+/* Waits for another step than the one that is known, and gives its number. */
+static uint64_t await_step(Team *t, uint64_t known)
 {
     const int64_t until = now_ns() + AWAKE_NS;
-    while (nothing_left(t)) {
-        for (int i = 0; i < 64 && nothing_left(t); i++) team_breathe();
+    while (same_step(t, known)) {
+        for (int i = 0; i < 64 && same_step(t, known); i++) team_breathe();
         if (now_ns() < until) continue;
         pthread_mutex_lock(&t->lock);
         atomic_fetch_add(&t->asleep, 1);
-        while (nothing_left(t)) pthread_cond_wait(&t->wake, &t->lock);
+        while (same_step(t, known)) pthread_cond_wait(&t->wake, &t->lock);
         atomic_fetch_sub(&t->asleep, 1);
         pthread_mutex_unlock(&t->lock);
     }
+    return atomic_load(&t->step);
 }
 
 static void *member_main(void *arg)
 {
     const Member *m = arg;
-    for (;;) {
-        await_parts(m->team);
+    for (uint64_t step = 0;;) {
+        step = await_step(m->team, step);
         if (atomic_load(&m->team->end)) return NULL;
         take_parts(m->team, m->lane);
     }
@@ -168,9 +205,14 @@ void team_run(Team *t, TeamWork *work, void *ctx, int64_t count)
     t->work = work;
     t->ctx = ctx;
     t->count = count;
+    t->each = count / (int64_t)TICKETS + 1;
     atomic_store(&t->done, 0);
-    const uint64_t step = (atomic_load(&t->left) >> LEFT_BITS) + 1;
-    atomic_store(&t->left, step << LEFT_BITS | (uint64_t)count);
+    const uint64_t step = atomic_load(&t->step) + 1, lanes = (uint64_t)t->lanes;
+    const uint64_t tickets = (uint64_t)((count + t->each - 1) / t->each);
+    for (uint64_t i = 0; i < lanes; i++)
+        atomic_store(&t->share[i].left,
+                     share_of(step, tickets * i / lanes, tickets * (i + 1) / lanes));
+    atomic_store(&t->step, step);
     if (atomic_load(&t->asleep)) {
         pthread_mutex_lock(&t->lock);
         pthread_cond_broadcast(&t->wake);

@@ -169,8 +169,10 @@ def torch_main(folder, p, threads, steps):
 
 
 def peer(folder, p, threads, steps):
+    # set_num_threads says nothing to the library that has torch's products
+    libraries = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     done = subprocess.run([PYTHON, str(HERE), "--torch", str(folder), json.dumps(p), str(threads), str(steps)],
-                          stdout=subprocess.PIPE, text=True, check=True)
+                          stdout=subprocess.PIPE, text=True, check=True, env=os.environ | libraries)
     return json.loads(done.stdout)
 
 
