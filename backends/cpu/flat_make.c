@@ -2,6 +2,7 @@
  * views are addresses, and elementwise ops are fused into the step that makes their operand. */
 #include "flat_pack.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- what is known ----------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ static bool make_zeros(const Make *m, int slot)
     double v;
     if (s->zeros) return true;
     if (s->type || !info->lit || !m->p->how.fused || !value_float(info->value, &v)
-        || v < 0 || v > 0)
+        || v < 0 || v > 0 || signbit(v))
         return false;
     s->type = info->value->type;
     s->zeros = true;

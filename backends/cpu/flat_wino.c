@@ -297,6 +297,13 @@ static void wino_weights(FlatLower *l, Wino *c)
 
 /* ---- lowering ---------------------------------------------------------------------------- */
 
+/* Whether all weights stay in a cache from group to group. */
+static bool wino_stays(const Wino *c, const Kernels *k)
+{
+    const int64_t all = NUMBERS * c->depth * c->panels * k->nr;
+    return all * (int64_t)sizeof(float) <= ROOM;
+}
+
 static Wino wino_of(const FlatLower *l, const Conv *v)
 {
     const Kernels *k = l->p->kernels;
@@ -320,8 +327,7 @@ static Wino wino_of(const FlatLower *l, const Conv *v)
     const int64_t line = c.depth * (c.tiles * SIDE + 2);
     const int64_t each = (numbers + (c.x.staged ? SIDE * line : 0))
                        * (int64_t)sizeof(float);
-    const int64_t weights = NUMBERS * c.depth * c.panels * k->nr * (int64_t)sizeof(float);
-    const int64_t fit = weights > ROOM ? ROOM / each : 1;
+    const int64_t fit = wino_stays(&c, k) ? 1 : ROOM / each;
     const int64_t most = fit ? wino_least(fit, c.high_tiles) : 1;
     c.lines = pack_panels(c.high_tiles, (int)pack_panels(c.high_tiles, (int)most));
     c.groups = c.acrosses * pack_panels(c.high_tiles, (int)c.lines);
@@ -343,7 +349,8 @@ bool wino_suits(const FlatLower *l, const Conv *v)
                  byte = BYTE;
     const double wide = (double)(c.panels * l->p->kernels->nr), deep = (double)c.depth;
     const double products = numbers * tiles * deep * wide;
-    const double reading = byte * 4 * numbers * deep * wide * (double)c.groups;
+    const double times = wino_stays(&c, l->p->kernels) ? 1 : (double)c.groups;
+    const double reading = byte * 4 * numbers * deep * wide * times;
     const double transforms = 8 * numbers * (deep + wide) * tiles;
     const double direct = 9 * (double)v->cin * wide * (double)(w->out[1] * w->out[2]);
     return (products > reading ? products : reading) + transforms < 0.9 * direct;

@@ -132,6 +132,13 @@ static const Case cases[] = {
       "    write(s, x * 2.0)\n"
       "    y = mil.reverse(x = w, axes = [0]) + g\n}\n",
       "scatter", "scatter add\n" },
+    { "rows that are added to zeros below 0, which stay so where nothing is added",
+      "import \"std\"\n"
+      "model main(x: fp32[257, 8], t: int32[257]) -> y {\n"
+      "    weight none: fp32[5000, 8] = -0.0\n"
+      "    g = mil.scatter(data = none, indices = t, updates = x, axis = 0, mode = \"add\")\n"
+      "    y = mil.cast(x = mil.less(x = 1.0 / g, y = 0.0), dtype = \"fp32\")\n}\n",
+      "scatter", NULL },
     { "a value that is computed again, and needed in memory as well",
       "import \"std\"\n"
       "model main(x: fp32[1100, 1024], w: fp32[1100, 1]) -> a, b, c {\n"
