@@ -170,7 +170,7 @@ static void order_steps(FlatPlan *p)
 
 /* What stands in a block is not always run: nothing that others read may be made there
  * first. */
-static bool has_blocks(const Steps *b)
+bool flat_blocks(const Steps *b)
 {
     for (int i = 0; i < b->nstep; i++)
         if (op_nblock(b->step[i].op)) return true;
@@ -181,7 +181,7 @@ static bool make_all(Make *m, const Shape *in, const FlatKeeping *keep)
 {
     FlatPlan *p = m->p;
     const Steps *body = p->plan->body;
-    m->twins = !has_blocks(body);
+    m->twins = !flat_blocks(body);
     weights_count(p, body);
     again_count(p, body);
     if (!make_inputs(m, in)) return false;

@@ -276,6 +276,8 @@ int step_slot(const Step *s, ParamId p);
 int lower_slot(const FlatLower *l, ParamId p);
 /* The op of a kind that makes a slot, which one argument alone reads; NULL: it is another, or not so. */
 const Step *step_of(const FlatPlan *p, int slot, int kind);
+/* Whether there are loops or branches among the ops. */
+bool flat_blocks(const Steps *b);
 /* Whether all that a step reads is still what it was where that step stands: what takes it over runs
  * where a later op stands, and a state may have been written since. */
 bool step_stays(const FlatPlan *p, const FlatStep *s);

@@ -18,17 +18,10 @@ static bool again_reads(const Op *op)
     return fast_of(op)->elem || fast_of(op)->rows == lower_reduce;
 }
 
-static bool again_states(const Steps *b)
-{
-    for (int i = 0; i < b->nstep; i++)
-        if (op_nblock(b->step[i].op)) return true;
-    return false;
-}
-
 /* From the last step to the first: a view needs x in memory if something needs the view so. */
 void again_count(FlatPlan *p, const Steps *b)
 {
-    p->again = p->how.fused && !again_states(b);
+    p->again = p->how.fused && !flat_blocks(b);
     for (int i = 0; i < b->block->nresult; i++) p->slot[b->result[i]].stored = true;
     for (int i = b->nstep - 1; i >= 0 && p->again; i--) {
         const Step *s = &b->step[i];

@@ -1,6 +1,7 @@
 /* test_cpu_training.c -- what training steps are made of, by the backend cpu against ref: a loss of
  * scores that are computed again where they are read, scores that gradients are added to in their
- * place, products that are summed over batches; and what indices may not name. */
+ * place, products that are summed over batches; what indices may not name; and states that are written
+ * behind an op that reads them. */
 #include "../../include/anec.h"
 #include "unit.h"
 
@@ -225,9 +226,70 @@ static void test_outside(void **state)
         }
 }
 
+/* ---- states -------------------------------------------------------------------------------- */
+
+/* An op of r, by kernels of all kinds; weight: the dimensions of w, where there is one. */
+static const struct {
+    const char *dims, *weight, *op;
+} readers[] = {
+    { "[40, 64]", "", "mil.matmul(x = r, y = r, transpose_y = true)" },
+    { "[40, 64]", "", "mil.softmax(x = r, axis = 1)" },
+    { "[40, 64]", "", "mil.reduce_sum(x = r, axes = [1], keep_dims = true)" },
+    { "[40, 64]", "", "mil.exp(x = r)" },
+    { "[40, 64]", "", "mil.transpose(x = r, perm = [1, 0])" },
+    { "[40, 64]", "", "mil.reshape(x = r, shape = [64, 40])" },
+    { "[40, 64]", "", "mil.gather(x = r, indices = [3, 1, 7], axis = 0)" },
+    { "[40, 64]", "", "mil.slice_by_size(x = r, begin = [1, 0], size = [9, 64])" },
+    { "[40, 64]", "", "mil.concat(values = [r, r], axis = 0)" },
+    { "[40, 64]", "", "mil.layer_norm(x = r, axes = [1], epsilon = 1e-5)" },
+    { "[40, 64]", "", "mil.cumsum(x = r, axis = 1)" },
+    { "[40, 64]", "[24, 64]", "linear(r, w)" },
+    { "[1, 16, 12, 12]", "[32, 16, 3, 3]",
+      "mil.conv(x = r, weight = w, pad_type = \"same\")" },
+    { "[1, 16, 12, 12]", "[16, 16, 1, 1]", "mil.conv(x = r, weight = w)" },
+    { "[1, 16, 12, 12]", "[16, 16, 1, 1]", "mil.conv_transpose(x = r, weight = w)" },
+    { "[1, 16, 12, 12]", "",
+      "mil.max_pool(x = r, kernel_sizes = [3, 3], strides = [2, 2], pad_type = \"same\")" },
+};
+
+/* The state is another before what follows the op joins it: %s is the op. */
+static const char *const forms[] = {
+    "    r = read(s)\n    a = %s\n    write(s, exp(x))\n    y = mil.relu(x = a + 1.0)\n",
+    "    r = read(s)\n    write(s, exp(x))\n    y = tanh(%s) * 2.0\n",
+    "    r = sigmoid(read(s)) + 0.5\n    write(s, exp(x))\n    y = %s\n",
+};
+
+static void test_states(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(readers) * COUNT(forms); i++) {
+        const char *dims = readers[i / COUNT(forms)].dims,
+                   *weight = readers[i / COUNT(forms)].weight;
+        char has[128] = "", body[1024], text[2048];
+        if (*weight)
+            snprintf(has, sizeof has, "    weight w: fp32%s = normal(std = 0.1)\n",
+                     weight);
+        snprintf(body, sizeof body, forms[i % COUNT(forms)],
+                 readers[i / COUNT(forms)].op);
+        snprintf(text, sizeof text,
+                 "import \"std\"\nmodel main(x: fp32%s) -> y {\n    state s: fp32%s\n"
+                 "    write(s, x)\n%s%s}\n",
+                 dims, dims, has, body);
+        Bench ref, cpu;
+        bench_open(&ref, "ref", text);
+        bench_open(&cpu, "cpu", text);
+        bench_good(&ref, 1);
+        bench_good(&cpu, 2);
+        held_against(&cpu, &ref, body, 1e-4);
+        bench_close(&ref);
+        bench_close(&cpu);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases),
-                                        cmocka_unit_test(test_outside) };
+                                        cmocka_unit_test(test_outside),
+                                        cmocka_unit_test(test_states) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
